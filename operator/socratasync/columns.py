@@ -1,0 +1,234 @@
+"""Which PostgreSQL column each Socrata column becomes: its name and its type.
+
+Pure. The type names come from three places that disagree (metadata ``dataTypeName``, the
+``X-SODA2-Types`` header and legacy views), so all aliases map to one canonical name first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from socratasync.errors import InvalidSpec, SchemaChanged
+
+MAX_NAME_BYTES = 63  # PostgreSQL cuts longer identifiers silently, which makes two columns one
+
+PROVENANCE = {
+    "socrata_dataset": "text",
+    "socrata_id": "text",
+    "socrata_updated_at": "timestamp with time zone",
+}
+"""Columns of the target that say which dataset and source row a row came from."""
+
+_SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+
+_ALIASES = {
+    "email": "text",
+    "phone": "text",
+    "drop_down_list": "text",
+    "html": "text",
+    "money": "number",
+    "percent": "number",
+    "stars": "number",
+    "boolean": "checkbox",
+    "calendar_date": "floating_timestamp",
+    "date": "fixed_timestamp",
+    "row_identifier": "text",
+    "row_version": "text",
+}
+
+_POSTGRES_TYPES = {
+    "text": "text",
+    "number": "numeric",
+    "double": "double precision",
+    "checkbox": "boolean",
+    "floating_timestamp": "timestamp without time zone",
+    "fixed_timestamp": "timestamp with time zone",
+    # Geometry arrives as WKT with the source's own digits; text keeps every one of them.
+    "point": "text",
+    "line": "text",
+    "polygon": "text",
+    "multipoint": "text",
+    "multiline": "text",
+    "multipolygon": "text",
+    "location": "text",
+    "url": "text",
+    "document": "text",
+    "photo": "text",
+    "blob": "text",
+    "json": "jsonb",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceColumn:
+    """A column as the dataset's metadata describes it, in the order of the metadata."""
+
+    field: str
+    type: str
+
+    @property
+    def canonical(self) -> str:
+        """The type under its one name, aliases resolved."""
+        name = self.type.lower()
+        return _ALIASES.get(name, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column to load: ``field`` at the source becomes ``name`` of ``type`` in PostgreSQL."""
+
+    name: str
+    field: str
+    source_type: str
+    type: str
+
+
+def postgres_type(column: SourceColumn) -> str:
+    """The PostgreSQL type that keeps every value of ``column``; text for a type nobody knows."""
+    return _POSTGRES_TYPES.get(column.canonical, "text")
+
+
+def is_known_type(column: SourceColumn) -> bool:
+    """Whether the type is one of Socrata's documented ones."""
+    return column.canonical in _POSTGRES_TYPES
+
+
+def column_name(field: str) -> str:
+    """A PostgreSQL name for a field name: the same wherever and whenever it is asked for.
+
+    Names that PostgreSQL would cut, or that it keeps for itself, get the head of the name and
+    eight digits of its SHA-256, so two long names with one beginning stay two.
+    """
+    name = field.removeprefix(":@").removeprefix(":")
+    if len(name.encode()) <= MAX_NAME_BYTES and name not in _SYSTEM_COLUMNS:
+        return name
+    return _with_digest(name, field)
+
+
+def _with_digest(name: str, field: str) -> str:
+    digest = hashlib.sha256(field.encode()).hexdigest()[:8]
+    head = name.encode()[: MAX_NAME_BYTES - 9].decode(errors="ignore")
+    return f"{head}_{digest}"
+
+
+def name_all(fields: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Field → column name for all fields at once; a name already taken gets the digest form."""
+    used = set(taken)
+    names: dict[str, str] = {}
+    for field in fields:
+        name = column_name(field)
+        if name in used:
+            name = _with_digest(name, field)
+        used.add(name)
+        names[field] = name
+    return names
+
+
+def select_columns(
+    source: Iterable[SourceColumn],
+    *,
+    fields: Mapping[str, str],
+    mapping: Mapping[str, str],
+    provenance: bool,
+    dataset: str,
+) -> tuple[Column, ...]:
+    """The columns that a dataset loads.
+
+    ``fields`` (target column → type, ``""`` to infer) chooses the columns; empty means all.
+    ``mapping`` (target column → source field) is the dataset's own ``columns``.
+
+    Raises ``SchemaChanged`` when a chosen column is not at the source, ``InvalidSpec`` when the
+    mapping gives one source field to no column that is loaded.
+    """
+    by_field = {column.field: column for column in source}
+    wanted = _wanted(by_field, fields, mapping, provenance)
+    missing = {name: field for name, field in wanted.items() if field not in by_field}
+    if missing:
+        raise SchemaChanged(_missing_sentence(dataset, missing, by_field))
+    return tuple(
+        Column(
+            name=name,
+            field=field,
+            source_type=by_field[field].canonical,
+            type=fields.get(name) or postgres_type(by_field[field]),
+        )
+        for name, field in wanted.items()
+    )
+
+
+def _wanted(
+    by_field: Mapping[str, SourceColumn],
+    fields: Mapping[str, str],
+    mapping: Mapping[str, str],
+    provenance: bool,
+) -> dict[str, str]:
+    """Target column → source field, in the order of the spec, else of the source."""
+    if fields:
+        unused = [name for name in mapping if name not in fields]
+        if unused:
+            raise InvalidSpec(
+                f"spec.datasets[].columns names {', '.join(unused)}, which spec.target.fields does "
+                "not load; add it there or take it out here"
+            )
+        return {
+            name: mapping.get(name, _field_named(name, by_field))
+            for name in fields
+            if not (provenance and name in PROVENANCE)
+        }
+    mapped = set(mapping.values())
+    taken = set(mapping) | (set(PROVENANCE) if provenance else set())
+    rest = name_all((f for f in by_field if f not in mapped and f not in mapping), taken)
+    return {**mapping, **{name: field for field, name in rest.items()}}
+
+
+def _field_named(name: str, by_field: Mapping[str, SourceColumn]) -> str:
+    """The source field whose column name is ``name``: the field itself, or a renamed long one."""
+    if name in by_field:
+        return name
+    return next((field for field in by_field if column_name(field) == name), name)
+
+
+def _missing_sentence(
+    dataset: str, missing: Mapping[str, str], by_field: Mapping[str, SourceColumn]
+) -> str:
+    names = ", ".join(
+        name if name == field else f"{name} (from {field})" for name, field in missing.items()
+    )
+    have = ", ".join(list(by_field)[:40])
+    return (
+        f"dataset {dataset} has no column for {names}; map it with datasets[].columns or take it "
+        f"out of target.fields. Its columns are: {have}"
+    )
+
+
+_LENGTH = re.compile(r"\s*\(.*\)")
+
+_NORMAL_TYPES = {
+    "int": "integer",
+    "int4": "integer",
+    "serial": "integer",
+    "int2": "smallint",
+    "int8": "bigint",
+    "bigserial": "bigint",
+    "bool": "boolean",
+    "float4": "real",
+    "float": "double precision",
+    "float8": "double precision",
+    "decimal": "numeric",
+    "timestamp": "timestamp without time zone",
+    "timestamptz": "timestamp with time zone",
+    "varchar": "character varying",
+    "char": "character",
+    "bpchar": "character",
+    "time": "time without time zone",
+    "timetz": "time with time zone",
+}
+
+
+def bare_type(pg_type: str) -> str:
+    """The type's one name, without length or precision: ``varchar(20)`` → ``character varying``."""
+    bare = " ".join(_LENGTH.sub("", pg_type.lower()).split())
+    return _NORMAL_TYPES.get(bare, bare)

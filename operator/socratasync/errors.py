@@ -1,0 +1,142 @@
+"""Every failure that a user can meet, named by what happens next.
+
+::
+
+    SyncError
+    ├── TryAgain            exit 75: the same run may succeed later; the Job retries it
+    │   ├── SourceUnavailable
+    │   ├── SourceThrottled
+    │   ├── TargetUnavailable
+    │   ├── TargetBusy
+    │   └── DeadlineExceeded
+    ├── DataRefused         exit 65: the source's data is not what was agreed; a person looks
+    │   ├── SchemaChanged
+    │   ├── RowCountMismatch
+    │   └── BadValue
+    ├── NotAllowed          exit 77: a token, a password or a grant is missing
+    │   ├── InvalidAppToken
+    │   ├── AuthenticationFailed
+    │   └── PermissionDenied
+    └── Misconfigured       exit 78: the manifest or the target must be changed
+        ├── InvalidSpec
+        ├── InvalidSchedule
+        ├── DatasetNotFound
+        ├── InvalidQuery
+        └── TargetMismatch
+
+``Terminated`` stands outside: it is SIGTERM arriving, exit 143, and is nobody's fault.
+The ``reason`` of each class is stable: conditions, reports and alerts carry it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SyncError(Exception):
+    """A failure with a stable reason, an exit code (sysexits) and a sentence to act on."""
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    @property
+    def reason(self) -> str:
+        """CamelCase name for conditions and reports."""
+        return type(self).__name__
+
+
+class TryAgain(SyncError):
+    """Nothing is wrong with the manifest: the same run may succeed later."""
+
+    exit_code = 75
+
+
+class SourceUnavailable(TryAgain):
+    """Socrata did not answer, answered 5xx, or cut the answer short too often."""
+
+
+class SourceThrottled(TryAgain):
+    """Socrata asked us to slow down (429) for longer than a run can wait."""
+
+
+class TargetUnavailable(TryAgain):
+    """PostgreSQL could not be reached, or the connection was lost."""
+
+
+class TargetBusy(TryAgain):
+    """Another run holds the target table."""
+
+
+class DeadlineExceeded(TryAgain):
+    """One request went on longer than its deadline allows."""
+
+
+class DataRefused(SyncError):
+    """The data is not what the manifest agreed to load; nothing of it was merged."""
+
+    exit_code = 65
+
+
+class SchemaChanged(DataRefused):
+    """The source's columns changed in a way that ``onSchemaChange`` does not let pass."""
+
+
+class RowCountMismatch(DataRefused):
+    """What was staged is not what the source counts."""
+
+
+class BadValue(DataRefused):
+    """A value does not fit the type of its column."""
+
+
+class NotAllowed(SyncError):
+    """A credential is wrong or a right is missing."""
+
+    exit_code = 77
+
+
+class InvalidAppToken(NotAllowed):
+    """Socrata refuses the app token itself; without one the request would pass."""
+
+
+class AuthenticationFailed(NotAllowed):
+    """The dataset is private and the credentials do not open it."""
+
+
+class PermissionDenied(NotAllowed):
+    """PostgreSQL refuses: a grant or a password is missing."""
+
+
+class Misconfigured(SyncError):
+    """The manifest, or the target it names, must be changed by a person."""
+
+    exit_code = 78
+
+
+class InvalidSpec(Misconfigured):
+    """The manifest does not say what it must; the message names the field."""
+
+
+class InvalidSchedule(Misconfigured):
+    """The schedule or its time zone cannot be read."""
+
+
+class DatasetNotFound(Misconfigured):
+    """There is no such dataset on the domain, or no longer."""
+
+
+class InvalidQuery(Misconfigured):
+    """Socrata refuses the query: a ``where`` or a column of the manifest is wrong."""
+
+
+class TargetMismatch(Misconfigured):
+    """The target table exists but cannot take the data as the manifest says."""
+
+
+class Terminated(BaseException):
+    """SIGTERM: roll back, let go of the lock, exit 143. Not an ``Exception``: nothing may absorb it."""
+
+    exit_code: ClassVar[int] = 143

@@ -1,0 +1,55 @@
+"""How often and how long to wait before asking a troubled source again. Pure arithmetic.
+
+Full jitter (a random share of the exponential step) because many pods behind one address share
+Socrata's anonymous quota: waits that agree would collide again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """``attempts`` tries in all; waits in seconds grow from ``first_wait`` to ``longest_wait``."""
+
+    attempts: int = 7
+    first_wait: float = 1.0
+    longest_wait: float = 60.0
+    longest_retry_after: float = 600.0
+
+    def wait_before(
+        self,
+        attempt: int,
+        retry_after: float | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> float | None:
+        """Seconds to wait after failed try number ``attempt`` (from 1); None: give up.
+
+        A ``Retry-After`` is honoured to the second, unless it is longer than a run should wait.
+        """
+        if attempt >= self.attempts:
+            return None
+        if retry_after is not None:
+            return retry_after if retry_after <= self.longest_retry_after else None
+        step: float = min(self.longest_wait, self.first_wait * 2 ** (attempt - 1))
+        return step * (0.5 + chance() / 2)
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds from a ``Retry-After`` header, given as seconds or as an HTTP date; None if unreadable."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return max(0.0, (at - now).total_seconds())

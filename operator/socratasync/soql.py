@@ -1,0 +1,122 @@
+"""The queries that are asked of Socrata, as request parameters. Pure.
+
+Rows are read by keyset: ``$order=:id`` and ``:id > <last one received>``. Offsets get slow and,
+under a changing dataset, skip and double rows. ``:id`` comes last in every row on purpose: it is
+never null, so a body cut inside a row cannot pass for a whole one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from socratasync.columns import Column
+
+ROW_ID = ":id"
+UPDATED_AT = ":updated_at"
+
+_PLAIN = re.compile(r"^(:@)?[a-z_][a-z0-9_]*$|^:[a-z_]+$")
+_RESERVED = frozenset(
+    "select where order group by having limit offset as and or not is null in like between "
+    "case when then else end true false asc desc distinct search join on union from".split()
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watermark:
+    """The source column that says when a row last changed, and whether it carries a zone."""
+
+    field: str = UPDATED_AT
+    floating: bool = False
+
+    def literal(self, at: datetime) -> str:
+        """``at`` as this column's literal: UTC with ``Z``, or a wall-clock time with no zone."""
+        text = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}"
+        return quote(text if self.floating else f"{text}Z")
+
+
+def identifier(name: str) -> str:
+    """A field name as SoQL takes it: back-ticked only where it must be."""
+    if _PLAIN.match(name) and name not in _RESERVED:
+        return name
+    return "`" + name.replace("`", "``") + "`"
+
+
+def quote(text: str) -> str:
+    """A text literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def both(*conditions: str | None) -> str | None:
+    """The conditions joined by ``and``; None when there is none."""
+    given = [condition for condition in conditions if condition]
+    if len(given) > 1:
+        given = [f"({condition})" for condition in given]
+    return " and ".join(given) or None
+
+
+def since(watermark: Watermark, bound: datetime | None) -> str | None:
+    """Rows that changed at or after ``bound``. A null in a hand-picked column is always read:
+    nothing says that it did not change."""
+    if bound is None:
+        return None
+    field = identifier(watermark.field)
+    changed = f"{field} >= {watermark.literal(bound)}"
+    if watermark.field == UPDATED_AT:
+        return changed
+    return f"{changed} or {field} is null"
+
+
+def header(columns: Sequence[Column]) -> list[str]:
+    """The header line that the answer to ``rows`` must have."""
+    return [column.name for column in columns] + [UPDATED_AT, ROW_ID]
+
+
+def rows(
+    columns: Sequence[Column], *, where: str | None, after: str | None, limit: int
+) -> dict[str, str]:
+    """One page: ``limit`` rows in ``:id`` order after the row ``after``."""
+    parameters = {
+        "$select": ",".join([*map(_selected, columns), UPDATED_AT, ROW_ID]),
+        "$order": ROW_ID,
+        "$limit": str(limit),
+    }
+    condition = both(where, f"{ROW_ID} > {quote(after)}" if after else None)
+    if condition:
+        parameters["$where"] = condition
+    return parameters
+
+
+def _selected(column: Column) -> str:
+    field = identifier(column.field)
+    return field if column.name == column.field else f"{field} as {identifier(column.name)}"
+
+
+def count(where: str | None) -> dict[str, str]:
+    """How many rows there are: one row with ``source_rows``."""
+    return _with_where({"$select": "count(*) as source_rows"}, where)
+
+
+def newest(watermark: Watermark, where: str | None, no_later_than: datetime) -> dict[str, str]:
+    """The latest change: one row with ``newest``.
+
+    Hand-entered dates reach to the year 3020; a watermark there would never let a row pass
+    again, so for such columns only dates up to ``no_later_than`` count.
+    """
+    field = identifier(watermark.field)
+    sane = None
+    if watermark.field != UPDATED_AT:
+        sane = f"{field} <= {watermark.literal(no_later_than)}"
+    return _with_where({"$select": f"max({field}) as newest"}, both(where, sane))
+
+
+def _with_where(parameters: dict[str, str], where: str | None) -> dict[str, str]:
+    return {**parameters, "$where": where} if where else parameters
+
+
+def parse_timestamp(text: str) -> datetime:
+    """A timestamp as Socrata writes it; without a zone it is taken as UTC."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
