@@ -5,6 +5,7 @@
     SyncError
     ├── TryAgain            exit 75: the same run may succeed later; the Job retries it
     │   ├── SourceUnavailable
+    │   │   └── SourceTooSlow
     │   ├── SourceThrottled
     │   ├── TargetUnavailable
     │   ├── TargetBusy
@@ -37,6 +38,7 @@ class SyncError(Exception):
     """A failure with a stable reason, an exit code (sysexits) and a sentence to act on."""
 
     exit_code: ClassVar[int] = 70
+    reported_as: ClassVar[str] = ""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -45,7 +47,7 @@ class SyncError(Exception):
     @property
     def reason(self) -> str:
         """CamelCase name for conditions and reports."""
-        return type(self).__name__
+        return self.reported_as or type(self).__name__
 
 
 class TryAgain(SyncError):
@@ -53,9 +55,20 @@ class TryAgain(SyncError):
 
     exit_code = 75
 
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds that the other side asked to wait, if it did."""
+
 
 class SourceUnavailable(TryAgain):
     """Socrata did not answer, answered 5xx, or cut the answer short too often."""
+
+
+class SourceTooSlow(SourceUnavailable):
+    """Socrata gave up on the query (408): a smaller page may pass."""
+
+    reported_as = "SourceUnavailable"
 
 
 class SourceThrottled(TryAgain):

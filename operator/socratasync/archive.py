@@ -1,0 +1,139 @@
+"""Keeps each download as gzip CSV, by dataset and year: ``<folder>/<dataset>/<year>/<run>.csv.gz``.
+
+A file under way is called ``….part``. Every page is a gzip member of its own (members add up to
+one file for any reader), so a page that must be taken back is cut off at the byte where it began.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from socratasync.errors import TargetUnavailable
+
+
+class Sink(Protocol):
+    """Where a download is also written: an archive's file, or nowhere."""
+
+    size: int
+
+    def begin_page(self, first: bool) -> None:
+        """A page starts; only the first keeps its header line."""
+
+    def write(self, chunk: bytes) -> None:
+        """Some bytes of the page."""
+
+    def end_page(self) -> None:
+        """The page is whole and its rows are staged."""
+
+    def take_back(self) -> None:
+        """The page failed: forget what came of it."""
+
+
+class Nowhere:
+    """No archive was asked for."""
+
+    size = 0
+
+    def begin_page(self, first: bool) -> None:
+        """Nothing to do."""
+
+    def write(self, chunk: bytes) -> None:
+        """Nothing to do."""
+
+    def end_page(self) -> None:
+        """Nothing to do."""
+
+    def take_back(self) -> None:
+        """Nothing to do."""
+
+
+class ArchiveFile:
+    """One dataset's download of one run. ``size`` is the file's length after the last whole page."""
+
+    def __init__(self, folder: Path, dataset: str, year: int | None, run: str) -> None:
+        self._folder = folder / dataset / (str(year) if year else "all")
+        self.path = self._folder / f"{run}.csv.gz"
+        self._part = self._folder / f"{dataset}.part"
+        self.size = 0
+        self._deflate = zlib.compressobj(6, wbits=31)
+        self._in_header = False
+        with _disk_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+
+    def can_resume(self, size: int) -> bool:
+        """Whether the part file holds at least what a checkpoint says was written."""
+        return self._part.exists() and self._part.stat().st_size >= size
+
+    def open(self, size: int) -> ArchiveFile:
+        """Go on after ``size`` bytes; 0 starts anew."""
+        with _disk_errors(self._folder):
+            self._file = self._part.open("r+b" if size else "wb")
+            self.size = size
+            self._cut()
+        return self
+
+    def __enter__(self) -> ArchiveFile:
+        """The file, opened before by ``open``."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close; the part file stays for a later run to go on with."""
+        self._file.close()
+
+    def begin_page(self, first: bool) -> None:
+        """A page starts; only the first keeps its header line."""
+        self._deflate = zlib.compressobj(6, wbits=31)
+        self._in_header = not first
+
+    def write(self, chunk: bytes) -> None:
+        """Some bytes of the page."""
+        if self._in_header:
+            _, newline, chunk = chunk.partition(b"\n")
+            self._in_header = not newline
+        with _disk_errors(self._folder):
+            self._file.write(self._deflate.compress(chunk))
+
+    def end_page(self) -> None:
+        """The page is whole and its rows are staged."""
+        with _disk_errors(self._folder):
+            self._file.write(self._deflate.flush())
+            self._file.flush()
+            self.size = self._file.tell()
+
+    def take_back(self) -> None:
+        """The page failed: cut the file where it began."""
+        with _disk_errors(self._folder):
+            self._cut()
+
+    def _cut(self) -> None:
+        self._file.seek(self.size)
+        self._file.truncate()
+
+    def finish(self, keep: int) -> None:
+        """Name the whole file by its run, and remove all but the ``keep`` newest of this dataset."""
+        with _disk_errors(self._folder):
+            self._file.close()
+            self._part.replace(self.path)
+            kept = sorted(self._folder.glob("*.csv.gz"), key=lambda p: p.stat().st_mtime_ns)
+            for old in kept[: max(0, len(kept) - keep)]:
+                old.unlink()
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise TargetUnavailable(
+            f"the archive {folder} cannot be written: {exc.strerror}. Check the volume's space and rights"
+        ) from exc

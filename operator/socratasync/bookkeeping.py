@@ -1,0 +1,204 @@
+"""The tables of schema ``socratasync`` in the target database: runs, watermarks, checkpoints.
+
+They live beside the data so that a merge, its watermark and its run record commit together; no
+other place could promise that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import errors as pg
+from psycopg.rows import class_row, dict_row
+from psycopg.types.json import Jsonb
+
+from socratasync.errors import PermissionDenied, TargetBusy
+from socratasync.plan import Known
+from socratasync.postgres import Connection
+from socratasync.report import DatasetReport, RunReport
+from socratasync.sql import load
+
+_SQL = load("bookkeeping")
+
+_CREATION_LOCK = 0x50C4A7A  # any number that nobody else locks: two first runs must not race
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """How far a stage is filled, and what the source said when filling began."""
+
+    stage: str
+    run: str
+    fingerprint: str
+    started_at: datetime
+    source: dict[str, Any]
+    last_id: str | None = None
+    rows: int = 0
+    bytes: int = 0
+    archived_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun:
+    """One run as it was recorded; ``ok`` is None while it runs, or if it was lost."""
+
+    run: str
+    mode: str
+    started_at: datetime
+    finished_at: datetime | None
+    ok: bool | None
+    report: dict[str, Any] | None
+
+
+def stage_name(target: str, dataset: str) -> str:
+    """The dataset's stage table: readable, and its own for every target."""
+    digest = hashlib.sha256(f"{target}/{dataset}".encode()).hexdigest()[:12]
+    return f"stage_{dataset.replace('-', '_')}_{digest}"
+
+
+def exists(connection: Connection) -> bool:
+    """Whether the bookkeeping tables are there and this role may write them."""
+    row = connection.execute(_SQL["bookkeeping_exists"]).fetchone()
+    return row is not None and bool(row[0])
+
+
+def create(connection: Connection) -> None:
+    """Make the bookkeeping tables if they are not there. Raises ``PermissionDenied`` with what to grant."""
+    if exists(connection):
+        return
+    try:
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_CREATION_LOCK])
+            connection.execute(_SQL["create_bookkeeping"])
+    except pg.InsufficientPrivilege as exc:
+        raise PermissionDenied(
+            "this role may not make the schema socratasync, which holds watermarks and runs. Have an "
+            'administrator run: CREATE SCHEMA socratasync AUTHORIZATION "<this role>"'
+        ) from exc
+
+
+class Ledger:
+    """The bookkeeping of one target table and one run, on one connection."""
+
+    def __init__(self, connection: Connection, target: str, run: str) -> None:
+        self._connection = connection
+        self.target = target
+        self.run = run
+
+    def on(self, connection: Connection) -> Ledger:
+        """The same ledger, written through another connection: the one whose transaction merges."""
+        return Ledger(connection, self.target, self.run)
+
+    @property
+    def _words(self) -> dict[str, Any]:
+        return {"target": self.target, "run": self.run}
+
+    def begin(self, mode: str) -> dict[str, DatasetReport]:
+        """Record the start. Returns what this run had already merged: a retried pod's earlier work."""
+        row = self._connection.execute(_SQL["begin_run"], {**self._words, "mode": mode}).fetchone()
+        assert row is not None
+        return {dataset: DatasetReport.from_dict(data) for dataset, data in row[0].items()}
+
+    def record_merge(self, report: DatasetReport) -> None:
+        """The run's record of one dataset; in the merging transaction."""
+        self._connection.execute(
+            _SQL["record_merge"],
+            {
+                **self._words,
+                "dataset": report.id,
+                "result": Jsonb(report.as_dict()),
+                "changed": report.rows.changed > 0,
+            },
+        )
+
+    def record_watermark(self, known: Known) -> None:
+        """How far the dataset is in; in the merging transaction."""
+        words = known.as_dict()
+        self._connection.execute(
+            _SQL["record_watermark"], {**self._words, **words, "columns": Jsonb(words["columns"])}
+        )
+
+    def forget_other_datasets(self, datasets: list[str]) -> None:
+        """Only these datasets are still in the table; in the replacing transaction."""
+        words = {**self._words, "datasets": datasets}
+        self._connection.execute(_SQL["forget_other_datasets"], words)
+
+    def known(self) -> dict[str, Known]:
+        """Dataset id → how far it is in."""
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(_SQL["read_datasets"], self._words).fetchall()
+        return {row["dataset"]: Known.from_dict(row) for row in rows}
+
+    def last_run_failed(self) -> bool:
+        """Whether the run before this one ended badly."""
+        row = self._connection.execute(_SQL["last_run_failed"], self._words).fetchone()
+        return bool(row and row[0])
+
+    def refresh_is_pending(self) -> bool:
+        """Whether something was merged that views and hooks have not seen, by this run or before."""
+        row = self._connection.execute(_SQL["refresh_is_pending"], self._words).fetchone()
+        return bool(row and row[0])
+
+    def mark_refreshed(self) -> None:
+        """Views and hooks have seen everything that was merged."""
+        self._connection.execute(_SQL["mark_refreshed"], self._words)
+
+    def finish(self, report: RunReport) -> None:
+        """The run's outcome and whole report; old runs are forgotten."""
+        words = {**self._words, "ok": report.ok, "report": Jsonb(report.as_dict())}
+        self._connection.execute(_SQL["finish_run"], words)
+        self._connection.execute(_SQL["forget_old_runs"], self._words)
+
+    def past_runs(self, limit: int) -> list[PastRun]:
+        """The last runs, newest first."""
+        with self._connection.cursor(row_factory=class_row(PastRun)) as cursor:
+            return cursor.execute(_SQL["read_runs"], {**self._words, "limit": limit}).fetchall()
+
+    # -- checkpoints -----------------------------------------------------------------------------
+
+    def checkpoint(self, stage: str) -> Checkpoint | None:
+        """How far the stage is filled; None if there is none."""
+        with self._connection.cursor(row_factory=class_row(Checkpoint)) as cursor:
+            return cursor.execute(_SQL["read_checkpoint"], {"stage": stage}).fetchone()
+
+    def start_checkpoint(
+        self, stage: str, fingerprint: str, started_at: datetime, source: dict[str, Any]
+    ) -> None:
+        """An empty stage, owned by this run."""
+        self._connection.execute(
+            _SQL["start_checkpoint"],
+            {
+                "stage": stage,
+                "run": self.run,
+                "fingerprint": fingerprint,
+                "started_at": started_at,
+                "source": Jsonb(source),
+            },
+        )
+
+    def adopt_checkpoint(self, stage: str) -> None:
+        """This run goes on with the stage."""
+        self._connection.execute(_SQL["adopt_checkpoint"], {"stage": stage, "run": self.run})
+
+    def advance_checkpoint(
+        self, stage: str, *, last_id: str, rows: int, bytes_: int, archived_bytes: int
+    ) -> None:
+        """One more page; in the transaction that copied it. Raises ``TargetBusy`` if another run has
+        taken the stage over."""
+        words = {
+            "stage": stage,
+            "run": self.run,
+            "last_id": last_id,
+            "rows": rows,
+            "bytes": bytes_,
+            "archived_bytes": archived_bytes,
+        }
+        if self._connection.execute(_SQL["advance_checkpoint"], words).rowcount != 1:
+            raise TargetBusy(f"another run has taken over the loading of {self.target}")
+
+    def drop_checkpoint(self, stage: str) -> None:
+        """The stage is gone."""
+        self._connection.execute(_SQL["drop_checkpoint"], {"stage": stage})

@@ -1,0 +1,73 @@
+"""What the target database already holds: the table, its columns and keys, the views to refresh.
+
+Reads only. What it means for a run is decided elsewhere (``drift``).
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+from psycopg.rows import class_row, dict_row
+
+from socratasync.errors import TargetMismatch
+from socratasync.postgres import Connection
+from socratasync.sql import load
+from socratasync.table import MaterializedView, Target, TargetColumn
+
+_SQL = load("catalog")
+
+
+def read_target(connection: Connection, schema: str, table: str) -> Target:
+    """The target as it is now."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(_SQL["read_table"], {"schema": schema, "table": table}).fetchone()
+        rights = _schema_rights(connection, schema)
+        if found is None:
+            return Target(schema=schema, table=table, schema_exists=rights[0], may_create=rights[1])
+        oid = {"oid": found["oid"]}
+        keys = cursor.execute(_SQL["read_unique_keys"], oid).fetchall()
+    with connection.cursor(row_factory=class_row(TargetColumn)) as cursor:
+        columns = cursor.execute(_SQL["read_columns"], oid).fetchall()
+    return Target(
+        schema=schema,
+        table=table,
+        kind=found["kind"],
+        owned=found["owned"],
+        owner=found["owner"],
+        estimate=max(0, found["estimate"]),
+        columns=tuple(columns),
+        unique_keys=tuple(tuple(row["key"]) for row in keys),
+    )
+
+
+def _schema_rights(connection: Connection, schema: str) -> tuple[bool, bool]:
+    quoted = sql.Identifier(schema).as_string(connection)
+    row = connection.execute(_SQL["schema_rights"], {"quoted": quoted}).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def is_empty(connection: Connection, table: sql.Identifier) -> bool:
+    """Whether the table has no row that this transaction sees."""
+    row = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
+    return row is not None and not row[0]
+
+
+def read_view(connection: Connection, name: str) -> MaterializedView:
+    """The materialized view called ``view`` or ``schema.view``.
+
+    Raises ``TargetMismatch`` when it is missing, something else, or not this role's to refresh.
+    """
+    quoted = sql.Identifier(*name.split(".")).as_string(connection)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_SQL["read_view"], {"name": quoted}).fetchone()
+    if row is None or row["kind"] != "m":
+        raise TargetMismatch(
+            f"spec.refresh.materializedViews: there is no materialized view {name}; create it or "
+            "take it out of the list"
+        )
+    if not row["owned"]:
+        raise TargetMismatch(
+            f"spec.refresh.materializedViews: {name} belongs to another role, and only the owner may "
+            "refresh it; change its owner or connect as that role"
+        )
+    return MaterializedView(name=name, concurrently=row["concurrently"] and row["populated"])

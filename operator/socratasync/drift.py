@@ -1,0 +1,278 @@
+"""Whether the target can take a dataset's columns, and what to do when the source's have changed.
+
+Pure: source columns now, source columns at the last load, the target as it is, the policy in;
+the columns to load and those to add, or an error, out. Called before anything is downloaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from socratasync.columns import PROVENANCE, Column, SourceColumn, bare_type
+from socratasync.errors import PermissionDenied, SchemaChanged, SyncError, TargetMismatch
+from socratasync.table import Target
+
+Policy = Literal["AddColumns", "Ignore", "Fail"]
+Fit = Literal["always", "perhaps", "never"]
+
+_TEXTS = frozenset({"text", "character varying", "character", "citext"})
+_NUMBERS = frozenset(
+    {"smallint", "integer", "bigint", "real", "double precision", "money", "numeric"}
+)
+_TIMES = frozenset({"timestamp without time zone", "timestamp with time zone", "date"})
+_ALWAYS = {
+    "number": frozenset({"numeric"}),
+    "double": frozenset({"double precision", "numeric"}),
+    "checkbox": frozenset({"boolean"}),
+    "floating_timestamp": frozenset({"timestamp without time zone"}),
+    "fixed_timestamp": frozenset({"timestamp with time zone"}),
+    "json": frozenset({"json", "jsonb"}),
+}
+_PERHAPS = {
+    "number": _NUMBERS,
+    "double": _NUMBERS,
+    "checkbox": frozenset[str](),
+    "floating_timestamp": _TIMES,
+    "fixed_timestamp": _TIMES,
+    "json": frozenset[str](),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What source and target agree on: ``columns`` with the target's types, ``add`` (name, type) to
+    be added first, and sentences about what is not as it was."""
+
+    columns: tuple[Column, ...]
+    add: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+    in_sync: bool = True
+
+
+def fits(source_type: str, pg_type: str) -> Fit:
+    """Whether values of a canonical Socrata type go into a PostgreSQL type: by their nature, by their
+    looks (``COPY`` will tell), or never."""
+    target = bare_type(pg_type)
+    if target in _TEXTS:
+        return "always" if target == "text" else "perhaps"
+    if target in _ALWAYS.get(source_type, ()):
+        return "always"
+    if source_type in _PERHAPS:
+        return "perhaps" if target in _PERHAPS[source_type] else "never"
+    return "perhaps"  # text and its kin: their looks decide
+
+
+def common_types(datasets: Iterable[Sequence[Column]]) -> dict[str, str]:
+    """Column → type for a table that several datasets share; where they disagree, text holds all."""
+    types: dict[str, str] = {}
+    for columns in datasets:
+        for column in columns:
+            known = types.setdefault(column.name, column.type)
+            if bare_type(known) != bare_type(column.type):
+                types[column.name] = "text"
+    return types
+
+
+def check_table(target: Target, key: Sequence[str], *, creating: bool = True) -> None:
+    """Whether a run may write this table at all. Raises ``TargetMismatch`` or ``PermissionDenied``."""
+    if problem := _table_problem(target, key):
+        raise problem
+
+
+def _table_problem(target: Target, key: Sequence[str]) -> SyncError | None:
+    name = target.name
+    if not target.schema_exists:
+        return TargetMismatch(
+            f"there is no schema {target.schema}; create it, or correct spec.target.schema"
+        )
+    if not target.exists:
+        if target.may_create:
+            return None
+        return PermissionDenied(
+            f"this role may not make tables in schema {target.schema}; run: "
+            f"GRANT CREATE ON SCHEMA {target.schema} TO <this role>"
+        )
+    if target.kind not in ("r", "p"):
+        return TargetMismatch(
+            f"{name} is not a table; name a table, or one that does not exist yet"
+        )
+    if not target.owned:
+        return TargetMismatch(
+            f"{name} belongs to {target.owner}, and a load must alter, empty and vacuum it; run "
+            f"ALTER TABLE {name} OWNER TO <this role>, or connect as {target.owner}"
+        )
+    if missing := [k for k in key if target.column(k) is None and k not in PROVENANCE]:
+        return TargetMismatch(
+            f"{name} has no column {', '.join(missing)}, which spec.target.key names"
+        )
+    if tuple(sorted(key)) not in target.unique_keys:
+        columns = ", ".join(key)
+        return TargetMismatch(
+            f"{name} has no unique constraint on ({columns}), so rows cannot be matched; run "
+            f"ALTER TABLE {name} ADD PRIMARY KEY ({columns}), after removing duplicates if it says so"
+        )
+    return None
+
+
+def agree(
+    *,
+    dataset: str,
+    columns: Sequence[Column],
+    source: Sequence[SourceColumn],
+    known: Mapping[str, str] | None,
+    target: Target,
+    types: Mapping[str, str],
+    chosen: Mapping[str, str],
+    key: Sequence[str],
+    provenance: bool,
+    policy: Policy,
+) -> Agreement:
+    """What to load of ``columns``, and with which types.
+
+    ``known`` (source field → canonical type) is the dataset as last loaded, None if never.
+    ``types`` are a new table's types (``common_types``), ``chosen`` is ``spec.target.fields``.
+    Raises ``SchemaChanged`` for what the source did, ``TargetMismatch`` for what the target is.
+    """
+    _check_key(dataset, columns, key, provenance)
+    changed = _changes(columns, source, known or {}, everything=not chosen)
+    if changed and policy == "Fail":
+        raise SchemaChanged(
+            f"dataset {dataset} changed: {'; '.join(changed)}. spec.target.onSchemaChange is Fail; "
+            "adapt the table and the manifest, or set AddColumns"
+        )
+    if not target.exists:
+        typed = tuple(replace(c, type=types.get(c.name, c.type)) for c in columns)
+        return Agreement(columns=typed, warnings=_told(dataset, changed), in_sync=not changed)
+    loaded, added = _split(dataset, columns, target, policy, known)
+    for column in loaded:
+        _check_column(dataset, column, target, known, chosen, policy)
+    _check_required(target, loaded, provenance)
+    return Agreement(
+        columns=tuple(replace(c, type=_target_type(c, target)) for c in loaded),
+        add=tuple((c.name, types.get(c.name, c.type)) for c in added),
+        warnings=_told(dataset, changed) + _left_out(dataset, columns, loaded),
+        in_sync=not changed and len(loaded) == len(columns),
+    )
+
+
+def _check_key(
+    dataset: str, columns: Sequence[Column], key: Sequence[str], provenance: bool
+) -> None:
+    names = {c.name for c in columns} | (set(PROVENANCE) if provenance else set())
+    if missing := [k for k in key if k not in names]:
+        have = ", ".join(sorted(names))
+        raise SchemaChanged(
+            f"dataset {dataset} has no column {', '.join(missing)}, the key of the target; map it with "
+            f"datasets[].columns. It has: {have}"
+        )
+
+
+def _changes(
+    columns: Sequence[Column],
+    source: Sequence[SourceColumn],
+    known: Mapping[str, str],
+    *,
+    everything: bool,
+) -> list[str]:
+    """What the source did to its columns since the last load, in words; nothing if never loaded."""
+    if not known:
+        return []
+    now = {c.field: c.canonical for c in source}
+    loaded = {c.field for c in columns}
+    gone = [f"column {f} is gone" for f in known if f not in now]
+    new = [f"column {f} is new" for f in now if f not in known] if everything else []
+    retyped = [
+        f"column {f} was {known[f]} and is {t}"
+        for f, t in now.items()
+        if f in loaded and known.get(f, t) != t
+    ]
+    return gone + new + retyped
+
+
+def _told(dataset: str, changed: Sequence[str]) -> tuple[str, ...]:
+    return (f"dataset {dataset} changed: {'; '.join(changed)}",) if changed else ()
+
+
+def _left_out(dataset: str, columns: Sequence[Column], loaded: Sequence[Column]) -> tuple[str, ...]:
+    names = [c.name for c in columns if c not in loaded]
+    if not names:
+        return ()
+    return (
+        f"dataset {dataset}: {', '.join(names)} not loaded, since the target has no such column",
+    )
+
+
+def _split(
+    dataset: str,
+    columns: Sequence[Column],
+    target: Target,
+    policy: Policy,
+    known: Mapping[str, str] | None,
+) -> tuple[list[Column], list[Column]]:
+    """The columns to load, and those of them that the target must get first."""
+    lacking = [c for c in columns if target.column(c.name) is None]
+    if lacking and policy == "Fail":
+        names = ", ".join(c.name for c in lacking)
+        raise TargetMismatch(
+            f"{target.name} has no column {names}; add it, choose columns with spec.target.fields, or "
+            "set spec.target.onSchemaChange to AddColumns"
+        )
+    if policy == "Ignore":
+        return [c for c in columns if c not in lacking], []
+    return list(columns), lacking
+
+
+def _check_column(
+    dataset: str,
+    column: Column,
+    target: Target,
+    known: Mapping[str, str] | None,
+    chosen: Mapping[str, str],
+    policy: Policy,
+) -> None:
+    there = target.column(column.name)
+    if there is None:
+        return
+    if there.generated:
+        raise TargetMismatch(
+            f"{target.name}.{column.name} is generated by PostgreSQL; leave it out of spec.target.fields"
+        )
+    wanted = chosen.get(column.name)
+    if wanted and bare_type(wanted) != bare_type(there.type):
+        raise TargetMismatch(
+            f"spec.target.fields wants {column.name} as {wanted}, but {target.name} has it as "
+            f"{there.type}; change one of them"
+        )
+    fit = fits(column.source_type, there.type)
+    was = (known or {}).get(column.field, column.source_type)
+    retyped = was != column.source_type
+    if retyped and (fit == "never" or (fit == "perhaps" and policy != "Ignore")):
+        raise SchemaChanged(
+            f"dataset {dataset}: column {column.field} was {was} and is {column.source_type}, which "
+            f"{target.name}.{column.name} ({there.type}) may not hold; run ALTER TABLE {target.name} "
+            f"ALTER COLUMN {column.name} TYPE text, or set onSchemaChange to Ignore to try"
+        )
+    if fit == "never":
+        raise TargetMismatch(
+            f"{target.name}.{column.name} is {there.type}, which cannot hold the dataset's "
+            f"{column.field} ({column.source_type}); alter the column, or map another to it"
+        )
+
+
+def _check_required(target: Target, loaded: Sequence[Column], provenance: bool) -> None:
+    given = {c.name for c in loaded} | (set(PROVENANCE) if provenance else set())
+    empty = [
+        c.name for c in target.columns if c.required and not c.has_default and c.name not in given
+    ]
+    if empty:
+        raise TargetMismatch(
+            f"{target.name}: {', '.join(empty)} must not be null, and the dataset has nothing for it; drop "
+            "the NOT NULL, give it a default, or map a column to it"
+        )
+
+
+def _target_type(column: Column, target: Target) -> str:
+    there = target.column(column.name)
+    return there.type if there else column.type

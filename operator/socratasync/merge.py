@@ -1,0 +1,257 @@
+"""Brings staged rows into the target: rows, deletions, watermark and run record in one transaction.
+
+Run again, it changes nothing. Which statement does it is chosen by ``strategy``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from psycopg import IsolationLevel, sql
+from psycopg import errors as pg
+
+from socratasync import catalog, statements
+from socratasync.bookkeeping import Ledger
+from socratasync.columns import PROVENANCE
+from socratasync.plan import DatasetPlan, known_after
+from socratasync.postgres import Connection
+from socratasync.report import DatasetReport, Rows
+from socratasync.statements import MergeShape
+from socratasync.strategy import FIRST_WITH_MERGE_ACTION, Strategy, choose
+
+log = logging.getLogger(__name__)
+
+_UNCLEAN = (pg.UniqueViolation, pg.NotNullViolation, pg.CardinalityViolation)
+
+_SETTINGS = "SET LOCAL work_mem = '64MB'"
+_NO_NESTED_LOOPS = "SET LOCAL enable_nestloop = off"
+"""On a target that was filled since it was analysed, the planner believes it to be tiny and loops."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One staged dataset to merge. ``trusted``: the rows were counted and are all there.
+    ``delete_missing``: remove rows of the dataset that were not staged."""
+
+    plan: DatasetPlan
+    staged_rows: int
+    trusted: bool = True
+    delete_missing: bool = False
+    left_out: int = field(default=0)
+    duplicates: int = field(default=0)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def shape(self) -> MergeShape:
+        """The names that the statements need."""
+        return self.plan.shape
+
+
+def merge(
+    connection: Connection, job: Job, ledger: Ledger, table: Sequence[tuple[str, str]]
+) -> DatasetReport:
+    """One dataset into the target, which is created with the columns ``table`` if it is not there."""
+    strategy = _choose(connection, job)
+    if strategy not in (Strategy.CREATE, Strategy.FILL):
+        _clean(connection, job)
+    if strategy in (Strategy.MERGE, Strategy.DIFFERENCE):
+        connection.execute(statements.analyze(job.shape.staged))
+    with _transaction(connection, strategy):
+        rows = _write(connection, strategy, job, table)
+        if job.delete_missing:
+            rows.deleted = _delete_missing(connection, job.shape)
+        return _record(job, rows, strategy, ledger.on(connection))
+
+
+def replace_all(
+    connection: Connection, jobs: Sequence[Job], ledger: Ledger, table: Sequence[tuple[str, str]]
+) -> list[DatasetReport]:
+    """Make the target hold exactly what was staged: every dataset in one transaction, or none."""
+    first = jobs[0].shape
+    exists = catalog.read_target(connection, first.schema, first.table).exists
+    for job in jobs:
+        _clean(connection, job)
+        connection.execute(statements.analyze(job.shape.staged))
+    with _transaction(connection, Strategy.REPLACE):
+        gone = _count(connection, statements.count_rows(first.target)) if exists else 0
+        if exists:
+            connection.execute(statements.truncate(first.target))
+        else:
+            connection.execute(statements.create_target(first.target, table))
+            connection.execute(statements.add_key(first))
+        reports = [_replace_with(connection, job, ledger) for job in jobs]
+        reports[0].rows.deleted = gone
+        ledger.on(connection).forget_other_datasets([job.plan.dataset for job in jobs])
+    return reports
+
+
+def _replace_with(connection: Connection, job: Job, ledger: Ledger) -> DatasetReport:
+    empty = catalog.is_empty(connection, job.shape.target)
+    strategy = Strategy.FILL if empty else _for_many(connection)
+    rows = _write(connection, strategy, job, ())
+    return _record(job, rows, Strategy.REPLACE, ledger.on(connection))
+
+
+def _for_many(connection: Connection) -> Strategy:
+    has_merge = connection.info.server_version >= FIRST_WITH_MERGE_ACTION
+    return Strategy.MERGE if has_merge else Strategy.DIFFERENCE
+
+
+def _choose(connection: Connection, job: Job) -> Strategy:
+    target = catalog.read_target(connection, job.shape.schema, job.shape.table)
+    empty = not target.exists or catalog.is_empty(connection, job.shape.target)
+    rows = target.estimate
+    if not empty and rows == 0:  # never analysed
+        rows = _count(connection, statements.count_rows(job.shape.target))
+    return choose(
+        exists=target.exists,
+        empty=empty,
+        staged_rows=job.staged_rows,
+        target_rows=rows,
+        server_version=connection.info.server_version,
+    )
+
+
+@contextmanager
+def _transaction(connection: Connection, strategy: Strategy) -> Iterator[None]:
+    """A transaction with the settings that merging wants. ``MERGE`` gets a snapshot of its own: where
+    it cannot tell new from changed, new rows are counted first, and both must see the same."""
+    counted_first = (
+        strategy is Strategy.MERGE and connection.info.server_version < FIRST_WITH_MERGE_ACTION
+    )
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ if counted_first else None
+    try:
+        with connection.transaction():
+            connection.execute(_SETTINGS)
+            yield
+    finally:
+        connection.isolation_level = None
+
+
+def _write(
+    connection: Connection, strategy: Strategy, job: Job, table: Sequence[tuple[str, str]]
+) -> Rows:
+    match strategy:
+        case Strategy.CREATE:
+            inserted, updated = (
+                _once_clean(connection, job, lambda: _create(connection, job, table)),
+                0,
+            )
+        case Strategy.FILL:
+            inserted, updated = _once_clean(connection, job, lambda: _insert(connection, job)), 0
+        case Strategy.UPSERT:
+            inserted, updated = _pair(connection, statements.upsert(job.shape))
+        case Strategy.DIFFERENCE:
+            connection.execute(_NO_NESTED_LOOPS)
+            inserted, updated = _pair(connection, statements.difference(job.shape))
+        case _:
+            inserted, updated = _merge(connection, job.shape)
+    unchanged = job.staged_rows - job.left_out - inserted - updated
+    return Rows(downloaded=job.staged_rows, inserted=inserted, updated=updated, unchanged=unchanged)
+
+
+def _create(connection: Connection, job: Job, table: Sequence[tuple[str, str]]) -> int:
+    connection.execute(statements.create_target(job.shape.target, table))
+    inserted = _insert(connection, job)
+    connection.execute(statements.add_key(job.shape))
+    return inserted
+
+
+def _insert(connection: Connection, job: Job) -> int:
+    return connection.execute(statements.insert_all(job.shape)).rowcount
+
+
+def _once_clean(connection: Connection, job: Job, write: Callable[[], int]) -> int:
+    """Write in the hope that keys are unique and present; clean the stage only if they are not.
+
+    Looking first would cost every first load a sort of all its keys.
+    """
+    try:
+        with connection.transaction():
+            return write()
+    except _UNCLEAN:
+        if not _clean(connection, job):
+            raise
+        return write()
+
+
+def _merge(connection: Connection, shape: MergeShape) -> tuple[int, int]:
+    connection.execute(_NO_NESTED_LOOPS)
+    if connection.info.server_version >= FIRST_WITH_MERGE_ACTION:
+        return _pair(connection, statements.merge_counted(shape))
+    new = _count(connection, statements.count_new(shape))
+    written = connection.execute(statements.merge(shape)).rowcount
+    return new, written - new
+
+
+def _delete_missing(connection: Connection, shape: MergeShape) -> int:
+    connection.execute(_NO_NESTED_LOOPS)
+    return connection.execute(statements.delete_missing(shape)).rowcount
+
+
+def _clean(connection: Connection, job: Job) -> bool:
+    """Remove staged rows without a key, and all but the newest of each key. True if there were any."""
+    shape = job.shape
+    ids = [row[0] for row in connection.execute(statements.find_null_keys(shape)).fetchall()]
+    if ids:
+        count = connection.execute(statements.delete_null_keys(shape)).rowcount
+        job.left_out += count
+        job.warnings.append(
+            f"dataset {job.plan.dataset}: {count} rows have no {', '.join(shape.key)} and were left "
+            f"out, among them {', '.join(ids)}"
+        )
+    if connection.execute(statements.find_duplicates(shape)).fetchone() is not None:
+        job.duplicates = connection.execute(statements.delete_duplicates(shape)).rowcount
+        job.left_out += job.duplicates
+        job.warnings.append(
+            f"dataset {job.plan.dataset}: {job.duplicates} rows share their {', '.join(shape.key)} with "
+            "a newer row, which was taken"
+        )
+    return job.left_out > 0
+
+
+def _record(job: Job, rows: Rows, strategy: Strategy, ledger: Ledger) -> DatasetReport:
+    plan = job.plan
+    known = known_after(plan, trusted=job.trusted, left_out=job.left_out)
+    report = DatasetReport(
+        id=plan.dataset,
+        year=plan.year,
+        mode="full" if plan.load.full else "update",
+        rows=rows,
+        duplicates=job.duplicates,
+        source_rows=plan.snapshot.rows,
+        source_updated_at=plan.snapshot.rows_updated_at,
+        last_synced_since=known.synced_since,
+        strategy=strategy.value,
+    )
+    ledger.record_watermark(known)
+    ledger.record_merge(report)
+    return report
+
+
+def add_columns(
+    connection: Connection, shape: MergeShape, columns: Sequence[tuple[str, str]]
+) -> None:
+    """Columns that the target lacks, in a short transaction of its own: readers wait only for that."""
+    if columns:
+        connection.execute(statements.add_columns(shape.target, columns))
+
+
+def provenance_columns(names: set[str]) -> list[tuple[str, str]]:
+    """Which provenance columns a table with these columns still lacks."""
+    return [(name, pg_type) for name, pg_type in PROVENANCE.items() if name not in names]
+
+
+def _pair(connection: Connection, statement: sql.Composed) -> tuple[int, int]:
+    row = connection.execute(statement).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def _count(connection: Connection, statement: sql.Composed) -> int:
+    row = connection.execute(statement).fetchone()
+    assert row is not None
+    return int(row[0])

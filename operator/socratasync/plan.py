@@ -1,0 +1,245 @@
+"""What a run will do with a dataset: all of it, what changed, or nothing. Pure.
+
+The watermark is the newest change that the source itself reported before the first row was read,
+never what the target holds: rows that come late, or were missed, are then asked for again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from socratasync.columns import Column, SourceColumn
+from socratasync.errors import InvalidSpec
+from socratasync.soql import UPDATED_AT, Watermark, both, since
+from socratasync.statements import MergeShape
+
+Mode = Literal["update", "full"]
+
+OVERLAP = timedelta(minutes=15)
+"""Read again before the watermark: Socrata stamps rows when a change begins, not when it shows."""
+
+LONG_OVERLAP = timedelta(days=1)
+"""The same for a date that people keep: such rows reach the portal hours after their own date."""
+
+RESUME_WITHIN = timedelta(hours=24)
+"""A stage older than that is begun anew: its rows may be gone from the source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """How far a dataset is in, as the bookkeeping has it. ``columns``: ``source`` (field → type, all
+    of them) and ``loaded`` (target column → field)."""
+
+    dataset: str
+    year: int | None
+    watermark_column: str
+    watermark: datetime | None
+    synced_since: datetime | None
+    source_rows: int | None
+    rows_updated_at: datetime | None
+    columns: dict[str, dict[str, str]]
+    query: str
+    left_out: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the bookkeeping row."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Known:
+        """From the bookkeeping row, which has more columns."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """``full``: every row; else rows that changed at or after ``bound``. ``advances``: whether the
+    watermark may move afterwards. ``why`` is a sentence for people."""
+
+    full: bool
+    bound: datetime | None = None
+    advances: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What the source said before the first page."""
+
+    rows: int | None
+    newest: datetime | None
+    rows_updated_at: datetime | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As a checkpoint stores it."""
+        return {
+            "rows": self.rows,
+            "newest": self.newest and self.newest.isoformat(),
+            "rows_updated_at": self.rows_updated_at and self.rows_updated_at.isoformat(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Snapshot:
+        """From a checkpoint."""
+        times = {
+            n: data[n] and datetime.fromisoformat(data[n]) for n in ("newest", "rows_updated_at")
+        }
+        return cls(rows=data["rows"], **times)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetPlan:
+    """Everything decided about one dataset before its first row is read."""
+
+    dataset: str
+    year: int | None
+    shape: MergeShape
+    load: Load
+    where: str | None
+    watermark: Watermark
+    snapshot: Snapshot
+    source: tuple[SourceColumn, ...]
+    add: tuple[tuple[str, str], ...] = ()
+    known: Known | None = None
+    warnings: tuple[str, ...] = ()
+    schema_in_sync: bool = True
+    nothing_to_do: bool = False
+    replica_is_behind: bool = field(default=False)
+
+    @property
+    def condition(self) -> str | None:
+        """The rows to read: the manifest's ``where`` and the lower bound."""
+        return both(self.where, since(self.watermark, self.load.bound))
+
+    @property
+    def fingerprint(self) -> str:
+        """Stages with the same fingerprint hold the same columns of the same rows."""
+        columns = [(c.name, c.field, c.type) for c in self.shape.columns]
+        text = json.dumps([self.dataset, columns, self.condition], default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def find_watermark(
+    name: str, mapping: Mapping[str, str], source: tuple[SourceColumn, ...]
+) -> Watermark:
+    """The watermark column of a dataset: the source field, or the target column it is mapped to.
+
+    Raises ``InvalidSpec`` when there is no such column, or it holds no time.
+    """
+    if name == UPDATED_AT:
+        return Watermark()
+    wanted = mapping.get(name, name)
+    column = next((c for c in source if c.field == wanted), None)
+    if column is None:
+        raise InvalidSpec(
+            f"spec.source.watermark: the dataset has no column {wanted}; use :updated_at"
+        )
+    if column.canonical not in ("floating_timestamp", "fixed_timestamp"):
+        raise InvalidSpec(
+            f"spec.source.watermark: {wanted} is {column.canonical}, not a time; use :updated_at"
+        )
+    return Watermark(field=wanted, floating=column.canonical == "floating_timestamp")
+
+
+def choose_load(
+    *,
+    mode: Mode,
+    known: Known | None,
+    asked_since: datetime | None,
+    watermark: Watermark,
+    columns: tuple[Column, ...],
+    where: str | None,
+) -> Load:
+    """Whether all rows are read, and from when on if not."""
+    if mode == "full":
+        return Load(full=True, why="a full run was asked for")
+    if known is None:
+        return Load(full=True, why="it was never loaded before")
+    if known.watermark is None or known.watermark_column != watermark.field:
+        return Load(full=True, why="its last load left no watermark to go on from")
+    if reason := _reload_reason(known, columns, where):
+        return Load(full=True, why=reason)
+    bound = known.synced_since
+    if asked_since is None:
+        return Load(full=False, bound=bound, why="rows that changed since the last load")
+    if bound is not None and asked_since > bound:
+        return Load(
+            full=False,
+            bound=asked_since,
+            advances=False,
+            why="since is later than the watermark, which therefore stays where it is",
+        )
+    return Load(full=False, bound=asked_since, why="rows that changed since the time given")
+
+
+def _reload_reason(known: Known, columns: tuple[Column, ...], where: str | None) -> str | None:
+    """Why rows that did not change must be read all the same."""
+    loaded, types = known.columns.get("loaded", {}), known.columns.get("source", {})
+    new = [
+        c.name
+        for c in columns
+        if loaded.get(c.name) != c.field or types.get(c.field) != c.source_type
+    ]
+    if new:
+        return f"{', '.join(new[:5])} must be filled anew for all rows"
+    if known.query != (where or ""):
+        return "its where changed"
+    return None
+
+
+def nothing_changed(
+    known: Known | None, load: Load, snapshot: Snapshot, watermark: Watermark
+) -> bool:
+    """Whether the source is as it was at the last load, so that there is nothing to read.
+
+    Any change of a row moves ``rowsUpdatedAt``; where a portal omits it, ``:updated_at`` and the
+    number of rows must do.
+    """
+    if known is None or load.full or not load.advances or load.bound != known.synced_since:
+        return False
+    if snapshot.rows_updated_at is None and watermark.field != UPDATED_AT:
+        return False
+    return (
+        snapshot.rows_updated_at == known.rows_updated_at
+        and snapshot.newest == known.watermark
+        and snapshot.rows == known.source_rows
+    )
+
+
+def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
+    """The bookkeeping once the plan's rows are in.
+
+    ``trusted``: the rows were counted and are all there; else the watermark stays, and the next
+    update reads them again.
+    """
+    moves = trusted and plan.load.advances
+    earlier = plan.known
+    newest = plan.snapshot.newest if moves else (earlier.watermark if earlier else None)
+    overlap = OVERLAP if plan.watermark.field == UPDATED_AT else LONG_OVERLAP
+    # Rows of a lagging replica are older than rowsUpdatedAt says; do not take them for current.
+    current = moves and not plan.replica_is_behind
+    return Known(
+        dataset=plan.dataset,
+        year=plan.year,
+        watermark_column=plan.watermark.field if moves or not earlier else earlier.watermark_column,
+        watermark=newest,
+        synced_since=newest - overlap if newest else None,
+        source_rows=plan.snapshot.rows if current else None,
+        rows_updated_at=plan.snapshot.rows_updated_at if current else None,
+        columns={
+            "source": {c.field: c.canonical for c in plan.source},
+            "loaded": {c.name: c.field for c in plan.shape.columns},
+        },
+        query=plan.where or "",
+        left_out=left_out if plan.load.full else (earlier.left_out if earlier else 0),
+    )
+
+
+def may_resume(*, same_rows: bool, same_run: bool, started_at: datetime, now: datetime) -> bool:
+    """Whether a stage that an earlier try left is worth going on with."""
+    return same_rows and (same_run or now - started_at <= RESUME_WITHIN)

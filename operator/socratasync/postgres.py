@@ -1,0 +1,169 @@
+"""The edge to PostgreSQL: the only place that connects, and where its errors become ours.
+
+A connection made here never gives up on a long statement by itself, reads and writes UTC, and is
+known to ``Connections`` so that SIGTERM can cancel whatever it is doing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.rows import TupleRow
+
+from socratasync.errors import (
+    BadValue,
+    InvalidSpec,
+    PermissionDenied,
+    SyncError,
+    TargetBusy,
+    TargetMismatch,
+    TargetUnavailable,
+)
+
+Connection = psycopg.Connection[TupleRow]
+
+CONNECT_TIMEOUT_S = 15
+LOCK_TIMEOUT = "30s"
+"""How long a statement waits for readers of the target before the run gives way."""
+
+_SESSION = (
+    "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c timezone=UTC "
+    f"-c datestyle=ISO,MDY -c lock_timeout={LOCK_TIMEOUT}"
+)
+
+
+class Connections:
+    """Opens connections to one database and can cancel or close all of them at once."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._open: set[Connection] = set()
+        self._guard = threading.Lock()
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection in autocommit mode, closed at the end. Its errors leave as ours."""
+        with translated():
+            connection = _connect(self._dsn)
+            with self._guard:
+                self._open.add(connection)
+            try:
+                yield connection
+            finally:
+                with self._guard:
+                    self._open.discard(connection)
+                connection.close()
+
+    def cancel_all(self) -> None:
+        """Ask the server to stop what every connection is doing. Never raises."""
+        with self._guard:
+            connections = list(self._open)
+        for connection in connections:
+            with suppress(psycopg.Error, OSError):
+                connection.cancel_safe(timeout=1.0)
+
+
+def _connect(dsn: str) -> Connection:
+    try:
+        settings: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(dsn))
+    except psycopg.ProgrammingError as exc:
+        # The driver quotes the DSN, password included, in this message.
+        raise InvalidSpec(
+            "the DSN cannot be read; write postgresql://user:password@host:5432/database, with "
+            "special characters of the password percent-encoded"
+        ) from _without_text(exc)
+    settings.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
+    settings.setdefault("application_name", "socratasync")
+    settings.setdefault("keepalives_idle", "60")
+    settings["client_encoding"] = "UTF8"
+    connection = psycopg.connect(**settings, autocommit=True)
+    # Set by statement, not in `options`: poolers refuse unknown start-up parameters.
+    connection.execute(_session_sql())
+    return connection
+
+
+def _session_sql() -> str:
+    names = _SESSION.replace("-c ", "").split()
+    return "; ".join(f"SET {name} TO {value!r}" for name, value in (n.split("=") for n in names))
+
+
+def _without_text(exc: Exception) -> Exception:
+    return type(exc)("message withheld: it may hold the password")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Driver errors raised inside leave as ours, the driver's kept as the cause."""
+    try:
+        yield
+    except psycopg.Error as exc:
+        raise translate(exc) from exc
+
+
+def translate(exc: psycopg.Error) -> SyncError:
+    """Our error for a driver's, by SQLSTATE; without one, it never reached the server."""
+    text = _sentence(exc)
+    if isinstance(exc, pg.InsufficientPrivilege):
+        return PermissionDenied(
+            f"PostgreSQL refuses: {text}. Grant the right, or connect as the owner"
+        )
+    if isinstance(exc, (pg.LockNotAvailable, pg.SerializationFailure, pg.DeadlockDetected)):
+        return TargetBusy(f"the target is in use by others: {text}")
+    state = exc.sqlstate or ""
+    if state.startswith("28") or "password authentication failed" in text or "pg_hba.conf" in text:
+        return PermissionDenied(
+            f"PostgreSQL refuses the login: {text}. Check the DSN's user and password"
+        )
+    if state == "3D000" or ('database "' in text and "does not exist" in text):
+        return TargetMismatch(f"{text}; create the database or correct the DSN")
+    if state.startswith("22"):
+        return BadValue(f"a value does not fit its column: {text}{_context(exc)}")
+    if state.startswith(("08", "53", "57", "58")) or isinstance(exc, psycopg.OperationalError):
+        return TargetUnavailable(f"PostgreSQL is not available: {text}")
+    return TargetMismatch(f"PostgreSQL refuses: {text}{_context(exc)}")
+
+
+def _sentence(exc: psycopg.Error) -> str:
+    text = exc.diag.message_primary or str(exc).strip()
+    return " ".join(text.split()) or type(exc).__name__
+
+
+def _context(exc: psycopg.Error) -> str:
+    context = exc.diag.context
+    return f" ({' '.join(context.split())[:300]})" if context else ""
+
+
+def lock_number(target: str) -> int:
+    """The advisory lock of a target table: a signed 64-bit number from its qualified name."""
+    digest = hashlib.sha256(f"socratasync:{target}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+@contextmanager
+def exclusive(connection: Connection, target: str, wait_s: float) -> Iterator[None]:
+    """Hold the target's lock on this connection. Raises ``TargetBusy`` after ``wait_s`` seconds.
+
+    The server lets go of it when the connection ends, however it ends.
+    """
+    number = lock_number(target)
+    connection.execute(
+        "SELECT set_config('lock_timeout', %s, false)", [f"{int(wait_s * 1000) or 1}ms"]
+    )
+    try:
+        connection.execute("SELECT pg_advisory_lock(%s)", [number])
+    except pg.LockNotAvailable as exc:
+        raise TargetBusy(
+            f"another run is loading {target}; this one waited {wait_s:g} s. It will be tried again"
+        ) from exc
+    connection.execute("SELECT set_config('lock_timeout', %s, false)", [LOCK_TIMEOUT])
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error):
+            connection.execute("SELECT pg_advisory_unlock(%s)", [number])

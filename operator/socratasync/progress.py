@@ -1,0 +1,115 @@
+"""Where a run tells how far it is: a bar on a terminal, lines in a log, nothing in a test.
+
+The pipeline only speaks to ``Progress``; calls come from several threads at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+log = logging.getLogger("socratasync.progress")
+
+
+class Progress(Protocol):
+    """Told of every step. ``dataset`` is the 4x4 id, ``stage`` download, merge or refresh."""
+
+    def begin(self, dataset: str, stage: str, total: int | None) -> None:
+        """A step starts; ``total`` rows are expected, None if unknown."""
+
+    def advance(self, dataset: str, rows: int, wire_bytes: int) -> None:
+        """So many rows more, and bytes received."""
+
+    def finish(self, dataset: str) -> None:
+        """Nothing more comes of this dataset."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def begin(self, dataset: str, stage: str, total: int | None) -> None:
+        """Nothing to do."""
+
+    def advance(self, dataset: str, rows: int, wire_bytes: int) -> None:
+        """Nothing to do."""
+
+    def finish(self, dataset: str) -> None:
+        """Nothing to do."""
+
+
+@dataclass(slots=True)
+class Step:
+    """One dataset's step under way."""
+
+    stage: str
+    total: int | None
+    started: float
+    rows: int = 0
+    bytes: int = 0
+    told: float = field(default=0.0)
+
+    def facts(self, now: float) -> dict[str, object]:
+        """Rows, percent, rows per second, megabytes and the seconds still to go (estimates)."""
+        spent = max(now - self.started, 1e-6)
+        rate = self.rows / spent
+        left = (self.total - self.rows) / rate if self.total and rate else None
+        return {
+            "stage": self.stage,
+            "rows": self.rows,
+            "total": self.total,
+            "percent": round(100 * self.rows / self.total, 1) if self.total else None,
+            "rows_per_second": round(rate),
+            "bytes": self.bytes,
+            "eta_seconds": round(max(0.0, left)) if left is not None else None,
+        }
+
+
+class Logged:
+    """A log line when a step begins and every ``every_s`` seconds while it goes on."""
+
+    def __init__(self, every_s: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every_s = every_s
+        self._clock = clock
+        self._steps: dict[str, Step] = {}
+        self._guard = threading.Lock()
+
+    def begin(self, dataset: str, stage: str, total: int | None) -> None:
+        """A step starts."""
+        now = self._clock()
+        with self._guard:
+            self._steps[dataset] = step = Step(stage, total, started=now, told=now)
+        self._tell(dataset, step, now)
+
+    def advance(self, dataset: str, rows: int, wire_bytes: int) -> None:
+        """Count; tell if the last line is old enough."""
+        now = self._clock()
+        with self._guard:
+            step = self._steps[dataset]
+            step.rows += rows
+            step.bytes += wire_bytes
+            due = now - step.told >= self._every_s
+            if due:
+                step.told = now
+        if due:
+            self._tell(dataset, step, now)
+
+    def finish(self, dataset: str) -> None:
+        """Forget the dataset."""
+        with self._guard:
+            self._steps.pop(dataset, None)
+
+    def _tell(self, dataset: str, step: Step, now: float) -> None:
+        facts = step.facts(now)
+        of_total = f" of {step.total:,}" if step.total else ""
+        log.info(
+            "%s: %s %s%s rows",
+            dataset,
+            step.stage,
+            f"{step.rows:,}",
+            of_total,
+            extra={"facts": {"event": "progress", "dataset": dataset, **facts}},
+        )

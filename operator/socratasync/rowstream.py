@@ -1,0 +1,98 @@
+"""One page of rows as it comes from the socket: bytes in, bytes out, no row looked at in Python.
+
+Part of the edge to Socrata; ``socrata.Source.rows`` makes these.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+
+import requests
+
+from socratasync.errors import DeadlineExceeded, SourceUnavailable, Terminated
+
+CHUNK = 256 * 1024
+"""Larger saves nothing, smaller costs more calls (docs/performance.md)."""
+
+
+class RowStream:
+    """The bytes of one CSV page, decompressed, in chunks; what it learnt on the way is kept.
+
+    Every row ends with ``:id``, so the last line tells where the next page starts, and a body cut
+    inside a row cannot pass for whole. A cut gzip stream is known by itself.
+    """
+
+    def __init__(
+        self, response: requests.Response, deadline: float, stopping: threading.Event
+    ) -> None:
+        self._response = response
+        self._deadline = deadline
+        self._stopping = stopping
+        self._tail = b""
+        self.bytes = 0
+        self.header: list[str] = []
+        self.replica_is_behind = response.headers.get("X-SODA2-Data-Out-Of-Date") == "true"
+
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes received, compressed as they came."""
+        return int(self._response.raw.tell())
+
+    @property
+    def last_id(self) -> str | None:
+        """The ``:id`` of the last row received; None if there was no row."""
+        cells = self._tail.rstrip(b"\n").rsplit(b"\n", 1)[-1].rsplit(b",", 1)
+        last = cells[-1].strip(b'"').decode(errors="replace")
+        return last if len(cells) == 2 and last.startswith("row-") else None
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Chunks of up to ``CHUNK`` bytes. Raises ``SourceUnavailable`` if the body is cut short."""
+        pending = bytearray()
+        for piece in self._decoded():
+            pending += piece
+            if len(pending) >= CHUNK:
+                yield self._noted(bytes(pending))
+                pending.clear()
+        if pending:
+            yield self._noted(bytes(pending))
+        if not self.header:
+            raise SourceUnavailable("Socrata's answer was cut short before the header line")
+
+    def _noted(self, chunk: bytes) -> bytes:
+        if not self.header:
+            head, newline, _ = chunk.partition(b"\n")
+            if not newline:
+                raise SourceUnavailable("Socrata's answer was cut short inside the header line")
+            line = head.decode(errors="replace")
+            self.header = [name.strip('"').replace('""', '"') for name in line.strip().split(",")]
+        self.bytes += len(chunk)
+        self._tail = (self._tail + chunk[-512:])[-512:]
+        return chunk
+
+    def _decoded(self) -> Iterator[bytes]:
+        if "gzip" not in self._response.headers.get("Content-Encoding", ""):
+            yield from self._received()
+            return
+        inflate = zlib.decompressobj(wbits=31)
+        for piece in self._received():
+            waiting = piece
+            while waiting and not inflate.eof:
+                yield inflate.decompress(waiting, CHUNK)  # bounded: a tiny body may hold gigabytes
+                waiting = inflate.unconsumed_tail
+        yield inflate.flush()
+        if not inflate.eof:
+            raise SourceUnavailable("Socrata's answer was cut short inside its compressed body")
+
+    def _received(self) -> Iterator[bytes]:
+        read1 = self._response.raw.read1
+        while piece := read1(CHUNK, decode_content=False):
+            if self._stopping.is_set():
+                raise Terminated
+            if time.monotonic() > self._deadline:
+                raise DeadlineExceeded(
+                    "one page took longer than its deadline; the source is slow, or source.pageSize too large"
+                )
+            yield piece

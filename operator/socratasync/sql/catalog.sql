@@ -1,0 +1,38 @@
+-- read_table --
+-- What the name stands for, and whether this role may alter it.
+SELECT c.oid::bigint AS oid, c.relkind::text AS kind, pg_has_role(c.relowner, 'USAGE') AS owned,
+       pg_get_userbyid(c.relowner) AS owner, c.reltuples::bigint AS estimate
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+
+-- read_columns --
+-- The table's columns in order.
+SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS required,
+       a.atthasdef OR a.attidentity <> '' AS has_default,
+       a.attgenerated <> '' OR a.attidentity = 'a' AS generated
+FROM pg_attribute a WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+
+-- read_unique_keys --
+-- The column lists that no two rows may share: whole, immediate unique indexes on plain columns.
+SELECT array_agg(a.attname::text ORDER BY a.attname) AS key
+FROM pg_index i
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[:i.indnkeyatts - 1])
+WHERE i.indrelid = %(oid)s AND i.indisunique AND i.indimmediate AND i.indisvalid
+  AND i.indpred IS NULL AND i.indexprs IS NULL
+GROUP BY i.indexrelid
+
+-- read_view --
+-- A materialized view: whether it is one, may be refreshed by this role, is filled, and has what
+-- CONCURRENTLY needs, a unique index over all its rows.
+SELECT c.oid::bigint AS oid, c.relkind::text AS kind, c.relispopulated AS populated,
+       pg_has_role(c.relowner, 'USAGE') AS owned,
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
+               AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL) AS concurrently
+FROM pg_class c WHERE c.oid = to_regclass(%(name)s)
+
+-- schema_rights --
+-- Whether the schema exists, and whether this role may make a table in it.
+SELECT to_regnamespace(%(quoted)s) IS NOT NULL AS exists,
+       to_regnamespace(%(quoted)s) IS NOT NULL
+       AND has_schema_privilege(to_regnamespace(%(quoted)s)::oid, 'CREATE') AS may_create

@@ -1,0 +1,238 @@
+"""Fills a dataset's stage: pages from Socrata's socket to ``COPY``, a checkpoint with each.
+
+A page and its checkpoint commit together, so whatever kills the run, the next try goes on after
+the last whole page. Rows are counted by PostgreSQL, never in Python.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg import errors as pg
+
+from socratasync import soql, statements
+from socratasync.archive import ArchiveFile, Nowhere, Sink
+from socratasync.bookkeeping import Checkpoint, Ledger
+from socratasync.errors import (
+    SchemaChanged,
+    SourceTooSlow,
+    SourceUnavailable,
+    SyncError,
+    TryAgain,
+)
+from socratasync.plan import DatasetPlan, Snapshot, may_resume
+from socratasync.postgres import Connection, translate
+from socratasync.progress import Progress
+from socratasync.rowstream import RowStream
+from socratasync.socrata import Source
+from socratasync.strategy import FIRST_WITH_HEADER_MATCH
+
+log = logging.getLogger(__name__)
+
+SMALLEST_PAGE = 1000
+
+
+@dataclass(slots=True, kw_only=True)
+class Staged:
+    """A filled stage. ``snapshot`` is the source as it was before the first of these rows."""
+
+    rows: int
+    bytes: int
+    snapshot: Snapshot
+    last_id: str | None
+    replica_is_behind: bool = False
+
+
+class Stage:
+    """The stage table of one plan, on one connection."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        source: Source,
+        plan: DatasetPlan,
+        *,
+        ledger: Ledger,
+        page_size: int,
+        progress: Progress,
+        archive: ArchiveFile | None = None,
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._plan = plan
+        self._ledger = ledger.on(connection)
+        self._page_size = page_size
+        self._progress = progress
+        self._archive = archive
+        self._sink: Sink = Nowhere()
+        match = connection.info.server_version >= FIRST_WITH_HEADER_MATCH
+        self._copy = statements.copy_stage(plan.shape, header_match=match)
+
+    @property
+    def name(self) -> str:
+        """The stage table's name within schema ``socratasync``."""
+        return self._plan.shape.stage
+
+    def prepare(self, now: datetime, expected: int | None, *, anew: bool = False) -> Staged:
+        """An empty stage, or the one that an earlier try left if it may be gone on with."""
+        checkpoint = None if anew else self._usable(self._ledger.checkpoint(self.name), now)
+        staged = self._resume(checkpoint) if checkpoint else self._begin(now)
+        if self._archive:
+            self._sink = self._archive.open(checkpoint.archived_bytes if checkpoint else 0)
+        self._progress.begin(self._plan.dataset, "download", expected)
+        self._progress.advance(self._plan.dataset, staged.rows, 0)
+        return staged
+
+    def _usable(self, found: Checkpoint | None, now: datetime) -> Checkpoint | None:
+        if found is None or not may_resume(
+            same_rows=found.fingerprint == self._plan.fingerprint,
+            same_run=found.run == self._ledger.run,
+            started_at=found.started_at,
+            now=now,
+        ):
+            return None
+        if self._archive and not self._archive.can_resume(found.archived_bytes):
+            return None
+        try:
+            count = statements.count_rows(self._plan.shape.staged)
+            row = self._connection.execute(count).fetchone()
+        except pg.UndefinedTable:
+            return None
+        return found if row and row[0] == found.rows else None
+
+    def _resume(self, checkpoint: Checkpoint) -> Staged:
+        log.info("%s: going on after %s staged rows", self._plan.dataset, f"{checkpoint.rows:,}")
+        self._ledger.adopt_checkpoint(self.name)
+        return Staged(
+            rows=checkpoint.rows,
+            bytes=checkpoint.bytes,
+            snapshot=Snapshot.from_dict(checkpoint.source),
+            last_id=checkpoint.last_id,
+        )
+
+    def _begin(self, now: datetime) -> Staged:
+        with self._connection.transaction():
+            self._connection.execute(statements.drop_stage(self._plan.shape))
+            self._connection.execute(statements.create_stage(self._plan.shape))
+            self._ledger.start_checkpoint(
+                self.name, self._plan.fingerprint, now, self._plan.snapshot.as_dict()
+            )
+        return Staged(rows=0, bytes=0, snapshot=self._plan.snapshot, last_id=None)
+
+    def fill(self, staged: Staged) -> None:
+        """Read pages until one comes empty: a short page may be the last, or may have been cut."""
+        limit = self._page_size
+        attempt = 1
+        while True:
+            try:
+                rows = self._page(staged, limit)
+            except SourceTooSlow as exc:
+                limit = max(SMALLEST_PAGE, limit // 2)
+                log.info("%s: asking for %s rows at a time", self._plan.dataset, f"{limit:,}")
+                attempt = self._next_attempt(exc, attempt)
+            except TryAgain as exc:
+                attempt = self._next_attempt(exc, attempt)
+            else:
+                attempt = 1
+                if rows == 0:
+                    return
+
+    def _next_attempt(self, error: TryAgain, attempt: int) -> int:
+        if not isinstance(error, SourceUnavailable) and error.retry_after is None:
+            raise error  # the target is in trouble: staying here would only hold its lock
+        if not self._source.wait_after(error, attempt):
+            raise error
+        return attempt + 1
+
+    def _page(self, staged: Staged, limit: int) -> int:
+        """Stage one page. Nothing of it stays if it fails."""
+        parameters = soql.rows(
+            self._plan.shape.columns,
+            where=self._plan.condition,
+            after=staged.last_id,
+            limit=limit,
+        )
+        self._sink.begin_page(first=staged.last_id is None)
+        try:
+            with self._source.rows(self._plan.dataset, parameters) as stream:
+                rows = self._copy_page(stream, staged)
+        except BaseException:
+            self._sink.take_back()
+            raise
+        staged.rows += rows
+        staged.bytes += stream.wire_bytes
+        staged.last_id = stream.last_id or staged.last_id
+        staged.replica_is_behind |= stream.replica_is_behind
+        self._progress.advance(self._plan.dataset, rows, stream.wire_bytes)
+        return rows
+
+    def _copy_page(self, stream: RowStream, staged: Staged) -> int:
+        try:
+            with self._connection.transaction(), self._connection.cursor() as cursor:
+                with cursor.copy(self._copy) as copy:
+                    for chunk in self._checked(stream):
+                        copy.write(chunk)
+                        self._sink.write(chunk)
+                rows = cursor.rowcount
+                self._sink.end_page()
+                self._checkpoint(stream, staged, rows)
+        except psycopg.DataError as exc:
+            raise _refused(exc) from exc
+        except pg.NotNullViolation as exc:  # the :id that ends each row is missing
+            raise SourceUnavailable("Socrata's answer was cut short inside a row") from exc
+        return rows
+
+    def _checkpoint(self, stream: RowStream, staged: Staged, rows: int) -> None:
+        if rows == 0:
+            return
+        if stream.last_id is None:
+            raise SourceUnavailable("Socrata's rows do not end with their :id")
+        self._ledger.advance_checkpoint(
+            self.name,
+            last_id=stream.last_id,
+            rows=rows,
+            bytes_=stream.wire_bytes,
+            archived_bytes=self._sink.size,
+        )
+
+    def _checked(self, stream: RowStream) -> Iterator[bytes]:
+        """The stream's chunks, once its header line is the one that was asked for."""
+        expected = soql.header(self._plan.shape.columns)
+        for number, chunk in enumerate(stream):
+            if number == 0 and stream.header != expected:
+                raise SchemaChanged(_header_sentence(self._plan.dataset, stream.header, expected))
+            yield chunk
+
+    def finish_archive(self, keep: int) -> None:
+        """The download is complete: name its archive by the run."""
+        if self._archive:
+            self._archive.finish(keep)
+
+    def drop(self) -> None:
+        """Remove the stage and its checkpoint."""
+        with self._connection.transaction():
+            self._connection.execute(statements.drop_stage(self._plan.shape))
+            self._ledger.drop_checkpoint(self.name)
+
+
+def _header_sentence(dataset: str, got: list[str], expected: list[str]) -> str:
+    missing = [name for name in expected if name not in got]
+    extra = [name for name in got if name not in expected]
+    return (
+        f"dataset {dataset} answered with other columns than were asked for (missing: "
+        f"{', '.join(missing) or 'none'}; unexpected: {', '.join(extra[:10]) or 'none'}); its schema "
+        "may be changing right now"
+    )
+
+
+def _refused(exc: psycopg.DataError) -> SyncError:
+    """A row that PostgreSQL cannot read was cut; a value that does not fit is the source's."""
+    if isinstance(exc, pg.BadCopyFileFormat):
+        return SourceUnavailable(
+            f"Socrata's answer was cut short inside a row: {exc.diag.message_primary}"
+        )
+    return translate(exc)
