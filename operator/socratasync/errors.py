@@ -9,7 +9,8 @@
     │   ├── SourceThrottled
     │   ├── TargetUnavailable
     │   ├── TargetBusy
-    │   └── DeadlineExceeded
+    │   ├── DeadlineExceeded
+    │   └── HookFailed
     ├── DataRefused         exit 65: the source's data is not what was agreed; a person looks
     │   ├── SchemaChanged
     │   ├── RowCountMismatch
@@ -85,6 +86,10 @@ class TargetBusy(TryAgain):
 
 class DeadlineExceeded(TryAgain):
     """One request went on longer than its deadline allows."""
+
+
+class HookFailed(TryAgain):
+    """The data is in, but somebody who must be told was not."""
 
 
 class DataRefused(SyncError):

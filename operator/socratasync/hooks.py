@@ -13,13 +13,9 @@ from urllib.parse import urlsplit
 
 import requests
 
-from socratasync.errors import TryAgain
+from socratasync.errors import HookFailed
 
 log = logging.getLogger(__name__)
-
-
-class HookFailed(TryAgain):
-    """The data is in, but somebody who must be told was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

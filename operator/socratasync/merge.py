@@ -76,7 +76,7 @@ def replace_all(
         _clean(connection, job)
         connection.execute(statements.analyze(job.shape.staged))
     with _transaction(connection, Strategy.REPLACE):
-        gone = _count(connection, statements.count_rows(first.target)) if exists else 0
+        gone = count(connection, statements.count_rows(first.target)) if exists else 0
         if exists:
             connection.execute(statements.truncate(first.target))
         else:
@@ -105,7 +105,7 @@ def _choose(connection: Connection, job: Job) -> Strategy:
     empty = not target.exists or catalog.is_empty(connection, job.shape.target)
     rows = target.estimate
     if not empty and rows == 0:  # never analysed
-        rows = _count(connection, statements.count_rows(job.shape.target))
+        rows = count(connection, statements.count_rows(job.shape.target))
     return choose(
         exists=target.exists,
         empty=empty,
@@ -182,7 +182,7 @@ def _merge(connection: Connection, shape: MergeShape) -> tuple[int, int]:
     connection.execute(_NO_NESTED_LOOPS)
     if connection.info.server_version >= FIRST_WITH_MERGE_ACTION:
         return _pair(connection, statements.merge_counted(shape))
-    new = _count(connection, statements.count_new(shape))
+    new = count(connection, statements.count_new(shape))
     written = connection.execute(statements.merge(shape)).rowcount
     return new, written - new
 
@@ -251,7 +251,8 @@ def _pair(connection: Connection, statement: sql.Composed) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def _count(connection: Connection, statement: sql.Composed) -> int:
+def count(connection: Connection, statement: sql.Composed) -> int:
+    """The single number that a statement returns."""
     row = connection.execute(statement).fetchone()
     assert row is not None
     return int(row[0])

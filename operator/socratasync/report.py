@@ -50,7 +50,8 @@ class Rows:
 
 @dataclass(slots=True, kw_only=True)
 class DatasetReport:
-    """What became of one dataset. ``result``: Synced, NoChange or Failed."""
+    """What became of one dataset. ``result``: Synced, NoChange or Failed. ``verified``: whether its
+    rows were counted against the source's own count; None when nobody counted."""
 
     id: str
     year: int | None = None
@@ -63,6 +64,8 @@ class DatasetReport:
     last_synced_since: datetime | None = None
     error: SyncError | None = None
     strategy: str | None = None
+    verified: bool | None = None
+    schema_in_sync: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """The dataset's entry in the report."""
@@ -77,6 +80,8 @@ class DatasetReport:
             "sourceUpdatedAt": timestamp(self.source_updated_at),
             "lastSyncedSince": timestamp(self.last_synced_since),
             "strategy": self.strategy,
+            "verified": self.verified,
+            "schemaInSync": self.schema_in_sync,
             "error": error_dict(self.error),
         }
 
@@ -94,6 +99,8 @@ class DatasetReport:
             source_updated_at=_read_timestamp(data["sourceUpdatedAt"]),
             last_synced_since=_read_timestamp(data["lastSyncedSince"]),
             strategy=data["strategy"],
+            verified=data["verified"],
+            schema_in_sync=data["schemaInSync"],
         )
 
 
@@ -247,7 +254,7 @@ def _no_warnings(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _few_fields(report: dict[str, Any]) -> dict[str, Any]:
-    kept = ("id", "year", "rows", "sourceRows", "lastSyncedSince")
+    kept = ("id", "year", "rows", "sourceRows", "lastSyncedSince", "verified", "schemaInSync")
     return {
         **report,
         "datasets": [

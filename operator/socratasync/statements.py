@@ -98,9 +98,9 @@ def count_rows(table: sql.Identifier) -> sql.Composed:
     return sql.SQL("SELECT count(*) FROM {}").format(table)
 
 
-def count_by_dataset(shape: MergeShape) -> sql.Composed:
+def count_by_dataset(target: sql.Identifier) -> sql.Composed:
     """``(dataset, rows)`` for the whole target, rows of no known dataset under null."""
-    return sql.SQL("SELECT socrata_dataset, count(*) FROM {} GROUP BY 1").format(shape.target)
+    return sql.SQL("SELECT socrata_dataset, count(*) FROM {} GROUP BY 1").format(target)
 
 
 def create_target(target: sql.Identifier, columns: Iterable[tuple[str, str]]) -> sql.Composed:

@@ -1,0 +1,38 @@
+"""Whom to tell about a finished run, and in which words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
+
+from socratasync.report import RunReport
+
+Occasion = Literal["Failure", "Recovery", "Success"]
+
+
+def occasion(report: RunReport, *, failed_before: bool) -> Occasion:
+    """What this run is to those who wait for news."""
+    if not report.ok:
+        return "Failure"
+    return "Recovery" if failed_before else "Success"
+
+
+def is_wanted(what: Occasion, wanted: Collection[str]) -> bool:
+    """Whether to tell of it; a recovery is a success, too."""
+    return what in wanted or (what == "Recovery" and "Success" in wanted)
+
+
+def slack_text(name: str, what: Occasion, report: RunReport) -> str:
+    """One short message: what happened, how much, and what to do if it went wrong."""
+    rows = report.rows
+    counts = (
+        f"{rows.inserted:,} new, {rows.updated:,} changed, {rows.deleted:,} deleted, "
+        f"{rows.downloaded:,} read"
+    )
+    failure = report.failure
+    if what == "Failure":
+        reason = f"{failure.reason}: {failure.message}" if failure else "stopped"
+        return f":red_circle: {name}: sync failed. {reason} ({counts}; run {report.run})"
+    mark, word = (":large_green_circle:", "works again") if what == "Recovery" else (":white_check_mark:", "synced")
+    warnings = f"; {len(report.warnings)} warnings" if report.warnings else ""
+    return f"{mark} {name}: {word}. {counts}{warnings} (run {report.run})"
