@@ -1,0 +1,77 @@
+# Every verb that a contributor needs. Each sets up what it needs by itself: start with `make demo`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 2
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format typecheck fast programs test-chart e2e bench bench-load bench-scale chaos crd docs lock image dist clean
+
+help:  ## list these verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## make the virtual environment with everything in it
+
+$(STAMP): requirements-dev.lock pyproject.toml tools/setup.sh
+	@tools/setup.sh $(PYTHON) $(VENV)
+	@touch $@
+
+demo: $(STAMP)  ## the main job at once: simulated Socrata, real PostgreSQL, load, change, update
+	@$(BIN)/socratasync demo
+
+test: $(STAMP)  ## the whole suite: units, real PostgreSQL, real HTTPS, a real Kubernetes control plane
+	@$(BIN)/python tests/cluster/programs.py api
+	$(PYTEST) -n $(WORKERS) --dist loadgroup
+
+fast: $(STAMP)  ## only what needs neither a database nor a control plane
+	$(PYTEST) -q tests/unit tests/packaging
+
+lint: $(STAMP)  ## ruff, mypy --strict, the import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## let ruff format and mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test-chart: $(STAMP)  ## the Helm chart and the alerts, with helm and promtool (built once)
+	@$(BIN)/python tests/cluster/programs.py api chart rules
+	$(PYTEST) tests/chart
+
+e2e: $(STAMP)  ## a real node: image, operator, Jobs, PostgreSQL (root on Linux, or KUBECONFIG)
+	@tests/e2e/prepare.sh
+	@$(BIN)/python tests/cluster/programs.py api node chart
+	$(PYTEST) tests/e2e
+
+bench: bench-load bench-scale  ## speed and memory, measured and asserted; results in bench-results/
+
+bench-load: $(STAMP)  ## a million rows against psql's \copy
+	$(BIN)/python tests/bench/load.py
+
+bench-scale: $(STAMP)  ## 1,000 and 10,000 SocrataSyncs against a real API server
+	@$(BIN)/python tests/cluster/programs.py api
+	$(BIN)/python tests/bench/scale.py
+
+chaos: $(STAMP)  ## the property tests at length, the kill tests at every step
+	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadgroup tests
+
+crd: $(STAMP)  ## write crds/ and the pages made from it anew
+	$(BIN)/socratasync crd > crds/socratasyncs.yaml
+
+lock: $(STAMP)  ## pin every dependency with its hash
+	tools/lock.sh $(BIN)/uv
+
+image:  ## the container image, with whatever builds images here
+	$${IMAGE_BUILDER:-docker} build -t socratasync:dev .
+
+dist: $(STAMP)  ## wheel and sdist
+	$(BIN)/python -m hatchling build
+
+clean:  ## remove what these verbs made
+	rm -rf $(VENV) dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
