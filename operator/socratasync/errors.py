@@ -154,7 +154,14 @@ class TargetMismatch(Misconfigured):
     """The target table exists but cannot take the data as the manifest says."""
 
 
-class Terminated(BaseException):
-    """SIGTERM: roll back, let go of the lock, exit 143. Not an ``Exception``: nothing may absorb it."""
+class Terminated(SystemExit):
+    """SIGTERM: roll back, let go of the lock, exit 143. Not an ``Exception``: nothing may absorb it.
+
+    A ``SystemExit``, because that is what makes psycopg cancel the statement that is under way on
+    the server, which would otherwise go on, and hold its locks, for as long as it takes.
+    """
 
     exit_code: ClassVar[int] = 143
+
+    def __init__(self) -> None:
+        super().__init__(self.exit_code)

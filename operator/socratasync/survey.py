@@ -86,8 +86,11 @@ def _each(
         except SyncError as exc:
             return exc
 
-    with ThreadPoolExecutor(max_workers=spec.parallelism) as pool:
+    pool = ThreadPoolExecutor(max_workers=spec.parallelism, thread_name_prefix="survey")
+    try:
         return dict(zip((d.id for d in datasets), pool.map(attempt, datasets), strict=True))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # SIGTERM must not wait for a slow source
 
 
 def _describe(spec: SyncSpec, source: Source, dataset: DatasetSpec) -> Described:
