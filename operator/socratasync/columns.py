@@ -103,7 +103,7 @@ def column_name(field: str) -> str:
     eight digits of its SHA-256, so two long names with one beginning stay two.
     """
     name = field.removeprefix(":@").removeprefix(":")
-    if len(name.encode()) <= MAX_NAME_BYTES and name not in _SYSTEM_COLUMNS:
+    if name and len(name.encode()) <= MAX_NAME_BYTES and name not in _SYSTEM_COLUMNS:
         return name
     return _with_digest(name, field)
 
@@ -115,16 +115,22 @@ def _with_digest(name: str, field: str) -> str:
 
 
 def name_all(fields: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Field → column name for all fields at once; a name already taken gets the digest form."""
+    """Field → column name for all fields at once; a name already taken gets the digest form.
+
+    Of two fields that want one name, the one that is called so gets it. The order of ``fields``
+    decides nothing: a portal that moves its columns must not swap them in the target.
+    """
+    wanted = list(fields)
     used = set(taken)
     names: dict[str, str] = {}
-    for field in fields:
-        name = column_name(field)
-        if name in used:
-            name = _with_digest(name, field)
+    for field in sorted(wanted, key=lambda f: (column_name(f) != f, f)):
+        name, salted = column_name(field), field
+        while name in used:
+            name = _with_digest(column_name(field), salted)
+            salted += "_"
         used.add(name)
         names[field] = name
-    return names
+    return {field: names[field] for field in wanted}
 
 
 def select_columns(
@@ -141,7 +147,7 @@ def select_columns(
     ``mapping`` (target column → source field) is the dataset's own ``columns``.
 
     Raises ``SchemaChanged`` when a chosen column is not at the source, ``InvalidSpec`` when the
-    mapping gives one source field to no column that is loaded.
+    mapping names a column that is not loaded, or that provenance fills.
     """
     by_field = {column.field: column for column in source}
     wanted = _wanted(by_field, fields, mapping, provenance)
@@ -178,6 +184,11 @@ def _wanted(
             for name in fields
             if not (provenance and name in PROVENANCE)
         }
+    if clashing := [name for name in mapping if provenance and name in PROVENANCE]:
+        raise InvalidSpec(
+            f"spec.datasets[].columns names {', '.join(clashing)}, which spec.target.provenance fills; "
+            "choose another name, or set provenance to false"
+        )
     mapped = set(mapping.values())
     taken = set(mapping) | (set(PROVENANCE) if provenance else set())
     rest = name_all((f for f in by_field if f not in mapped and f not in mapping), taken)

@@ -1,7 +1,7 @@
 """How often and how long to wait before asking a troubled source again. Pure arithmetic.
 
-Full jitter (a random share of the exponential step) because many pods behind one address share
-Socrata's anonymous quota: waits that agree would collide again.
+Waits double, and a random share of up to a half is taken off each, because many pods behind one
+address share Socrata's anonymous quota: waits that agree would collide again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class RetryPolicy:
             return None
         if retry_after is not None:
             return retry_after if retry_after <= self.longest_retry_after else None
-        step: float = min(self.longest_wait, self.first_wait * 2 ** (attempt - 1))
+        doublings = min(attempt - 1, 32)  # beyond any wait; a float holds no 2 ** 1024
+        step: float = min(self.longest_wait, self.first_wait * 2**doublings)
         return step * (0.5 + chance() / 2)
 
 
@@ -44,11 +45,11 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds from a ``Retry-After`` header, given as seconds or as an HTTP date; None if unreadable."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value)
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from socratasync.columns import Column
+from socratasync.errors import SourceUnavailable
 
 ROW_ID = ":id"
 UPDATED_AT = ":updated_at"
 
-_PLAIN = re.compile(r"^(:@)?[a-z_][a-z0-9_]*$|^:[a-z_]+$")
+_PLAIN = re.compile(r"(:@)?[a-z_][a-z0-9_]*|:[a-z_]+")
 _RESERVED = frozenset(
     "select where order group by having limit offset as and or not is null in like between "
     "case when then else end true false asc desc distinct search join on union from".split()
@@ -33,13 +34,13 @@ class Watermark:
 
     def literal(self, at: datetime) -> str:
         """``at`` as this column's literal: UTC with ``Z``, or a wall-clock time with no zone."""
-        text = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}"
+        text = at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
         return quote(text if self.floating else f"{text}Z")
 
 
 def identifier(name: str) -> str:
     """A field name as SoQL takes it: back-ticked only where it must be."""
-    if _PLAIN.match(name) and name not in _RESERVED:
+    if _PLAIN.fullmatch(name) and name not in _RESERVED:
         return name
     return "`" + name.replace("`", "``") + "`"
 
@@ -117,6 +118,12 @@ def _with_where(parameters: dict[str, str], where: str | None) -> dict[str, str]
 
 
 def parse_timestamp(text: str) -> datetime:
-    """A timestamp as Socrata writes it; without a zone it is taken as UTC."""
-    at = datetime.fromisoformat(text)
+    """A timestamp as Socrata writes it; without a zone it is taken as UTC.
+
+    Raises ``SourceUnavailable`` for anything else: it is an answer, and no time was in it.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except (ValueError, TypeError) as exc:
+        raise SourceUnavailable(f"Socrata answered {text!r} where a time was asked for") from exc
     return at if at.tzinfo else at.replace(tzinfo=UTC)
