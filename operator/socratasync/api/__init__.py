@@ -1,0 +1,33 @@
+"""The resource: its ``spec`` and ``status``, typed once. The CRD is generated from these models, and
+``read_manifest`` reads a file by them, so both refuse the same things with the same words.
+"""
+
+from socratasync.api.announce import ArchiveSpec, HookSpec, NotifySpec
+from socratasync.api.job import JobSpec, PodTemplate, Resources
+from socratasync.api.manifest import API_VERSION, GROUP, KIND, VERSION, Manifest, read_manifest
+from socratasync.api.source import DatasetSpec, SourceSpec
+from socratasync.api.spec import Mode, SyncSpec
+from socratasync.api.target import FreshnessSpec, RefreshSpec, TargetSpec, VerifySpec
+
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "KIND",
+    "VERSION",
+    "ArchiveSpec",
+    "DatasetSpec",
+    "FreshnessSpec",
+    "HookSpec",
+    "JobSpec",
+    "Manifest",
+    "Mode",
+    "NotifySpec",
+    "PodTemplate",
+    "RefreshSpec",
+    "Resources",
+    "SourceSpec",
+    "SyncSpec",
+    "TargetSpec",
+    "VerifySpec",
+    "read_manifest",
+]

@@ -1,0 +1,51 @@
+"""Who is told of a run, and what is kept of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool, StrictInt
+
+from socratasync.api.names import Address, ObjectName, distinct
+from socratasync.api.rules import Block
+from socratasync.api.secrets import HeadersSecretRef, SlackWebhookSecretRef
+
+Occasion = Literal["Failure", "Recovery", "Success"]
+
+
+class HookSpec(Block):
+    """An HTTP call after a run that changed data, such as one that empties a cache."""
+
+    url: Address
+    """The address to call, http:// or https://."""
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    """The HTTP method. The run's report is the body, but for GET and DELETE."""
+    headers_secret_ref: HeadersSecretRef | None = None
+    """The secret whose keys and values are sent as headers."""
+    timeout_seconds: Annotated[StrictInt, Field(ge=1, le=300)] = 30
+    """Seconds to wait for an answer."""
+    required: StrictBool = False
+    """Whether the run fails, and is tried again, when the call fails. The data is in either way."""
+
+
+class NotifySpec(Block):
+    """Messages to people."""
+
+    slack_webhook_secret_ref: SlackWebhookSecretRef
+    """The secret that holds the Slack webhook's address."""
+    on: Annotated[
+        tuple[Occasion, ...],
+        Field(min_length=1, max_length=3),
+        distinct("must name each occasion once"),
+    ] = ("Failure", "Recovery")
+    """When to write: Failure, Recovery (the first success after a failure), Success (every one that
+    changed data). Write the name in quotes ("on"), for YAML takes the bare word for true."""
+
+
+class ArchiveSpec(Block):
+    """Each download also kept as gzip CSV, by dataset and year."""
+
+    persistent_volume_claim: ObjectName
+    """The claim that keeps the files."""
+    keep_runs: Annotated[StrictInt, Field(ge=1, le=1000)] = 5
+    """How many runs' files are kept of each dataset and year."""

@@ -1,0 +1,80 @@
+"""What is read: the datasets and the way to them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, StrictInt, StrictStr
+
+from socratasync.api.names import (
+    PROVENANCE_COLUMNS,
+    ColumnName,
+    DatasetId,
+    SourceField,
+    is_column_name,
+)
+from socratasync.api.rules import Block, Rule
+from socratasync.api.secrets import AppTokenSecretRef, CredentialsSecretRef
+from socratasync.api.times import matches
+
+Year = Annotated[StrictInt, Field(ge=1900, le=2200)]
+
+_RESERVED = ", ".join(PROVENANCE_COLUMNS)
+
+Columns = Annotated[
+    dict[ColumnName, SourceField],
+    Field(max_length=300),
+    Rule(
+        message="must map the target's column names (at most 63 bytes, no quotes) to the dataset's fields",
+        holds=lambda columns: all(is_column_name(name) for name in columns),
+        cel="""self.all(c, size(c) <= 63 && c.matches('^[^"\\\\x00-\\\\x1f]+$'))""",
+    ),
+    Rule(
+        message=f"must not map {_RESERVED}: spec.target.provenance fills them",
+        holds=lambda columns: not set(columns) & set(PROVENANCE_COLUMNS),
+        cel=f"!self.exists(c, c in {list(PROVENANCE_COLUMNS)})",
+    ),
+]
+
+Filter = Annotated[
+    StrictStr,
+    Field(min_length=1, max_length=4000),
+    Rule(
+        message="must be the condition alone, such as status = 'Closed', without $where= or WHERE",
+        holds=lambda text: not matches(r"(?i)^\s*([$]?where\b|$)", text),
+        cel=r"!self.matches('(?i)^\\s*([$]?where\\b|$)')",
+    ),
+]
+
+
+class DatasetSpec(Block):
+    """One dataset of the domain: one year's rows, or all there are."""
+
+    id: DatasetId
+    """The dataset's 4x4 id, the last part of its page's address, such as rq3b-xjk8."""
+    year: Year | None = None
+    """The year whose rows it holds; spec.years chooses by it."""
+    columns: Columns = Field(default_factory=dict)
+    """Target column → the dataset's field, for a dataset whose names differ from the others'. LA 311 of
+    2026 calls srnumber casenumber: {srnumber: casenumber}."""
+    where: Filter | None = None
+    """SoQL condition that rows must meet to be loaded, such as requesttype = 'Bulky Items'."""
+
+
+class SourceSpec(Block):
+    """How Socrata is asked."""
+
+    app_token_secret_ref: AppTokenSecretRef | None = None
+    """The secret that holds an app token. Without one Socrata throttles by address, sooner."""
+    credentials_secret_ref: CredentialsSecretRef | None = None
+    """The secret that holds user and password, for private datasets."""
+    page_size: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = 50_000
+    """Rows asked for at once. A retried run goes on at the page where the last one stopped."""
+    watermark: SourceField = ":updated_at"
+    """The field whose newest value marks how far a dataset is loaded: Socrata's own change time, or a
+    time column of the dataset."""
+
+
+def years_of(datasets: tuple[DatasetSpec, ...]) -> set[Any]:
+    """The years that datasets carry."""
+    return {dataset.year for dataset in datasets if dataset.year is not None}

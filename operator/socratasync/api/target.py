@@ -1,0 +1,132 @@
+"""What is written: the table, what happens to it afterwards, and how that is checked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool
+
+from socratasync.api.names import (
+    PROVENANCE_COLUMNS,
+    ColumnName,
+    ColumnType,
+    SchemaName,
+    TableName,
+    ViewName,
+    distinct,
+    is_column_name,
+)
+from socratasync.api.rules import Block, IntOrString, Rule
+from socratasync.api.secrets import DsnSecretRef
+from socratasync.api.times import Duration, matches
+
+_PERCENT = "^(100|[0-9]{1,2}([.][0-9]{1,6})?)%$"
+
+Key = Annotated[
+    tuple[ColumnName, ...],
+    Field(min_length=1, max_length=16),
+    distinct("must name each column once"),
+]
+Fields = Annotated[
+    dict[ColumnName, ColumnType],
+    Field(max_length=300),
+    Rule(
+        message="must have column names of at most 63 bytes, without quotes or control characters",
+        holds=lambda fields: all(is_column_name(name) for name in fields),
+        cel="""self.all(c, size(c) <= 63 && c.matches('^[^"\\\\x00-\\\\x1f]+$'))""",
+    ),
+]
+Tolerance = Annotated[
+    int | str,
+    IntOrString(),
+    Rule(
+        message='must be a number of rows, such as 10, or a percentage up to 100, such as "0.5%"',
+        holds=lambda value: value >= 0 if isinstance(value, int) else matches(_PERCENT, value),
+        cel=f"type(self) == int ? self >= 0 : string(self).matches('{_PERCENT}')",
+    ),
+]
+
+
+class TargetSpec(Block):
+    """The table that is kept in step."""
+
+    rules = (
+        Rule(
+            message="must not be true beside reset: a reset removes what is gone at the source anyway; "
+            "choose one",
+            holds=lambda target: not (target.reset and target.prune),
+            cel="!(self.reset && self.prune)",
+            field="prune",
+        ),
+        Rule(
+            message="needs provenance: true, which tells whose rows may be deleted",
+            holds=lambda target: target.provenance or not target.prune,
+            cel="self.provenance || !self.prune",
+            field="prune",
+        ),
+        Rule(
+            message="must be columns that fields lists: add them to fields",
+            holds=lambda target: (
+                not target.fields
+                or all(k in target.fields or k in PROVENANCE_COLUMNS for k in target.key)
+            ),
+            cel="!has(self.fields) || size(self.fields) == 0 || "
+            f"self.key.all(k, k in self.fields || k in {list(PROVENANCE_COLUMNS)})",
+            field="key",
+        ),
+        Rule(
+            message=f"must not name {', '.join(PROVENANCE_COLUMNS)} while provenance is false: "
+            "nothing would fill them",
+            holds=lambda target: target.provenance or not set(target.key) & set(PROVENANCE_COLUMNS),
+            cel=f"self.provenance || !self.key.exists(k, k in {list(PROVENANCE_COLUMNS)})",
+            field="key",
+        ),
+    )
+
+    dsn_secret_ref: DsnSecretRef
+    """The secret that holds the connection string."""
+    schema_: SchemaName = Field(default="public", alias="schema")
+    """The schema of the table; it must exist."""
+    table: TableName
+    """The table's name, without its schema. Created by the first run if it does not exist."""
+    key: Key
+    """The columns that tell rows apart. An existing table needs a unique constraint on exactly these."""
+    fields: Fields = Field(default_factory=dict)
+    """Column → PostgreSQL type, for the columns to load; "" takes the type from the dataset. Left out:
+    all columns, typed from the dataset's metadata."""
+    provenance: StrictBool = True
+    """Adds socrata_dataset, socrata_id and socrata_updated_at, which say where a row came from."""
+    reset: StrictBool = False
+    """On a full run, make the table hold exactly what was loaded: all other rows go."""
+    prune: StrictBool = False
+    """On a full run, delete rows that are gone at the source. Rows of other origin stay."""
+    on_schema_change: Literal["AddColumns", "Ignore", "Fail"] = "AddColumns"
+    """When the dataset's columns change: add new ones to the table, leave them out, or stop."""
+
+
+class RefreshSpec(Block):
+    """What follows once the data is in."""
+
+    materialized_views: Annotated[
+        tuple[ViewName, ...], Field(max_length=64), distinct("must name each view once")
+    ] = ()
+    """Materialized views to refresh, in this order; concurrently where a unique index allows."""
+    vacuum: Literal["Analyze", "Full", "None"] = "Analyze"
+    """VACUUM of the target: Analyze (readers and writers go on), Full (locks the table), or None."""
+
+
+class VerifySpec(Block):
+    """Whether rows are counted against the source's own count."""
+
+    row_count: Literal["Off", "Warn", "Fail"] = "Warn"
+    """What a wrong count does: nothing (nobody counts), a warning and DataVerified=False, or it fails the
+    run before anything is merged."""
+    tolerance: Tolerance = 0
+    """How far the counts may differ: a number of rows, or a percentage such as "0.5%"."""
+
+
+class FreshnessSpec(Block):
+    """How old the data may get."""
+
+    max_lag: Duration
+    """The condition Fresh is False when the data is older than this, such as 36h, 90m or 1d12h."""

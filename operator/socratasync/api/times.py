@@ -1,0 +1,196 @@
+"""Schedules, zones, instants and durations, as a manifest writes them.
+
+The API server checks their shape (and, by CEL's own clock, that zones and dates are real ones);
+here they are read for good: cron by cronsim, zones by the tz database.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import Field, StrictStr
+
+from socratasync.api.rules import Rule, Written
+
+MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+"""Names for common schedules → the five fields that they stand for."""
+
+
+def _cron_field(number: str) -> str:
+    item = rf"([*]|({number})(-({number}))?)(/[1-9][0-9]?)?"
+    return f"{item}(,{item})*"
+
+
+_CRON = "[ ]+".join(
+    _cron_field(number)
+    for number in (
+        "[0-5]?[0-9]",
+        "[01]?[0-9]|2[0-3]",
+        "0?[1-9]|[12][0-9]|3[01]|L",
+        "0?[1-9]|1[0-2]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC",
+        "[0-7](#[1-5])?|SUN|MON|TUE|WED|THU|FRI|SAT",
+    )
+)
+CRON_SHAPE = rf"^(?i:{'|'.join(MACROS)}|{_CRON})$"
+"""Valid in RE2 (the API server) and in Python alike."""
+
+ZONE_SHAPE = "^(UTC|[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)+)$"
+INSTANT_SHAPE = (
+    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+DURATION_SHAPE = "^([0-9]{1,5}d)?([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,7}s)?$"
+
+
+def matches(shape: str, text: str) -> bool:
+    """Whether the whole text has the shape, as CEL's ``matches`` would say (``$`` is the very end)."""
+    found = re.search(shape, text)
+    return found is not None and not text.endswith("\n")
+
+
+def cron_fields(schedule: str) -> str:
+    """The five fields of a schedule: macros spelled out."""
+    return MACROS.get(schedule.lower(), schedule)
+
+
+def cron_occurs(schedule: str) -> bool:
+    """Whether cronsim reads the schedule and it comes round at all (30 February does not)."""
+    try:
+        next(CronSim(cron_fields(schedule), datetime(2024, 1, 1, tzinfo=UTC)))
+    except (CronSimError, StopIteration):
+        return False
+    return True
+
+
+def zone_exists(name: str) -> bool:
+    """Whether the tz database knows the zone."""
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError
+        return False
+    except KeyError:
+        return False
+    return True
+
+
+def instant_exists(text: str) -> bool:
+    """Whether the calendar has such a day."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def read_instant(text: str) -> datetime:
+    """RFC 3339 → an aware datetime in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def write_instant(at: datetime) -> str:
+    """RFC 3339 in UTC."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def read_duration(text: str) -> timedelta:
+    """``1d12h``, ``90m``, ``36h`` → a timedelta."""
+    units = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+    parts = re.findall(r"([0-9]+)([dhms])", text)
+    return timedelta(**{units[unit]: int(number) for number, unit in parts})
+
+
+def write_duration(duration: timedelta) -> str:
+    """The shortest way to write a duration of whole seconds, largest unit first: ``36h`` is ``1d12h``."""
+    left = int(duration.total_seconds())
+    written = ""
+    for unit, seconds in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, seconds)
+        written += f"{count}{unit}" if count else ""
+    return written or "0s"
+
+
+Schedule = Annotated[
+    StrictStr,
+    Field(min_length=1, max_length=128),
+    Rule(
+        message="must not set a zone with TZ= or CRON_TZ=; write it in spec.timeZone",
+        holds=lambda text: "TZ=" not in text,
+        cel="!self.contains('TZ=')",
+    ),
+    Rule(
+        message='must be five cron fields, such as "0 7 * * *" (minute hour day month weekday), '
+        "or one of @hourly, @daily, @weekly, @monthly, @yearly",
+        holds=lambda text: matches(CRON_SHAPE, text),
+        cel=f"self.contains('TZ=') || self.matches('{CRON_SHAPE}')",
+    ),
+    Rule(
+        message="never comes round: there is no such day, or a range runs backwards; correct it",
+        holds=cron_occurs,
+    ),
+]
+
+_ZONE = "must be an IANA time zone, such as America/Los_Angeles or Etc/UTC"
+TimeZone = Annotated[
+    StrictStr,
+    Field(min_length=1, max_length=64),
+    Rule(
+        message=_ZONE,
+        holds=lambda text: matches(ZONE_SHAPE, text) and zone_exists(text),
+        # An unknown zone is an error of the expression, which refuses as well as false does.
+        cel=f"self.matches('{ZONE_SHAPE}') && "
+        "timestamp('2024-01-01T00:00:00Z').getFullYear(self) > 2000",
+    ),
+]
+
+Instant = Annotated[
+    datetime,
+    Written(
+        read=read_instant,
+        write=write_instant,
+        kind=datetime,
+        max_length=35,
+        rules=(
+            Rule(
+                message="must be a moment with its zone, such as 2024-01-01T00:00:00Z "
+                "or 2024-01-01T00:00:00-08:00",
+                holds=lambda text: (
+                    isinstance(text, str) and matches(INSTANT_SHAPE, text) and instant_exists(text)
+                ),
+                cel=f"self.matches('{INSTANT_SHAPE}') && timestamp(self).getFullYear() > 0",
+            ),
+        ),
+    ),
+]
+
+Duration = Annotated[
+    timedelta,
+    Written(
+        read=read_duration,
+        write=write_duration,
+        kind=timedelta,
+        max_length=32,
+        rules=(
+            Rule(
+                message="must be a duration above zero, such as 36h, 90m or 1d12h",
+                holds=lambda text: (
+                    isinstance(text, str)
+                    and matches(DURATION_SHAPE, text)
+                    and matches("[1-9]", text)
+                ),
+                cel=f"self.matches('{DURATION_SHAPE}') && self.matches('[1-9]')",
+            ),
+        ),
+    ),
+]
