@@ -9,7 +9,7 @@ WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck fast programs test-chart e2e bench bench-load bench-scale chaos crd docs lock image dist clean
+.PHONY: help setup demo test lint format versions fast test-chart e2e bench bench-load bench-scale chaos crd docs lock image dist clean
 
 help:  ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ demo: $(STAMP)  ## the main job at once: simulated Socrata, real PostgreSQL, loa
 test: $(STAMP)  ## the whole suite: units, real PostgreSQL, real HTTPS, a real Kubernetes control plane
 	@$(BIN)/python tests/cluster/programs.py api
 	$(PYTEST) -n $(WORKERS) --dist loadgroup
+
+versions: $(STAMP)  ## the pipeline's tests on PostgreSQL 14 to 18 (needs npm)
+	@tools/postgres_versions.sh $(BIN)/python
 
 fast: $(STAMP)  ## only what needs neither a database nor a control plane
 	$(PYTEST) -q tests/unit tests/packaging
