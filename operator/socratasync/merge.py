@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from psycopg import IsolationLevel, sql
 from psycopg import errors as pg
 
-from socratasync import catalog, statements
+from socratasync import catalog, merge_statements, statements
 from socratasync.bookkeeping import Ledger
 from socratasync.columns import PROVENANCE
 from socratasync.plan import DatasetPlan, known_after
@@ -143,10 +143,10 @@ def _write(
         case Strategy.FILL:
             inserted, updated = _once_clean(connection, job, lambda: _insert(connection, job)), 0
         case Strategy.UPSERT:
-            inserted, updated = _pair(connection, statements.upsert(job.shape))
+            inserted, updated = _pair(connection, merge_statements.upsert(job.shape))
         case Strategy.DIFFERENCE:
             connection.execute(_NO_NESTED_LOOPS)
-            inserted, updated = _pair(connection, statements.difference(job.shape))
+            inserted, updated = _pair(connection, merge_statements.difference(job.shape))
         case _:
             inserted, updated = _merge(connection, job.shape)
     unchanged = job.staged_rows - job.left_out - inserted - updated
@@ -161,7 +161,7 @@ def _create(connection: Connection, job: Job, table: Sequence[tuple[str, str]]) 
 
 
 def _insert(connection: Connection, job: Job) -> int:
-    return connection.execute(statements.insert_all(job.shape)).rowcount
+    return connection.execute(merge_statements.insert_all(job.shape)).rowcount
 
 
 def _once_clean(connection: Connection, job: Job, write: Callable[[], int]) -> int:
@@ -181,30 +181,30 @@ def _once_clean(connection: Connection, job: Job, write: Callable[[], int]) -> i
 def _merge(connection: Connection, shape: MergeShape) -> tuple[int, int]:
     connection.execute(_NO_NESTED_LOOPS)
     if connection.info.server_version >= FIRST_WITH_MERGE_ACTION:
-        return _pair(connection, statements.merge_counted(shape))
-    new = count(connection, statements.count_new(shape))
-    written = connection.execute(statements.merge(shape)).rowcount
+        return _pair(connection, merge_statements.merge_counted(shape))
+    new = count(connection, merge_statements.count_new(shape))
+    written = connection.execute(merge_statements.merge(shape)).rowcount
     return new, written - new
 
 
 def _delete_missing(connection: Connection, shape: MergeShape) -> int:
     connection.execute(_NO_NESTED_LOOPS)
-    return connection.execute(statements.delete_missing(shape)).rowcount
+    return connection.execute(merge_statements.delete_missing(shape)).rowcount
 
 
 def _clean(connection: Connection, job: Job) -> bool:
     """Remove staged rows without a key, and all but the newest of each key. True if there were any."""
     shape = job.shape
-    ids = [row[0] for row in connection.execute(statements.find_null_keys(shape)).fetchall()]
+    ids = [row[0] for row in connection.execute(merge_statements.find_null_keys(shape)).fetchall()]
     if ids:
-        count = connection.execute(statements.delete_null_keys(shape)).rowcount
+        count = connection.execute(merge_statements.delete_null_keys(shape)).rowcount
         job.left_out += count
         job.warnings.append(
             f"dataset {job.plan.dataset}: {count} rows have no {', '.join(shape.key)} and were left "
             f"out, among them {', '.join(ids)}"
         )
-    if connection.execute(statements.find_duplicates(shape)).fetchone() is not None:
-        job.duplicates = connection.execute(statements.delete_duplicates(shape)).rowcount
+    if connection.execute(merge_statements.find_duplicates(shape)).fetchone() is not None:
+        job.duplicates = connection.execute(merge_statements.delete_duplicates(shape)).rowcount
         job.left_out += job.duplicates
         job.warnings.append(
             f"dataset {job.plan.dataset}: {job.duplicates} rows share their {', '.join(shape.key)} with "

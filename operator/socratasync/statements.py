@@ -1,7 +1,7 @@
-"""SQL whose tables and columns are only known at run time, composed with ``psycopg.sql``. Pure.
+"""SQL that makes, fills and counts tables only known at run time, composed with ``psycopg.sql``. Pure.
 
-A stage has the target's column names and types, then the source's ``:updated_at`` and ``:id``.
-Statements that merge return one row ``(inserted, updated)``, so counts are the server's own.
+A stage has the target's column names and types, then the source's ``:updated_at`` and ``:id``. What
+brings its rows into the target is in ``merge_statements``.
 """
 
 from __future__ import annotations
@@ -12,21 +12,13 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from socratasync.columns import PROVENANCE, Column, bare_type
+from socratasync.columns import Column
 from socratasync.errors import InvalidSpec
 from socratasync.soql import ROW_ID, UPDATED_AT
 
 _TYPE = re.compile(
     r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?( [a-z]+)*(\([a-z0-9]+(, ?[0-9]+)?\))?( [a-z]+)*(\[\])?$"
 )
-
-_COMPARED_DIRECTLY = frozenset(
-    "text,character varying,character,smallint,integer,bigint,numeric,real,double precision,boolean,"
-    "date,timestamp without time zone,timestamp with time zone,time without time zone,interval,"
-    "time with time zone,uuid,jsonb,inet,cidr,macaddr,bytea,money".split(",")
-)
-"""Types whose ``=`` exists and means the same value. Others (json has none, citext's ignores
-case, a box's compares areas) are compared as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +103,7 @@ def create_target(target: sql.Identifier, columns: Iterable[tuple[str, str]]) ->
 
 def add_key(shape: MergeShape) -> sql.Composed:
     """The primary key of a table made by ``create_target``."""
-    return sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(shape.target, _names(shape.key))
+    return sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(shape.target, names(shape.key))
 
 
 def add_columns(target: sql.Identifier, columns: Sequence[tuple[str, str]]) -> sql.Composed:
@@ -128,221 +120,9 @@ def truncate(target: sql.Identifier) -> sql.Composed:
     return sql.SQL("TRUNCATE {}").format(target)
 
 
-def _names(names: Iterable[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, names))
-
-
-def _written(shape: MergeShape) -> list[str]:
-    return [c.name for c in shape.columns] + (list(PROVENANCE) if shape.provenance else [])
-
-
-def _values(shape: MergeShape, source: str = "s") -> list[sql.Composable]:
-    """What is written, in the order of ``_written``: from the stage, or in ``ON CONFLICT`` from
-    ``excluded``, which has the target's own names."""
-    if source == "excluded":
-        return [sql.Identifier("excluded", name) for name in _written(shape)]
-    values: list[sql.Composable] = [sql.Identifier("s", c.name) for c in shape.columns]
-    if shape.provenance:
-        values += [
-            sql.Literal(shape.dataset),
-            sql.Identifier("s", ROW_ID),
-            sql.Identifier("s", UPDATED_AT),
-        ]
-    return values
-
-
-def _value_list(shape: MergeShape) -> sql.Composed:
-    return sql.SQL(", ").join(_values(shape))
-
-
-def _staged_key(shape: MergeShape) -> list[tuple[str, sql.Composable]]:
-    """Key column → its value in the stage ``s``. A table keyed by the source's own row id finds it
-    there under its Socrata name."""
-    system = {
-        "socrata_id": sql.Identifier("s", ROW_ID),
-        "socrata_updated_at": sql.Identifier("s", UPDATED_AT),
-        "socrata_dataset": sql.Literal(shape.dataset),
-    }
-    if not shape.provenance:
-        return [(name, sql.Identifier("s", name)) for name in shape.key]
-    return [(name, system.get(name, sql.Identifier("s", name))) for name in shape.key]
-
-
-def _varying_key(shape: MergeShape) -> sql.Composed:
-    """The key's values that differ within one stage."""
-    return sql.SQL(", ").join(
-        value for name, value in _staged_key(shape) if not isinstance(value, sql.Literal)
-    )
-
-
-def _same_key(shape: MergeShape) -> sql.Composed:
-    return sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier("t", name), value)
-        for name, value in _staged_key(shape)
-    )
-
-
-def _compared(column: Column, alias: str) -> sql.Composable:
-    identifier = sql.Identifier(alias, column.name)
-    if bare_type(column.type) in _COMPARED_DIRECTLY:
-        return identifier
-    return sql.SQL("{}::text").format(identifier)
-
-
-def _differs(shape: MergeShape, source: str) -> sql.Composed:
-    """Whether the target row ``t`` must be rewritten from ``source`` (``s``, or ``excluded``).
-
-    The source's ``:id`` and ``:updated_at`` do not count: a dataset republished as it was gets
-    new ones for every row. A row that another dataset also holds goes to the newer of the two.
-    """
-    data = [c for c in shape.columns if c.name not in shape.key]
-    left: list[sql.Composable] = [_compared(c, "t") for c in data]
-    right: list[sql.Composable] = [_compared(c, source) for c in data]
-    if not shape.provenance:
-        return _distinct(left, right) if data else sql.Composed([sql.SQL("false")])
-    left.append(sql.SQL("t.socrata_dataset"))
-    right.append(sql.Literal(shape.dataset))
-    newer = sql.SQL(
-        "(t.socrata_dataset IS NOT DISTINCT FROM {} OR t.socrata_updated_at IS NULL"
-        " OR {} >= t.socrata_updated_at)"
-    ).format(
-        sql.Literal(shape.dataset),
-        sql.Identifier(source, "socrata_updated_at" if source == "excluded" else UPDATED_AT),
-    )
-    return sql.SQL("{} AND {}").format(_distinct(left, right), newer)
-
-
-def _distinct(left: Sequence[sql.Composable], right: Sequence[sql.Composable]) -> sql.Composed:
-    comma = sql.SQL(", ")
-    return sql.SQL("ROW({}) IS DISTINCT FROM ROW({})").format(comma.join(left), comma.join(right))
-
-
-def _assignments(shape: MergeShape, source: str) -> sql.Composed:
-    names = [name for name in _written(shape) if name not in shape.key]
-    if not names:
-        return sql.SQL("{0} = t.{0}").format(sql.Identifier(shape.key[0]))
-    pairs = zip(_written(shape), _values(shape, source), strict=True)
-    return sql.SQL(", ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(name), value)
-        for name, value in pairs
-        if name not in shape.key
-    )
-
-
-def insert_all(shape: MergeShape) -> sql.Composed:
-    """Every staged row into an empty target; the row count is the number inserted."""
-    return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} s").format(
-        shape.target, _names(_written(shape)), _value_list(shape), shape.staged
-    )
-
-
-_COUNTED = sql.SQL(
-    "WITH written AS ({}) SELECT count(*) FILTER (WHERE is_new), "
-    "count(*) FILTER (WHERE NOT is_new) FROM written"
-)
-
-
-def upsert(shape: MergeShape) -> sql.Composed:
-    """Few rows against many, one look-up by key each."""
-    return _COUNTED.format(_on_conflict(shape, sql.SQL("FROM {} s").format(shape.staged)))
-
-
-def difference(shape: MergeShape) -> sql.Composed:
-    """New and differing rows found by one join, then written by key: ``MERGE`` for PostgreSQL 14."""
-    rows = sql.SQL("FROM {} s LEFT JOIN {} t ON {} WHERE t.{} IS NULL OR ({})").format(
-        shape.staged,
-        shape.target,
-        _same_key(shape),
-        sql.Identifier(shape.key[0]),
-        _differs(shape, "s"),
-    )
-    return _COUNTED.format(_on_conflict(shape, rows))
-
-
-def _on_conflict(shape: MergeShape, rows: sql.Composed) -> sql.Composed:
-    return sql.SQL(
-        "INSERT INTO {} AS t ({}) SELECT {} {} ON CONFLICT ({}) DO UPDATE SET {} WHERE {} "
-        "RETURNING (t.xmax = 0) AS is_new"
-    ).format(
-        shape.target,
-        _names(_written(shape)),
-        _value_list(shape),
-        rows,
-        _names(shape.key),
-        _assignments(shape, "excluded"),
-        _differs(shape, "excluded"),
-    )
-
-
-def merge(shape: MergeShape) -> sql.Composed:
-    """Many rows against many; the row count is inserted plus updated (PostgreSQL 15 and 16)."""
-    return sql.SQL(
-        "MERGE INTO {} t USING {} s ON {} WHEN MATCHED AND {} THEN UPDATE SET {} "
-        "WHEN NOT MATCHED THEN INSERT ({}) VALUES ({})"
-    ).format(
-        shape.target,
-        shape.staged,
-        _same_key(shape),
-        _differs(shape, "s"),
-        _assignments(shape, "s"),
-        _names(_written(shape)),
-        _value_list(shape),
-    )
-
-
-def merge_counted(shape: MergeShape) -> sql.Composed:
-    """``merge`` that says which rows were new (PostgreSQL 17 and later)."""
-    returning = sql.SQL(" RETURNING (merge_action() = 'INSERT') AS is_new")
-    return _COUNTED.format(merge(shape) + returning)
-
-
-def count_new(shape: MergeShape) -> sql.Composed:
-    """``(count,)`` of staged rows whose key the target lacks."""
-    return sql.SQL("SELECT count(*) FROM {} s WHERE NOT EXISTS (SELECT FROM {} t WHERE {})").format(
-        shape.staged, shape.target, _same_key(shape)
-    )
-
-
-def delete_missing(shape: MergeShape) -> sql.Composed:
-    """Rows that came from this dataset and are no longer in it."""
-    return sql.SQL(
-        "DELETE FROM {} t WHERE t.socrata_dataset = {} AND NOT EXISTS (SELECT FROM {} s WHERE {})"
-    ).format(shape.target, sql.Literal(shape.dataset), shape.staged, _same_key(shape))
-
-
-def find_duplicates(shape: MergeShape) -> sql.Composed:
-    """One row if any key is staged twice, else none."""
-    return sql.SQL("SELECT FROM {} s GROUP BY {} HAVING count(*) > 1 LIMIT 1").format(
-        shape.staged, _varying_key(shape)
-    )
-
-
-def delete_duplicates(shape: MergeShape) -> sql.Composed:
-    """Keep the newest row of each key; of rows equally new, the last in the source's own order,
-    which is the order of arrival."""
-    return sql.SQL(
-        "DELETE FROM {0} x USING (SELECT s.ctid AS place, row_number() OVER (PARTITION BY {1} "
-        "ORDER BY s.{2} DESC NULLS LAST, s.ctid DESC) AS rank FROM {0} s) d "
-        "WHERE x.ctid = d.place AND d.rank > 1"
-    ).format(shape.staged, _varying_key(shape), sql.Identifier(UPDATED_AT))
-
-
-def find_null_keys(shape: MergeShape) -> sql.Composed:
-    """``(row id,)`` of a few staged rows that have no key."""
-    return sql.SQL("SELECT {} FROM {} s WHERE {} LIMIT 5").format(
-        sql.Identifier(ROW_ID), shape.staged, _null_key(shape)
-    )
-
-
-def delete_null_keys(shape: MergeShape) -> sql.Composed:
-    """Remove staged rows that have no key; the row count says how many."""
-    return sql.SQL("DELETE FROM {} s WHERE {}").format(shape.staged, _null_key(shape))
-
-
-def _null_key(shape: MergeShape) -> sql.Composed:
-    return sql.SQL(" OR ").join(
-        sql.SQL("{} IS NULL").format(value) for _, value in _staged_key(shape)
-    )
+def names(columns: Iterable[str]) -> sql.Composed:
+    """The columns, quoted and separated."""
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
 def analyze(table: sql.Identifier) -> sql.Composed:
