@@ -3,16 +3,20 @@
 """
 
 from socratasync.api.announce import ArchiveSpec, HookSpec, NotifySpec
+from socratasync.api.crd import CRD_NAME, PLURAL, crd, crd_yaml
 from socratasync.api.job import JobSpec, PodTemplate, Resources
 from socratasync.api.manifest import API_VERSION, GROUP, KIND, VERSION, Manifest, read_manifest
 from socratasync.api.source import DatasetSpec, SourceSpec
 from socratasync.api.spec import Mode, SyncSpec
+from socratasync.api.status import SyncStatus
 from socratasync.api.target import FreshnessSpec, RefreshSpec, TargetSpec, VerifySpec
 
 __all__ = [
     "API_VERSION",
+    "CRD_NAME",
     "GROUP",
     "KIND",
+    "PLURAL",
     "VERSION",
     "ArchiveSpec",
     "DatasetSpec",
@@ -27,7 +31,10 @@ __all__ = [
     "Resources",
     "SourceSpec",
     "SyncSpec",
+    "SyncStatus",
     "TargetSpec",
     "VerifySpec",
+    "crd",
+    "crd_yaml",
     "read_manifest",
 ]

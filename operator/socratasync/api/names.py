@@ -20,7 +20,7 @@ _VIEW = "^[A-Za-z_][A-Za-z0-9_$]*([.][A-Za-z_][A-Za-z0-9_$]*)?$"
 _RESERVED_SCHEMA = "^(pg_.*|information_schema|socratasync)$"
 _SOURCE_FIELD = "^:?@?[a-z0-9_]+$"
 _OBJECT = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-_KEY_IN_SECRET = "^[-._a-zA-Z0-9]+$"
+_FILE_NAME = "^[-._a-zA-Z0-9]+$"
 _ADDRESS = "^https?://[^/?#@ ]+([/?#][^ ]*)?$"
 _TYPE = (
     "^([A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)?( [A-Za-z]+)*"
@@ -125,7 +125,7 @@ ObjectName = Annotated[
 SecretKey = Annotated[
     StrictStr,
     Field(min_length=1, max_length=253),
-    shaped(_KEY_IN_SECRET, "must be a key within the secret: letters, digits, -, _ and ."),
+    shaped(_FILE_NAME, "must be a key within the secret: letters, digits, -, _ and ."),
 ]
 Address = Annotated[
     StrictStr,

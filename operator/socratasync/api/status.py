@@ -1,0 +1,261 @@
+"""``status`` of a SocrataSync: the vocabulary in which the operator tells how a sync stands.
+
+Only the operator writes it. Nothing is required but what Kubernetes requires of a condition, for a
+status grows run by run.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from socratasync.api.rules import Block
+
+HISTORY = 10
+"""How many runs ``history`` remembers."""
+
+Phase = Literal["Pending", "Syncing", "Synced", "Failed", "Suspended", "Invalid"]
+Result = Literal["Succeeded", "NoChange", "Failed", "Cancelled", "Lost"]
+Trigger = Literal["Schedule", "Creation", "SpecChange", "Manual", "Full", "CatchUp"]
+
+Name = Annotated[str, Field(max_length=253)]
+Word = Annotated[str, Field(max_length=64)]
+Sentence = Annotated[str, Field(max_length=4096)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Condition(Block):
+    """One statement about the sync, in the form all Kubernetes objects use."""
+
+    type: Annotated[str, Field(max_length=316, pattern="^[A-Z][A-Za-z]*$")]
+    """Ready, Synchronizing, LastSyncSucceeded, Fresh, DataVerified, SchemaInSync, Suspended or Stalled."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+    reason: Annotated[str, Field(min_length=1, max_length=1024, pattern="^[A-Z][A-Za-z0-9]*$")]
+    """Why, as one stable CamelCase word."""
+    message: Annotated[str, Field(max_length=32768)]
+    """Why, as a sentence to act on."""
+    last_transition_time: datetime
+    """When the status last changed from one value to another."""
+    observed_generation: Count | None = None
+    """The metadata.generation that the statement is about."""
+
+
+class RowCounts(Block):
+    """Rows of one run."""
+
+    downloaded: Count | None = None
+    """Rows that came from the source."""
+    inserted: Count | None = None
+    """Rows new in the table."""
+    updated: Count | None = None
+    """Rows of the table that changed."""
+    unchanged: Count | None = None
+    """Rows that were equal already."""
+    deleted: Count | None = None
+    """Rows removed because they are gone at the source."""
+    target: Count | None = None
+    """Rows in the table afterwards."""
+
+
+class RunError(Block):
+    """What went wrong."""
+
+    reason: Word | None = None
+    """As one stable CamelCase word."""
+    message: Sentence | None = None
+    """As a sentence to act on."""
+
+
+class DatasetStatus(Block):
+    """How one dataset stands."""
+
+    id: Annotated[str, Field(max_length=64)]
+    """The dataset's 4x4 id."""
+    year: int | None = None
+    """The year whose rows it holds."""
+    last_synced_since: datetime | None = None
+    """Where its next update starts."""
+    source_rows: Count | None = None
+    """Rows that the source counts."""
+    source_updated_at: datetime | None = None
+    """When the source last changed."""
+    rows: RowCounts | None = None
+    """Row counts of its last run; target is its share of the table."""
+    verified: bool | None = None
+    """Whether its rows were counted and agree; absent when nobody counted."""
+    schema_in_sync: bool | None = None
+    """Whether its columns are those of its last load."""
+    error: RunError | None = None
+    """What went wrong in its last run."""
+
+
+class Progress(Block):
+    """How far the active run is."""
+
+    dataset: Annotated[str, Field(max_length=64)] | None = None
+    """The dataset under way."""
+    stage: Word | None = None
+    """download, merge or refresh."""
+    rows: Count | None = None
+    """Rows done."""
+    total: Count | None = None
+    """Rows expected."""
+    percent: Annotated[float, Field(ge=0, le=100)] | None = None
+    """How much of it is done."""
+    updated_at: datetime | None = None
+    """When this was read from the run's log."""
+
+
+class RunSummary(Block):
+    """A run in short."""
+
+    job: Name | None = None
+    """Name of the run's Job."""
+    trigger: Trigger | None = None
+    """Why it was started."""
+    mode: Literal["update", "full"] | None = None
+    """What it loaded."""
+    start: datetime | None = None
+    """When it started."""
+    end: datetime | None = None
+    """When it ended."""
+    duration: Word | None = None
+    """How long it took, such as 4m12s."""
+    result: Result | None = None
+    """Succeeded, NoChange, Failed, Cancelled, or Lost when nobody can tell."""
+    reason: Word | None = None
+    """Why it ended so, as one stable CamelCase word."""
+    rows: RowCounts | None = None
+    """Rows of all datasets together."""
+
+
+class StageSeconds(Block):
+    """Seconds spent, by stage."""
+
+    download: Annotated[float, Field(ge=0)] | None = None
+    """Receiving and staging rows."""
+    stage: Annotated[float, Field(ge=0)] | None = None
+    """Checking what was staged."""
+    merge: Annotated[float, Field(ge=0)] | None = None
+    """Merging it into the table."""
+    refresh: Annotated[float, Field(ge=0)] | None = None
+    """Views, vacuum and hooks."""
+
+
+class LastRun(RunSummary):
+    """The last finished run."""
+
+    uid: Word | None = None
+    """UID of the Job, by which a run is counted once."""
+    scheduled_at: datetime | None = None
+    """The time that the schedule gave it."""
+    generation: Count | None = None
+    """The metadata.generation that it ran."""
+    message: Sentence | None = None
+    """How it ended, as a sentence to act on."""
+    exit_code: int | None = None
+    """Exit code of the worker."""
+    bytes: Count | None = None
+    """Bytes received from the source."""
+    seconds: StageSeconds | None = None
+    """Where the time went."""
+    warnings: Annotated[tuple[Sentence, ...], Field(max_length=20)] | None = None
+    """What a person should know although the run went well."""
+
+
+class ActiveRun(Block):
+    """The run under way."""
+
+    job: Name | None = None
+    """Name of its Job."""
+    uid: Word | None = None
+    """UID of its Job."""
+    trigger: Trigger | None = None
+    """Why it was started."""
+    mode: Literal["update", "full"] | None = None
+    """What it loads."""
+    start: datetime | None = None
+    """When it started."""
+    scheduled_at: datetime | None = None
+    """The time that the schedule gave it."""
+    generation: Count | None = None
+    """The metadata.generation that it runs."""
+    progress: Progress | None = None
+    """How far it is."""
+
+
+class SyncStatus(Block):
+    """How the sync stands, as the operator last saw it."""
+
+    observed_generation: Count | None = None
+    """The metadata.generation that the operator has acted on."""
+    conditions: (
+        Annotated[
+            tuple[Condition, ...],
+            Field(
+                max_length=16,
+                json_schema_extra={
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["type"],
+                },
+            ),
+        ]
+        | None
+    ) = None
+    """Ready: the spec is valid and the last run was good. Synchronizing: a run is under way.
+    LastSyncSucceeded. Fresh: no older than freshness.maxLag. DataVerified: rows agree with the source's
+    count. SchemaInSync: columns are as agreed. Suspended. Stalled, only when true: nothing more happens
+    until a person acts."""
+    phase: Phase | None = None
+    """All of it in one word: Pending, Syncing, Synced, Failed, Suspended or Invalid."""
+    last_synced_since: datetime | None = None
+    """Where the next update starts: the oldest watermark of the datasets in use."""
+    rows: RowCounts | None = None
+    """Rows of the last finished run; target is what the table holds."""
+    datasets: (
+        Annotated[
+            tuple[DatasetStatus, ...],
+            Field(
+                max_length=100,
+                json_schema_extra={
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["id"],
+                },
+            ),
+        ]
+        | None
+    ) = None
+    """How each dataset stands."""
+    last_run: LastRun | None = None
+    """The last finished run."""
+    active_run: ActiveRun | None = None
+    """The run under way."""
+    last_schedule_time: datetime | None = None
+    """The last time of the schedule that a run was started for."""
+    next_schedule_time: datetime | None = None
+    """When the next run is due, jitter included."""
+    last_successful_time: datetime | None = None
+    """When the last run that succeeded ended."""
+    last_failure_time: datetime | None = None
+    """When the last run that failed ended."""
+    consecutive_failures: Count | None = None
+    """How many runs failed since the last that succeeded."""
+    missed_runs: Count | None = None
+    """How many times of the schedule passed without a run."""
+    last_handled_reconcile_at: Name | None = None
+    """The value of the annotation socratasync.dev/requestedAt that was last acted on."""
+    last_handled_full_at: Name | None = None
+    """The value of the annotation socratasync.dev/full that was last acted on."""
+    last_handled_cancel_at: Name | None = None
+    """The value of the annotation socratasync.dev/cancelAt that was last acted on."""
+    loaded_spec_hash: Name | None = None
+    """Fingerprint of what the last started run was asked to load; a change of it starts a run."""
+    suspended_at: datetime | None = None
+    """Since when it is suspended."""
+    resumed_at: datetime | None = None
+    """When it was last resumed; times of the schedule before are not made up for."""
+    history: Annotated[tuple[RunSummary, ...], Field(max_length=HISTORY)] | None = None
+    """The last ten runs, newest first; outlives the Jobs."""
