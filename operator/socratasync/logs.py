@@ -5,27 +5,34 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
+
+from socratasync.redact import mask_values
 
 LogFormat = Literal["text", "json"]
 
 
+def masked(value: Any, redact: Callable[[str], str]) -> Any:
+    """``value`` with every text in it masked. Before it becomes JSON, which would spell some secrets
+    otherwise than they are."""
+    match value:
+        case str():
+            return redact(value)
+        case Mapping():
+            return {key: masked(item, redact) for key, item in value.items()}
+        case list() | tuple():
+            return [masked(item, redact) for item in value]
+    return value
+
+
 class _Formatter(logging.Formatter):
-    """Formats, then masks: a traceback may quote a DSN."""
+    """Formats and masks, tracebacks too: they may quote a DSN."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__()
-        self._redact = redact
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as one masked line, with its traceback if it has one."""
-        return self._redact(self.line(record))
-
-    def line(self, record: logging.LogRecord) -> str:
-        """The record before masking."""
-        raise NotImplementedError
+        self.redact = redact
 
     def trace(self, record: logging.LogRecord) -> str:
         """The traceback of the record's exception; empty without one."""
@@ -35,17 +42,18 @@ class _Formatter(logging.Formatter):
 class TextFormatter(_Formatter):
     """``07:00:02 WARNING  message``, times in UTC."""
 
-    def line(self, record: logging.LogRecord) -> str:
-        """One line for people."""
+    def format(self, record: logging.LogRecord) -> str:
+        """One line for people, and the traceback if there is one."""
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         trace = self.trace(record)
-        return f"{at} {record.levelname:<7} {record.getMessage()}" + (f"\n{trace}" if trace else "")
+        line = f"{at} {record.levelname:<7} {record.getMessage()}"
+        return self.redact(f"{line}\n{trace}" if trace else line)
 
 
 class JsonFormatter(_Formatter):
     """One JSON object a line: ts, level, logger, msg, and the record's ``facts``."""
 
-    def line(self, record: logging.LogRecord) -> str:
+    def format(self, record: logging.LogRecord) -> str:
         """One line for machines."""
         entry: dict[str, Any] = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -56,7 +64,7 @@ class JsonFormatter(_Formatter):
         }
         if trace := self.trace(record):
             entry["trace"] = trace
-        return json.dumps(entry, ensure_ascii=False, default=str)
+        return json.dumps(masked(entry, self.redact), ensure_ascii=False, default=str)
 
 
 def configure(
@@ -72,5 +80,6 @@ def configure(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for chatty in ("urllib3", "requests", "psycopg"):
+    logging.captureWarnings(True)
+    for chatty in ("urllib3", "requests", "psycopg", "py.warnings"):
         logging.getLogger(chatty).setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""What the environment says: secrets, and the few knobs that a manifest has no place for.
+"""What the environment says: secrets, a worker's orders, and knobs that a manifest has no place for.
 
 Every variable is read here and nowhere else. None of the secrets is ever a process argument,
 where other users of the machine could read it.
@@ -7,12 +7,19 @@ where other users of the machine could read it.
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+from socratasync.api import Mode, SyncSpec
 from socratasync.errors import InvalidSpec
+from socratasync.redact import Redactor
 from socratasync.retry import RetryPolicy
+
+TERMINATION_LOG = "/dev/termination-log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +44,94 @@ class Secrets:
         given = [self.dsn, self.app_token, self.username, self.password, self.slack_webhook]
         return [value for value in [*given, *headers] if value]
 
+    def redactor(self) -> Redactor:
+        """What masks them all, the password within the DSN included."""
+        redact = Redactor(self.values())
+        redact.add_dsn(self.dsn)
+        return redact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What a worker's Job tells it to do. The spec is as it was when the Job was made."""
+
+    name: str
+    namespace: str
+    run: str
+    mode: Mode
+    since: datetime | None
+    spec: SyncSpec
+    archive: Path | None = None
+
+
+def read_assignment(environ: Mapping[str, str]) -> Assignment:
+    """A worker's orders. Raises ``InvalidSpec`` with every variable that is missing or wrong."""
+    required = ("SOCRATASYNC_NAME", "SOCRATASYNC_RUN", "SOCRATASYNC_SPEC", "SOCRATASYNC_DSN")
+    if missing := [name for name in required if not environ.get(name)]:
+        raise InvalidSpec(
+            f"the worker's environment lacks {', '.join(missing)}. The operator sets them in the Job; "
+            "to run a manifest by hand use: socratasync run -f FILE"
+        )
+    spec = SyncSpec.from_json(_json("SOCRATASYNC_SPEC", environ["SOCRATASYNC_SPEC"]))
+    archive = environ.get("SOCRATASYNC_ARCHIVE")
+    since = environ.get("SOCRATASYNC_SINCE")
+    return Assignment(
+        name=environ["SOCRATASYNC_NAME"],
+        namespace=environ.get("SOCRATASYNC_NAMESPACE", "default"),
+        run=environ["SOCRATASYNC_RUN"],
+        mode=_mode(environ.get("SOCRATASYNC_MODE") or spec.mode),
+        since=read_moment(since, "SOCRATASYNC_SINCE") if since else spec.since,
+        spec=spec,
+        archive=Path(archive) if archive else None,
+    )
+
+
+def read_moment(text: str, name: str) -> datetime:
+    """An ISO 8601 date or time; without a zone it is UTC. Raises ``InvalidSpec``, saying ``name``."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError as exc:
+        raise InvalidSpec(
+            f"{name} must be a date or time, such as 2024-01-31 or 2024-01-31T07:00:00Z, not {text!r}"
+        ) from exc
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _mode(text: str) -> Mode:
+    if text == "update" or text == "full":
+        return text
+    raise InvalidSpec(f"SOCRATASYNC_MODE must be update or full, not {text!r}")
+
+
+def _json(name: str, text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        raise InvalidSpec(f"{name} is not JSON: {exc}") from exc
+
+
+def termination_log(environ: Mapping[str, str]) -> Path:
+    """The file whose content Kubernetes keeps as the container's last words."""
+    return Path(environ.get("SOCRATASYNC_TERMINATION_LOG") or TERMINATION_LOG)
+
 
 def read_secrets(environ: Mapping[str, str]) -> Secrets:
-    """The secrets that the environment holds. Raises ``InvalidSpec`` for unreadable hook headers."""
-    get = environ.get
+    """The secrets that the environment holds; those set to nothing count as not given.
+
+    Raises ``InvalidSpec`` for unreadable hook headers.
+    """
+    get = lambda name: (environ.get(name) or "").strip() or None  # noqa: E731
     return Secrets(
         dsn=get("SOCRATASYNC_DSN"),
         app_token=get("SOCRATASYNC_APP_TOKEN"),
         username=get("SOCRATASYNC_USERNAME"),
-        password=get("SOCRATASYNC_PASSWORD"),
+        password=environ.get("SOCRATASYNC_PASSWORD") or None,
         slack_webhook=get("SOCRATASYNC_SLACK_WEBHOOK"),
         hook_headers=_hook_headers(environ),
     )
+
+
+_HOOK = re.compile(r"SOCRATASYNC_HOOK_([0-9]{1,4})_HEADERS")
 
 
 def _hook_headers(environ: Mapping[str, str]) -> dict[int, dict[str, str]]:
@@ -56,17 +139,19 @@ def _hook_headers(environ: Mapping[str, str]) -> dict[int, dict[str, str]]:
     object, for hook number ``n`` from 0."""
     found: dict[int, dict[str, str]] = {}
     for name, value in environ.items():
-        number = name.removeprefix("SOCRATASYNC_HOOK_").removesuffix("_HEADERS")
-        if name == f"SOCRATASYNC_HOOK_{number}_HEADERS" and number.isdigit():
-            found[int(number)] = _headers(name, value)
+        if match := _HOOK.fullmatch(name):
+            found[int(match[1])] = _headers(name, value)
     return found
 
 
 def _headers(name: str, value: str) -> dict[str, str]:
     folder = Path(value)
-    if not value.lstrip().startswith("{") and folder.is_dir():
-        files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
-        return {p.name: p.read_text(encoding="utf-8").strip() for p in files}
+    try:
+        if not value.lstrip().startswith("{") and folder.is_dir():
+            files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
+            return {p.name: p.read_text(encoding="utf-8").strip() for p in files}
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InvalidSpec(f"{name}: the headers in {folder} cannot be read as text") from exc
     try:
         headers = json.loads(value)
     except ValueError as exc:
@@ -105,8 +190,10 @@ def _number(environ: Mapping[str, str], name: str, usual: float) -> float:
 
 def data_folder(environ: Mapping[str, str]) -> Path:
     """Where the embedded database and, by default, archives live: ``SOCRATASYNC_DATA``, else the
-    user's data folder."""
+    user's data folder. Root's home is closed to the user as whom root's PostgreSQL runs."""
     if given := environ.get("SOCRATASYNC_DATA"):
         return Path(given).expanduser()
+    if os.geteuid() == 0:
+        return Path("/var/lib/socratasync")
     base = environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(base).expanduser() / "socratasync"
