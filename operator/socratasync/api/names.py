@@ -101,7 +101,7 @@ ColumnName = Annotated[
 ]
 SourceField = Annotated[
     StrictStr,
-    Field(min_length=1, max_length=255),
+    Field(min_length=1, max_length=128),
     shaped(
         _SOURCE_FIELD,
         "must be a field's API name, such as casenumber or :updated_at: "

@@ -28,7 +28,7 @@ Quantity = Annotated[
     ),
 ]
 Quantities = Annotated[
-    dict[Annotated[StrictStr, Field(min_length=1, max_length=63)], Quantity], Field(max_length=16)
+    dict[Annotated[StrictStr, Field(min_length=1, max_length=63)], Quantity], Field(max_length=8)
 ]
 
 

@@ -98,6 +98,8 @@ class Written:
 class IntOrString:
     """A value that Kubernetes lets be a whole number or text, kept as it was written."""
 
+    max_length: int = 20
+
     def _convert(self, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise PydanticCustomError("int_or_string", "must be a whole number or text")
@@ -111,7 +113,7 @@ class IntOrString:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"x-kubernetes-int-or-string": True}
+        return {"x-kubernetes-int-or-string": True, "maxLength": self.max_length}
 
 
 def with_validations(schema: dict[str, Any], *rules: Rule) -> dict[str, Any]:

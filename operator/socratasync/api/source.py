@@ -23,7 +23,7 @@ _RESERVED = ", ".join(PROVENANCE_COLUMNS)
 
 Columns = Annotated[
     dict[ColumnName, SourceField],
-    Field(max_length=300),
+    Field(max_length=100),
     Rule(
         message="must map the target's column names (at most 63 bytes, no quotes) to the dataset's fields",
         holds=lambda columns: all(is_column_name(name) for name in columns),
