@@ -1,0 +1,306 @@
+"""What the Grafana dashboard shows: its rows and panels, as data. ``dashboard.py`` makes JSON of it.
+
+Queries reduce series to (namespace, name), as the alerts do: a restarted operator is another pod, not
+another sync.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+PICKED = 'namespace=~"$namespace", name=~"$name"'
+BY = "by (namespace, name)"
+SYNC = "{{namespace}}/{{name}}"
+WIDTH = 24  # Grafana's grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One panel: ``queries`` is (PromQL, legend) pairs; ``steps`` colours from the first value on."""
+
+    title: str
+    says: str
+    queries: Sequence[tuple[str, str]]
+    kind: str = "timeseries"
+    unit: str = "short"
+    width: int = 12
+    height: int = 8
+    steps: Sequence[tuple[str, float | None]] = (("green", None),)
+    mappings: Sequence[dict[str, Any]] = field(default_factory=tuple)
+
+
+def of(metric: str, by: str = BY) -> str:
+    """The newest value per sync of a metric, for the chosen namespaces and names."""
+    return f"max {by} ({metric}{{{PICKED}}})"
+
+
+def condition(kind: str, status: str) -> str:
+    """1 for each chosen sync whose condition has this status."""
+    labels = f'{PICKED}, type="{kind}", status="{status}"'
+    return f"max {BY} (socratasync_status_condition{{{labels}}})"
+
+
+FRESHNESS = f"time() - ({of('socratasync_last_success_timestamp_seconds')} > 0)"
+LAG = (
+    f"{of('socratasync_dataset_source_updated_timestamp_seconds', 'by (namespace, name, dataset)')}"
+    " - on (namespace, name, dataset) "
+    f"{of('socratasync_dataset_synced_through_timestamp_seconds', 'by (namespace, name, dataset)')}"
+)
+DRIFT = (
+    f"{of('socratasync_dataset_target_rows', 'by (namespace, name, dataset)')}"
+    " - on (namespace, name, dataset) "
+    f"{of('socratasync_dataset_source_rows', 'by (namespace, name, dataset)')}"
+)
+FAILED = f"{of('socratasync_last_run_succeeded')} == 0"
+RED_IF_ANY = (("green", None), ("red", 1.0))
+YES_NO = (
+    {"type": "value", "options": {"0": {"text": "failed", "color": "red", "index": 0}}},
+    {"type": "value", "options": {"1": {"text": "good", "color": "green", "index": 1}}},
+)
+
+ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
+    (
+        "Now",
+        (
+            Panel(
+                title="Syncs",
+                says="SocrataSyncs that the operator looks after.",
+                queries=((f"count({of('socratasync_info')})", ""),),
+                kind="stat",
+                width=4,
+                height=4,
+            ),
+            Panel(
+                title="Last run failed",
+                says="Syncs whose last run failed.",
+                queries=((f"count({FAILED}) or vector(0)", ""),),
+                kind="stat",
+                width=4,
+                height=4,
+                steps=RED_IF_ANY,
+            ),
+            Panel(
+                title="Running",
+                says="Syncs with an active run.",
+                queries=((f"count({condition('Synchronizing', 'True')} == 1) or vector(0)", ""),),
+                kind="stat",
+                width=4,
+                height=4,
+            ),
+            Panel(
+                title="Suspended",
+                says="Syncs that start no run because spec.suspend is true.",
+                queries=((f"count({of('socratasync_suspended')} == 1) or vector(0)", ""),),
+                kind="stat",
+                width=4,
+                height=4,
+                steps=(("green", None), ("yellow", 1.0)),
+            ),
+            Panel(
+                title="Oldest success",
+                says="Time since the last good run, of the sync where it is longest.",
+                queries=((f"max({FRESHNESS})", ""),),
+                kind="stat",
+                unit="s",
+                width=4,
+                height=4,
+            ),
+            Panel(
+                title="Operator last reconciled",
+                says="Time since the operator last did its round.",
+                queries=(
+                    ("time() - max(socratasync_operator_last_reconcile_timestamp_seconds)", ""),
+                ),
+                kind="stat",
+                unit="s",
+                width=4,
+                height=4,
+                steps=(("green", None), ("red", 900.0)),
+            ),
+            Panel(
+                title="Last run, by sync",
+                says="Good or failed, over time.",
+                queries=((of("socratasync_last_run_succeeded"), SYNC),),
+                kind="state-timeline",
+                width=WIDTH,
+                height=7,
+                mappings=YES_NO,
+            ),
+        ),
+    ),
+    (
+        "Freshness",
+        (
+            Panel(
+                title="Time since the last good run",
+                says="Rises between runs, falls to zero at each good one.",
+                queries=((FRESHNESS, SYNC),),
+                unit="s",
+            ),
+            Panel(
+                title="Time since the last good run, in intervals of the schedule",
+                says="At 2 the alert SocrataSyncStale fires.",
+                queries=(
+                    (
+                        f"({FRESHNESS}) / on (namespace, name) "
+                        f"({of('socratasync_expected_interval_seconds')} > 0)",
+                        SYNC,
+                    ),
+                ),
+                steps=(("green", None), ("yellow", 1.1), ("red", 2.0)),
+            ),
+            Panel(
+                title="Source ahead of the target",
+                says="What the source says of its last change, less what is loaded, by dataset.",
+                queries=((f"clamp_min({LAG}, 0)", SYNC + " {{dataset}}"),),
+                unit="s",
+            ),
+            Panel(
+                title="Next run in",
+                says="Time until the next slot; negative while a run waits for others to end.",
+                queries=((f"({of('socratasync_next_run_timestamp_seconds')} > 0) - time()", SYNC),),
+                unit="s",
+            ),
+        ),
+    ),
+    (
+        "Rows",
+        (
+            Panel(
+                title="Rows written, per hour",
+                says="Inserted, updated and deleted rows.",
+                queries=(
+                    (
+                        f"sum by (namespace, name, op) "
+                        f"(increase(socratasync_rows_total{{{PICKED}}}[1h]))",
+                        SYNC + " {{op}}",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Downloaded",
+                says="Bytes per second from Socrata.",
+                queries=(
+                    (
+                        f"sum {BY} (rate(socratasync_downloaded_bytes_total{{{PICKED}}}[15m]))",
+                        SYNC,
+                    ),
+                ),
+                unit="Bps",
+            ),
+            Panel(
+                title="Drift: rows in the target less rows at the source",
+                says="Zero is right. Above: rows gone at the source stay here (spec.target.prune).",
+                queries=((DRIFT, SYNC + " {{dataset}}"),),
+            ),
+            Panel(
+                title="Rows in the target, by dataset",
+                says="As counted by the last run.",
+                queries=(
+                    (
+                        of("socratasync_dataset_target_rows", "by (namespace, name, dataset)"),
+                        SYNC + " {{dataset}}",
+                    ),
+                ),
+            ),
+        ),
+    ),
+    (
+        "Runs",
+        (
+            Panel(
+                title="Runs by result, per day",
+                says="Runs that ended, by result.",
+                queries=(
+                    (
+                        f"sum by (result) (increase(socratasync_runs_total{{{PICKED}}}[1d]))",
+                        "{{result}}",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Failures by sync, per day",
+                says="Which syncs fail.",
+                queries=(
+                    (
+                        f"sum {BY} (increase("
+                        f'socratasync_runs_total{{{PICKED}, result!~"Succeeded|NoChange"}}[1d])) > 0',
+                        SYNC,
+                    ),
+                ),
+            ),
+            Panel(
+                title="Duration by stage, mean over a day",
+                says="Where the time of the runs goes.",
+                queries=(
+                    (
+                        "sum by (stage) (increase("
+                        f"socratasync_run_duration_seconds_sum{{{PICKED}}}[1d])) / sum by (stage) "
+                        f"(increase(socratasync_run_duration_seconds_count{{{PICKED}}}[1d]))",
+                        "{{stage}}",
+                    ),
+                ),
+                unit="s",
+            ),
+            Panel(
+                title="Slots missed, per day",
+                says="Slots of a schedule that got no run, by reason.",
+                queries=(
+                    (
+                        "sum by (namespace, name, reason) "
+                        f"(increase(socratasync_missed_runs_total{{{PICKED}}}[1d])) > 0",
+                        SYNC + " {{reason}}",
+                    ),
+                ),
+            ),
+        ),
+    ),
+    (
+        "Conditions",
+        tuple(
+            Panel(
+                title=title,
+                says=says,
+                queries=((f"{condition(kind, 'False')} == 1", SYNC),),
+                width=8,
+                height=6,
+            )
+            for title, says, kind in (
+                ("Not ready", "Condition Ready is False.", "Ready"),
+                ("Counts differ", "Condition DataVerified is False.", "DataVerified"),
+                ("Columns changed", "Condition SchemaInSync is False.", "SchemaInSync"),
+            )
+        ),
+    ),
+    (
+        "Operator",
+        (
+            Panel(
+                title="Reconcile duration, 99th percentile",
+                says="How long the operator takes to decide.",
+                queries=(
+                    (
+                        "histogram_quantile(0.99, sum by (le) "
+                        "(rate(socratasync_operator_reconcile_duration_seconds_bucket[5m])))",
+                        "p99",
+                    ),
+                ),
+                unit="s",
+            ),
+            Panel(
+                title="Job created after its slot, 99th percentile",
+                says="How late the operator is.",
+                queries=(
+                    (
+                        "histogram_quantile(0.99, sum by (le) "
+                        "(rate(socratasync_job_creation_skew_seconds_bucket[1h])))",
+                        "p99",
+                    ),
+                ),
+                unit="s",
+            ),
+        ),
+    ),
+)
