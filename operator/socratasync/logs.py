@@ -5,26 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 from socratasync.redact import mask_values
 
 LogFormat = Literal["text", "json"]
-
-
-def masked(value: Any, redact: Callable[[str], str]) -> Any:
-    """``value`` with every text in it masked. Before it becomes JSON, which would spell some secrets
-    otherwise than they are."""
-    match value:
-        case str():
-            return redact(value)
-        case Mapping():
-            return {key: masked(item, redact) for key, item in value.items()}
-        case list() | tuple():
-            return [masked(item, redact) for item in value]
-    return value
 
 
 class _Formatter(logging.Formatter):
@@ -64,7 +51,7 @@ class JsonFormatter(_Formatter):
         }
         if trace := self.trace(record):
             entry["trace"] = trace
-        return json.dumps(masked(entry, self.redact), ensure_ascii=False, default=str)
+        return json.dumps(mask_values(entry, self.redact), ensure_ascii=False)
 
 
 def configure(

@@ -7,7 +7,6 @@ where other users of the machine could read it.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,7 +71,7 @@ def read_assignment(environ: Mapping[str, str]) -> Assignment:
             f"the worker's environment lacks {', '.join(missing)}. The operator sets them in the Job; "
             "to run a manifest by hand use: socratasync run -f FILE"
         )
-    spec = SyncSpec.from_json(_json("SOCRATASYNC_SPEC", environ["SOCRATASYNC_SPEC"]))
+    spec = SyncSpec.from_json(environ["SOCRATASYNC_SPEC"])
     archive = environ.get("SOCRATASYNC_ARCHIVE")
     since = environ.get("SOCRATASYNC_SINCE")
     return Assignment(
@@ -98,16 +97,11 @@ def read_moment(text: str, name: str) -> datetime:
 
 
 def _mode(text: str) -> Mode:
-    if text == "update" or text == "full":
-        return text
+    if text == "update":
+        return "update"
+    if text == "full":
+        return "full"
     raise InvalidSpec(f"SOCRATASYNC_MODE must be update or full, not {text!r}")
-
-
-def _json(name: str, text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError as exc:
-        raise InvalidSpec(f"{name} is not JSON: {exc}") from exc
 
 
 def termination_log(environ: Mapping[str, str]) -> Path:
@@ -120,15 +114,19 @@ def read_secrets(environ: Mapping[str, str]) -> Secrets:
 
     Raises ``InvalidSpec`` for unreadable hook headers.
     """
-    get = lambda name: (environ.get(name) or "").strip() or None  # noqa: E731
     return Secrets(
-        dsn=get("SOCRATASYNC_DSN"),
-        app_token=get("SOCRATASYNC_APP_TOKEN"),
-        username=get("SOCRATASYNC_USERNAME"),
-        password=environ.get("SOCRATASYNC_PASSWORD") or None,
-        slack_webhook=get("SOCRATASYNC_SLACK_WEBHOOK"),
+        dsn=_given(environ, "SOCRATASYNC_DSN"),
+        app_token=_given(environ, "SOCRATASYNC_APP_TOKEN"),
+        username=_given(environ, "SOCRATASYNC_USERNAME"),
+        password=_given(environ, "SOCRATASYNC_PASSWORD"),
+        slack_webhook=_given(environ, "SOCRATASYNC_SLACK_WEBHOOK"),
         hook_headers=_hook_headers(environ),
     )
+
+
+def _given(environ: Mapping[str, str], name: str) -> str | None:
+    """Files made with an editor end with a newline, and so do the secrets made from them."""
+    return (environ.get(name) or "").strip("\r\n") or None
 
 
 _HOOK = re.compile(r"SOCRATASYNC_HOOK_([0-9]{1,4})_HEADERS")
@@ -188,12 +186,12 @@ def _number(environ: Mapping[str, str], name: str, usual: float) -> float:
     return number
 
 
-def data_folder(environ: Mapping[str, str]) -> Path:
+def data_folder(environ: Mapping[str, str], *, as_root: bool = False) -> Path:
     """Where the embedded database and, by default, archives live: ``SOCRATASYNC_DATA``, else the
     user's data folder. Root's home is closed to the user as whom root's PostgreSQL runs."""
     if given := environ.get("SOCRATASYNC_DATA"):
         return Path(given).expanduser()
-    if os.geteuid() == 0:
+    if as_root:
         return Path("/var/lib/socratasync")
     base = environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(base).expanduser() / "socratasync"
