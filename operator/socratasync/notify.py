@@ -31,8 +31,17 @@ def slack_text(name: str, what: Occasion, report: RunReport) -> str:
     )
     failure = report.failure
     if what == "Failure":
-        reason = f"{failure.reason}: {failure.message}" if failure else "stopped"
+        reason = f"{failure.reason}: {_escaped(failure.message)}" if failure else "stopped"
         return f":red_circle: {name}: sync failed. {reason} ({counts}; run {report.run})"
-    mark, word = (":large_green_circle:", "works again") if what == "Recovery" else (":white_check_mark:", "synced")
+    mark, word = (
+        (":large_green_circle:", "works again")
+        if what == "Recovery"
+        else (":white_check_mark:", "synced")
+    )
     warnings = f"; {len(report.warnings)} warnings" if report.warnings else ""
     return f"{mark} {name}: {word}. {counts}{warnings} (run {report.run})"
+
+
+def _escaped(text: str) -> str:
+    """Text that others wrote, such as Socrata's own sentence: it must not call everybody in the channel."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -23,6 +23,9 @@ _KEYWORD_PASSWORD = re.compile(
     r"(?P<head>\b\w*password\s*=\s*)(?P<secret>'(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE
 )
 
+_WHOLE_KEYWORD = re.compile(r"\b\w*password\s*=\s*(?P<secret>\S+)", re.IGNORECASE)
+"""In a DSN of keywords, unlike in a query, ``&`` is part of the value."""
+
 
 class Redactor:
     """Masks the secrets that it was given, and anything that looks like a password in a DSN."""
@@ -79,7 +82,7 @@ def passwords_in(dsn: str) -> list[str]:
     found = [m["secret"] for m in _URL_PASSWORD.finditer(dsn)]
     if credentials := _URL_CREDENTIALS.match(dsn):
         found += [credentials["secret"], *re.split("[@/]", credentials["secret"])]
-    for match in _KEYWORD_PASSWORD.finditer(dsn):
+    for match in [*_KEYWORD_PASSWORD.finditer(dsn), *_WHOLE_KEYWORD.finditer(dsn)]:
         value = match["secret"]
         found += [value, re.sub(r"\\(.)", r"\1", value[1:-1] if value.startswith("'") else value)]
     return [form for secret in found for form in {secret, unquote(secret)}]

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from socratasync import errors
+from socratasync.envelopes import Refusal, explain
+
+EDGE_404 = json.dumps({"code": "dataset.missing", "error": True, "message": "Not found"})
+EDGE_TOKEN = json.dumps(
+    {"code": "permission_denied", "error": True, "message": "Invalid app_token specified"}
+)
+OLD_TOKEN = json.dumps({"error": True, "message": "Invalid app_token specified"})
+EDGE_PRIVATE = json.dumps(
+    {"code": "permission_denied", "error": True, "message": "You must be logged in"}
+)
+QUERY_COLUMN = json.dumps(
+    {
+        "message": "Query coordinator error: query.soql.no-such-column; No such column: statuss",
+        "errorCode": "query.soql.no-such-column",
+        "data": {"column": "statuss", "position": {"row": 1, "column": 8}},
+    }
+)
+QUERY_TYPE = json.dumps({"message": "Type mismatch", "errorCode": "query.soql.type-mismatch"})
+QUERY_429 = json.dumps({"message": "Too many requests", "errorCode": "too-many-requests"})
+BARE_500 = json.dumps({"error": True, "message": "Internal error", "status": 500})
+HTML_503 = "<html>\n<head><title>503 Service Unavailable</title></head><body>nginx</body></html>"
+
+
+def refusal(status: int, body: str, *, token: bool = False, login: bool = False) -> Refusal:
+    return Refusal(
+        status=status,
+        body=body,
+        what="/resource/abcd-1234.csv",
+        token_sent=token,
+        credentials_sent=login,
+        retry_after=7.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "exit_code", "said"),
+    [
+        pytest.param(
+            202, "", errors.SourceUnavailable, 75, "still preparing", id="202 is no data yet"
+        ),
+        pytest.param(
+            400, QUERY_COLUMN, errors.SchemaChanged, 65, "columns changed", id="400 column gone"
+        ),
+        pytest.param(
+            400, QUERY_TYPE, errors.InvalidQuery, 78, "Check datasets[].where", id="400 bad query"
+        ),
+        pytest.param(400, "", errors.InvalidQuery, 78, "no message", id="400 with nothing"),
+        pytest.param(
+            401, EDGE_PRIVATE, errors.AuthenticationFailed, 77, "is private", id="401 no login"
+        ),
+        pytest.param(
+            403, EDGE_PRIVATE, errors.AuthenticationFailed, 77, "is private", id="403 private"
+        ),
+        pytest.param(
+            403, EDGE_TOKEN, errors.InvalidAppToken, 77, "remove it", id="403 wrong token"
+        ),
+        pytest.param(
+            403, OLD_TOKEN, errors.InvalidAppToken, 77, "remove it", id="403 wrong token, no code"
+        ),
+        pytest.param(
+            404, EDGE_404, errors.DatasetNotFound, 78, "Check the id", id="404 no such dataset"
+        ),
+        pytest.param(410, "", errors.DatasetNotFound, 78, "Check the id", id="410 dataset removed"),
+        pytest.param(408, "", errors.SourceTooSlow, 75, "smaller source.pageSize", id="408 slow"),
+        pytest.param(429, QUERY_429, errors.SourceThrottled, 75, "app token", id="429 throttled"),
+        pytest.param(
+            500, BARE_500, errors.SourceUnavailable, 75, "Internal error", id="500 bare envelope"
+        ),
+        pytest.param(
+            502, "", errors.SourceUnavailable, 75, "no message", id="502 with an empty body"
+        ),
+        pytest.param(
+            503,
+            HTML_503,
+            errors.SourceUnavailable,
+            75,
+            "an HTML page (503 service unavailable)",
+            id="503 from the web server",
+        ),
+        pytest.param(418, "{", errors.InvalidQuery, 78, "HTTP 418", id="a status nobody expects"),
+    ],
+)
+def test_an_answer_that_is_no_data_says_what_happens_next(
+    status: int, body: str, error: type[errors.SyncError], exit_code: int, said: str
+) -> None:
+    explained = explain(refusal(status, body))
+
+    assert type(explained) is error
+    assert explained.exit_code == exit_code
+    assert said in explained.message
+    assert "/resource/abcd-1234.csv" in explained.message
+
+
+@pytest.mark.parametrize("status", [202, 429, 500, 503])
+def test_a_wait_that_socrata_asks_for_is_kept_with_the_error(status: int) -> None:
+    explained = explain(refusal(status, ""))
+
+    assert isinstance(explained, errors.TryAgain)
+    assert explained.retry_after == 7.0
+
+
+def test_wrong_credentials_are_told_apart_from_none() -> None:
+    assert (
+        "Check source.credentialsSecretRef"
+        in explain(refusal(403, EDGE_PRIVATE, login=True)).message
+    )
+    assert "Name an account" in explain(refusal(403, EDGE_PRIVATE)).message
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        (EDGE_404, "dataset.missing", "Not found"),
+        (QUERY_TYPE, "query.soql.type-mismatch", "Type mismatch"),
+        (BARE_500, "", "Internal error"),
+        (HTML_503, "", "an HTML page (503 service unavailable)"),
+        ("<HTML>", "", "an HTML page (no title)"),
+        ("out of\n  order", "", "out of order"),
+        ("[1, 2]", "", "[1, 2]"),
+        ('{"message": null}', "", '{"message": null}'),
+        ("", "", ""),
+    ],
+)
+def test_every_envelope_is_read_for_its_code_and_sentence(
+    body: str, code: str, message: str
+) -> None:
+    assert refusal(500, body).code == code
+    assert refusal(500, body).message == message
+
+
+@given(st.integers(min_value=100, max_value=599), st.text(max_size=3000))
+def test_any_answer_becomes_one_short_line(status: int, body: str) -> None:
+    explained = explain(refusal(status, body))
+
+    assert len(explained.message) < 700
+    assert "\n" not in explained.message

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from socratasync import settings
+from socratasync.errors import InvalidSpec
+
+
+def test_secrets_come_from_the_environment() -> None:
+    secrets = settings.read_secrets(
+        {
+            "SOCRATASYNC_DSN": "postgresql://db/x",
+            "SOCRATASYNC_APP_TOKEN": "token",
+            "SOCRATASYNC_USERNAME": "joe",
+            "SOCRATASYNC_PASSWORD": "hunter2",
+            "SOCRATASYNC_SLACK_WEBHOOK": "https://hooks.example/x",
+            "SOCRATASYNC_HOOK_0_HEADERS": '{"Authorization": "Bearer x"}',
+        }
+    )
+
+    assert secrets.dsn == "postgresql://db/x"
+    assert secrets.credentials == ("joe", "hunter2")
+    assert secrets.hook_headers == {0: {"Authorization": "Bearer x"}}
+    assert set(secrets.values()) == {
+        "postgresql://db/x",
+        "token",
+        "joe",
+        "hunter2",
+        "https://hooks.example/x",
+        "Bearer x",
+    }
+
+
+def test_without_secrets_there_is_nothing_to_hide() -> None:
+    assert settings.read_secrets({}).values() == []
+    assert settings.read_secrets({}).credentials is None
+
+
+def test_the_line_end_of_a_secret_file_is_no_part_of_the_secret() -> None:
+    secrets = settings.read_secrets({"SOCRATASYNC_APP_TOKEN": "token\r\n"})
+
+    assert secrets.app_token == "token"
+
+
+def test_an_empty_secret_counts_as_not_given() -> None:
+    secrets = settings.read_secrets({"SOCRATASYNC_DSN": "", "SOCRATASYNC_APP_TOKEN": "\n"})
+
+    assert secrets.dsn is None
+    assert secrets.app_token is None
+
+
+@pytest.mark.parametrize("user, password", [("joe", ""), ("", "hunter2")])
+def test_half_of_the_credentials_are_none(user: str, password: str) -> None:
+    given = {"SOCRATASYNC_USERNAME": user, "SOCRATASYNC_PASSWORD": password}
+
+    assert settings.read_secrets(given).credentials is None
+
+
+def test_hook_headers_come_from_a_mounted_secret_a_file_each(tmp_path: Path) -> None:
+    (tmp_path / "Authorization").write_text("Bearer x\n")
+    (tmp_path / "..data").mkdir()
+    (tmp_path / ".hidden").write_text("no header")
+
+    found = settings.read_secrets({"SOCRATASYNC_HOOK_12_HEADERS": str(tmp_path)}).hook_headers
+
+    assert found == {12: {"Authorization": "Bearer x"}}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("/no/such/folder", "neither a folder nor a JSON object"),
+        ("{not json", "neither a folder nor a JSON object"),
+        ("[1]", "must be a JSON object"),
+        ('"text"', "must be a JSON object"),
+    ],
+)
+def test_hook_headers_of_another_form_are_refused(value: str, said: str) -> None:
+    with pytest.raises(InvalidSpec, match=said) as caught:
+        settings.read_secrets({"SOCRATASYNC_HOOK_0_HEADERS": value})
+
+    assert "SOCRATASYNC_HOOK_0_HEADERS" in caught.value.message
+
+
+def test_hook_headers_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "Authorization").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(InvalidSpec, match="cannot be read as text"):
+        settings.read_secrets({"SOCRATASYNC_HOOK_0_HEADERS": str(tmp_path)})
+
+
+@pytest.mark.parametrize("name", ["SOCRATASYNC_HOOK_x_HEADERS", "SOCRATASYNC_HOOK__HEADERS", "X"])
+def test_other_variables_are_no_hook_headers(name: str) -> None:
+    assert settings.read_secrets({name: "{not json"}).hook_headers == {}
+
+
+def test_the_usual_policy_needs_no_settings() -> None:
+    assert settings.read_policy({}).attempts == 7
+    assert settings.read_policy({}).first_wait == 1.0
+    assert settings.read_lock_wait({}) == 30.0
+
+
+@pytest.mark.parametrize(
+    ("environ", "attempts", "first_wait"),
+    [
+        ({"SOCRATASYNC_ATTEMPTS": "3"}, 3, 1.0),
+        ({"SOCRATASYNC_FIRST_WAIT": "0.01"}, 7, 0.01),
+        ({"SOCRATASYNC_ATTEMPTS": "0"}, 1, 1.0),
+    ],
+)
+def test_the_policy_can_be_set(environ: dict[str, str], attempts: int, first_wait: float) -> None:
+    policy = settings.read_policy(environ)
+
+    assert (policy.attempts, policy.first_wait) == (attempts, first_wait)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1", "nan", "inf", "1e9"])
+def test_a_setting_that_is_no_sensible_number_is_refused_by_name(text: str) -> None:
+    with pytest.raises(InvalidSpec, match="SOCRATASYNC_LOCK_WAIT must be"):
+        settings.read_lock_wait({"SOCRATASYNC_LOCK_WAIT": text})
+
+
+def test_the_data_folder_is_the_one_given() -> None:
+    assert settings.data_folder({"SOCRATASYNC_DATA": "/srv/data", "XDG_DATA_HOME": "/x"}) == Path(
+        "/srv/data"
+    )
+    assert settings.data_folder({"SOCRATASYNC_DATA": "~/data"}) == Path("~/data").expanduser()
+
+
+def test_the_data_folder_is_otherwise_one_that_its_user_may_write() -> None:
+    folder = settings.data_folder({"XDG_DATA_HOME": "/home/joe/.data"})
+
+    as_root = os.geteuid() == 0
+    assert folder == Path("/var/lib/socratasync" if as_root else "/home/joe/.data/socratasync")

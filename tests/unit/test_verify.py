@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+
+from socratasync.report import DatasetReport
+from socratasync.verify import Counted, allowed_difference, missing_rows
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "rows", "allowed"),
+    [
+        (0, 1000, 0),
+        (7, 1000, 7),
+        ("7", 1000, 7),
+        ("0.5%", 1000, 5),
+        ("0.5%", 1999, 9),
+        ("0%", 1000, 0),
+        ("100%", 3, 3),
+        ("0.1%", 1_500_000, 1500),
+    ],
+)
+def test_a_tolerance_is_a_number_of_rows_or_a_share_of_them(
+    tolerance: int | str, rows: int, allowed: int
+) -> None:
+    assert allowed_difference(tolerance, rows) == allowed
+
+
+@pytest.mark.parametrize(
+    ("staged", "before", "after", "tolerance", "agrees"),
+    [
+        pytest.param(100, 100, 100, 0, True, id="every row came"),
+        pytest.param(99, 100, 100, 0, False, id="one is missing"),
+        pytest.param(101, 100, 100, 0, False, id="one is too many"),
+        pytest.param(100, 100, 110, 0, True, id="rows added meanwhile may be missing"),
+        pytest.param(110, 100, 110, 0, True, id="or be there"),
+        pytest.param(105, 100, 110, 0, True, id="or some of them"),
+        pytest.param(99, 100, 110, 0, False, id="but no others"),
+        pytest.param(111, 100, 110, 0, False, id="and no more"),
+        pytest.param(95, 100, 90, 0, True, id="rows deleted meanwhile may have been seen"),
+        pytest.param(89, 100, 90, 0, False, id="those that stayed must be"),
+        pytest.param(0, 0, 0, 0, True, id="nothing of nothing"),
+        pytest.param(0, 5, 5, 0, False, id="nothing of something"),
+        pytest.param(98, 100, 100, 2, True, id="within the tolerance"),
+        pytest.param(97, 100, 100, 2, False, id="beyond the tolerance"),
+        pytest.param(995, 1000, 1000, "0.5%", True, id="within a share"),
+        pytest.param(994, 1000, 1000, "0.5%", False, id="beyond a share"),
+    ],
+)
+def test_what_was_staged_agrees_with_what_the_source_counts(
+    staged: int, before: int, after: int, tolerance: int | str, agrees: bool
+) -> None:
+    assert Counted(staged=staged, before=before, after=after).agrees(tolerance) is agrees
+
+
+def test_a_difference_is_told_in_numbers() -> None:
+    assert Counted(staged=1999, before=2000, after=2000).sentence("abcd-1234") == (
+        "dataset abcd-1234: 1,999 rows came, but Socrata counts 2,000"
+    )
+    assert "2,000 to 2,100" in Counted(staged=1, before=2000, after=2100).sentence("abcd-1234")
+
+
+@pytest.mark.parametrize(
+    ("source_rows", "in_target", "left_out", "tolerance", "missing"),
+    [
+        pytest.param(100, 100, 0, 0, False, id="all are there"),
+        pytest.param(100, 99, 0, 0, True, id="one is not"),
+        pytest.param(100, 99, 1, 0, False, id="one was left out and told"),
+        pytest.param(100, 98, 1, 0, True, id="one more than was left out"),
+        pytest.param(100, 120, 0, 0, False, id="rows gone at the source may stay"),
+        pytest.param(100, 99, 0, 1, False, id="within the tolerance"),
+        pytest.param(1000, 990, 0, "1%", False, id="within a share"),
+        pytest.param(None, 0, 0, 0, False, id="nobody counted"),
+    ],
+)
+def test_a_target_that_holds_fewer_rows_than_the_source_is_told(
+    source_rows: int | None, in_target: int, left_out: int, tolerance: int | str, missing: bool
+) -> None:
+    report = DatasetReport(id="abcd-1234", source_rows=source_rows)
+
+    sentence = missing_rows(report, in_target, left_out, tolerance)
+
+    assert (sentence is not None) is missing
+    assert sentence is None or "abcd-1234" in sentence
