@@ -22,6 +22,7 @@ Trigger = Literal["Schedule", "Creation", "SpecChange", "Manual", "Full", "Catch
 
 Name = Annotated[str, Field(max_length=253)]
 Word = Annotated[str, Field(max_length=64)]
+Word256 = Annotated[str, Field(max_length=256)]
 Sentence = Annotated[str, Field(max_length=4096)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -114,6 +115,8 @@ class RunSummary(Block):
 
     job: Name | None = None
     """Name of the run's Job."""
+    uid: Word | None = None
+    """UID of the Job, by which a run is counted once."""
     trigger: Trigger | None = None
     """Why it was started."""
     mode: Literal["update", "full"] | None = None
@@ -148,8 +151,8 @@ class StageSeconds(Block):
 class LastRun(RunSummary):
     """The last finished run."""
 
-    uid: Word | None = None
-    """UID of the Job, by which a run is counted once."""
+    created_at: datetime | None = None
+    """When its Job was created. Older Jobs are done with, even if history no longer names them."""
     scheduled_at: datetime | None = None
     """The time that the schedule gave it."""
     generation: Count | None = None
@@ -253,9 +256,10 @@ class SyncStatus(Block):
     """The value of the annotation socratasync.dev/cancelAt that was last acted on."""
     loaded_spec_hash: Name | None = None
     """Fingerprint of what the last started run was asked to load; a change of it starts a run."""
-    suspended_at: datetime | None = None
-    """Since when it is suspended."""
-    resumed_at: datetime | None = None
-    """When it was last resumed; times of the schedule before are not made up for."""
+    observed_schedule: Word256 | None = None
+    """The schedule and its zone that the operator goes by; an edited one counts from then on."""
+    slots_settled_through: datetime | None = None
+    """Times of the schedule up to here are done with: run, missed, or dropped by a suspension or an
+    edit. They are never looked at again."""
     history: Annotated[tuple[RunSummary, ...], Field(max_length=HISTORY)] | None = None
     """The last ten runs, newest first; outlives the Jobs."""
