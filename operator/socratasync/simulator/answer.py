@@ -1,0 +1,225 @@
+"""Writes a query's rows as CSV or JSON, byte for byte as Socrata does.
+
+CSV: every cell that is not null is quoted, ``\\n`` ends every line, null is nothing, so null and
+empty text stay apart. JSON: ``[`` row, then each next row after ``\\n,``, then ``]\\n``; a null's key
+is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from socratasync.simulator import rowids
+from socratasync.simulator.cells import (
+    compact,
+    csv_is_stored_text,
+    csv_text,
+    java_double,
+    json_text,
+    plain_number,
+    quoted,
+    split,
+    unquote,
+)
+from socratasync.simulator.query import Aggregate, Output, Query
+from socratasync.simulator.table import Table
+
+ROWS_AT_ONCE = 2000
+Cell = Callable[[int, list[bytes]], bytes]
+
+
+def csv_body(query: Query, positions: Sequence[int]) -> Iterator[bytes]:
+    """The answer as CSV, in pieces."""
+    names = [a.name for a in query.aggregates] or [o.name for o in query.outputs]
+    yield b",".join(quoted(name) for name in names) + b"\n"
+    if query.aggregates:
+        texts = aggregated(query)
+        yield b",".join(b"" if t is None else quoted(t) for t in texts) + b"\n"
+        return
+    line = _csv_line(query.table, query.outputs)
+    for start in range(0, len(positions), ROWS_AT_ONCE):
+        yield b"".join(map(line, positions[start : start + ROWS_AT_ONCE]))
+
+
+def json_body(query: Query, positions: Sequence[int]) -> Iterator[bytes]:
+    """The answer as JSON, in pieces."""
+    if query.aggregates:
+        texts = zip(query.aggregates, aggregated(query), strict=True)
+        members = [f"{compact(a.name)}:{json_text(t, a.kind)}" for a, t in texts if t is not None]
+        yield f"[{{{','.join(members)}}}]\n".encode()
+        return
+    yield b"["
+    row = _json_row(query.table, query.outputs)
+    for start in range(0, len(positions), ROWS_AT_ONCE):
+        batch = b"\n,".join(map(row, positions[start : start + ROWS_AT_ONCE]))
+        yield b"\n," + batch if start else batch
+    yield b"]\n"
+
+
+# -- CSV -------------------------------------------------------------------------------------------
+
+
+def _csv_line(table: Table, outputs: Sequence[Output]) -> Callable[[int], bytes]:
+    plain = [o.field for o in outputs if o.field is not None]
+    tail = outputs[len(plain) :]
+    leading = all(o.field is not None for o in outputs[: len(plain)])
+    if plain and leading and table.lines_are_the_answer(plain):
+        return _stored_line(table, [_csv_cell(table, o) for o in tail])
+    cells = [_csv_cell(table, o) for o in outputs]
+    if all(o.system for o in outputs):
+        return lambda i: b",".join([cell(i, []) for cell in cells]) + b"\n"
+    lines = table.lines
+
+    def line(position: int) -> bytes:
+        stored = split(lines[position])
+        return b",".join([cell(position, stored) for cell in cells]) + b"\n"
+
+    return line
+
+
+def _stored_line(table: Table, tail: list[Cell]) -> Callable[[int], bytes]:
+    """The fast way: the stored line, and the system columns after it."""
+    lines = table.lines
+
+    def line(position: int) -> bytes:
+        return b",".join([lines[position], *[cell(position, []) for cell in tail]]) + b"\n"
+
+    return line
+
+
+def _csv_cell(table: Table, output: Output) -> Cell:
+    if output.system:
+        text = _system_text(table, output.system)
+        return lambda i, _: b'"%b"' % text(i)
+    if output.field is None:
+        return lambda i, _: b"" if (t := _value_text(output, i)) is None else quoted(t)
+    slot, kind = output.field.slot, output.field.kind
+    if csv_is_stored_text(kind):
+        return lambda _, stored: stored[slot]
+    return lambda _, stored: (
+        b"" if (t := unquote(stored[slot])) is None else quoted(csv_text(t, kind))
+    )
+
+
+# -- JSON ------------------------------------------------------------------------------------------
+
+
+def _json_row(table: Table, outputs: Sequence[Output]) -> Callable[[int], bytes]:
+    members = [(compact(o.name).encode() + b":", _json_cell(table, o)) for o in outputs]
+    lines = table.lines
+
+    def row(position: int) -> bytes:
+        stored = split(lines[position])
+        cells = [(key, cell(position, stored)) for key, cell in members]
+        return b"{" + b",".join([key + cell for key, cell in cells if cell]) + b"}"
+
+    return row
+
+
+def _json_cell(table: Table, output: Output) -> Cell:
+    if output.system:
+        text = _system_text(table, output.system)
+        return lambda i, _: b'"%b"' % text(i)
+    if output.field is None:
+        return lambda i, _: (
+            b"" if (t := _value_text(output, i)) is None else json_text(t, output.kind).encode()
+        )
+    slot, kind = output.field.slot, output.field.kind
+    return lambda _, stored: (
+        b"" if (t := unquote(stored[slot])) is None else json_text(t, kind).encode()
+    )
+
+
+# -- values ----------------------------------------------------------------------------------------
+
+
+def _system_text(table: Table, name: str) -> Callable[[int], bytes]:
+    key = table.key
+    if name == ":id":
+        numbers, encode = table.numbers, rowids.encode
+        return lambda i: encode(numbers[i], key).encode()
+    if name == ":version":
+        versions = table.versions
+        return lambda i: rowids.encode(versions[i], key, rowids.VERSION).encode()
+    return _stamp_text(table.created if name == ":created_at" else table.updated)
+
+
+def _stamp_text(stamps: Sequence[int]) -> Callable[[int], bytes]:
+    """Neighbouring rows mostly share their time, so the last one's text is kept."""
+    known: dict[int, bytes] = {}
+
+    def text(position: int) -> bytes:
+        at = stamps[position]
+        if at not in known:
+            if len(known) > 1000:
+                known.clear()
+            known[at] = stamp(at).encode()
+        return known[at]
+
+    return text
+
+
+def stamp(milliseconds: int) -> str:
+    """Milliseconds since 1970 as ``2020-01-20T00:00:00.000Z``."""
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def _value_text(output: Output, position: int) -> str | None:
+    value = output.value.get(position) if output.value else None
+    return None if value is None else text_of(value, output.kind)
+
+
+def text_of(value: Any, kind: str) -> str:
+    """A value that an expression yielded, as a stored cell."""
+    if kind == "fixed_timestamp":
+        return stamp(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return plain_number(value)
+    return java_double(value) if isinstance(value, float) else str(value)
+
+
+def aggregated(query: Query) -> list[str | None]:
+    """The one row of a query of aggregates. Worked out once for a table and a condition."""
+    texts = [_aggregated(query, aggregate) for aggregate in query.aggregates]
+    if query.tampered is None:
+        return texts
+    return [
+        str(query.tampered(int(t))) if t is not None and a.function == "count" else t
+        for a, t in zip(query.aggregates, texts, strict=True)
+    ]
+
+
+def _aggregated(query: Query, aggregate: Aggregate) -> str | None:
+    memo = query.table.memo
+    key = (aggregate.function, aggregate.source, query.where, query.first, query.last)
+    if key not in memo:
+        memo[key] = _worked_out(query, aggregate)
+    found: str | None = memo[key]
+    return found
+
+
+def _worked_out(query: Query, aggregate: Aggregate) -> str | None:
+    positions = query.matching()
+    if aggregate.over is None:
+        return str(len(positions))
+    values = [v for v in map(aggregate.over.get, positions) if v is not None]
+    if aggregate.function == "count":
+        return str(len(values))
+    if not values:
+        return None
+    if aggregate.function == "avg":
+        return text_of(sum(values) / len(values), aggregate.kind)
+    reduce = _REDUCE[aggregate.function]
+    if aggregate.kind in ("row_identifier", "row_version"):
+        prefix = rowids.ROW if aggregate.kind == "row_identifier" else rowids.VERSION
+        return rowids.encode(reduce(values), query.table.key, prefix)
+    return text_of(reduce(values), aggregate.kind)
+
+
+_REDUCE: dict[str, Callable[[Any], Any]] = {"min": min, "max": max, "sum": sum}

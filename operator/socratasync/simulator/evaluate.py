@@ -1,0 +1,335 @@
+"""Turns expressions into functions of a row, with Socrata's types and its refusals.
+
+An expression compiles to ``Typed``: its type, and a function from a row's position to its value;
+None is null, and comparisons with null are neither true nor false. A text literal becomes whatever
+it is compared with, or the query is refused, as the real server does it.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from socratasync.simulator import rowids
+from socratasync.simulator.cells import GEOMETRY_TYPES, split, unquote
+from socratasync.simulator.refusals import Refused, bad_query
+from socratasync.simulator.syntax import Call, Expression, Literal, Name
+from socratasync.simulator.table import SYSTEM_TYPES, Table
+
+Value = Any
+Getter = Callable[[int], Value]
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_FLOATING = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?")
+_UNORDERED = GEOMETRY_TYPES | {"location", "url", "document", "json"}
+AGGREGATES = frozenset({"count(*)", "count", "min", "max", "sum", "avg"})
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """An expression's type, value by row position, and its text if it is a literal."""
+
+    kind: str
+    get: Getter
+    literal: str | None = None
+
+
+class Compiler:
+    """Compiles one clause's expressions against one table."""
+
+    def __init__(self, table: Table, dataset: str, clause: str) -> None:
+        self._table = table
+        self._dataset = dataset
+        self._clause = clause
+        self._last: tuple[int, list[bytes]] = (-1, [])
+
+    def condition(self, expression: Expression) -> Getter:
+        """A boolean expression as a function of a row's position."""
+        typed = self.typed(expression)
+        if typed.kind not in ("boolean", "null"):
+            raise self.mismatch("where", typed.kind, expression.at)
+        return typed.get
+
+    def typed(self, expression: Expression) -> Typed:
+        """Any expression but an aggregate."""
+        if isinstance(expression, Literal):
+            return _literal(expression)
+        if isinstance(expression, Name):
+            return self._column(expression)
+        if expression.function in ("and", "or", "not"):
+            return self._logic(expression)
+        if expression.function in _COMPARE or expression.function in ("in", "between"):
+            return self._comparison(expression)
+        return self._function(expression)
+
+    # -- columns ---------------------------------------------------------------------------------
+
+    def _column(self, name: Name) -> Typed:
+        table = self._table
+        if name.name in SYSTEM_TYPES:
+            source = {
+                ":id": table.numbers,
+                ":created_at": table.created,
+                ":updated_at": table.updated,
+                ":version": table.versions,
+            }[name.name]
+            return Typed(SYSTEM_TYPES[name.name], source.__getitem__)
+        field = table.find(name.name)
+        if field is None:
+            raise self.refused(
+                "query.soql.no-such-column",
+                f"No such column: {name.name}",
+                name.at,
+                column=name.name,
+            )
+        slot, read = field.slot, reader(field.kind)
+        return Typed(field.kind, lambda i: read(unquote(self._cells(i)[slot])))
+
+    def _cells(self, position: int) -> list[bytes]:
+        if self._last[0] != position:
+            self._last = (position, split(self._table.lines[position]))
+        return self._last[1]
+
+    # -- operators -------------------------------------------------------------------------------
+
+    def _logic(self, call: Call) -> Typed:
+        parts = [self.condition(argument) for argument in call.arguments]
+        if call.function == "not":
+            (inner,) = parts
+            return Typed("boolean", lambda i: None if (v := inner(i)) is None else not v)
+        left, right = parts
+        decisive = call.function == "or"
+
+        def both(position: int) -> Value:
+            first = left(position)
+            if first is decisive:
+                return decisive
+            second = right(position)
+            if second is decisive:
+                return decisive
+            return None if first is None or second is None else not decisive
+
+        return Typed("boolean", both)
+
+    def _comparison(self, call: Call) -> Typed:
+        left, *others = self._agreeing(call)
+        if call.function == "in":
+            return Typed("boolean", _in(left, others))
+        if call.function == "between":
+            low, high = others
+            return Typed("boolean", _between(left.get, low.get, high.get))
+        compare, a, b = _COMPARE[call.function], left.get, others[0].get
+        if others[0].literal is not None:
+            constant = b(0)
+            return Typed("boolean", lambda i: None if (v := a(i)) is None else compare(v, constant))
+        return Typed("boolean", _compared(compare, a, b))
+
+    def _agreeing(self, call: Call) -> list[Typed]:
+        """The arguments, text and number literals turned into the type of what they meet."""
+        typed = [self.typed(argument) for argument in call.arguments]
+        leading = next((t for t in typed if t.literal is None), typed[0])
+        agreeing = [self._as(t, leading.kind, call) for t in typed]
+        ordered = call.function not in ("=", "!=", "in")
+        if leading.kind in _UNORDERED or (leading.kind == "boolean" and ordered):
+            raise self.mismatch(f"op${call.function}", leading.kind, call.at)
+        return agreeing
+
+    def _as(self, typed: Typed, kind: str, call: Call) -> Typed:
+        if typed.kind in (kind, "null"):
+            return typed
+        if {typed.kind, kind} == {"number", "double"}:
+            number = Decimal if kind == "number" else float
+            return Typed(
+                kind, lambda i: None if (v := typed.get(i)) is None else number(v), typed.literal
+            )
+        value = None
+        if typed.literal is not None and typed.kind == "text":
+            value = coerce(typed.literal, kind, self._table.key)
+        if value is None:
+            at = next((a.at for a in call.arguments if isinstance(a, Literal)), call.at)
+            raise self.mismatch(f"op${call.function}", typed.kind, at)
+        return Typed(kind, lambda _: value, typed.literal)
+
+    # -- functions -------------------------------------------------------------------------------
+
+    def _function(self, call: Call) -> Typed:
+        name = call.function
+        if name in AGGREGATES:
+            raise self.refused(
+                "query.soql.aggregate-in-ungrouped-context",
+                f"Aggregate function {name} used where it is not allowed",
+                call.at,
+                function=name,
+            )
+        typed = [self.typed(argument) for argument in call.arguments]
+        if name in ("is null", "is not null"):
+            wanted, get = name == "is null", typed[0].get
+            return Typed("boolean", lambda i: (get(i) is None) is wanted)
+        if name.startswith("::"):
+            return self._cast(typed[0], name.removeprefix("::"), call)
+        return self._text_function(name, typed, call)
+
+    def _text_function(self, name: str, typed: list[Typed], call: Call) -> Typed:
+        if name not in _TEXT_FUNCTIONS or len(typed) != _TEXT_FUNCTIONS[name][0]:
+            raise self.refused(
+                "query.soql.no-such-function", f"No such function: {name}", call.at, function=name
+            )
+        for argument, given in zip(call.arguments, typed, strict=True):
+            if given.kind not in ("text", "null"):
+                raise self.mismatch(name, given.kind, argument.at)
+        _, kind, apply = _TEXT_FUNCTIONS[name]
+        gets = [t.get for t in typed]
+
+        def applied(position: int) -> Value:
+            values = [get(position) for get in gets]
+            return None if None in values else apply(*values)
+
+        return Typed(kind, applied)
+
+    def _cast(self, typed: Typed, kind: str, call: Call) -> Typed:
+        if kind not in ("number", "text", "floating_timestamp", "fixed_timestamp", "boolean"):
+            raise self.refused("query.soql.no-such-type", f"No such type: {kind}", call.at)
+        get, key = typed.get, self._table.key
+
+        def cast(position: int) -> Value:
+            value = get(position)
+            return None if value is None else coerce(str(value), kind, key)
+
+        return Typed(kind, cast)
+
+    # -- refusals --------------------------------------------------------------------------------
+
+    def refused(self, code: str, text: str, at: int, **data: object) -> Refused:
+        """A 400 about the place ``at`` in the clause."""
+        return bad_query(code, text, clause=self._clause, at=at, dataset=self._dataset, **data)
+
+    def mismatch(self, function: str, kind: str, at: int) -> Refused:
+        """A 400 for a value of a type that does not fit."""
+        return self.refused(
+            "query.soql.type-mismatch",
+            f"Type mismatch for {function}, is {kind}",
+            at,
+            function=function,
+            type=kind,
+        )
+
+
+# -- values --------------------------------------------------------------------------------------
+
+
+def reader(kind: str) -> Callable[[str | None], Value]:
+    """Stored text → the value that comparisons use."""
+    convert = _READERS.get(kind, str)
+    return lambda text: None if text is None else convert(text)
+
+
+_READERS: dict[str, Callable[[str], Value]] = {
+    "number": Decimal,
+    "double": float,
+    "boolean": lambda text: text == "true",
+    "fixed_timestamp": lambda text: milliseconds(text) or 0,
+}
+
+
+def coerce(text: str, kind: str, key: int) -> Value:
+    """A text literal as a value of ``kind``; None if it is not one."""
+    if kind == "number" or kind == "double":
+        try:
+            return Decimal(text) if kind == "number" else float(text)
+        except (InvalidOperation, ValueError):
+            return None
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text.lower())
+    if kind == "floating_timestamp":
+        return floating(text)
+    if kind == "fixed_timestamp":
+        return milliseconds(text)
+    if kind in ("row_identifier", "row_version"):
+        return rowids.decode(text, key, rowids.ROW if kind == "row_identifier" else rowids.VERSION)
+    return text if kind == "text" else None
+
+
+def floating(text: str) -> str | None:
+    """A wall-clock time in the stored form; a zone is not part of it, not even ``Z``."""
+    found = _FLOATING.fullmatch(text)
+    if found is None:
+        return None
+    day, minute, second, fraction = found.groups()
+    try:
+        datetime.fromisoformat(f"{day}T{minute or '00:00'}:{second or '00'}")
+    except ValueError:
+        return None
+    return f"{day}T{minute or '00:00'}:{second or '00'}.{(fraction or '0').ljust(3, '0')[:3]}"
+
+
+def milliseconds(text: str) -> int | None:
+    """A timestamp as milliseconds since 1970; without a zone it is UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return round((at - _EPOCH).total_seconds() * 1000)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _literal(literal: Literal) -> Typed:
+    if literal.kind == "null":
+        return Typed("null", lambda _: None)
+    number = Decimal(literal.text) if literal.kind == "number" else None
+    value: Value = {"text": literal.text, "number": number, "boolean": literal.text == "true"}[
+        literal.kind
+    ]
+    return Typed(literal.kind, lambda _: value, literal.text)
+
+
+def _compared(compare: Callable[[Any, Any], bool], a: Getter, b: Getter) -> Getter:
+    def compared(position: int) -> bool | None:
+        left, right = a(position), b(position)
+        return None if left is None or right is None else compare(left, right)
+
+    return compared
+
+
+def _in(left: Typed, choices: list[Typed]) -> Getter:
+    def contained(position: int) -> bool | None:
+        value = left.get(position)
+        return None if value is None else any(value == choice.get(position) for choice in choices)
+
+    return contained
+
+
+def _between(value: Getter, low: Getter, high: Getter) -> Getter:
+    def between(position: int) -> bool | None:
+        v, a, b = value(position), low(position), high(position)
+        return None if v is None or a is None or b is None else a <= v <= b
+
+    return between
+
+
+def _like(text: str, pattern: str) -> bool:
+    parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern)
+    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+
+
+_TEXT_FUNCTIONS: dict[str, tuple[int, str, Callable[..., Value]]] = {
+    "like": (2, "boolean", _like),
+    "starts_with": (2, "boolean", str.startswith),
+    "contains": (2, "boolean", lambda text, part: part in text),
+    "upper": (1, "text", str.upper),
+    "lower": (1, "text", str.lower),
+}

@@ -1,0 +1,217 @@
+"""What goes wrong, by switch. A fault applies to some requests, so many times, and is then over.
+
+``portal.faults.add(Fault.status(429, retry_after=1), times=2, dataset="abcd-1234", on="rows")``
+
+``on`` is the kind of request: ``rows``, ``count`` (any query of aggregates), ``metadata``,
+``catalog`` or ``any``. ``after=N`` lets the first N matching requests pass.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from socratasync.simulator import refusals
+from socratasync.simulator.refusals import Refused
+
+KINDS = ("any", "rows", "count", "metadata", "catalog")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that goes wrong; make it by the class methods, which say what each is."""
+
+    refusal: Refused | None = None
+    before: Callable[[], object] | None = None
+    after: Callable[[], object] | None = None
+    rows: int | None = None
+    count: Callable[[int], int] | None = None
+    reset_at: int | None = None
+    cut_at: int | None = None
+    keep_gzip_whole: bool = False
+    drip: tuple[int, float] | None = None
+    out_of_date: bool = False
+    omit_types: bool = False
+
+    @classmethod
+    def status(cls, status: int, *, retry_after: float | str | None = None) -> Fault:
+        """An answer with this status and the body that goes with it: 202, 401, 404, 408, 429, 5xx."""
+        refused = _refusal(status)
+        if retry_after is not None:
+            refused.headers["Retry-After"] = str(retry_after)
+        return cls(refusal=refused)
+
+    @classmethod
+    def bare_error(cls, status: int = 500) -> Fault:
+        """An internal error in the envelope that has no code."""
+        return cls(refusal=refusals.bare(status))
+
+    @classmethod
+    def invalid_token(cls) -> Fault:
+        """403, as for an app token that nobody was given."""
+        return cls(refusal=refusals.invalid_app_token())
+
+    @classmethod
+    def login_page(cls) -> Fault:
+        """A proxy's log-in page, with status 200."""
+        page = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body></body></html>\n"
+        return cls(refusal=Refused(200, page, content_type="text/html; charset=utf-8"))
+
+    @classmethod
+    def redirect(cls, location: str, status: int = 302) -> Fault:
+        """A redirect, such as to another host."""
+        return cls(refusal=Refused(status, "", headers={"Location": location}))
+
+    @classmethod
+    def reset(cls, after_bytes: int = 0) -> Fault:
+        """The connection is reset after so many bytes of the (compressed) body; 0: before any answer."""
+        return cls(reset_at=after_bytes)
+
+    @classmethod
+    def truncated(cls, after_bytes: int, *, compressed: bool = False) -> Fault:
+        """No chunks, and the connection closes early, as if that were the end. ``after_bytes`` counts
+        the text of the body, whose gzip stream (if any) then ends properly: a client that does not
+        count rows cannot tell. ``compressed``: they count the compressed bytes, and gzip is cut too."""
+        return cls(cut_at=after_bytes, keep_gzip_whole=not compressed)
+
+    @classmethod
+    def short_page(cls, rows: int) -> Fault:
+        """A page that properly ends after so many rows though there are more."""
+        return cls(rows=rows)
+
+    @classmethod
+    def slow_drip(cls, piece: int = 64, seconds: float = 0.05) -> Fault:
+        """The body comes in pieces of so many bytes with so long a wait after each."""
+        return cls(drip=(piece, seconds))
+
+    @classmethod
+    def wrong_count(cls, wrong: int | Callable[[int], int]) -> Fault:
+        """``count(*)`` says ``wrong`` (or what it makes of the right number)."""
+        return cls(count=wrong if callable(wrong) else lambda _: wrong)
+
+    @classmethod
+    def doing(cls, action: Callable[[], object]) -> Fault:
+        """``action`` happens just before the answer is made. With ``after=N``: between two pages."""
+        return cls(before=action)
+
+    @classmethod
+    def doing_afterwards(cls, action: Callable[[], object]) -> Fault:
+        """``action`` happens just after the answer was sent."""
+        return cls(after=action)
+
+    @classmethod
+    def data_out_of_date(cls) -> Fault:
+        """The headers say that the replica is behind, whether it is or not."""
+        return cls(out_of_date=True)
+
+    @classmethod
+    def without_types(cls) -> Fault:
+        """``X-SODA2-Fields`` and ``-Types`` are left out, as for very wide answers."""
+        return cls(omit_types=True)
+
+
+def _refusal(status: int) -> Refused:
+    match status:
+        case 202:
+            body = '{"code":"202","error":true,"message":"Still processing, please retry"}'
+            return Refused(202, body)
+        case 401:
+            return refusals.wrong_credentials()
+        case 403:
+            return refusals.private(signed_in=False)
+        case 404:
+            return refusals.dataset_missing()
+        case 408:
+            return refusals.query(408, "request-timeout", "Query timed out")
+        case 412:
+            return refusals.query(412, "precondition-failed", "Precondition failed")
+        case 429:
+            return refusals.query(429, "too-many-requests", "Too many requests")
+        case 500:
+            return refusals.query(500, "internal-error", "Internal error")
+        case 502:
+            return refusals.html(502, "Bad Gateway")
+        case 503:
+            return refusals.html(503, "Service Temporarily Unavailable")
+        case 504:
+            return refusals.html(504, "Gateway Time-out")
+        case _:
+            return refusals.edge(status, f"http.{status}", f"Status {status}")
+
+
+@dataclass(slots=True)
+class _Armed:
+    fault: Fault
+    times: int | None
+    skip: int
+    dataset: str | None
+    on: str
+    used: int = field(default=0)
+
+    def takes(self, kind: str, dataset: str) -> bool:
+        """Whether this request meets the fault; counts it if it matches."""
+        if self.on not in ("any", kind) or self.dataset not in (None, dataset):
+            return False
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        if self.times is not None and self.used >= self.times:
+            return False
+        self.used += 1
+        return True
+
+
+class Faults:
+    """The faults that are switched on."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._armed: list[_Armed] = []
+
+    def add(
+        self,
+        fault: Fault,
+        *,
+        times: int | None = 1,
+        after: int = 0,
+        dataset: str | None = None,
+        on: str = "any",
+    ) -> None:
+        """Switch ``fault`` on for ``times`` requests (None: for good) once ``after`` others passed.
+
+        Raises ``ValueError`` for a kind of request that there is not.
+        """
+        if on not in KINDS:
+            raise ValueError(f"on is one of {', '.join(KINDS)}, not {on!r}")
+        with self._lock:
+            self._armed.append(_Armed(fault, times, after, dataset, on))
+
+    def clear(self) -> None:
+        """Switch all faults off."""
+        with self._lock:
+            self._armed.clear()
+
+    @property
+    def pending(self) -> int:
+        """How many of the faults with a number of times have not all happened yet."""
+        with self._lock:
+            return sum(1 for a in self._armed if a.times is not None and a.used < a.times)
+
+    def meet(self, kind: str, dataset: str) -> list[Fault]:
+        """The faults that this request meets, in the order in which they were added. A refusal ends
+        the list: the faults after it keep their turn."""
+        met: list[Fault] = []
+        with self._lock:
+            for armed in self._armed:
+                if armed.takes(kind, dataset):
+                    met.append(armed.fault)
+                    if armed.fault.refusal:
+                        break
+        return met
+
+
+def first(faults: list[Fault], name: str) -> Any:
+    """The first setting ``name`` that one of the faults has; None if none has it."""
+    return next((v for f in faults if (v := getattr(f, name)) not in (None, False)), None)

@@ -1,0 +1,285 @@
+"""One connection to the simulated portal: what is asked, what goes wrong, what is answered."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import json
+import re
+import secrets
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from socratasync.simulator import headers, refusals, views
+from socratasync.simulator.faults import Fault, first
+from socratasync.simulator.pages import compressed, page_key, written
+from socratasync.simulator.query import parse
+from socratasync.simulator.refusals import Refused
+
+if TYPE_CHECKING:
+    from socratasync.simulator.dataset import Dataset, State
+    from socratasync.simulator.query import Query
+    from socratasync.simulator.server import Server
+
+_RESOURCE = re.compile(r"/resource/([a-z0-9]{4}-[a-z0-9]{4}|[^/.]+)(?:\.(\w+))?")
+_VIEW = re.compile(r"/api/views/([^/.]+)(?:\.json)?")
+_AGGREGATE = re.compile(r"\b(count|min|max|sum|avg)\s*\(", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request, read."""
+
+    kind: str
+    dataset: str
+    extension: str
+    parameters: dict[str, str]
+    options: dict[str, str]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Speaks HTTP/1.1 with connections kept open, as the real portal does."""
+
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: tests and benches talk to us."""
+
+    def do_GET(self) -> None:
+        """Answer, with whatever faults are switched on for this request."""
+        asked = _read(self.path)
+        if asked is None:
+            self._send(refusals.html(404, "Not Found"))
+            return
+        portal = self.server.portal
+        portal.note(asked.kind, asked.dataset, asked.parameters)
+        faults = portal.faults.meet(asked.kind, asked.dataset)
+        for fault in faults:
+            if fault.before:
+                fault.before()
+        try:
+            self._answer(asked, faults)
+        except Refused as refused:
+            self._send(refused)
+        for fault in faults:
+            if fault.after:
+                fault.after()
+
+    def _answer(self, asked: Asked, faults: list[Fault]) -> None:
+        if any(f.reset_at == 0 for f in faults):
+            self._reset()
+            return
+        refusal: Refused | None = first(faults, "refusal")
+        if refusal is not None:
+            raise replace(refusal)  # a fresh one: a raised exception collects its tracebacks
+        account = self._account(asked)
+        if asked.kind == "catalog":
+            found = views.catalog(self.server.portal.datasets.values(), self.server.domain)
+            self._send_json(found)
+            return
+        dataset = self._dataset(asked, account)
+        if asked.kind == "metadata":
+            self._send_json(views.view(dataset))
+        else:
+            self._send_rows(asked, dataset, faults)
+
+    # -- who asks --------------------------------------------------------------------------------
+
+    def _account(self, asked: Asked) -> str | None:
+        """The account that signed in, if any. Raises ``Refused`` for wrong tokens and passwords."""
+        portal = self.server.portal
+        token = self.headers.get("X-App-Token") or asked.options.get("$$app_token")
+        if token and token not in portal.app_tokens:
+            raise refusals.invalid_app_token()
+        scheme, _, credentials = (self.headers.get("Authorization") or "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            user, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise refusals.wrong_credentials() from None
+        if portal.accounts.get(user) != password:
+            raise refusals.wrong_credentials()
+        return user
+
+    def _dataset(self, asked: Asked, account: str | None) -> Dataset:
+        dataset = self.server.portal.datasets.get(asked.dataset)
+        if dataset is None or dataset.is_missing:
+            if asked.kind == "metadata":
+                raise refusals.view_missing(asked.dataset)
+            raise refusals.dataset_missing()
+        if dataset.is_private and account is None:
+            raise refusals.private(signed_in=False)
+        return dataset
+
+    # -- rows --------------------------------------------------------------------------------------
+
+    def _send_rows(self, asked: Asked, dataset: Dataset, faults: list[Fault]) -> None:
+        state = dataset.shown
+        query = parse(state.table, _cut_short(asked.parameters, faults), dataset.id)
+        gzip = "gzip" in (self.headers.get("Accept-Encoding") or "")
+        negotiated = f"{asked.extension} {'gzip' if gzip else ''}"
+        answer = headers.of_rows(
+            dataset,
+            state,
+            query,
+            extension=asked.extension,
+            etag=headers.etag(dataset, state, asked.parameters, negotiated),
+            out_of_date=bool(first(faults, "out_of_date")),
+        )
+        if first(faults, "omit_types"):
+            answer = {
+                k: v for k, v in answer.items() if k not in ("X-SODA2-Fields", "X-SODA2-Types")
+            }
+        if headers.is_unchanged(self.headers, answer):  # type: ignore[arg-type]
+            self._head(304, {k: answer[k] for k in ("ETag", "Last-Modified", "Vary")})
+            return
+        if gzip:
+            answer["Content-Encoding"] = "gzip"
+        query = replace(query, tampered=first(faults, "count"))
+        if any(f.cut_at is not None for f in faults):
+            self._send_cut(query, asked.extension, answer, faults, gzip=gzip)
+        else:
+            self._send_chunks(
+                self._body(asked, dataset, state, query, gzip, faults), answer, faults
+            )
+        dataset.answered(state)
+
+    def _body(
+        self,
+        asked: Asked,
+        dataset: Dataset,
+        state: State,
+        query: Query,
+        gzip: bool,
+        faults: list[Fault],
+    ) -> Iterator[bytes]:
+        key = page_key(dataset, state.version, asked.parameters, asked.extension, gzip=gzip)
+        altered = [f.rows for f in faults if f.rows is not None], any(f.count for f in faults)
+        return self.server.pages.body(query, (key, str(altered)), asked.extension, gzip=gzip)
+
+    def _send_chunks(
+        self, body: Iterator[bytes], answer: headers.Headers, faults: list[Fault]
+    ) -> None:
+        self._head(200, {**answer, "Transfer-Encoding": "chunked"})
+        if self.command == "HEAD":
+            return
+        reset_at, drip = first(faults, "reset_at"), first(faults, "drip")
+        sent = 0
+        for piece in body:
+            part = piece if reset_at is None else piece[: reset_at - sent]
+            self._write(part, drip)
+            sent += len(part)
+            if reset_at is not None and sent >= reset_at:
+                break
+        if reset_at is not None:
+            self._reset()
+
+    def _send_cut(
+        self,
+        query: Query,
+        extension: str,
+        answer: headers.Headers,
+        faults: list[Fault],
+        *,
+        gzip: bool,
+    ) -> None:
+        """A body that ends when the connection does, too early."""
+        fault = next(f for f in faults if f.cut_at is not None)
+        text = written(query, extension)
+        if gzip and fault.keep_gzip_whole:
+            body = b"".join(compressed(iter([b"".join(text)[: fault.cut_at]])))
+        else:
+            body = b"".join(compressed(text) if gzip else text)[: fault.cut_at]
+        self.close_connection = True
+        self._head(200, {**answer, "Connection": "close"})
+        self._write(body, first(faults, "drip"))
+
+    # -- the wire ----------------------------------------------------------------------------------
+
+    def _send_json(self, document: object) -> None:
+        body = json.dumps(document, indent=2, separators=(",", " : "), ensure_ascii=False).encode()
+        self._send_whole(200, body, {"Content-Type": "application/json;charset=utf-8"})
+
+    def _send(self, refused: Refused) -> None:
+        self._send_whole(
+            refused.status,
+            refused.body.encode(),
+            {"Content-Type": refused.content_type, **refused.headers},
+        )
+
+    def _send_whole(self, status: int, body: bytes, extra: headers.Headers) -> None:
+        self._head(status, {**extra, "Content-Length": str(len(body))})
+        self._write(body, None)
+
+    def _head(self, status: int, extra: headers.Headers) -> None:
+        self.send_response_only(status)
+        self.send_header("Server", "nginx")
+        self.send_header("Date", self.date_time_string())
+        self.send_header("X-Socrata-RequestId", secrets.token_hex(16))
+        self.send_header("X-Socrata-Region", "aws-us-east-1-fedramp-prod")
+        self.send_header("Access-Control-Allow-Origin", "*")
+        for name, value in extra.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _write(self, data: bytes, drip: tuple[int, float] | None) -> None:
+        if drip is None:
+            self.wfile.write(data)
+            return
+        piece, seconds = drip
+        for start in range(0, len(data), piece):
+            self.wfile.write(data[start : start + piece])
+            if self.server.closing.wait(seconds):
+                return
+
+    def _reset(self) -> None:
+        """Hang up with a TCP reset instead of a proper end."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.connection.close()
+
+
+def _read(target: str) -> Asked | None:
+    url = urlsplit(target)
+    path = unquote(url.path)
+    pairs = dict(parse_qsl(url.query, keep_blank_values=True))
+    options = {k: v for k, v in pairs.items() if k.startswith("$$")}
+    parameters = {k: v for k, v in pairs.items() if not k.startswith("$$")}
+    if path == "/api/catalog/v1":
+        return Asked(
+            kind="catalog", dataset="", extension="json", parameters=parameters, options=options
+        )
+    if found := _VIEW.fullmatch(path):
+        return Asked(
+            kind="metadata",
+            dataset=found[1],
+            extension="json",
+            parameters=parameters,
+            options=options,
+        )
+    found = _RESOURCE.fullmatch(path)
+    if found is None or found[2] not in (None, "csv", "json"):
+        return None
+    kind = "count" if _AGGREGATE.search(parameters.get("$select", "")) else "rows"
+    return Asked(
+        kind=kind,
+        dataset=found[1],
+        extension=found[2] or "json",
+        parameters=parameters,
+        options=options,
+    )
+
+
+def _cut_short(parameters: dict[str, str], faults: list[Fault]) -> dict[str, str]:
+    rows: int | None = next((f.rows for f in faults if f.rows is not None), None)
+    return parameters if rows is None else {**parameters, "$limit": str(rows)}

@@ -1,0 +1,78 @@
+"""The headers of an answer, as recorded from a real portal. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+
+from socratasync.simulator.dataset import Dataset, State
+from socratasync.simulator.query import Query
+
+LONGEST_SCHEMA = 5000
+"""Fields and types together; longer ones are dropped, with a warning."""
+
+CONTENT_TYPES = {"csv": "text/csv; charset=UTF-8", "json": "application/json;charset=utf-8"}
+Headers = dict[str, str]
+
+
+def of_rows(
+    dataset: Dataset, state: State, query: Query, *, extension: str, etag: str, out_of_date: bool
+) -> Headers:
+    """The headers of rows from ``state``, the replica's, which may be behind the truth."""
+    truth = dataset.truth
+    behind = out_of_date or truth.version > state.version
+    return {
+        "Content-Type": CONTENT_TYPES[extension],
+        "Age": "0",
+        "ETag": etag,
+        "Last-Modified": http_date(state.changed_at),
+        "Vary": "Accept-Encoding",
+        **schema(query),
+        "X-SODA2-Data-Out-Of-Date": "true" if behind else "false",
+        "X-SODA2-Truth-Last-Modified": http_date(truth.changed_at),
+        "X-SODA2-Secondary-Last-Modified": http_date(state.changed_at),
+    }
+
+
+def schema(query: Query) -> Headers:
+    """``X-SODA2-Fields`` and ``-Types``, or the warning that they are too long."""
+    outputs = query.aggregates or query.outputs
+    fields = json.dumps([o.name for o in outputs], separators=(",", ":"))
+    types = json.dumps([o.kind for o in outputs], separators=(",", ":"))
+    if len(fields) + len(types) >= LONGEST_SCHEMA:
+        return {
+            "X-SODA2-Warning": "X-SODA2-Fields and X-SODA2-Types were too long and were dropped"
+        }
+    return {"X-SODA2-Fields": fields, "X-SODA2-Types": types}
+
+
+def etag(dataset: Dataset, state: State, parameters: Mapping[str, str], negotiated: str) -> str:
+    """An ETag that is valid for the identical request only: it is salted with its parameters."""
+    tag = base64.b64encode(dataset.version_text(state).encode()).decode().rstrip("=")
+    asked = repr(sorted(parameters.items())) + negotiated
+    salt = base64.b64encode(hashlib.sha1(asked.encode()).digest()).decode().rstrip("=")  # noqa: S324
+    suffix = "--gzip--gzip" if "gzip" in negotiated else ""
+    return f'"{tag}---{"gzip" if suffix else ""}{salt}{suffix}"'
+
+
+def is_unchanged(request: Mapping[str, str], answer: Headers) -> bool:
+    """Whether the request's condition makes it a 304; If-None-Match counts before the time."""
+    known = request.get("If-None-Match")
+    if known is not None:
+        return known.strip() == "*" or answer["ETag"] in [t.strip() for t in known.split(",")]
+    since = request.get("If-Modified-Since")
+    if since is None:
+        return False
+    try:
+        return parsedate_to_datetime(answer["Last-Modified"]) <= parsedate_to_datetime(since)
+    except ValueError:
+        return False
+
+
+def http_date(milliseconds: int) -> str:
+    """Milliseconds since 1970 as ``Sun, 27 Apr 2025 15:12:09 GMT``."""
+    return format_datetime(datetime.fromtimestamp(milliseconds // 1000, UTC), usegmt=True)

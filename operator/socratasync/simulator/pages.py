@@ -1,0 +1,121 @@
+"""Bodies ready to send: compressed, in chunks, and kept for as long as their table lives.
+
+A body is made once and then sent as it is, so a simulator that was warmed does little but write
+to sockets. Only answers that are the same every time are kept: those with an order.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlencode
+
+from socratasync.simulator.answer import csv_body, json_body
+from socratasync.simulator.dataset import Dataset
+from socratasync.simulator.query import Query, parse
+
+CHUNK = 64 * 1024
+KEPT_BYTES = 768 * 1024 * 1024
+GZIP_LEVEL = 6
+
+
+def written(query: Query, extension: str) -> Iterator[bytes]:
+    """The text of the answer, in pieces."""
+    write = csv_body if extension == "csv" else json_body
+    positions = () if query.aggregates else query.positions()
+    return write(query, positions)
+
+
+def compressed(pieces: Iterator[bytes], level: int = GZIP_LEVEL) -> Iterator[bytes]:
+    """The pieces as one gzip stream."""
+    deflate = zlib.compressobj(level, zlib.DEFLATED, 31)
+    for piece in pieces:
+        if out := deflate.compress(piece):
+            yield out
+    yield deflate.flush()
+
+
+def chunked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces in HTTP chunks of up to ``CHUNK`` bytes, with the last, empty one."""
+    waiting = bytearray()
+    for piece in pieces:
+        waiting += piece
+        while len(waiting) >= CHUNK:
+            yield b"%x\r\n%b\r\n" % (CHUNK, bytes(waiting[:CHUNK]))
+            del waiting[:CHUNK]
+    if waiting:
+        yield b"%x\r\n%b\r\n" % (len(waiting), bytes(waiting))
+    yield b"0\r\n\r\n"
+
+
+class Pages:
+    """Bodies by table and request, the least used forgotten first."""
+
+    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[object, bytes] = OrderedDict()
+        self._bytes = 0
+        self._limit = kept_bytes
+
+    def body(self, query: Query, key: object, extension: str, *, gzip: bool) -> Iterator[bytes]:
+        """The chunked body for ``query``; ``key`` names the request and its table."""
+        if not query.is_stable:
+            yield from _made(query, extension, gzip=gzip)
+            return
+        kept = self._get(key)
+        if kept is not None:
+            yield kept
+            return
+        made = bytearray()
+        for piece in _made(query, extension, gzip=gzip):
+            made += piece
+            yield piece
+        self._keep(key, bytes(made))
+
+    def warm(self, dataset: Dataset, *, page_size: int, select: str | None) -> int:
+        """Make the pages of a client that reads everything by keyset; returns their bytes."""
+        columns = [f.name for f in dataset.fields if not f.hidden]
+        parameters = {
+            "$select": select or ",".join([*columns, ":updated_at", ":id"]),
+            "$order": ":id",
+            "$limit": str(page_size),
+        }
+        state = dataset.shown
+        total = 0
+        for start in range(0, len(state.table) + page_size, page_size):
+            after = min(start, len(state.table))
+            if start:
+                parameters["$where"] = f":id > '{state.table.row_id(after - 1)}'"
+            query = parse(state.table, parameters, dataset.id)
+            key = page_key(dataset, state.version, parameters, "csv", gzip=True)
+            total += sum(map(len, self.body(query, key, "csv", gzip=True)))
+        return total
+
+    def _get(self, key: object) -> bytes | None:
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is not None:
+                self._kept.move_to_end(key)
+            return kept
+
+    def _keep(self, key: object, body: bytes) -> None:
+        with self._lock:
+            self._bytes += len(body) - len(self._kept.pop(key, b""))
+            self._kept[key] = body
+            while self._bytes > self._limit:
+                _, dropped = self._kept.popitem(last=False)
+                self._bytes -= len(dropped)
+
+
+def _made(query: Query, extension: str, *, gzip: bool) -> Iterator[bytes]:
+    pieces = written(query, extension)
+    return chunked(compressed(pieces) if gzip else pieces)
+
+
+def page_key(
+    dataset: Dataset, version: int, parameters: Mapping[str, str], extension: str, *, gzip: bool
+) -> object:
+    """What names a body: the same request to the same version of the same dataset."""
+    return (dataset.id, version, urlencode(sorted(parameters.items())), extension, gzip)

@@ -1,0 +1,79 @@
+"""The simulated portal: its datasets, who may ask, and what goes wrong."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from socratasync.simulator.dataset import ColumnLike, Dataset, Row
+from socratasync.simulator.faults import Faults
+from socratasync.simulator.synthetic import LA311_COLUMNS, la311_lines
+
+
+class Portal:
+    """Datasets by id, app tokens, accounts and faults. Thread-safe.
+
+    ``requests`` is the log of what was asked: (kind, dataset, parameters), oldest first.
+    """
+
+    def __init__(
+        self,
+        *,
+        app_tokens: Iterable[str] = (),
+        accounts: Mapping[str, str] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.app_tokens = set(app_tokens)
+        self.accounts = dict(accounts or {})
+        self.faults = Faults()
+        self.datasets: dict[str, Dataset] = {}
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._requests: list[tuple[str, str, dict[str, str]]] = []
+
+    # -- datasets --------------------------------------------------------------------------------
+
+    def __getitem__(self, dataset: str) -> Dataset:
+        return self.datasets[dataset]
+
+    def add_dataset(
+        self,
+        id: str,
+        columns: Iterable[ColumnLike],
+        rows: Iterable[Row] = (),
+        *,
+        name: str = "",
+    ) -> Dataset:
+        """A dataset with columns (fieldName, dataTypeName[, name]) and rows by field name."""
+        dataset = Dataset(id, columns, name=name, clock=self._clock)
+        self.datasets[id] = dataset
+        dataset.insert(*rows)
+        return dataset
+
+    def add_synthetic(self, id: str, rows: int, seed: int = 0, *, name: str = "") -> Dataset:
+        """A dataset of LA 311 shape: 33 columns, key ``srnumber``."""
+        dataset = self.add_dataset(id, LA311_COLUMNS, name=name or "MyLA311 Service Request Data")
+        dataset.insert_lines(list(la311_lines(rows, seed)))
+        return dataset
+
+    # -- what was asked ----------------------------------------------------------------------------
+
+    @property
+    def requests(self) -> list[tuple[str, str, dict[str, str]]]:
+        """What was asked so far: (kind, dataset, parameters)."""
+        with self._lock:
+            return list(self._requests)
+
+    def note(self, kind: str, dataset: str, parameters: dict[str, str]) -> None:
+        """Add to the log of requests."""
+        with self._lock:
+            self._requests.append((kind, dataset, parameters))
+
+    def describe(self) -> dict[str, Any]:
+        """The datasets in short: id → rows, columns and version."""
+        return {
+            d.id: {"rows": len(d), "columns": len(d.fields), "version": d.truth.version}
+            for d in self.datasets.values()
+        }

@@ -1,0 +1,341 @@
+"""One request's query: which rows, in which order, and what of them. Parsed against a table.
+
+The condition is split at its ``and``s: what compares ``:id`` with a literal becomes a range of row
+numbers, and what is left is worked out once per table. So paging by keyset through a million rows
+costs one look at each row, not one per page.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+from socratasync.simulator import rowids
+from socratasync.simulator.evaluate import AGGREGATES, Compiler, Typed
+from socratasync.simulator.refusals import Refused, bad_query, bare, query
+from socratasync.simulator.syntax import (
+    Call,
+    Expression,
+    Literal,
+    Name,
+    Ordered,
+    Selected,
+    Star,
+    parse_order,
+    parse_select,
+    parse_where,
+)
+from socratasync.simulator.table import SYSTEM_TYPES, Field, Table
+from socratasync.simulator.tokens import BadCharacter, BareTimestamp
+
+T = TypeVar("T")
+
+DEFAULT_LIMIT = 1000
+_KNOWN = frozenset(("$select", "$where", "$order", "$limit", "$offset", "$q"))
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A column of the answer: its name, and the column (or system column) or value behind it."""
+
+    name: str
+    kind: str
+    field: Field | None = None
+    system: str | None = None
+    value: Typed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A function over all rows that match; ``over`` is None for ``count(*)``."""
+
+    name: str
+    kind: str
+    function: str
+    over: Typed | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A parsed request. ``positions()`` are the rows of the answer in its order.
+
+    ``tampered`` makes of a right ``count(*)`` the wrong one that a fault wants.
+    """
+
+    table: Table
+    outputs: tuple[Output, ...]
+    aggregates: tuple[Aggregate, ...]
+    where: str
+    condition: Callable[[int], object] | None
+    first: int
+    last: int
+    order: tuple[tuple[Typed, bool], ...]
+    by_id: bool
+    limit: int
+    offset: int
+    tampered: Callable[[int], int] | None = None
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether the same request gets the same rows again while the table is the same."""
+        return bool(self.order) or bool(self.aggregates)
+
+    def matching(self) -> Sequence[int]:
+        """Positions of all rows that match, in the order of their numbers."""
+        if self.condition is None:
+            return range(self.first, self.last)
+        key = ("matching", self.where)
+        found = self.table.memo.get(key)
+        if found is None:
+            found = [i for i in range(len(self.table)) if self.condition(i) is True]
+            self.table.memo[key] = found
+        if self.first == 0 and self.last == len(self.table):
+            return found
+        return [i for i in found if self.first <= i < self.last]
+
+    def positions(self) -> Sequence[int]:
+        """The rows of the answer. With no order they come in another order every time."""
+        found = self.matching()
+        end = self.offset + self.limit
+        if not self.order:
+            return random.sample(found, min(len(found), end))[self.offset :]
+        if not self.by_id:
+            found = _sorted(found, self.order)
+        return found[self.offset : end]
+
+
+def _sorted(found: Sequence[int], order: tuple[tuple[Typed, bool], ...]) -> list[int]:
+    """Nulls come last going up and first going down, as in PostgreSQL."""
+    rows = list(found)
+    for typed, descending in reversed(order):
+        get = typed.get
+
+        def key(position: int, get: Callable[[int], object] = get) -> tuple[bool, object]:
+            value = get(position)
+            return (value is None, 0 if value is None else value)
+
+        rows.sort(key=key, reverse=descending)
+    return rows
+
+
+def parse(table: Table, parameters: Mapping[str, str], dataset: str) -> Query:
+    """The query that the request's parameters say. Raises ``Refused``."""
+    unknown = [p for p in parameters if p.startswith("$") and p not in _KNOWN and p[1:2] != "$"]
+    if unknown:
+        raise query(400, "invalid-parameter", f"Unrecognized parameters: {', '.join(unknown)}")
+    order = _parsed(parse_order, parameters.get("$order", ""), dataset) or []
+    outputs, aggregates = _selection(table, parameters, dataset, ordered=bool(order))
+    conditions, first, last = _conditions(table, parameters, dataset)
+    compiler = Compiler(table, dataset, parameters.get("$order", ""))
+    by = [(compiler.typed(o.expression), o.descending) for o in order]
+    return Query(
+        table=table,
+        outputs=tuple(outputs),
+        aggregates=tuple(aggregates),
+        where="\0".join(text for text, _ in conditions),
+        condition=_all([condition for _, condition in conditions]),
+        first=first,
+        last=last,
+        order=tuple(by),
+        by_id=_is_by_id(order),
+        limit=_count(parameters, "$limit", DEFAULT_LIMIT),
+        offset=_count(parameters, "$offset", 0),
+    )
+
+
+def _is_by_id(order: list[Ordered]) -> bool:
+    leading = order[0] if order else None
+    return (
+        leading is not None
+        and isinstance(leading.expression, Name)
+        and leading.expression.name == ":id"
+        and not leading.descending
+    )
+
+
+def _count(parameters: Mapping[str, str], name: str, default: int) -> int:
+    text = parameters.get(name)
+    if text is None:
+        return default
+    if not text.isdigit():
+        raise query(400, "invalid-parameter", f"Invalid value for {name}: {text}")
+    return int(text)
+
+
+def _parsed(parse_clause: Callable[[str], T], clause: str, dataset: str) -> T | None:
+    if not clause.strip():
+        return None
+    try:
+        return parse_clause(clause)
+    except BareTimestamp:
+        raise bare(500) from None
+    except BadCharacter as exc:
+        found = clause[exc.at : exc.at + 1] or "the end of the clause"
+        raise bad_query(
+            "query.compiler.malformed",
+            f"Could not parse SoQL query: unexpected {found!r}",
+            clause=clause,
+            at=exc.at,
+            dataset=dataset,
+        ) from None
+
+
+# -- select ----------------------------------------------------------------------------------------
+
+
+def _selection(
+    table: Table, parameters: Mapping[str, str], dataset: str, *, ordered: bool
+) -> tuple[list[Output], list[Aggregate]]:
+    clause = parameters.get("$select", "*")
+    items = _parsed(parse_select, clause, dataset) or [Star("*", 0)]
+    _refuse_late_stars(items, clause, dataset)
+    compiler = Compiler(table, dataset, clause)
+    outputs: list[Output] = []
+    aggregates: list[Aggregate] = []
+    for item in items:
+        if isinstance(item, Star):
+            outputs += _starred(table, item, ordered=ordered)
+        elif isinstance(item.expression, Call) and item.expression.function in AGGREGATES:
+            aggregates.append(_aggregate(compiler, item.expression, item.alias))
+        else:
+            outputs.append(_output(table, compiler, item))
+    if outputs and aggregates:
+        raise compiler.refused(
+            "query.soql.column-not-in-group-bys", f"Column {outputs[0].name} not in group bys", 0
+        )
+    return outputs, aggregates
+
+
+def _refuse_late_stars(items: list[Star | Selected], clause: str, dataset: str) -> None:
+    late = next(
+        (b for a, b in pairwise(items) if isinstance(a, Selected) and isinstance(b, Star)),
+        None,
+    )
+    if late:
+        raise bad_query(
+            "query.compiler.malformed",
+            "Star selections must come at the start of the select-list",
+            clause=clause,
+            at=late.at,
+            dataset=dataset,
+        )
+
+
+def _starred(table: Table, star: Star, *, ordered: bool) -> list[Output]:
+    """``*`` is the columns that people see; computed regions drop out of it once it is ordered."""
+    if star.text == ":*":
+        return [Output(name, kind, system=name) for name, kind in SYSTEM_TYPES.items()]
+    return [
+        Output(f.name, f.kind, field=f)
+        for f in table.fields
+        if not f.hidden and not (f.synthetic and ordered)
+    ]
+
+
+def _output(table: Table, compiler: Compiler, item: Selected) -> Output:
+    typed = compiler.typed(item.expression)
+    if not isinstance(item.expression, Name):
+        return Output(item.alias or _default_alias(item.expression), typed.kind, value=typed)
+    name = item.expression.name
+    alias = item.alias or name
+    if name in SYSTEM_TYPES:
+        return Output(alias, typed.kind, system=name)
+    return Output(alias, typed.kind, field=table.find(name))
+
+
+def _aggregate(compiler: Compiler, call: Call, alias: str | None) -> Aggregate:
+    function = call.function.removesuffix("(*)")
+    over = compiler.typed(call.arguments[0]) if call.arguments else None
+    if over is not None and function in ("sum", "avg") and over.kind not in ("number", "double"):
+        raise compiler.mismatch(function, over.kind, call.arguments[0].at)
+    kind = "number" if function == "count" or over is None else over.kind
+    return Aggregate(alias or _default_alias(call), kind, function, over, repr(call.arguments))
+
+
+def _default_alias(expression: Expression) -> str:
+    if isinstance(expression, Call):
+        function = expression.function.removesuffix("(*)")
+        return "_".join([function.strip(":"), *map(_default_alias, expression.arguments)])
+    if isinstance(expression, Name):
+        return expression.name.replace(":", "_")
+    return expression.text
+
+
+# -- where -----------------------------------------------------------------------------------------
+
+
+def _conditions(
+    table: Table, parameters: Mapping[str, str], dataset: str
+) -> tuple[list[tuple[str, Callable[[int], object]]], int, int]:
+    """The conditions other than on ``:id`` (each with a text that stands for it), and the positions
+    that the conditions on ``:id`` leave."""
+    clause = parameters.get("$where", "")
+    compiler = Compiler(table, dataset, clause)
+    expression = _parsed(parse_where, clause, dataset)
+    first, last = 0, len(table)
+    conditions: list[tuple[str, Callable[[int], object]]] = []
+    for part in _conjuncts(expression) if expression else ():
+        condition = compiler.condition(part)
+        bounds = _id_bounds(table, part)
+        if bounds:
+            first, last = max(first, bounds[0]), min(last, bounds[1])
+        else:
+            conditions.append((repr(part), condition))
+    conditions += _filters(table, parameters, dataset)
+    return conditions, first, max(first, last)
+
+
+def _conjuncts(expression: Expression) -> Iterable[Expression]:
+    if isinstance(expression, Call) and expression.function == "and":
+        for argument in expression.arguments:
+            yield from _conjuncts(argument)
+    else:
+        yield expression
+
+
+def _id_bounds(table: Table, part: Expression) -> tuple[int, int] | None:
+    if not isinstance(part, Call) or len(part.arguments) != 2:
+        return None
+    left, right = part.arguments
+    if not isinstance(left, Name) or left.name != ":id" or not isinstance(right, Literal):
+        return None
+    number = rowids.decode(right.text, table.key)
+    if number is None:
+        return None
+    at, beyond = table.first_after(number, inclusive=True), table.first_after(number)
+    return {
+        ">": (beyond, len(table)),
+        ">=": (at, len(table)),
+        "<": (0, at),
+        "<=": (0, beyond),
+        "=": (at, beyond),
+    }.get(part.function)
+
+
+def _filters(
+    table: Table, parameters: Mapping[str, str], dataset: str
+) -> Iterable[tuple[str, Callable[[int], object]]]:
+    """``<field>=value`` and ``$q``."""
+    for name, value in parameters.items():
+        if not name.startswith("$"):
+            compiler = Compiler(table, dataset, f"{name} = {value}")
+            same = Call("=", (Name(name.lower(), 0), Literal("text", value, len(name) + 3)), 0)
+            yield f"{name}={value}", compiler.condition(same)
+    words = parameters.get("$q", "").lower()
+    if words:
+        yield f"$q={words}", lambda i: words in table.lines[i].decode().lower()
+
+
+def _all(conditions: list[Callable[[int], object]]) -> Callable[[int], object] | None:
+    if not conditions:
+        return None
+    if len(conditions) == 1:
+        return conditions[0]
+    return lambda i: all(condition(i) is True for condition in conditions)
+
+
+__all__ = ["Aggregate", "Output", "Query", "Refused", "parse"]
