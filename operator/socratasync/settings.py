@@ -7,6 +7,7 @@ where other users of the machine could read it.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -186,12 +187,12 @@ def _number(environ: Mapping[str, str], name: str, usual: float) -> float:
     return number
 
 
-def data_folder(environ: Mapping[str, str], *, as_root: bool = False) -> Path:
+def data_folder(environ: Mapping[str, str]) -> Path:
     """Where the embedded database and, by default, archives live: ``SOCRATASYNC_DATA``, else the
     user's data folder. Root's home is closed to the user as whom root's PostgreSQL runs."""
     if given := environ.get("SOCRATASYNC_DATA"):
         return Path(given).expanduser()
-    if as_root:
+    if os.geteuid() == 0:
         return Path("/var/lib/socratasync")
     base = environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(base).expanduser() / "socratasync"
