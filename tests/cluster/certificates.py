@@ -1,0 +1,43 @@
+"""The certificates of a control plane: one authority, and a file per party.
+
+The authority carries keyUsage with keyCertSign, which trustme sets and Python 3.13 demands.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import trustme
+
+ADMINISTRATORS = "system:masters"
+LOOPBACK = "127.0.0.1"
+
+
+def write_certificates(folder: Path) -> None:
+    """Writes ca.crt, and NAME.crt with NAME.key for every party and for the token signer (sa)."""
+    folder.mkdir(parents=True)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.crt")
+    _write(authority, folder, "apiserver", "kube-apiserver", serves=(LOOPBACK, "localhost"))
+    _write(authority, folder, "admin", "admin", group=ADMINISTRATORS)
+    _write(authority, folder, "controllers", "system:kube-controller-manager")
+    _write(authority, folder, "kubelet-client", "kube-apiserver-kubelet", group=ADMINISTRATORS)
+    _write(authority, folder, "kubelet", "kubelet", serves=(LOOPBACK,))
+    _write(authority, folder, "wiretap", "wiretap", serves=(LOOPBACK, "localhost"))
+    _write(authority, folder, "sa", "service-account-issuer")
+
+
+def _write(
+    authority: trustme.CA,
+    folder: Path,
+    party: str,
+    name: str,
+    *,
+    group: str | None = None,
+    serves: tuple[str, ...] = (),
+) -> None:
+    identities = serves or (f"{party}.invalid",)  # trustme wants a subject alternative name
+    leaf = authority.issue_cert(*identities, common_name=name, organization_name=group)
+    leaf.private_key_pem.write_to_path(folder / f"{party}.key")
+    (folder / f"{party}.key").chmod(0o600)
+    (folder / f"{party}.crt").write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
