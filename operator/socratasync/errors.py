@@ -19,13 +19,15 @@
     │   ├── InvalidAppToken
     │   ├── AuthenticationFailed
     │   └── PermissionDenied
-    └── Misconfigured       exit 78: the manifest or the target must be changed
-        ├── InvalidSpec
-        ├── InvalidSchedule
-        ├── DatasetNotFound
-        ├── InvalidQuery
-        └── TargetMismatch
+    ├── Misconfigured       exit 78: the manifest or the target must be changed
+    │   ├── InvalidSpec
+    │   ├── InvalidSchedule
+    │   ├── DatasetNotFound
+    │   ├── InvalidQuery
+    │   └── TargetMismatch
+    └── InternalError       exit 70: a fault of this program
 
+``Unexpected`` (exit 70, reason ``InternalError``) is a fault of our own.
 ``Terminated`` stands outside: it is SIGTERM arriving, exit 143, and is nobody's fault.
 The ``reason`` of each class is stable: conditions, reports and alerts carry it.
 """
@@ -49,6 +51,19 @@ class SyncError(Exception):
     def reason(self) -> str:
         """CamelCase name for conditions and reports."""
         return self.reported_as or type(self).__name__
+
+
+class Unexpected(SyncError):
+    """A fault of our own; the log has its trace."""
+
+    reported_as = "InternalError"
+
+    @classmethod
+    def because_of(cls, exc: Exception) -> Unexpected:
+        """The error for an exception that nobody foresaw."""
+        return cls(
+            f"a fault of Socrata Sync itself ({type(exc).__name__}: {exc}); please report it with the log"
+        )
 
 
 class TryAgain(SyncError):
@@ -152,6 +167,10 @@ class InvalidQuery(Misconfigured):
 
 class TargetMismatch(Misconfigured):
     """The target table exists but cannot take the data as the manifest says."""
+
+
+class InternalError(SyncError):
+    """A fault of this program; the log has the traceback."""
 
 
 class Terminated(SystemExit):
