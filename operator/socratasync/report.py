@@ -7,8 +7,9 @@ too long sheds its least needed parts instead.
 
 from __future__ import annotations
 
+import bisect
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -219,18 +220,24 @@ def shorten(text: str, characters: int) -> str:
 
 
 def encode(report: dict[str, Any]) -> str:
-    """One line of compact JSON."""
-    return json.dumps(report, ensure_ascii=False, separators=(",", ":"))
+    """One line of compact JSON that any UTF-8 stream takes: half a character becomes ``?``."""
+    text = json.dumps(report, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="replace").decode()
 
 
 def fit(report: dict[str, Any], limit: int = TERMINATION_MESSAGE_BYTES) -> str:
     """The report as JSON of at most ``limit`` bytes: what is told elsewhere goes first."""
     for shed in _SHEDDING:
-        text = encode(report)
-        if len(text.encode()) <= limit:
-            return text
+        if _fits(report, limit):
+            return encode(report)
         report = shed(report)
+    if not _fits(report, limit):
+        report = _fewer_datasets(report, limit)
     return encode(report)
+
+
+def _fits(report: dict[str, Any], limit: int) -> bool:
+    return len(encode(report).encode()) <= limit
 
 
 def _short_messages(report: dict[str, Any]) -> dict[str, Any]:
@@ -276,18 +283,26 @@ def _nonzero_rows(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _failed_only(report: dict[str, Any]) -> dict[str, Any]:
-    failed: Sequence[dict[str, Any]] = [d for d in report["datasets"] if d["error"]]
-    return {**report, "datasets": failed[:10], "datasetsLeftOut": True}
-
-
-def _no_datasets(report: dict[str, Any]) -> dict[str, Any]:
+def _short_error(report: dict[str, Any]) -> dict[str, Any]:
     error = report["error"]
-    return {
-        **report,
-        "datasets": [],
-        "error": error and {**error, "message": shorten(error["message"], 200)},
-    }
+    short = error and {**error, "message": shorten(error["message"], 200)}
+    return {**report, "run": shorten(report["run"], 253), "error": short}
 
 
-_SHEDDING = (_short_messages, _no_warnings, _few_fields, _nonzero_rows, _failed_only, _no_datasets)
+def _fewer_datasets(report: dict[str, Any], limit: int) -> dict[str, Any]:
+    """As many datasets as fit, those that failed before those that did not; the rest is left out, and
+    said to be."""
+    datasets: list[dict[str, Any]] = report["datasets"]
+    first_failed = sorted(range(len(datasets)), key=lambda n: (not datasets[n]["error"], n))
+
+    def keeping(count: int) -> dict[str, Any]:
+        kept = [datasets[n] for n in sorted(first_failed[:count])]
+        return {**report, "datasets": kept, "datasetsLeftOut": len(datasets) - count}
+
+    most = bisect.bisect_right(
+        range(len(datasets) + 1), 0, key=lambda count: 0 if _fits(keeping(count), limit) else 1
+    )
+    return keeping(max(0, most - 1))
+
+
+_SHEDDING = (_short_messages, _no_warnings, _few_fields, _nonzero_rows, _short_error)

@@ -52,7 +52,7 @@ def test_an_empty_secret_counts_as_not_given() -> None:
     assert secrets.app_token is None
 
 
-@pytest.mark.parametrize("user, password", [("joe", ""), ("", "hunter2")])
+@pytest.mark.parametrize(("user", "password"), [("joe", ""), ("", "hunter2")])
 def test_half_of_the_credentials_are_none(user: str, password: str) -> None:
     given = {"SOCRATASYNC_USERNAME": user, "SOCRATASYNC_PASSWORD": password}
 

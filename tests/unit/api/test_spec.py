@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.unit.api.bad_manifests import BAD, GOOD, Bad, changed
+
+from socratasync.api import SyncSpec
+from socratasync.errors import InvalidSpec
+
+
+def refusal(spec: object) -> list[str]:
+    """The lines with which a spec is refused."""
+    with pytest.raises(InvalidSpec) as refused:
+        SyncSpec.from_json(json.dumps(spec))
+    return refused.value.message.splitlines()
+
+
+@pytest.mark.parametrize("bad", [pytest.param(bad, id=bad.title) for bad in BAD])
+def test_what_is_wrong_is_named_by_its_path_in_a_sentence(bad: Bad) -> None:
+    lines = refusal(changed(bad.changes))
+
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(f"{bad.path}: {bad.sentence}"), lines
+
+
+def test_all_problems_are_told_at_once() -> None:
+    lines = refusal(
+        changed(
+            {"domain": "https://x.org", "datasets/1/id": "?", "target/table": "a.b", "mod": "full"}
+        )
+    )
+
+    assert [line.split(":")[0] for line in lines] == [
+        "spec.domain",
+        "spec.datasets[1].id",
+        "spec.target.table",
+        "spec.mod",
+    ]
+
+
+def test_a_block_that_breaks_several_rules_is_told_all_of_them() -> None:
+    lines = refusal(
+        changed({"target/prune": True, "target/reset": True, "target/provenance": False})
+    )
+
+    assert len(lines) == 2
+    assert all(line.startswith("spec.target.prune: ") for line in lines)
+
+
+def test_the_least_spec_has_the_defaults_that_were_promised() -> None:
+    spec = SyncSpec.from_json(GOOD)
+
+    assert spec.mode == "update"
+    assert spec.time_zone == "Etc/UTC"
+    assert (spec.schedule, spec.since, spec.freshness, spec.notify, spec.archive) == (None,) * 5
+    assert (spec.successful_runs_history_limit, spec.failed_runs_history_limit) == (3, 1)
+    assert (spec.parallelism, spec.jitter_seconds, spec.suspend) == (2, 0, False)
+    assert (spec.source.page_size, spec.source.watermark) == (50_000, ":updated_at")
+    assert (spec.target.schema_, spec.target.dsn_secret_ref.key) == ("public", "dsn")
+    assert (spec.target.provenance, spec.target.reset, spec.target.prune) == (True, False, False)
+    assert spec.target.on_schema_change == "AddColumns"
+    assert (spec.refresh.vacuum, spec.verify.row_count, spec.verify.tolerance) == (
+        "Analyze",
+        "Warn",
+        0,
+    )
+    assert (spec.job.backoff_limit, spec.job.active_deadline_seconds) == (3, 21_600)
+    assert spec.job.ttl_seconds_after_finished == 604_800
+    assert spec.job.resources.requests == {"cpu": "100m", "memory": "128Mi"}
+    assert spec.job.resources.limits == {"memory": "512Mi"}
+
+
+def test_null_means_that_a_field_was_not_given() -> None:
+    spec = changed({"schedule": None, "verify": None, "datasets/0/where": None})
+
+    assert SyncSpec.from_json(spec) == SyncSpec.from_json(GOOD)
+
+
+def test_years_narrow_the_datasets() -> None:
+    spec = SyncSpec.from_json(changed({"years": [2020]}))
+
+    assert [d.id for d in spec.selected_datasets()] == ["rq3b-xjk8"]
+    assert [d.id for d in SyncSpec.from_json(GOOD).selected_datasets()] == [
+        "pvft-t768",
+        "rq3b-xjk8",
+    ]
+
+
+def test_times_and_durations_are_read() -> None:
+    spec = SyncSpec.from_json(
+        changed({"since": "2024-01-01T00:00:00-08:00", "freshness": {"maxLag": "1d12h"}})
+    )
+
+    assert spec.since == datetime(2024, 1, 1, 8, tzinfo=UTC)
+    assert spec.freshness
+    assert spec.freshness.max_lag == timedelta(hours=36)
+
+
+def test_a_spec_survives_being_written_as_json() -> None:
+    spec = SyncSpec.from_json(
+        changed(
+            {
+                "since": "2024-01-01T00:00:00.123456Z",
+                "freshness": {"maxLag": "90m"},
+                "verify": {"tolerance": "0.5%"},
+                "target/fields": {"srnumber": "", "createddate": "timestamp with time zone"},
+                "notify": {"slackWebhookSecretRef": {"name": "slack"}},
+                "job": {
+                    "podTemplate": {"env": [{"name": "HTTPS_PROXY", "value": "http://p:3128"}]}
+                },
+            }
+        )
+    )
+
+    assert SyncSpec.from_json(spec.to_json()) == spec
+
+
+def test_the_spec_of_a_run_leaves_the_job_out() -> None:
+    written = json.loads(SyncSpec.from_json(GOOD).to_json(without_job=True))
+
+    assert "job" not in written
+    assert written["target"]["table"] == "requests"
+    assert SyncSpec.from_json(written) == SyncSpec.from_json(GOOD)
+
+
+def test_what_yaml_makes_of_a_bare_on_means_on() -> None:
+    spec = changed({"notify": {"slackWebhookSecretRef": {"name": "s"}, "true": ["Success"]}})
+
+    notify = SyncSpec.from_json(spec).notify
+
+    assert notify
+    assert notify.on == ("Success",)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"text"', "null"])
+def test_what_is_no_object_of_json_is_refused_as_such(text: str) -> None:
+    with pytest.raises(InvalidSpec, match=r"^spec: "):
+        SyncSpec.from_json(text)
