@@ -25,9 +25,8 @@
     │   ├── DatasetNotFound
     │   ├── InvalidQuery
     │   └── TargetMismatch
-    └── InternalError       exit 70: a fault of this program
+    └── Unexpected          exit 70, reason InternalError: a fault of our own
 
-``Unexpected`` (exit 70, reason ``InternalError``) is a fault of our own.
 ``Terminated`` stands outside: it is SIGTERM arriving, exit 143, and is nobody's fault.
 The ``reason`` of each class is stable: conditions, reports and alerts carry it.
 """
@@ -167,10 +166,6 @@ class InvalidQuery(Misconfigured):
 
 class TargetMismatch(Misconfigured):
     """The target table exists but cannot take the data as the manifest says."""
-
-
-class InternalError(SyncError):
-    """A fault of this program; the log has the traceback."""
 
 
 class Terminated(SystemExit):
