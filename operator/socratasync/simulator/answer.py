@@ -24,7 +24,8 @@ from socratasync.simulator.cells import (
     split,
     unquote,
 )
-from socratasync.simulator.query import Aggregate, Output, Query
+from socratasync.simulator.query import Query
+from socratasync.simulator.selection import Aggregate, Output
 from socratasync.simulator.table import Table
 
 ROWS_AT_ONCE = 2000

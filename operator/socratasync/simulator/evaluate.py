@@ -11,17 +11,15 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from socratasync.simulator import rowids
 from socratasync.simulator.cells import GEOMETRY_TYPES, split, unquote
 from socratasync.simulator.refusals import Refused, bad_query
 from socratasync.simulator.syntax import Call, Expression, Literal, Name
 from socratasync.simulator.table import SYSTEM_TYPES, Table
+from socratasync.simulator.values import Value, coerce, reader
 
-Value = Any
 Getter = Callable[[int], Value]
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -32,7 +30,6 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_FLOATING = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?")
 _UNORDERED = GEOMETRY_TYPES | {"location", "url", "document", "json"}
 AGGREGATES = frozenset({"count(*)", "count", "min", "max", "sum", "avg"})
 
@@ -224,67 +221,6 @@ class Compiler:
             function=function,
             type=kind,
         )
-
-
-# -- values --------------------------------------------------------------------------------------
-
-
-def reader(kind: str) -> Callable[[str | None], Value]:
-    """Stored text → the value that comparisons use."""
-    convert = _READERS.get(kind, str)
-    return lambda text: None if text is None else convert(text)
-
-
-_READERS: dict[str, Callable[[str], Value]] = {
-    "number": Decimal,
-    "double": float,
-    "boolean": lambda text: text == "true",
-    "fixed_timestamp": lambda text: milliseconds(text) or 0,
-}
-
-
-def coerce(text: str, kind: str, key: int) -> Value:
-    """A text literal as a value of ``kind``; None if it is not one."""
-    if kind == "number" or kind == "double":
-        try:
-            return Decimal(text) if kind == "number" else float(text)
-        except (InvalidOperation, ValueError):
-            return None
-    if kind == "boolean":
-        return {"true": True, "false": False}.get(text.lower())
-    if kind == "floating_timestamp":
-        return floating(text)
-    if kind == "fixed_timestamp":
-        return milliseconds(text)
-    if kind in ("row_identifier", "row_version"):
-        return rowids.decode(text, key, rowids.ROW if kind == "row_identifier" else rowids.VERSION)
-    return text if kind == "text" else None
-
-
-def floating(text: str) -> str | None:
-    """A wall-clock time in the stored form; a zone is not part of it, not even ``Z``."""
-    found = _FLOATING.fullmatch(text)
-    if found is None:
-        return None
-    day, minute, second, fraction = found.groups()
-    try:
-        datetime.fromisoformat(f"{day}T{minute or '00:00'}:{second or '00'}")
-    except ValueError:
-        return None
-    return f"{day}T{minute or '00:00'}:{second or '00'}.{(fraction or '0').ljust(3, '0')[:3]}"
-
-
-def milliseconds(text: str) -> int | None:
-    """A timestamp as milliseconds since 1970; without a zone it is UTC."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return round((at - _EPOCH).total_seconds() * 1000)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _literal(literal: Literal) -> Typed:

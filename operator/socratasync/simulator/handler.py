@@ -6,17 +6,16 @@ import base64
 import binascii
 import contextlib
 import json
-import re
 import secrets
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from socratasync.simulator import headers, refusals, views
+from socratasync.simulator.asked import Asked, read
 from socratasync.simulator.faults import Fault, first
 from socratasync.simulator.pages import compressed, page_key, written
 from socratasync.simulator.query import parse
@@ -26,21 +25,6 @@ if TYPE_CHECKING:
     from socratasync.simulator.dataset import Dataset, State
     from socratasync.simulator.query import Query
     from socratasync.simulator.server import Server
-
-_RESOURCE = re.compile(r"/resource/([a-z0-9]{4}-[a-z0-9]{4}|[^/.]+)(?:\.(\w+))?")
-_VIEW = re.compile(r"/api/views/([^/.]+)(?:\.json)?")
-_AGGREGATE = re.compile(r"\b(count|min|max|sum|avg)\s*\(", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A request, read."""
-
-    kind: str
-    dataset: str
-    extension: str
-    parameters: dict[str, str]
-    options: dict[str, str]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -54,7 +38,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer, with whatever faults are switched on for this request."""
-        asked = _read(self.path)
+        asked = read(self.path)
         if asked is None:
             self._send(refusals.html(404, "Not Found"))
             return
@@ -247,37 +231,6 @@ class Handler(BaseHTTPRequestHandler):
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.connection.close()
-
-
-def _read(target: str) -> Asked | None:
-    url = urlsplit(target)
-    path = unquote(url.path)
-    pairs = dict(parse_qsl(url.query, keep_blank_values=True))
-    options = {k: v for k, v in pairs.items() if k.startswith("$$")}
-    parameters = {k: v for k, v in pairs.items() if not k.startswith("$$")}
-    if path == "/api/catalog/v1":
-        return Asked(
-            kind="catalog", dataset="", extension="json", parameters=parameters, options=options
-        )
-    if found := _VIEW.fullmatch(path):
-        return Asked(
-            kind="metadata",
-            dataset=found[1],
-            extension="json",
-            parameters=parameters,
-            options=options,
-        )
-    found = _RESOURCE.fullmatch(path)
-    if found is None or found[2] not in (None, "csv", "json"):
-        return None
-    kind = "count" if _AGGREGATE.search(parameters.get("$select", "")) else "rows"
-    return Asked(
-        kind=kind,
-        dataset=found[1],
-        extension=found[2] or "json",
-        parameters=parameters,
-        options=options,
-    )
 
 
 def _cut_short(parameters: dict[str, str], faults: list[Fault]) -> dict[str, str]:

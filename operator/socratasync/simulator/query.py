@@ -10,53 +10,27 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypeVar
 
 from socratasync.simulator import rowids
-from socratasync.simulator.evaluate import AGGREGATES, Compiler, Typed
-from socratasync.simulator.refusals import Refused, bad_query, bare, query
+from socratasync.simulator.evaluate import Compiler, Typed
+from socratasync.simulator.refusals import query
+from socratasync.simulator.selection import Aggregate, Output, parsed, select
 from socratasync.simulator.syntax import (
     Call,
     Expression,
     Literal,
     Name,
     Ordered,
-    Selected,
-    Star,
     parse_order,
-    parse_select,
     parse_where,
 )
-from socratasync.simulator.table import SYSTEM_TYPES, Field, Table
-from socratasync.simulator.tokens import BadCharacter, BareTimestamp
+from socratasync.simulator.table import Table
 
 T = TypeVar("T")
 
 DEFAULT_LIMIT = 1000
 _KNOWN = frozenset(("$select", "$where", "$order", "$limit", "$offset", "$q"))
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A column of the answer: its name, and the column (or system column) or value behind it."""
-
-    name: str
-    kind: str
-    field: Field | None = None
-    system: str | None = None
-    value: Typed | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """A function over all rows that match; ``over`` is None for ``count(*)``."""
-
-    name: str
-    kind: str
-    function: str
-    over: Typed | None
-    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +101,8 @@ def parse(table: Table, parameters: Mapping[str, str], dataset: str) -> Query:
     unknown = [p for p in parameters if p.startswith("$") and p not in _KNOWN and p[1:2] != "$"]
     if unknown:
         raise query(400, "invalid-parameter", f"Unrecognized parameters: {', '.join(unknown)}")
-    order = _parsed(parse_order, parameters.get("$order", ""), dataset) or []
-    outputs, aggregates = _selection(table, parameters, dataset, ordered=bool(order))
+    order = parsed(parse_order, parameters.get("$order", ""), dataset) or []
+    outputs, aggregates = select(table, parameters, dataset, ordered=bool(order))
     conditions, first, last = _conditions(table, parameters, dataset)
     compiler = Compiler(table, dataset, parameters.get("$order", ""))
     by = [(compiler.typed(o.expression), o.descending) for o in order]
@@ -166,105 +140,6 @@ def _count(parameters: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _parsed(parse_clause: Callable[[str], T], clause: str, dataset: str) -> T | None:
-    if not clause.strip():
-        return None
-    try:
-        return parse_clause(clause)
-    except BareTimestamp:
-        raise bare(500) from None
-    except BadCharacter as exc:
-        found = clause[exc.at : exc.at + 1] or "the end of the clause"
-        raise bad_query(
-            "query.compiler.malformed",
-            f"Could not parse SoQL query: unexpected {found!r}",
-            clause=clause,
-            at=exc.at,
-            dataset=dataset,
-        ) from None
-
-
-# -- select ----------------------------------------------------------------------------------------
-
-
-def _selection(
-    table: Table, parameters: Mapping[str, str], dataset: str, *, ordered: bool
-) -> tuple[list[Output], list[Aggregate]]:
-    clause = parameters.get("$select", "*")
-    items = _parsed(parse_select, clause, dataset) or [Star("*", 0)]
-    _refuse_late_stars(items, clause, dataset)
-    compiler = Compiler(table, dataset, clause)
-    outputs: list[Output] = []
-    aggregates: list[Aggregate] = []
-    for item in items:
-        if isinstance(item, Star):
-            outputs += _starred(table, item, ordered=ordered)
-        elif isinstance(item.expression, Call) and item.expression.function in AGGREGATES:
-            aggregates.append(_aggregate(compiler, item.expression, item.alias))
-        else:
-            outputs.append(_output(table, compiler, item))
-    if outputs and aggregates:
-        raise compiler.refused(
-            "query.soql.column-not-in-group-bys", f"Column {outputs[0].name} not in group bys", 0
-        )
-    return outputs, aggregates
-
-
-def _refuse_late_stars(items: list[Star | Selected], clause: str, dataset: str) -> None:
-    late = next(
-        (b for a, b in pairwise(items) if isinstance(a, Selected) and isinstance(b, Star)),
-        None,
-    )
-    if late:
-        raise bad_query(
-            "query.compiler.malformed",
-            "Star selections must come at the start of the select-list",
-            clause=clause,
-            at=late.at,
-            dataset=dataset,
-        )
-
-
-def _starred(table: Table, star: Star, *, ordered: bool) -> list[Output]:
-    """``*`` is the columns that people see; computed regions drop out of it once it is ordered."""
-    if star.text == ":*":
-        return [Output(name, kind, system=name) for name, kind in SYSTEM_TYPES.items()]
-    return [
-        Output(f.name, f.kind, field=f)
-        for f in table.fields
-        if not f.hidden and not (f.synthetic and ordered)
-    ]
-
-
-def _output(table: Table, compiler: Compiler, item: Selected) -> Output:
-    typed = compiler.typed(item.expression)
-    if not isinstance(item.expression, Name):
-        return Output(item.alias or _default_alias(item.expression), typed.kind, value=typed)
-    name = item.expression.name
-    alias = item.alias or name
-    if name in SYSTEM_TYPES:
-        return Output(alias, typed.kind, system=name)
-    return Output(alias, typed.kind, field=table.find(name))
-
-
-def _aggregate(compiler: Compiler, call: Call, alias: str | None) -> Aggregate:
-    function = call.function.removesuffix("(*)")
-    over = compiler.typed(call.arguments[0]) if call.arguments else None
-    if over is not None and function in ("sum", "avg") and over.kind not in ("number", "double"):
-        raise compiler.mismatch(function, over.kind, call.arguments[0].at)
-    kind = "number" if function == "count" or over is None else over.kind
-    return Aggregate(alias or _default_alias(call), kind, function, over, repr(call.arguments))
-
-
-def _default_alias(expression: Expression) -> str:
-    if isinstance(expression, Call):
-        function = expression.function.removesuffix("(*)")
-        return "_".join([function.strip(":"), *map(_default_alias, expression.arguments)])
-    if isinstance(expression, Name):
-        return expression.name.replace(":", "_")
-    return expression.text
-
-
 # -- where -----------------------------------------------------------------------------------------
 
 
@@ -275,7 +150,7 @@ def _conditions(
     that the conditions on ``:id`` leave."""
     clause = parameters.get("$where", "")
     compiler = Compiler(table, dataset, clause)
-    expression = _parsed(parse_where, clause, dataset)
+    expression = parsed(parse_where, clause, dataset)
     first, last = 0, len(table)
     conditions: list[tuple[str, Callable[[int], object]]] = []
     for part in _conjuncts(expression) if expression else ():
@@ -336,6 +211,3 @@ def _all(conditions: list[Callable[[int], object]]) -> Callable[[int], object] |
     if len(conditions) == 1:
         return conditions[0]
     return lambda i: all(condition(i) is True for condition in conditions)
-
-
-__all__ = ["Aggregate", "Output", "Query", "Refused", "parse"]
