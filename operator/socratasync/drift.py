@@ -176,12 +176,15 @@ def _changes(
     *,
     everything: bool,
 ) -> list[str]:
-    """What the source did to its columns since the last load, in words; nothing if never loaded."""
+    """What the source did to its columns since the last load, in words; nothing if never loaded.
+
+    Columns that nobody loads may come and go; that a chosen one is gone shows in ``select_columns``.
+    """
     if not known:
         return []
     now = {c.field: c.canonical for c in source}
     loaded = {c.field for c in columns}
-    gone = [f"column {f} is gone" for f in known if f not in now]
+    gone = [f"column {f} is gone" for f in known if f not in now] if everything else []
     new = [f"column {f} is new" for f in now if f not in known] if everything else []
     retyped = [
         f"column {f} was {known[f]} and is {t}"

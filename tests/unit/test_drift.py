@@ -1,0 +1,420 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from socratasync.columns import Column, SourceColumn, postgres_type
+from socratasync.drift import Agreement, Policy, agree, check_table, common_types, fits
+from socratasync.errors import PermissionDenied, SchemaChanged, SyncError, TargetMismatch
+from socratasync.table import Target, TargetColumn
+
+
+def there(name: str, pg_type: str = "text", *, required: bool = False) -> TargetColumn:
+    return TargetColumn(
+        name=name, type=pg_type, required=required, has_default=False, generated=False
+    )
+
+
+TABLE = Target(
+    schema="public",
+    table="requests",
+    kind="r",
+    owned=True,
+    owner="loader",
+    columns=(there("srnumber", required=True), there("status"), there("houses", "numeric")),
+    unique_keys=(("srnumber",),),
+)
+NO_TABLE = Target(schema="public", table="requests")
+AT_SOURCE = {"srnumber": "text", "status": "text", "houses": "number"}
+
+
+def settle(
+    *,
+    source: Mapping[str, str] = AT_SOURCE,
+    known: Mapping[str, str] | None = AT_SOURCE,
+    target: Target = TABLE,
+    chosen: Mapping[str, str] | None = None,
+    key: Sequence[str] = ("srnumber",),
+    policy: Policy = "AddColumns",
+    provenance: bool = True,
+) -> Agreement:
+    """What source (field → type) and target agree on; columns are called as their fields."""
+    there = [SourceColumn(field=field, type=kind) for field, kind in source.items()]
+    columns = [
+        Column(
+            name=c.field,
+            field=c.field,
+            source_type=c.canonical,
+            type=(chosen or {}).get(c.field) or postgres_type(c),
+        )
+        for c in there
+        if not chosen or c.field in chosen
+    ]
+    return agree(
+        dataset="abcd-1234",
+        columns=columns,
+        source=there,
+        known=known,
+        target=target,
+        types=common_types([columns]),
+        chosen=chosen or {},
+        key=key,
+        provenance=provenance,
+        policy=policy,
+    )
+
+
+def without(*fields: str) -> dict[str, str]:
+    return {field: kind for field, kind in AT_SOURCE.items() if field not in fields}
+
+
+# -- what fits ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "fit"),
+    [
+        ("text", "text", "always"),
+        ("text", "character varying(20)", "perhaps"),
+        ("text", "integer", "perhaps"),
+        ("text", "uuid", "perhaps"),
+        ("text", "citext", "perhaps"),
+        ("point", "text", "always"),
+        ("point", "geometry(Point,4326)", "perhaps"),
+        ("number", "numeric", "always"),
+        ("number", "bigint", "perhaps"),
+        ("number", "text", "always"),
+        ("number", "boolean", "never"),
+        ("number", "timestamp without time zone", "never"),
+        ("double", "double precision", "always"),
+        ("double", "real", "perhaps"),
+        ("checkbox", "boolean", "always"),
+        ("checkbox", "integer", "never"),
+        ("floating_timestamp", "timestamp without time zone", "always"),
+        ("floating_timestamp", "timestamp with time zone", "perhaps"),
+        ("floating_timestamp", "date", "perhaps"),
+        ("floating_timestamp", "integer", "never"),
+        ("fixed_timestamp", "timestamp with time zone", "always"),
+        ("fixed_timestamp", "timestamp without time zone", "perhaps"),
+        ("json", "jsonb", "always"),
+        ("json", "integer", "never"),
+        ("hologram", "text", "always"),
+    ],
+)
+def test_whether_values_of_one_type_go_into_another(source: str, target: str, fit: str) -> None:
+    assert fits(source, target) == fit
+
+
+@pytest.mark.parametrize(
+    ("types", "common"),
+    [
+        pytest.param(["numeric", "numeric"], "numeric", id="one type stays"),
+        pytest.param(["integer", "int4"], "integer", id="one type under two names stays"),
+        pytest.param(["numeric", "text"], "text", id="text holds both"),
+        pytest.param(["boolean", "timestamp", "boolean"], "text", id="text holds all"),
+    ],
+)
+def test_datasets_that_share_a_table_share_its_types(types: list[str], common: str) -> None:
+    datasets = [[Column(name="a", field="a", source_type="x", type=kind)] for kind in types]
+
+    assert common_types(datasets) == {"a": common}
+
+
+# -- the table ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "error", "said"),
+    [
+        pytest.param(
+            replace(NO_TABLE, schema_exists=False, may_create=False),
+            TargetMismatch,
+            "there is no schema public; create it",
+            id="no schema",
+        ),
+        pytest.param(
+            replace(NO_TABLE, may_create=False),
+            PermissionDenied,
+            "GRANT CREATE ON SCHEMA public",
+            id="no right to make a table",
+        ),
+        pytest.param(replace(TABLE, kind="v"), TargetMismatch, "is not a table", id="a view"),
+        pytest.param(replace(TABLE, kind="m"), TargetMismatch, "is not a table", id="a matview"),
+        pytest.param(replace(TABLE, kind="f"), TargetMismatch, "is not a table", id="foreign"),
+        pytest.param(replace(TABLE, kind="S"), TargetMismatch, "is not a table", id="a sequence"),
+        pytest.param(
+            replace(TABLE, owned=False, owner="dba"),
+            TargetMismatch,
+            "belongs to dba",
+            id="somebody else's table",
+        ),
+        pytest.param(
+            replace(TABLE, unique_keys=()),
+            TargetMismatch,
+            "ADD PRIMARY KEY (srnumber)",
+            id="no unique key",
+        ),
+        pytest.param(
+            replace(TABLE, unique_keys=(("srnumber", "status"),)),
+            TargetMismatch,
+            "no unique constraint on (srnumber)",
+            id="a wider unique key",
+        ),
+        pytest.param(
+            replace(TABLE, columns=(there("status"),)),
+            TargetMismatch,
+            "has no column srnumber",
+            id="no such key column",
+        ),
+    ],
+)
+def test_a_table_that_a_run_may_not_write_is_refused_with_what_to_do(
+    target: Target, error: type[SyncError], said: str
+) -> None:
+    with pytest.raises(error) as caught:
+        check_table(target, ["srnumber"])
+
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("target", "key"),
+    [
+        pytest.param(NO_TABLE, ["srnumber"], id="one still to be made"),
+        pytest.param(TABLE, ["srnumber"], id="one with the key"),
+        pytest.param(replace(TABLE, kind="p"), ["srnumber"], id="a partitioned one"),
+        pytest.param(
+            replace(TABLE, unique_keys=(("srnumber", "status"),)),
+            ["status", "srnumber"],
+            id="one whose key has another order",
+        ),
+        pytest.param(
+            replace(TABLE, unique_keys=(("socrata_id",),)), ["socrata_id"], id="one keyed by row id"
+        ),
+    ],
+)
+def test_a_table_that_fits_is_taken(target: Target, key: list[str]) -> None:
+    check_table(target, key)
+
+
+# -- policy by change by target -------------------------------------------------------------------
+
+ADDED = {**AT_SOURCE, "zip": "number"}
+HAS_ZIP = replace(TABLE, columns=(*TABLE.columns, there("zip", "numeric")))
+AS_TEXT = replace(TABLE, columns=(*TABLE.columns[:2], there("houses")))
+RETYPED = {**AT_SOURCE, "houses": "text"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "source", "target", "loaded", "added", "in_sync"),
+    [
+        pytest.param("AddColumns", AT_SOURCE, TABLE, AT_SOURCE, (), True, id="nothing, AddColumns"),
+        pytest.param("Ignore", AT_SOURCE, TABLE, AT_SOURCE, (), True, id="nothing, Ignore"),
+        pytest.param("Fail", AT_SOURCE, TABLE, AT_SOURCE, (), True, id="nothing, Fail"),
+        pytest.param(
+            "AddColumns", ADDED, TABLE, ADDED, (("zip", "numeric"),), False, id="new, AddColumns"
+        ),
+        pytest.param(
+            "AddColumns", ADDED, HAS_ZIP, ADDED, (), False, id="new and expected, AddColumns"
+        ),
+        pytest.param("Ignore", ADDED, TABLE, AT_SOURCE, (), False, id="new, Ignore"),
+        pytest.param("Ignore", ADDED, HAS_ZIP, ADDED, (), False, id="new and expected, Ignore"),
+        pytest.param(
+            "AddColumns",
+            without("status"),
+            TABLE,
+            without("status"),
+            (),
+            False,
+            id="gone, AddColumns",
+        ),
+        pytest.param(
+            "Ignore", without("status"), TABLE, without("status"), (), False, id="gone, Ignore"
+        ),
+        pytest.param(
+            "AddColumns", RETYPED, AS_TEXT, RETYPED, (), False, id="retyped into text, AddColumns"
+        ),
+        pytest.param("Ignore", RETYPED, TABLE, RETYPED, (), False, id="retyped, Ignore tries"),
+    ],
+)
+def test_a_change_that_the_policy_lets_pass(
+    policy: Policy,
+    source: Mapping[str, str],
+    target: Target,
+    loaded: Mapping[str, str],
+    added: tuple[tuple[str, str], ...],
+    in_sync: bool,
+) -> None:
+    agreement = settle(policy=policy, source=source, target=target)
+
+    assert [c.name for c in agreement.columns] == list(loaded)
+    assert agreement.add == added
+    assert agreement.in_sync is in_sync
+    assert bool(agreement.warnings) is not in_sync
+
+
+@pytest.mark.parametrize(
+    ("policy", "source", "target", "said"),
+    [
+        pytest.param("Fail", ADDED, TABLE, "column zip is new", id="new, Fail"),
+        pytest.param("Fail", ADDED, HAS_ZIP, "column zip is new", id="new and expected, Fail"),
+        pytest.param("Fail", without("status"), TABLE, "column status is gone", id="gone, Fail"),
+        pytest.param(
+            "Fail", RETYPED, AS_TEXT, "houses was number and is text", id="retyped into text, Fail"
+        ),
+        pytest.param(
+            "AddColumns",
+            RETYPED,
+            TABLE,
+            "ALTER COLUMN houses TYPE text",
+            id="retyped beyond the column, AddColumns",
+        ),
+        pytest.param(
+            "Ignore",
+            {**AT_SOURCE, "houses": "checkbox"},
+            TABLE,
+            "houses was number and is checkbox",
+            id="retyped into what can never be, Ignore",
+        ),
+        pytest.param(
+            "AddColumns", without("srnumber"), TABLE, "the key of the target", id="the key is gone"
+        ),
+        pytest.param(
+            "Ignore", without("srnumber"), TABLE, "the key of the target", id="the key, Ignore"
+        ),
+    ],
+)
+def test_a_change_that_the_policy_does_not_let_pass(
+    policy: Policy, source: Mapping[str, str], target: Target, said: str
+) -> None:
+    with pytest.raises(SchemaChanged) as caught:
+        settle(policy=policy, source=source, target=target)
+
+    assert said in caught.value.message
+    assert "abcd-1234" in caught.value.message
+
+
+def test_a_renamed_column_is_one_gone_and_one_new() -> None:
+    agreement = settle(source={**without("status"), "state": "text"})
+
+    assert agreement.add == (("state", "text"),)
+    assert agreement.warnings == (
+        "dataset abcd-1234 changed: column status is gone; column state is new",
+    )
+
+
+def test_what_was_never_loaded_has_not_changed() -> None:
+    agreement = settle(source=ADDED, known=None, policy="Fail", target=HAS_ZIP)
+
+    assert agreement.in_sync
+    assert agreement.warnings == ()
+
+
+def test_a_first_load_that_must_add_columns_is_refused_by_fail() -> None:
+    with pytest.raises(TargetMismatch, match=r"has no column zip.*onSchemaChange to AddColumns"):
+        settle(source=ADDED, known=None, policy="Fail")
+
+
+def test_a_column_that_nobody_loads_may_come_and_go() -> None:
+    chosen = {"srnumber": "", "status": ""}
+
+    for source in (ADDED, without("houses")):
+        agreement = settle(source=source, chosen=chosen, policy="Fail")
+        assert agreement.in_sync
+        assert agreement.warnings == ()
+
+
+def test_columns_are_loaded_with_the_types_that_the_table_has() -> None:
+    varchar = replace(TABLE, columns=(TABLE.columns[0], there("status", "character varying(9)")))
+
+    agreement = settle(source=without("houses"), known=None, target=varchar)
+
+    assert {c.name: c.type for c in agreement.columns} == {
+        "srnumber": "text",
+        "status": "character varying(9)",
+    }
+
+
+def test_a_new_table_gets_the_types_that_its_datasets_share() -> None:
+    agreement = settle(known=None, target=NO_TABLE, chosen={"srnumber": "", "houses": "integer"})
+
+    assert {c.name: c.type for c in agreement.columns} == {
+        "srnumber": "text",
+        "houses": "integer",
+    }
+    assert agreement.add == ()
+
+
+# -- what the target is -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "chosen", "said"),
+    [
+        pytest.param(
+            there("houses", "boolean"), {}, "cannot hold the dataset's houses", id="incompatible"
+        ),
+        pytest.param(
+            there("houses", "numeric"),
+            {"srnumber": "", "status": "", "houses": "integer"},
+            "wants houses as integer, but public.requests has it as numeric",
+            id="another type than the manifest wants",
+        ),
+        pytest.param(
+            replace(there("houses", "numeric"), generated=True),
+            {},
+            "is generated by PostgreSQL",
+            id="generated",
+        ),
+    ],
+)
+def test_a_column_of_the_table_that_cannot_take_the_source_is_refused(
+    column: TargetColumn, chosen: Mapping[str, str], said: str
+) -> None:
+    target = replace(TABLE, columns=(*TABLE.columns[:2], column))
+
+    with pytest.raises(TargetMismatch) as caught:
+        settle(known=None, target=target, chosen=chosen)
+
+    assert said in caught.value.message
+
+
+def test_the_type_that_the_manifest_wants_may_have_another_name_in_the_table() -> None:
+    target = replace(TABLE, columns=(*TABLE.columns[:2], there("houses", "integer")))
+
+    agreement = settle(
+        known=None, target=target, chosen={"srnumber": "", "status": "", "houses": "int4"}
+    )
+
+    assert agreement.columns[-1].type == "integer"
+
+
+@pytest.mark.parametrize(
+    ("column", "refused"),
+    [
+        pytest.param(there("must", required=True), True, id="required and not given"),
+        pytest.param(
+            replace(there("must", required=True), has_default=True), False, id="with a default"
+        ),
+        pytest.param(there("may"), False, id="not required"),
+        pytest.param(there("socrata_id", required=True), False, id="given by provenance"),
+    ],
+)
+def test_a_column_that_must_not_be_null_needs_a_value(column: TargetColumn, refused: bool) -> None:
+    target = replace(TABLE, columns=(*TABLE.columns, column))
+
+    if not refused:
+        assert settle(known=None, target=target).columns
+        return
+    with pytest.raises(TargetMismatch, match="must not be null"):
+        settle(known=None, target=target)
+
+
+def test_a_key_of_provenance_columns_needs_provenance() -> None:
+    keyed = replace(TABLE, unique_keys=(("socrata_id",),))
+
+    assert settle(target=keyed, key=["socrata_id"]).in_sync
+    with pytest.raises(SchemaChanged, match="no column socrata_id"):
+        settle(target=keyed, key=["socrata_id"], provenance=False)
