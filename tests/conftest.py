@@ -20,6 +20,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from socratasync.simulator import Portal, Server, serve
+
 Connection = psycopg.Connection[tuple[object, ...]]
 
 TEMPLATE = "socratasync_test_template"
@@ -137,3 +139,17 @@ def _one_at_a_time() -> Iterator[None]:
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture
+def portal() -> Portal:
+    """A simulated Socrata without datasets; it knows the app token ``token`` and one account."""
+    return Portal(app_tokens=["token"], accounts={"ada": "secret"})
+
+
+@pytest.fixture
+def socrata(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The portal served over HTTPS on loopback, its authority trusted by this process' environment."""
+    with serve(portal) as server:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", server.ca_file)
+        yield server

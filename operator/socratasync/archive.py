@@ -10,8 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from socratasync.errors import TargetUnavailable
 
@@ -60,6 +59,8 @@ class ArchiveFile:
         self.path = self._folder / f"{run}.csv.gz"
         self._part = self._folder / f"{dataset}.part"
         self.size = 0
+        self._page_start = 0
+        self._file: BinaryIO | None = None
         self._deflate = zlib.compressobj(6, wbits=31)
         self._in_header = False
         with _disk_errors(self._folder):
@@ -69,31 +70,30 @@ class ArchiveFile:
         """Whether the part file holds at least what a checkpoint says was written."""
         return self._part.exists() and self._part.stat().st_size >= size
 
-    def open(self, size: int) -> ArchiveFile:
+    def open(self, size: int) -> None:
         """Go on after ``size`` bytes; 0 starts anew."""
+        self.close()
         with _disk_errors(self._folder):
             self._file = self._part.open("r+b" if size else "wb")
-            self.size = size
-            self._cut()
-        return self
+            self._cut(size)
 
-    def __enter__(self) -> ArchiveFile:
-        """The file, opened before by ``open``."""
-        return self
+    def close(self) -> None:
+        """Close the file; what is unfinished stays for a later try to go on with."""
+        if self._file:
+            with _disk_errors(self._folder):
+                self._file.close()
+            self._file = None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close; the part file stays for a later run to go on with."""
-        self._file.close()
+    @property
+    def _opened(self) -> BinaryIO:
+        assert self._file is not None
+        return self._file
 
     def begin_page(self, first: bool) -> None:
         """A page starts; only the first keeps its header line."""
         self._deflate = zlib.compressobj(6, wbits=31)
         self._in_header = not first
+        self._page_start = self.size
 
     def write(self, chunk: bytes) -> None:
         """Some bytes of the page."""
@@ -101,28 +101,29 @@ class ArchiveFile:
             _, newline, chunk = chunk.partition(b"\n")
             self._in_header = not newline
         with _disk_errors(self._folder):
-            self._file.write(self._deflate.compress(chunk))
+            self._opened.write(self._deflate.compress(chunk))
 
     def end_page(self) -> None:
         """The page is whole and its rows are staged."""
         with _disk_errors(self._folder):
-            self._file.write(self._deflate.flush())
-            self._file.flush()
-            self.size = self._file.tell()
+            self._opened.write(self._deflate.flush())
+            self._opened.flush()
+            self.size = self._opened.tell()
 
     def take_back(self) -> None:
         """The page failed: cut the file where it began."""
         with _disk_errors(self._folder):
-            self._cut()
+            self._cut(self._page_start)
 
-    def _cut(self) -> None:
-        self._file.seek(self.size)
-        self._file.truncate()
+    def _cut(self, size: int) -> None:
+        self._opened.seek(size)
+        self._opened.truncate()
+        self.size = size
 
     def finish(self, keep: int) -> None:
         """Name the whole file by its run, and remove all but the ``keep`` newest of this dataset."""
+        self.close()
         with _disk_errors(self._folder):
-            self._file.close()
             self._part.replace(self.path)
             kept = sorted(self._folder.glob("*.csv.gz"), key=lambda p: p.stat().st_mtime_ns)
             for old in kept[: max(0, len(kept) - keep)]:

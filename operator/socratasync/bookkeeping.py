@@ -39,6 +39,7 @@ class Checkpoint:
     rows: int = 0
     bytes: int = 0
     archived_bytes: int = 0
+    replica_as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +84,18 @@ def create(connection: Connection) -> None:
 class Ledger:
     """The bookkeeping of one target table and one run, on one connection."""
 
-    def __init__(self, connection: Connection, target: str, run: str) -> None:
+    def __init__(
+        self, connection: Connection, target: str, run: str, *, holder: int | None = None
+    ) -> None:
         self._connection = connection
         self.target = target
         self.run = run
+        self._holder = connection.info.backend_pid if holder is None else holder
 
     def on(self, connection: Connection) -> Ledger:
-        """The same ledger, written through another connection: the one whose transaction merges."""
-        return Ledger(connection, self.target, self.run)
+        """The same ledger, written through another connection: the one whose transaction merges. The
+        target's lock stays with the first."""
+        return Ledger(connection, self.target, self.run, holder=self._holder)
 
     @property
     def _words(self) -> dict[str, Any]:
@@ -103,7 +108,13 @@ class Ledger:
         return {dataset: DatasetReport.from_dict(data) for dataset, data in row[0].items()}
 
     def record_merge(self, report: DatasetReport) -> None:
-        """The run's record of one dataset; in the merging transaction."""
+        """The run's record of one dataset; in the merging transaction. Raises ``TargetBusy`` if the
+        target's lock was lost meanwhile: another run may be at work."""
+        held = self._connection.execute(_SQL["lock_is_held"], {"holder": self._holder}).fetchone()
+        if held is None:
+            raise TargetBusy(
+                f"the connection that held the lock of {self.target} was lost; nothing was merged"
+            )
         self._connection.execute(
             _SQL["record_merge"],
             {
@@ -184,7 +195,14 @@ class Ledger:
         self._connection.execute(_SQL["adopt_checkpoint"], {"stage": stage, "run": self.run})
 
     def advance_checkpoint(
-        self, stage: str, *, last_id: str, rows: int, bytes_: int, archived_bytes: int
+        self,
+        stage: str,
+        *,
+        last_id: str,
+        rows: int,
+        bytes_: int,
+        archived_bytes: int,
+        replica_as_of: datetime | None,
     ) -> None:
         """One more page; in the transaction that copied it. Raises ``TargetBusy`` if another run has
         taken the stage over."""
@@ -195,6 +213,7 @@ class Ledger:
             "rows": rows,
             "bytes": bytes_,
             "archived_bytes": archived_bytes,
+            "replica_as_of": replica_as_of,
         }
         if self._connection.execute(_SQL["advance_checkpoint"], words).rowcount != 1:
             raise TargetBusy(f"another run has taken over the loading of {self.target}")

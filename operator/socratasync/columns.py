@@ -22,6 +22,8 @@ PROVENANCE = {
 }
 """Columns of the target that say which dataset and source row a row came from."""
 
+_PLAIN_NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
+
 _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
 _ALIASES = {
@@ -84,6 +86,14 @@ class Column:
     field: str
     source_type: str
     type: str
+
+    @property
+    def staged(self) -> str:
+        """Its name in the query and the stage: ``name``, or a plain one where Socrata, which folds case
+        and knows no blanks, would answer with another."""
+        if _PLAIN_NAME.match(self.name):
+            return self.name
+        return f"column_{hashlib.sha256(self.name.encode()).hexdigest()[:12]}"
 
 
 def postgres_type(column: SourceColumn) -> str:

@@ -55,10 +55,6 @@ def merge(
 ) -> DatasetReport:
     """One dataset into the target, which is created with the columns ``table`` if it is not there."""
     strategy = _choose(connection, job)
-    if strategy not in (Strategy.CREATE, Strategy.FILL):
-        _clean(connection, job)
-    if strategy in (Strategy.MERGE, Strategy.DIFFERENCE):
-        connection.execute(statements.analyze(job.shape.staged))
     with _transaction(connection, strategy):
         rows = _write(connection, strategy, job, table)
         if job.delete_missing:
@@ -72,9 +68,6 @@ def replace_all(
     """Make the target hold exactly what was staged: every dataset in one transaction, or none."""
     first = jobs[0].shape
     exists = catalog.read_target(connection, first.schema, first.table).exists
-    for job in jobs:
-        _clean(connection, job)
-        connection.execute(statements.analyze(job.shape.staged))
     with _transaction(connection, Strategy.REPLACE):
         gone = count(connection, statements.count_rows(first.target)) if exists else 0
         if exists:
@@ -89,9 +82,9 @@ def replace_all(
 
 
 def _replace_with(connection: Connection, job: Job, ledger: Ledger) -> DatasetReport:
+    """Into the emptied table; datasets after the first may have keys in common with it."""
     empty = catalog.is_empty(connection, job.shape.target)
-    strategy = Strategy.FILL if empty else _for_many(connection)
-    rows = _write(connection, strategy, job, ())
+    rows = _write(connection, Strategy.FILL if empty else _for_many(connection), job, ())
     return _record(job, rows, Strategy.REPLACE, ledger.on(connection))
 
 
@@ -136,35 +129,37 @@ def _write(
 ) -> Rows:
     match strategy:
         case Strategy.CREATE:
-            inserted, updated = (
-                _once_clean(connection, job, lambda: _create(connection, job, table)),
-                0,
+            inserted, updated = _once_clean(
+                connection, job, lambda: _create(connection, job, table)
             )
         case Strategy.FILL:
-            inserted, updated = _once_clean(connection, job, lambda: _insert(connection, job)), 0
+            inserted, updated = _once_clean(connection, job, lambda: _fill(connection, job))
         case Strategy.UPSERT:
-            inserted, updated = _pair(connection, merge_statements.upsert(job.shape))
-        case Strategy.DIFFERENCE:
-            connection.execute(_NO_NESTED_LOOPS)
-            inserted, updated = _pair(connection, merge_statements.difference(job.shape))
+            _clean(connection, job)
+            inserted, updated = _upsert(connection, job.shape)
         case _:
-            inserted, updated = _merge(connection, job.shape)
+            _clean(connection, job)
+            connection.execute(statements.analyze(job.shape.staged))
+            connection.execute(_NO_NESTED_LOOPS)
+            inserted, updated = _join(connection, strategy, job.shape)
     unchanged = job.staged_rows - job.left_out - inserted - updated
     return Rows(downloaded=job.staged_rows, inserted=inserted, updated=updated, unchanged=unchanged)
 
 
-def _create(connection: Connection, job: Job, table: Sequence[tuple[str, str]]) -> int:
+def _create(connection: Connection, job: Job, table: Sequence[tuple[str, str]]) -> tuple[int, int]:
     connection.execute(statements.create_target(job.shape.target, table))
-    inserted = _insert(connection, job)
+    written = _fill(connection, job)
     connection.execute(statements.add_key(job.shape))
-    return inserted
+    return written
 
 
-def _insert(connection: Connection, job: Job) -> int:
-    return connection.execute(merge_statements.insert_all(job.shape)).rowcount
+def _fill(connection: Connection, job: Job) -> tuple[int, int]:
+    return connection.execute(merge_statements.insert_all(job.shape)).rowcount, 0
 
 
-def _once_clean(connection: Connection, job: Job, write: Callable[[], int]) -> int:
+def _once_clean(
+    connection: Connection, job: Job, write: Callable[[], tuple[int, int]]
+) -> tuple[int, int]:
     """Write in the hope that keys are unique and present; clean the stage only if they are not.
 
     Looking first would cost every first load a sort of all its keys.
@@ -178,8 +173,13 @@ def _once_clean(connection: Connection, job: Job, write: Callable[[], int]) -> i
         return write()
 
 
-def _merge(connection: Connection, shape: MergeShape) -> tuple[int, int]:
-    connection.execute(_NO_NESTED_LOOPS)
+def _upsert(connection: Connection, shape: MergeShape) -> tuple[int, int]:
+    return _pair(connection, merge_statements.upsert(shape))
+
+
+def _join(connection: Connection, strategy: Strategy, shape: MergeShape) -> tuple[int, int]:
+    if strategy is Strategy.DIFFERENCE:
+        return _pair(connection, merge_statements.difference(shape))
     if connection.info.server_version >= FIRST_WITH_MERGE_ACTION:
         return _pair(connection, merge_statements.merge_counted(shape))
     new = count(connection, merge_statements.count_new(shape))
@@ -230,6 +230,13 @@ def _record(job: Job, rows: Rows, strategy: Strategy, ledger: Ledger) -> Dataset
     ledger.record_watermark(known)
     ledger.record_merge(report)
     return report
+
+
+def drop_stage(connection: Connection, job: Job, ledger: Ledger) -> None:
+    """The rows are in: remove the stage and its checkpoint."""
+    with connection.transaction():
+        connection.execute(statements.drop_stage(job.shape))
+        ledger.on(connection).drop_checkpoint(job.shape.stage)
 
 
 def add_columns(

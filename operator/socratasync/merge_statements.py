@@ -32,7 +32,7 @@ def _values(shape: MergeShape, source: str = "s") -> list[sql.Composable]:
     ``excluded``, which has the target's own names."""
     if source == "excluded":
         return [sql.Identifier("excluded", name) for name in _written(shape)]
-    values: list[sql.Composable] = [sql.Identifier("s", c.name) for c in shape.columns]
+    values: list[sql.Composable] = [sql.Identifier("s", c.staged) for c in shape.columns]
     if shape.provenance:
         values += [
             sql.Literal(shape.dataset),
@@ -54,9 +54,10 @@ def _staged_key(shape: MergeShape) -> list[tuple[str, sql.Composable]]:
         "socrata_updated_at": sql.Identifier("s", UPDATED_AT),
         "socrata_dataset": sql.Literal(shape.dataset),
     }
+    staged = {c.name: sql.Identifier("s", c.staged) for c in shape.columns}
     if not shape.provenance:
-        return [(name, sql.Identifier("s", name)) for name in shape.key]
-    return [(name, system.get(name, sql.Identifier("s", name))) for name in shape.key]
+        return [(name, staged[name]) for name in shape.key]
+    return [(name, system[name] if name in system else staged[name]) for name in shape.key]
 
 
 def _varying_key(shape: MergeShape) -> sql.Composed:
@@ -74,7 +75,7 @@ def _same_key(shape: MergeShape) -> sql.Composed:
 
 
 def _compared(column: Column, alias: str) -> sql.Composable:
-    identifier = sql.Identifier(alias, column.name)
+    identifier = sql.Identifier(alias, column.staged if alias == "s" else column.name)
     if bare_type(column.type) in _COMPARED_DIRECTLY:
         return identifier
     return sql.SQL("{}::text").format(identifier)

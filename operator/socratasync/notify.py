@@ -17,8 +17,10 @@ def occasion(report: RunReport, *, failed_before: bool) -> Occasion:
     return "Recovery" if failed_before else "Success"
 
 
-def is_wanted(what: Occasion, wanted: Collection[str]) -> bool:
-    """Whether to tell of it; a recovery is a success, too."""
+def is_wanted(what: Occasion, wanted: Collection[str], *, changed: bool) -> bool:
+    """Whether to tell of it. A recovery is a success, too; a success that changed nothing is no news."""
+    if what == "Success":
+        return changed and what in wanted
     return what in wanted or (what == "Recovery" and "Success" in wanted)
 
 

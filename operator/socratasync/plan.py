@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -109,7 +109,8 @@ class DatasetPlan:
     warnings: tuple[str, ...] = ()
     schema_in_sync: bool = True
     nothing_to_do: bool = False
-    replica_is_behind: bool = field(default=False)
+    replica_as_of: datetime | None = None
+    """How old the rows read were, when they came from a replica that was behind (``rowstream``)."""
 
     @property
     def condition(self) -> str | None:
@@ -219,16 +220,16 @@ def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
     """
     moves = trusted and plan.load.advances
     earlier = plan.known
-    newest = plan.snapshot.newest if moves else (earlier.watermark if earlier else None)
+    reached = _reached(plan) if moves else (earlier.watermark if earlier else None)
     overlap = OVERLAP if plan.watermark.field == UPDATED_AT else LONG_OVERLAP
     # Rows of a lagging replica are older than rowsUpdatedAt says; do not take them for current.
-    current = moves and not plan.replica_is_behind
+    current = moves and plan.replica_as_of is None
     return Known(
         dataset=plan.dataset,
         year=plan.year,
         watermark_column=plan.watermark.field if moves or not earlier else earlier.watermark_column,
-        watermark=newest,
-        synced_since=newest - overlap if newest else None,
+        watermark=reached,
+        synced_since=reached - overlap if reached else None,
         source_rows=plan.snapshot.rows if current else None,
         rows_updated_at=plan.snapshot.rows_updated_at if current else None,
         columns={
@@ -238,6 +239,18 @@ def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
         query=plan.where or "",
         left_out=left_out if plan.load.full else (earlier.left_out if earlier else 0),
     )
+
+
+def _reached(plan: DatasetPlan) -> datetime | None:
+    """The newest change that the rows read are sure to hold. A lagging replica holds what it had: the
+    newest change may have been told by another one."""
+    newest, as_of = plan.snapshot.newest, plan.replica_as_of
+    if newest is None or as_of is None:
+        return newest
+    earlier = plan.known
+    if earlier and earlier.watermark and earlier.watermark_column == plan.watermark.field:
+        return max(min(newest, as_of), earlier.watermark)
+    return min(newest, as_of)
 
 
 def may_resume(*, same_rows: bool, same_run: bool, started_at: datetime, now: datetime) -> bool:

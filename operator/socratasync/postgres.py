@@ -124,6 +124,8 @@ def translate(exc: psycopg.Error) -> SyncError:
         return TargetMismatch(f"{text}; create the database or correct the DSN")
     if state.startswith("22"):
         return BadValue(f"a value does not fit its column: {text}{_context(exc)}")
+    if state.startswith("23"):
+        return BadValue(f"a row does not fit the target's constraints: {text}")
     if state.startswith(("08", "53", "57", "58")) or isinstance(exc, psycopg.OperationalError):
         return TargetUnavailable(f"PostgreSQL is not available: {text}")
     return TargetMismatch(f"PostgreSQL refuses: {text}{_context(exc)}")

@@ -9,6 +9,8 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import requests
 
@@ -16,6 +18,9 @@ from socratasync.errors import DeadlineExceeded, SourceUnavailable, Terminated
 
 CHUNK = 256 * 1024
 """Larger saves nothing, smaller costs more calls (docs/performance.md)."""
+
+UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands for a replica that is behind by nobody knows how much."""
 
 
 class RowStream:
@@ -32,9 +37,29 @@ class RowStream:
         self._deadline = deadline
         self._stopping = stopping
         self._tail = b""
+        self._header_bytes = 0
         self.bytes = 0
         self.header: list[str] = []
-        self.replica_is_behind = response.headers.get("X-SODA2-Data-Out-Of-Date") == "true"
+
+    @property
+    def replica_as_of(self) -> datetime | None:
+        """The time whose state these rows are, if Socrata says that they come from a replica that is
+        behind; ``UNKNOWN_TIME`` if it does not say how far. None: they are current."""
+        headers = self._response.headers
+        if headers.get("X-SODA2-Data-Out-Of-Date", "").lower() != "true":
+            return None
+        for name in ("X-SODA2-Secondary-Last-Modified", "Last-Modified"):
+            if at := _http_date(headers.get(name)):
+                return at
+        return UNKNOWN_TIME
+
+    @property
+    def end_is_certain(self) -> bool:
+        """Whether a cut would have been noticed: not when only the closing connection ends the body,
+        not even of a whole gzip stream, which may have been packed after the cut."""
+        headers = self._response.headers
+        chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
+        return chunked or "Content-Length" in headers
 
     @property
     def wire_bytes(self) -> int:
@@ -44,9 +69,10 @@ class RowStream:
     @property
     def last_id(self) -> str | None:
         """The ``:id`` of the last row received; None if there was no row."""
-        cells = self._tail.rstrip(b"\n").rsplit(b"\n", 1)[-1].rsplit(b",", 1)
-        last = cells[-1].strip(b'"').decode(errors="replace")
-        return last if len(cells) == 2 and last.startswith("row-") else None
+        if self.bytes <= self._header_bytes:
+            return None
+        cell = self._tail.rstrip(b"\r\n").rsplit(b"\n", 1)[-1].rsplit(b",", 1)[-1]
+        return cell.strip(b'"').decode(errors="replace") or None
 
     def __iter__(self) -> Iterator[bytes]:
         """Chunks of up to ``CHUNK`` bytes. Raises ``SourceUnavailable`` if the body is cut short."""
@@ -66,14 +92,19 @@ class RowStream:
             head, newline, _ = chunk.partition(b"\n")
             if not newline:
                 raise SourceUnavailable("Socrata's answer was cut short inside the header line")
+            self._header_bytes = len(head) + 1
             line = head.decode(errors="replace")
             self.header = [name.strip('"').replace('""', '"') for name in line.strip().split(",")]
         self.bytes += len(chunk)
         self._tail = (self._tail + chunk[-512:])[-512:]
         return chunk
 
+    @property
+    def _is_gzip(self) -> bool:
+        return "gzip" in self._response.headers.get("Content-Encoding", "")
+
     def _decoded(self) -> Iterator[bytes]:
-        if "gzip" not in self._response.headers.get("Content-Encoding", ""):
+        if not self._is_gzip:
             yield from self._received()
             return
         inflate = zlib.decompressobj(wbits=31)
@@ -96,3 +127,11 @@ class RowStream:
                     "one page took longer than its deadline; the source is slow, or source.pageSize too large"
                 )
             yield piece
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at

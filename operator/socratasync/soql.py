@@ -70,9 +70,19 @@ def since(watermark: Watermark, bound: datetime | None) -> str | None:
     return f"{changed} or {field} is null"
 
 
+def before(watermark: Watermark, bound: datetime) -> str:
+    """The rows that ``since`` leaves out."""
+    return f"{identifier(watermark.field)} < {watermark.literal(bound)}"
+
+
 def header(columns: Sequence[Column]) -> list[str]:
     """The header line that the answer to ``rows`` must have."""
-    return [column.name for column in columns] + [UPDATED_AT, ROW_ID]
+    return [column.staged for column in columns] + [UPDATED_AT, ROW_ID]
+
+
+def beyond(row_id: str) -> str:
+    """The rows after the one of that ``:id``, in the order in which ``rows`` reads."""
+    return f"{ROW_ID} > {quote(row_id)}"
 
 
 def rows(
@@ -84,7 +94,7 @@ def rows(
         "$order": ROW_ID,
         "$limit": str(limit),
     }
-    condition = both(where, f"{ROW_ID} > {quote(after)}" if after else None)
+    condition = both(where, beyond(after) if after else None)
     if condition:
         parameters["$where"] = condition
     return parameters
@@ -92,7 +102,7 @@ def rows(
 
 def _selected(column: Column) -> str:
     field = identifier(column.field)
-    return field if column.name == column.field else f"{field} as {identifier(column.name)}"
+    return field if column.staged == column.field else f"{field} as {identifier(column.staged)}"
 
 
 def count(where: str | None) -> dict[str, str]:

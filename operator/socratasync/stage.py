@@ -18,11 +18,12 @@ from socratasync import soql, statements
 from socratasync.archive import ArchiveFile, Nowhere, Sink
 from socratasync.bookkeeping import Checkpoint, Ledger
 from socratasync.errors import (
+    DeadlineExceeded,
     SchemaChanged,
+    SourceThrottled,
     SourceTooSlow,
     SourceUnavailable,
     SyncError,
-    TryAgain,
 )
 from socratasync.plan import DatasetPlan, Snapshot, may_resume
 from socratasync.postgres import Connection, translate
@@ -44,7 +45,18 @@ class Staged:
     bytes: int
     snapshot: Snapshot
     last_id: str | None
-    replica_is_behind: bool = False
+    replica_as_of: datetime | None = None
+    """The oldest state of a replica that was behind, among the pages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What one page brought."""
+
+    rows: int
+    bytes: int
+    last_id: str | None
+    replica_as_of: datetime | None
 
 
 class Stage:
@@ -82,7 +94,8 @@ class Stage:
         checkpoint = None if anew else self._usable(self._ledger.checkpoint(self.name), now)
         staged = self._resume(checkpoint) if checkpoint else self._begin(now)
         if self._archive:
-            self._sink = self._archive.open(checkpoint.archived_bytes if checkpoint else 0)
+            self._archive.open(checkpoint.archived_bytes if checkpoint else 0)
+            self._sink = self._archive
         self._progress.begin(self._plan.dataset, "download", expected)
         self._progress.advance(self._plan.dataset, staged.rows, 0)
         return staged
@@ -112,6 +125,7 @@ class Stage:
             bytes=checkpoint.bytes,
             snapshot=Snapshot.from_dict(checkpoint.source),
             last_id=checkpoint.last_id,
+            replica_as_of=checkpoint.replica_as_of,
         )
 
     def _begin(self, now: datetime) -> Staged:
@@ -130,23 +144,17 @@ class Stage:
         while True:
             try:
                 rows = self._page(staged, limit)
-            except SourceTooSlow as exc:
-                limit = max(SMALLEST_PAGE, limit // 2)
-                log.info("%s: asking for %s rows at a time", self._plan.dataset, f"{limit:,}")
-                attempt = self._next_attempt(exc, attempt)
-            except TryAgain as exc:
-                attempt = self._next_attempt(exc, attempt)
+            except (SourceUnavailable, SourceThrottled, DeadlineExceeded) as exc:
+                if isinstance(exc, (SourceTooSlow, DeadlineExceeded)):
+                    limit = min(limit, max(SMALLEST_PAGE, limit // 2))
+                    log.info("%s: asking for %s rows at a time", self._plan.dataset, f"{limit:,}")
+                if not self._source.wait_after(exc, attempt):
+                    raise
+                attempt += 1
             else:
                 attempt = 1
                 if rows == 0:
                     return
-
-    def _next_attempt(self, error: TryAgain, attempt: int) -> int:
-        if not isinstance(error, SourceUnavailable) and error.retry_after is None:
-            raise error  # the target is in trouble: staying here would only hold its lock
-        if not self._source.wait_after(error, attempt):
-            raise error
-        return attempt + 1
 
     def _page(self, staged: Staged, limit: int) -> int:
         """Stage one page. Nothing of it stays if it fails."""
@@ -156,47 +164,62 @@ class Stage:
             after=staged.last_id,
             limit=limit,
         )
-        self._sink.begin_page(first=staged.last_id is None)
+        self._sink.begin_page(first=self._sink.size == 0)
         try:
             with self._source.rows(self._plan.dataset, parameters) as stream:
-                rows = self._copy_page(stream, staged)
+                page = self._copy_page(stream, staged)
         except BaseException:
             self._sink.take_back()
             raise
-        staged.rows += rows
-        staged.bytes += stream.wire_bytes
-        staged.last_id = stream.last_id or staged.last_id
-        staged.replica_is_behind |= stream.replica_is_behind
-        self._progress.advance(self._plan.dataset, rows, stream.wire_bytes)
-        return rows
+        if page.rows == 0 and not stream.end_is_certain:
+            self._confirm_end(staged)
+        staged.rows += page.rows
+        staged.bytes += page.bytes
+        staged.last_id = page.last_id or staged.last_id
+        staged.replica_as_of = page.replica_as_of
+        self._progress.advance(self._plan.dataset, page.rows, page.bytes)
+        return page.rows
 
-    def _copy_page(self, stream: RowStream, staged: Staged) -> int:
+    def _confirm_end(self, staged: Staged) -> None:
+        """A page without rows may have been cut right after its header line."""
+        rest = soql.both(self._plan.condition, staged.last_id and soql.beyond(staged.last_id))
+        left = self._source.count(self._plan.dataset, soql.count(rest))
+        if left:
+            raise SourceUnavailable(f"Socrata's answer was cut short before its {left:,} rows")
+
+    def _copy_page(self, stream: RowStream, staged: Staged) -> Page:
         try:
             with self._connection.transaction(), self._connection.cursor() as cursor:
                 with cursor.copy(self._copy) as copy:
                     for chunk in self._checked(stream):
                         copy.write(chunk)
                         self._sink.write(chunk)
-                rows = cursor.rowcount
                 self._sink.end_page()
-                self._checkpoint(stream, staged, rows)
+                page = Page(
+                    rows=cursor.rowcount,
+                    bytes=stream.wire_bytes,
+                    last_id=stream.last_id,
+                    replica_as_of=_older(staged.replica_as_of, stream.replica_as_of),
+                )
+                self._checkpoint(page)
         except psycopg.DataError as exc:
             raise _refused(exc) from exc
         except pg.NotNullViolation as exc:  # the :id that ends each row is missing
             raise SourceUnavailable("Socrata's answer was cut short inside a row") from exc
-        return rows
+        return page
 
-    def _checkpoint(self, stream: RowStream, staged: Staged, rows: int) -> None:
-        if rows == 0:
+    def _checkpoint(self, page: Page) -> None:
+        if page.rows == 0:
             return
-        if stream.last_id is None:
+        if page.last_id is None:
             raise SourceUnavailable("Socrata's rows do not end with their :id")
         self._ledger.advance_checkpoint(
             self.name,
-            last_id=stream.last_id,
-            rows=rows,
-            bytes_=stream.wire_bytes,
+            last_id=page.last_id,
+            rows=page.rows,
+            bytes_=page.bytes,
             archived_bytes=self._sink.size,
+            replica_as_of=page.replica_as_of,
         )
 
     def _checked(self, stream: RowStream) -> Iterator[bytes]:
@@ -207,17 +230,6 @@ class Stage:
                 raise SchemaChanged(_header_sentence(self._plan.dataset, stream.header, expected))
             yield chunk
 
-    def finish_archive(self, keep: int) -> None:
-        """The download is complete: name its archive by the run."""
-        if self._archive:
-            self._archive.finish(keep)
-
-    def drop(self) -> None:
-        """Remove the stage and its checkpoint."""
-        with self._connection.transaction():
-            self._connection.execute(statements.drop_stage(self._plan.shape))
-            self._ledger.drop_checkpoint(self.name)
-
 
 def _header_sentence(dataset: str, got: list[str], expected: list[str]) -> str:
     missing = [name for name in expected if name not in got]
@@ -227,6 +239,11 @@ def _header_sentence(dataset: str, got: list[str], expected: list[str]) -> str:
         f"{', '.join(missing) or 'none'}; unexpected: {', '.join(extra[:10]) or 'none'}); its schema "
         "may be changing right now"
     )
+
+
+def _older(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The older of two times, either of which may be missing."""
+    return min((at for at in (one, other) if at), default=None)
 
 
 def _refused(exc: psycopg.DataError) -> SyncError:

@@ -1,6 +1,6 @@
 """SQL that makes, fills and counts tables only known at run time, composed with ``psycopg.sql``. Pure.
 
-A stage has the target's column names and types, then the source's ``:updated_at`` and ``:id``. What
+A stage has the target's columns and types, then the source's ``:updated_at`` and ``:id``. What
 brings its rows into the target is in ``merge_statements``.
 """
 
@@ -68,7 +68,7 @@ def create_stage(shape: MergeShape) -> sql.Composed:
         "WITH (autovacuum_enabled = false)"
     ).format(
         shape.staged,
-        _column_definitions((c.name, c.type) for c in shape.columns),
+        _column_definitions((c.staged, c.type) for c in shape.columns),
         sql.Identifier(UPDATED_AT),
         sql.Identifier(ROW_ID),
     )

@@ -7,9 +7,9 @@ the others from it: its error stands in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from socratasync import soql
@@ -28,6 +28,7 @@ from socratasync.plan import (
     find_watermark,
     nothing_changed,
 )
+from socratasync.sidebyside import side_by_side
 from socratasync.socrata import Metadata, Source
 from socratasync.statements import MergeShape
 from socratasync.table import Target
@@ -65,32 +66,28 @@ def survey(
 ) -> Survey:
     """Plan every dataset that the manifest selects."""
     datasets = spec.selected_datasets()
-    described = _each(spec, datasets, lambda d: _describe(spec, source, d))
+    described = _each(spec, source, datasets, lambda d: _describe(spec, source, d))
     types = common_types(d.columns for d in described.values() if isinstance(d, Described))
 
     def plan(dataset: DatasetSpec) -> DatasetPlan:
         found = described[dataset.id]
         if isinstance(found, SyncError):
             raise found
-        return _plan(spec, dataset, found, source, target, known.get(dataset.id), types, mode, since, now)
+        return _plan(
+            spec, dataset, found, source, target, known.get(dataset.id), types, mode, since, now
+        )
 
-    return Survey(plans=_each(spec, datasets, plan), table=tuple(types.items()))
+    return Survey(plans=_each(spec, source, datasets, plan), table=tuple(types.items()))
 
 
 def _each(
-    spec: SyncSpec, datasets: Sequence[DatasetSpec], action: Callable[[DatasetSpec], T]
+    spec: SyncSpec,
+    source: Source,
+    datasets: Sequence[DatasetSpec],
+    action: Callable[[DatasetSpec], T],
 ) -> dict[str, T | SyncError]:
-    def attempt(dataset: DatasetSpec) -> T | SyncError:
-        try:
-            return action(dataset)
-        except SyncError as exc:
-            return exc
-
-    pool = ThreadPoolExecutor(max_workers=spec.parallelism, thread_name_prefix="survey")
-    try:
-        return dict(zip((d.id for d in datasets), pool.map(attempt, datasets), strict=True))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # SIGTERM must not wait for a slow source
+    tasks = {dataset.id: partial(action, dataset) for dataset in datasets}
+    return side_by_side(tasks, at_once=spec.parallelism, stopping=source.stopping)
 
 
 def _describe(spec: SyncSpec, source: Source, dataset: DatasetSpec) -> Described:
@@ -184,9 +181,8 @@ def _snapshot(
     latest = source.first(
         dataset.id, soql.newest(watermark, dataset.where, now + timedelta(days=1))
     ).get("newest")
-    counted = source.first(dataset.id, soql.count(dataset.where))["source_rows"]
     return Snapshot(
-        rows=int(counted),
+        rows=source.count(dataset.id, soql.count(dataset.where)),
         newest=soql.parse_timestamp(latest) if latest else None,
         rows_updated_at=metadata.rows_updated_at,
     )

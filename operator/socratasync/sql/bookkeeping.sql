@@ -45,24 +45,29 @@ CREATE UNLOGGED TABLE IF NOT EXISTS socratasync.checkpoints (
     last_id text,
     rows bigint NOT NULL DEFAULT 0,
     bytes bigint NOT NULL DEFAULT 0,
-    archived_bytes bigint NOT NULL DEFAULT 0
+    archived_bytes bigint NOT NULL DEFAULT 0,
+    replica_as_of timestamptz
 );
 COMMENT ON TABLE socratasync.checkpoints IS 'How far each stage is filled';
 
 -- bookkeeping_exists --
 -- Whether the tables above are all there and can be written by this role.
-SELECT coalesce(bool_and(has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE')), false)
-       AND count(*) = 3
-       AND has_schema_privilege('socratasync', 'CREATE')
-FROM pg_class c
-WHERE c.relnamespace = to_regnamespace('socratasync')::oid
+SELECT count(*) = 3
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'socratasync' AND has_schema_privilege(n.oid, 'CREATE')
   AND c.relname IN ('runs', 'datasets', 'checkpoints')
+  AND has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+  AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
 
 -- begin_run --
 -- Records that a run started; a retried pod finds its own row and keeps what it had merged.
 INSERT INTO socratasync.runs (run, target, mode) VALUES (%(run)s, %(target)s, %(mode)s)
 ON CONFLICT (target, run) DO UPDATE SET finished_at = NULL, ok = NULL
 RETURNING datasets
+
+-- lock_is_held --
+-- A row if the connection that locked the target still has its lock: the only advisory one it takes.
+SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = %(holder)s AND granted LIMIT 1
 
 -- record_merge --
 -- The run's record of one dataset, written in the transaction that merges it.
@@ -132,7 +137,7 @@ INSERT INTO socratasync.checkpoints (stage, run, fingerprint, started_at, source
 VALUES (%(stage)s, %(run)s, %(fingerprint)s, %(started_at)s, %(source)s)
 ON CONFLICT (stage) DO UPDATE SET run = excluded.run, fingerprint = excluded.fingerprint,
     started_at = excluded.started_at, source = excluded.source,
-    last_id = NULL, rows = 0, bytes = 0, archived_bytes = 0
+    last_id = NULL, rows = 0, bytes = 0, archived_bytes = 0, replica_as_of = NULL
 
 -- adopt_checkpoint --
 -- A later run goes on with a stage that an earlier one left.
@@ -142,7 +147,7 @@ UPDATE socratasync.checkpoints SET run = %(run)s WHERE stage = %(stage)s
 -- One more page, in the transaction that copied it. No row: another run has taken the stage.
 UPDATE socratasync.checkpoints
 SET last_id = %(last_id)s, rows = rows + %(rows)s, bytes = bytes + %(bytes)s,
-    archived_bytes = %(archived_bytes)s
+    archived_bytes = %(archived_bytes)s, replica_as_of = %(replica_as_of)s
 WHERE stage = %(stage)s AND run = %(run)s
 
 -- drop_checkpoint --

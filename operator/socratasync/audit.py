@@ -1,0 +1,55 @@
+"""After a run: what the target holds, dataset by dataset, against what the sources count."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from socratasync import merge, statements
+from socratasync.bookkeeping import Ledger
+from socratasync.dataset_run import check
+from socratasync.errors import RowCountMismatch
+from socratasync.journal import Journal
+from socratasync.order import Order
+from socratasync.postgres import Connection
+from socratasync.report import DatasetReport, RunReport
+from socratasync.verify import missing_rows
+
+
+def count_target(
+    connection: Connection, order: Order, ledger: Ledger, report: RunReport, journal: Journal
+) -> None:
+    """Fill in the report's counts of the target, and say where rows are missing."""
+    target = check(connection, order)
+    if not target.exists:
+        return
+    table = sql.Identifier(target.schema, target.table)
+    if not order.spec.target.provenance or target.column("socrata_dataset") is None:
+        report.target_rows = merge.count(connection, statements.count_rows(table))
+        return
+    rows: dict[str | None, int] = dict(
+        connection.execute(statements.count_by_dataset(table)).fetchall()
+    )
+    report.target_rows = sum(rows.values())
+    known = ledger.known()
+    for dataset in report.datasets:
+        dataset.rows.target = rows.get(dataset.id, 0)
+        if dataset.error is None and dataset.id in known:
+            alone = set(rows) <= {dataset.id}
+            _compare(order, dataset, known[dataset.id].left_out, journal, alone=alone)
+
+
+def _compare(
+    order: Order, report: DatasetReport, left_out: int, journal: Journal, *, alone: bool
+) -> None:
+    """Where keys may be shared with another dataset, or with rows read earlier, fewer rows prove
+    nothing: that is worth a warning, not a failure."""
+    verify = order.spec.verify
+    if verify.row_count == "Off":
+        return
+    sentence = missing_rows(report, report.rows.target or 0, left_out, verify.tolerance)
+    if sentence is None:
+        return
+    report.verified = False
+    journal.warn(sentence)
+    if verify.row_count == "Fail" and report.mode == "full" and alone:
+        report.error = RowCountMismatch(f"the data is in, but {sentence}")

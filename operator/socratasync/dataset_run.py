@@ -1,0 +1,270 @@
+"""One dataset's way through a run: download → stage → verify → merge.
+
+A dataset whose rows are to be merged together with the others' (``reset``) stops before the merge
+and waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from socratasync import catalog, merge, soql
+from socratasync.archive import ArchiveFile
+from socratasync.bookkeeping import Ledger
+from socratasync.drift import check_table
+from socratasync.errors import RowCountMismatch, Terminated
+from socratasync.journal import Journal
+from socratasync.order import Circumstances, Order
+from socratasync.plan import DatasetPlan
+from socratasync.postgres import Connection, Connections
+from socratasync.report import DatasetReport
+from socratasync.socrata import Source
+from socratasync.stage import Stage, Staged
+from socratasync.table import Target
+from socratasync.verify import Counted
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What the datasets of a run share. ``table``: the columns (name, type) of a target still to be
+    made. ``merging`` is held by the one that merges: datasets with keys in common would otherwise
+    wait for each other's rows, in different orders."""
+
+    order: Order
+    how: Circumstances
+    source: Source
+    connections: Connections
+    ledger: Ledger
+    journal: Journal
+    table: tuple[tuple[str, str], ...]
+    merging: threading.Lock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A dataset that is staged and verified, and is merged once all are."""
+
+    job: merge.Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the counts say of a stage. ``trusted``: within the tolerance, so the watermark may move.
+    ``exact``: to the row, so that what is missing from it may be deleted."""
+
+    trusted: bool = True
+    exact: bool = True
+
+
+def load(means: Means, plan: DatasetPlan) -> DatasetReport | Waiting:
+    """Carry out the plan. Raises ``SyncError``; nothing is merged then."""
+    for warning in plan.warnings:
+        means.journal.warn(warning)
+    if plan.nothing_to_do:
+        return _no_change(plan)
+    log.info("%s: %s, %s", plan.dataset, "full" if plan.load.full else "update", plan.load.why)
+    try:
+        with means.connections.connect() as connection:
+            return _DatasetRun(means, plan, connection).execute()
+    finally:
+        means.how.progress.finish(plan.dataset)
+
+
+class _DatasetRun:
+    """One plan being carried out, on one connection."""
+
+    def __init__(self, means: Means, plan: DatasetPlan, connection: Connection) -> None:
+        self._means = means
+        self._spec = means.order.spec
+        self._plan = plan
+        self._connection = connection
+
+    def execute(self) -> DatasetReport | Waiting:
+        with self._archive() as archive, self._means.journal.timed("download"):
+            stage = self._stage(archive)
+            staged, verdict = self._download(stage)
+            if archive and self._spec.archive:
+                archive.finish(self._spec.archive.keep_runs)
+        self._means.journal.received(staged.bytes)
+        job = self._job(staged, verdict)
+        if self._means.order.resets:
+            return Waiting(job=job)
+        self._means.how.progress.begin(self._plan.dataset, "merge", None)
+        with _turn(self._means), self._means.journal.timed("merge"):
+            complete_table(self._connection, self._means, job)
+            report = merge.merge(
+                self._connection, job, self._means.ledger, table_columns(self._means)
+            )
+        settle(self._connection, self._means, job, report)
+        return report
+
+    @contextmanager
+    def _archive(self) -> Iterator[ArchiveFile | None]:
+        """Where the download is also written, closed at the end; what is unfinished stays to go on with."""
+        folder = self._means.order.archive_folder
+        if not folder or not self._spec.archive:
+            yield None
+            return
+        archive = ArchiveFile(folder, self._plan.dataset, self._plan.year, self._means.order.run)
+        try:
+            yield archive
+        finally:
+            archive.close()
+
+    def _stage(self, archive: ArchiveFile | None) -> Stage:
+        return Stage(
+            self._connection,
+            self._means.source,
+            self._plan,
+            ledger=self._means.ledger,
+            page_size=self._spec.source.page_size,
+            progress=self._means.how.progress,
+            archive=archive,
+        )
+
+    # -- download and verify ---------------------------------------------------------------------
+
+    def _download(self, stage: Stage) -> tuple[Staged, Verdict]:
+        """Fill the stage and count it. A stage that is not what the source counts is gone on with,
+        then filled anew, before the count is believed to be wrong for good."""
+        before = self._count_before() if self._counts else None
+        staged = stage.prepare(self._means.how.clock(), before)
+        stage.fill(staged)
+        if before is None:
+            return staged, Verdict()
+        counted = self._counted(staged, before)
+        for anew in (False, True):
+            if counted.agrees(0):
+                break
+            if anew:
+                if counted.agrees(self._spec.verify.tolerance):
+                    break
+                log.warning("%s; reading anew", counted.sentence(self._plan.dataset))
+                staged = stage.prepare(self._means.how.clock(), before, anew=True)
+            stage.fill(staged)
+            counted = self._counted(staged, counted.after)
+        return staged, self._judge(counted)
+
+    @property
+    def _counts(self) -> bool:
+        """Whether rows are counted: where rows are deleted for not being staged, always."""
+        destroys = self._means.order.resets or self._spec.target.prune
+        return destroys or self._spec.verify.row_count != "Off"
+
+    def _count_before(self) -> int:
+        if self._plan.load.full and self._plan.snapshot.rows is not None:
+            return self._plan.snapshot.rows
+        return self._count(self._plan.condition)
+
+    def _counted(self, staged: Staged, before: int) -> Counted:
+        return Counted(staged=staged.rows, before=before, after=self._count(self._plan.condition))
+
+    def _count(self, condition: str | None) -> int:
+        return self._means.source.count(self._plan.dataset, soql.count(condition))
+
+    def _judge(self, counted: Counted) -> Verdict:
+        """Raises ``RowCountMismatch`` where a wrong count must not pass."""
+        if counted.agrees(self._spec.verify.tolerance):
+            return Verdict(exact=counted.agrees(0))
+        sentence = counted.sentence(self._plan.dataset)
+        if self._spec.verify.row_count == "Fail" or self._means.order.resets:
+            raise RowCountMismatch(f"{sentence}; nothing was merged, and the next run tries again")
+        self._means.journal.warn(f"{sentence}; they were merged, and the next run reads them again")
+        return Verdict(trusted=False, exact=False)
+
+    # -- merge -----------------------------------------------------------------------------------
+
+    def _job(self, staged: Staged, verdict: Verdict) -> merge.Job:
+        return merge.Job(
+            plan=replace(self._plan, snapshot=staged.snapshot, replica_as_of=staged.replica_as_of),
+            staged_rows=staged.rows,
+            trusted=verdict.trusted,
+            delete_missing=self._deletes(staged, verdict),
+        )
+
+    def _deletes(self, staged: Staged, verdict: Verdict) -> bool:
+        """Whether rows that were not staged are gone at the source, and are to be deleted."""
+        if not self._spec.target.prune or self._means.order.resets:
+            return False
+        if self._plan.load.full and not verdict.exact:
+            self._means.journal.warn(
+                f"dataset {self._plan.dataset}: nothing was deleted, since the count leaves in doubt what "
+                "is gone"
+            )
+        return verdict.exact and (self._plan.load.full or self._has_brought_all(staged))
+
+    def _has_brought_all(self, staged: Staged) -> bool:
+        """Whether this update read every row there is, as it does after a dataset was replaced
+        wholesale: one more count, of the rows it did not ask for, must find none."""
+        if staged.rows < max(1, staged.snapshot.rows or 0):
+            return False  # no row at all is rather a dataset that is being replaced just now
+        assert self._plan.load.bound is not None
+        unread = soql.before(self._plan.watermark, self._plan.load.bound)
+        return self._count(soql.both(self._plan.where, unread)) == 0
+
+
+@contextmanager
+def _turn(means: Means) -> Iterator[None]:
+    """Wait for one's turn to merge. Raises ``Terminated``."""
+    while not means.merging.acquire(timeout=0.2):
+        if means.how.stopping.is_set():
+            raise Terminated
+    try:
+        yield
+    finally:
+        means.merging.release()
+
+
+def check(connection: Connection, order: Order) -> Target:
+    """The target as it is now. Raises ``TargetMismatch`` when it cannot be loaded into."""
+    target = catalog.read_target(connection, order.spec.target.schema_, order.spec.target.table)
+    check_table(target, order.spec.target.key)
+    return target
+
+
+def complete_table(connection: Connection, means: Means, job: merge.Job) -> None:
+    """Give an existing table the columns that this dataset brings."""
+    target = check(connection, means.order)
+    if not target.exists:
+        return
+    names = {column.name for column in target.columns}
+    lacking = [(c.name, c.type) for c in job.shape.columns if c.name not in names]
+    if means.order.spec.target.provenance:
+        lacking += merge.provenance_columns(names)
+    merge.add_columns(connection, job.shape, lacking)
+
+
+def table_columns(means: Means) -> Sequence[tuple[str, str]]:
+    """The columns of a table still to be made."""
+    extra = merge.provenance_columns(set()) if means.order.spec.target.provenance else []
+    return [*means.table, *extra]
+
+
+def settle(connection: Connection, means: Means, job: merge.Job, report: DatasetReport) -> None:
+    """What is left once the rows are in: say what was odd, and let go of the stage."""
+    report.verified = job.trusted if means.order.spec.verify.row_count != "Off" else None
+    report.schema_in_sync = job.plan.schema_in_sync
+    for warning in job.warnings:
+        means.journal.warn(warning)
+    merge.drop_stage(connection, job, means.ledger)
+
+
+def _no_change(plan: DatasetPlan) -> DatasetReport:
+    log.info("%s: nothing changed at the source", plan.dataset)
+    return DatasetReport(
+        id=plan.dataset,
+        year=plan.year,
+        mode="update",
+        result="NoChange",
+        source_rows=plan.snapshot.rows,
+        source_updated_at=plan.snapshot.rows_updated_at,
+        last_synced_since=plan.known.synced_since if plan.known else None,
+        verified=True,
+        schema_in_sync=plan.schema_in_sync,
+    )

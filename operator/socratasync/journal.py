@@ -1,0 +1,44 @@
+"""Collects what the threads of one run have to tell into its report: warnings, seconds, bytes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from socratasync.report import RunReport
+
+log = logging.getLogger(__name__)
+
+
+class Journal:
+    """Writes to one report. Shared between threads."""
+
+    def __init__(self, report: RunReport) -> None:
+        self._report = report
+        self._guard = threading.Lock()
+
+    def warn(self, sentence: str) -> None:
+        """Log it now and report it once."""
+        log.warning("%s", sentence)
+        with self._guard:
+            if sentence not in self._report.warnings:
+                self._report.warnings.append(sentence)
+
+    def received(self, wire_bytes: int) -> None:
+        """So many bytes came from the source."""
+        with self._guard:
+            self._report.bytes += wire_bytes
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time spent to the report; datasets side by side add up."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = time.monotonic() - started
+            with self._guard:
+                self._report.seconds[stage] = self._report.seconds.get(stage, 0.0) + spent
