@@ -23,8 +23,12 @@ Mode = Literal["update", "full"]
 OVERLAP = timedelta(minutes=15)
 """Read again before the watermark: Socrata stamps rows when a change begins, not when it shows."""
 
-LONG_OVERLAP = timedelta(days=1)
-"""The same for a date that people keep: such rows reach the portal hours after their own date."""
+LONG_OVERLAP = timedelta(days=3)
+"""The same for a date that people keep: such rows reach the portal hours after their own date, which
+may be wrong by a day, and whose zone nobody knows."""
+
+FURTHEST_WEST = timedelta(hours=12)
+"""A time of the clock on the wall is behind UTC by no more than that."""
 
 RESUME_WITHIN = timedelta(hours=24)
 """A stage older than that is begun anew: its rows may be gone from the source."""
@@ -168,6 +172,8 @@ def choose_load(
     bound = known.synced_since
     if asked_since is None:
         return Load(full=False, bound=bound, why="rows that changed since the last load")
+    if watermark.floating:
+        asked_since -= FURTHEST_WEST
     if bound is not None and asked_since > bound:
         return Load(
             full=False,
@@ -216,11 +222,13 @@ def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
     """The bookkeeping once the plan's rows are in.
 
     ``trusted``: the rows were counted and are all there; else the watermark stays, and the next
-    update reads them again.
+    update reads them again. A full load leaves none then: its reason, be it a new column or another
+    filter, will not come again, so the next run must be full by itself.
     """
     moves = trusted and plan.load.advances
     earlier = plan.known
-    reached = _reached(plan) if moves else (earlier.watermark if earlier else None)
+    stays = None if plan.load.full or not earlier else earlier.watermark
+    reached = _reached(plan) if moves else stays
     overlap = OVERLAP if plan.watermark.field == UPDATED_AT else LONG_OVERLAP
     # Rows of a lagging replica are older than rowsUpdatedAt says; do not take them for current.
     current = moves and plan.replica_as_of is None

@@ -1,0 +1,415 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from socratasync.columns import Column, SourceColumn
+from socratasync.errors import InvalidSpec
+from socratasync.plan import (
+    LONG_OVERLAP,
+    OVERLAP,
+    RESUME_WITHIN,
+    DatasetPlan,
+    Known,
+    Load,
+    Mode,
+    Snapshot,
+    choose_load,
+    find_watermark,
+    known_after,
+    may_resume,
+    nothing_changed,
+)
+from socratasync.soql import Watermark
+from socratasync.statements import MergeShape
+
+NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
+EARLIER = NOON - timedelta(days=1)
+LATER = NOON + timedelta(hours=1)
+
+BY_CHANGE = Watermark()
+BY_FLOATING = Watermark(field="updateddate", floating=True)
+COLUMNS = (
+    Column(name="srnumber", field="srnumber", source_type="text", type="text"),
+    Column(name="status", field="status", source_type="text", type="text"),
+)
+SOURCE = (
+    SourceColumn(field="srnumber", type="text"),
+    SourceColumn(field="status", type="text"),
+    SourceColumn(field="updateddate", type="calendar_date"),
+    SourceColumn(field="systemmodstamp", type="date"),
+)
+KNOWN = Known(
+    dataset="abcd-1234",
+    year=2024,
+    watermark_column=":updated_at",
+    watermark=NOON,
+    synced_since=NOON - OVERLAP,
+    source_rows=100,
+    rows_updated_at=NOON,
+    columns={
+        "source": {"srnumber": "text", "status": "text"},
+        "loaded": {"srnumber": "srnumber", "status": "status"},
+    },
+    query="",
+)
+SNAPSHOT = Snapshot(rows=100, newest=NOON, rows_updated_at=NOON)
+SHAPE = MergeShape(
+    schema="public",
+    table="requests",
+    stage="stage_x",
+    dataset="abcd-1234",
+    columns=COLUMNS,
+    key=("srnumber",),
+    provenance=True,
+)
+PLAN = DatasetPlan(
+    dataset="abcd-1234",
+    year=2024,
+    shape=SHAPE,
+    load=Load(full=True),
+    where=None,
+    watermark=BY_CHANGE,
+    snapshot=SNAPSHOT,
+    source=SOURCE[:2],
+)
+
+
+def chosen(
+    *,
+    mode: Mode = "update",
+    known: Known | None = KNOWN,
+    since: datetime | None = None,
+    watermark: Watermark = BY_CHANGE,
+    columns: tuple[Column, ...] = COLUMNS,
+    where: str | None = None,
+) -> Load:
+    return choose_load(
+        mode=mode,
+        known=known,
+        asked_since=since,
+        watermark=watermark,
+        columns=columns,
+        where=where,
+    )
+
+
+# -- all rows, or those that changed ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("load", "why"),
+    [
+        pytest.param(chosen(mode="full"), "a full run was asked for", id="asked for"),
+        pytest.param(chosen(known=None), "never loaded", id="the first run of a dataset"),
+        pytest.param(
+            chosen(known=None, since=EARLIER), "never loaded", id="even when since is given"
+        ),
+        pytest.param(
+            chosen(known=replace(KNOWN, watermark=None, synced_since=None)),
+            "no watermark",
+            id="the last load was of nothing, or could not be trusted",
+        ),
+        pytest.param(chosen(watermark=BY_FLOATING), "no watermark", id="another watermark column"),
+        pytest.param(
+            chosen(columns=(*COLUMNS, replace(COLUMNS[0], name="zip", field="zip"))),
+            "zip must be filled",
+            id="a new column",
+        ),
+        pytest.param(
+            chosen(columns=(COLUMNS[0], replace(COLUMNS[1], field="state"))),
+            "status must be filled",
+            id="a column that comes from another field",
+        ),
+        pytest.param(
+            chosen(columns=(COLUMNS[0], replace(COLUMNS[1], source_type="number"))),
+            "status must be filled",
+            id="a column that was retyped",
+        ),
+        pytest.param(chosen(where="a = 1"), "where changed", id="a filter that was not there"),
+        pytest.param(
+            chosen(known=replace(KNOWN, query="a = 1")), "where changed", id="a filter taken away"
+        ),
+    ],
+)
+def test_all_rows_are_read(load: Load, why: str) -> None:
+    assert load.full
+    assert load.advances
+    assert load.bound is None
+    assert why in load.why
+
+
+def test_an_update_reads_what_changed_since_shortly_before_the_watermark() -> None:
+    assert chosen() == Load(
+        full=False, bound=NOON - OVERLAP, why="rows that changed since the last load"
+    )
+
+
+def test_a_column_that_is_gone_needs_no_full_load() -> None:
+    assert not chosen(columns=COLUMNS[:1]).full
+
+
+def test_since_before_the_watermark_reads_more_and_advances() -> None:
+    load = chosen(since=EARLIER)
+
+    assert (load.full, load.bound, load.advances) == (False, EARLIER, True)
+
+
+def test_since_after_the_watermark_would_leave_a_gap_so_the_watermark_stays() -> None:
+    load = chosen(since=LATER)
+
+    assert (load.full, load.bound, load.advances) == (False, LATER, False)
+
+
+def test_since_reaches_back_to_the_last_zone_where_the_watermark_has_none() -> None:
+    known = replace(KNOWN, watermark_column="updateddate")
+
+    load = chosen(known=known, watermark=BY_FLOATING, since=EARLIER)
+
+    assert load.bound == EARLIER - timedelta(hours=12)
+
+
+# -- nothing to do ------------------------------------------------------------------------------
+
+
+def is_quiet(
+    *,
+    known: Known | None = KNOWN,
+    load: Load | None = None,
+    snapshot: Snapshot = SNAPSHOT,
+    watermark: Watermark = BY_CHANGE,
+) -> bool:
+    return nothing_changed(known, load or chosen(), snapshot, watermark)
+
+
+def test_a_source_that_is_as_it_was_needs_no_reading() -> None:
+    assert is_quiet()
+
+
+def test_the_overlap_does_not_make_every_source_look_changed() -> None:
+    known = known_after(PLAN, trusted=True, left_out=0)
+
+    assert is_quiet(known=known, load=chosen(known=known))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"rows": 99}, id="a row is gone"),
+        pytest.param({"rows": 101}, id="a row is new"),
+        pytest.param({"newest": LATER}, id="a row is newer"),
+        pytest.param({"newest": None}, id="there is no row any more"),
+        pytest.param({"rows_updated_at": LATER}, id="the rows were touched"),
+        pytest.param({"rows_updated_at": None}, id="the source does not say any more"),
+    ],
+)
+def test_any_sign_of_change_is_looked_into(changes: dict[str, object]) -> None:
+    assert not is_quiet(snapshot=replace(SNAPSHOT, **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("known", "load"),
+    [
+        pytest.param(None, Load(full=True), id="never loaded"),
+        pytest.param(KNOWN, Load(full=True), id="a full load"),
+        pytest.param(KNOWN, chosen(since=EARLIER), id="since an earlier time"),
+        pytest.param(KNOWN, chosen(since=LATER), id="since a later time"),
+        pytest.param(replace(KNOWN, source_rows=None), chosen(), id="the last one not trusted"),
+    ],
+)
+def test_a_load_that_was_asked_for_is_done_though_nothing_changed(
+    known: Known | None, load: Load
+) -> None:
+    assert not nothing_changed(known, load, SNAPSHOT, BY_CHANGE)
+
+
+def test_a_portal_without_rows_updated_at_is_judged_by_its_rows_own_stamps() -> None:
+    known = replace(KNOWN, rows_updated_at=None)
+    silent = replace(SNAPSHOT, rows_updated_at=None)
+
+    assert is_quiet(known=known, load=chosen(known=known), snapshot=silent)
+    by_date = replace(known, watermark_column="updateddate")
+    assert not is_quiet(
+        known=by_date,
+        load=chosen(known=by_date, watermark=BY_FLOATING),
+        snapshot=silent,
+        watermark=BY_FLOATING,
+    )
+
+
+# -- afterwards ---------------------------------------------------------------------------------
+
+
+def test_afterwards_the_watermark_is_what_the_source_said_before_the_first_row() -> None:
+    known = known_after(PLAN, trusted=True, left_out=3)
+
+    assert known == Known(
+        dataset="abcd-1234",
+        year=2024,
+        watermark_column=":updated_at",
+        watermark=NOON,
+        synced_since=NOON - OVERLAP,
+        source_rows=100,
+        rows_updated_at=NOON,
+        columns={
+            "source": {"srnumber": "text", "status": "text"},
+            "loaded": {"srnumber": "srnumber", "status": "status"},
+        },
+        query="",
+        left_out=3,
+    )
+
+
+def test_a_date_that_people_keep_is_read_again_for_longer() -> None:
+    known = known_after(replace(PLAN, watermark=BY_FLOATING), trusted=True, left_out=0)
+
+    assert known.synced_since == NOON - LONG_OVERLAP
+
+
+def test_an_update_that_could_not_be_trusted_leaves_the_watermark() -> None:
+    newer = replace(SNAPSHOT, newest=LATER)
+    plan = replace(PLAN, load=chosen(), known=KNOWN, snapshot=newer)
+
+    known = known_after(plan, trusted=False, left_out=0)
+
+    assert known.watermark == NOON
+    assert known.synced_since == NOON - OVERLAP
+    assert known.source_rows is None
+    assert known.rows_updated_at is None
+
+
+@pytest.mark.parametrize("earlier", [None, KNOWN], ids=["the first", "a later one"])
+def test_a_full_load_that_could_not_be_trusted_is_done_again(earlier: Known | None) -> None:
+    plan = replace(PLAN, known=earlier, where="a = 1")
+
+    known = known_after(plan, trusted=False, left_out=0)
+
+    assert chosen(known=known, where="a = 1").full
+
+
+def test_a_since_that_leaves_a_gap_leaves_the_watermark() -> None:
+    plan = replace(PLAN, load=chosen(since=LATER), known=KNOWN)
+
+    known = known_after(plan, trusted=True, left_out=0)
+
+    assert known.watermark == NOON
+    assert known.source_rows is None
+
+
+def test_an_empty_dataset_has_no_watermark_and_is_read_whole_next_time() -> None:
+    plan = replace(PLAN, snapshot=replace(SNAPSHOT, rows=0, newest=None))
+
+    known = known_after(plan, trusted=True, left_out=0)
+
+    assert (known.watermark, known.synced_since, known.source_rows) == (None, None, 0)
+    assert chosen(known=known).full
+
+
+def test_an_update_keeps_the_count_of_what_the_full_load_left_out() -> None:
+    plan = replace(PLAN, load=chosen(), known=replace(KNOWN, left_out=5))
+
+    assert known_after(plan, trusted=True, left_out=0).left_out == 5
+
+
+# -- the watermark column -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "mapping", "found"),
+    [
+        pytest.param(":updated_at", {}, BY_CHANGE, id="the source's own stamp"),
+        pytest.param("updateddate", {}, BY_FLOATING, id="a date without a zone"),
+        pytest.param(
+            "systemmodstamp", {}, Watermark(field="systemmodstamp"), id="a time with a zone"
+        ),
+        pytest.param(
+            "updateddate",
+            {"updateddate": "systemmodstamp"},
+            Watermark(field="systemmodstamp"),
+            id="a target column that comes from another field",
+        ),
+    ],
+)
+def test_the_watermark_column_is_found(
+    name: str, mapping: dict[str, str], found: Watermark
+) -> None:
+    assert find_watermark(name, mapping, SOURCE) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("closeddate", "has no column closeddate"), ("status", "status is text, not a time")],
+)
+def test_a_watermark_column_that_cannot_be_one_is_refused(name: str, said: str) -> None:
+    with pytest.raises(InvalidSpec, match=said) as caught:
+        find_watermark(name, {}, SOURCE)
+
+    assert "use :updated_at" in caught.value.message
+
+
+# -- stages and checkpoints ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("same_rows", "same_run", "age", "resumes"),
+    [
+        pytest.param(True, True, timedelta(days=9), True, id="a retry of the run itself"),
+        pytest.param(True, False, timedelta(hours=1), True, id="what another run left"),
+        pytest.param(True, False, RESUME_WITHIN, True, id="a day old at most"),
+        pytest.param(True, False, timedelta(hours=25), False, id="not older"),
+        pytest.param(False, True, timedelta(0), False, id="nor of other rows"),
+    ],
+)
+def test_a_stage_is_gone_on_with(
+    same_rows: bool, same_run: bool, age: timedelta, resumes: bool
+) -> None:
+    assert resumes is may_resume(
+        same_rows=same_rows, same_run=same_run, started_at=NOON - age, now=NOON
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        pytest.param(replace(PLAN, year=1999), True, id="the year is only a label"),
+        pytest.param(
+            replace(PLAN, snapshot=Snapshot(rows=1, newest=None, rows_updated_at=None)),
+            True,
+            id="the source may have moved on",
+        ),
+        pytest.param(replace(PLAN, where="a = 1"), False, id="a filter"),
+        pytest.param(replace(PLAN, load=Load(full=False, bound=NOON)), False, id="a bound"),
+        pytest.param(
+            replace(PLAN, shape=replace(SHAPE, columns=COLUMNS[:1])), False, id="fewer columns"
+        ),
+        pytest.param(
+            replace(
+                PLAN,
+                shape=replace(SHAPE, columns=(COLUMNS[0], replace(COLUMNS[1], type="varchar(9)"))),
+            ),
+            False,
+            id="another type",
+        ),
+    ],
+)
+def test_a_stage_is_known_by_the_rows_and_columns_it_holds(other: DatasetPlan, same: bool) -> None:
+    assert (other.fingerprint == PLAN.fingerprint) is same
+
+
+def test_what_a_checkpoint_remembers_of_the_source_is_read_back() -> None:
+    for snapshot in (SNAPSHOT, Snapshot(rows=None, newest=None, rows_updated_at=None)):
+        assert Snapshot.from_dict(json.loads(json.dumps(snapshot.as_dict()))) == snapshot
+
+
+def test_what_the_bookkeeping_knows_is_read_back() -> None:
+    assert Known.from_dict({**KNOWN.as_dict(), "run": "x", "merged_at": NOON}) == KNOWN
+
+
+def test_the_condition_joins_the_filter_and_the_bound() -> None:
+    plan = replace(PLAN, where="a = 1 or b", load=Load(full=False, bound=NOON))
+
+    assert plan.condition == "(a = 1 or b) and (:updated_at >= '2024-02-29T12:00:00.000Z')"
+    assert PLAN.condition is None
