@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import TextIOBase
 from typing import Any, Literal, TextIO
 
 from socratasync.redact import mask_values
@@ -59,7 +60,7 @@ def configure(
     redact: Callable[[str], str],
     *,
     level: int = logging.INFO,
-    stream: TextIO | None = None,
+    stream: TextIO | TextIOBase | None = None,
 ) -> None:
     """Send all logs to ``stream`` (standard error): standard output is for results."""
     handler = logging.StreamHandler(stream or sys.stderr)

@@ -125,6 +125,48 @@ def read_secrets(environ: Mapping[str, str]) -> Secrets:
     )
 
 
+_SECRETS = (
+    "SOCRATASYNC_APP_TOKEN",
+    "SOCRATASYNC_USERNAME",
+    "SOCRATASYNC_PASSWORD",
+    "SOCRATASYNC_SLACK_WEBHOOK",
+)
+
+
+def redactor(environ: Mapping[str, str]) -> Redactor:
+    """What masks the environment's secrets; never raises, for errors about them are masked, too."""
+    redact = Redactor(_given(environ, name) for name in _SECRETS)
+    redact.add_dsn(_given(environ, "SOCRATASYNC_DSN"))
+    return redact
+
+
+def not_given(spec: SyncSpec, secrets: Secrets) -> list[str]:
+    """A sentence for each secret that the manifest names and nobody gave; a run can do without."""
+    found = []
+    if spec.source.app_token_secret_ref and not secrets.app_token:
+        found.append(
+            "source.appTokenSecretRef is named, but SOCRATASYNC_APP_TOKEN is not set: going on "
+            "without a token, which Socrata may throttle"
+        )
+    if spec.source.credentials_secret_ref and not secrets.credentials:
+        found.append(
+            "source.credentialsSecretRef is named, but SOCRATASYNC_USERNAME and SOCRATASYNC_PASSWORD "
+            "are not both set: going on without, and private datasets will not open"
+        )
+    if spec.notify and not secrets.slack_webhook:
+        found.append(
+            "notify.slackWebhookSecretRef is named, but SOCRATASYNC_SLACK_WEBHOOK is not set: nobody "
+            "will be told"
+        )
+    for number, hook in enumerate(spec.hooks):
+        if hook.headers_secret_ref and number not in secrets.hook_headers:
+            found.append(
+                f"hooks[{number}].headersSecretRef is named, but SOCRATASYNC_HOOK_{number}_HEADERS is "
+                "not set: the hook is called without headers"
+            )
+    return found
+
+
 def _given(environ: Mapping[str, str], name: str) -> str | None:
     """Files made with an editor end with a newline, and so do the secrets made from them."""
     return (environ.get(name) or "").strip("\r\n") or None

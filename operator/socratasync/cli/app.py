@@ -1,0 +1,78 @@
+"""Puts the commands together, and turns whatever escapes them into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from socratasync import __version__, settings, terminal
+from socratasync.cli import failures, inputs, run
+from socratasync.errors import SyncError
+from socratasync.redact import Redactor
+from socratasync.signals import interruptible, leave
+
+app = typer.Typer(
+    name="socratasync",
+    help="Keeps PostgreSQL tables in step with Socrata open-data datasets.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"socratasync {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _wanted: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Keeps PostgreSQL tables in step with Socrata open-data datasets."""
+
+
+app.command("run")(run.command)
+
+
+def start() -> None:
+    """Run the command of the process's arguments, and exit with its code."""
+    with interruptible() as interruption:
+        code = guarded(app)
+    if interruption.exit_code is not None:
+        leave(interruption.exit_code)
+    sys.exit(code)
+
+
+def guarded(command: typer.Typer) -> int:
+    """The command's exit code. No failure leaves it with a traceback, but for who asks with -v."""
+    redact = _redactor(sys.argv[1:])
+    try:
+        command()
+    except SyncError as exc:
+        failures.show(terminal.messages(), exc, redact)
+        return exc.exit_code
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+    except Exception as exc:  # noqa: BLE001  # the last line of defence
+        verbose = bool({"-v", "--verbose"} & set(sys.argv[1:]))
+        failures.show_unexpected(terminal.messages(), exc, redact, verbose=verbose)
+        return 70
+    return 0
+
+
+def _redactor(arguments: list[str]) -> Redactor:
+    """The secrets of the environment and of ``--dsn``."""
+    redact = settings.redactor(inputs.environment())
+    for number, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        if name == "--dsn":
+            redact.add_dsn(value or "".join(arguments[number + 1 : number + 2]))
+    return redact

@@ -1,0 +1,97 @@
+"""A run's report as a table for people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from socratasync.api import Manifest
+from socratasync.cli import failures
+from socratasync.redact import Redactor
+from socratasync.report import DatasetReport, Rows, RunReport
+from socratasync.terminal import megabytes
+
+_COUNTS = ("downloaded", "inserted", "updated", "unchanged", "deleted", "target")
+_HEADS = ("Read", "New", "Changed", "Same", "Deleted", "In table")
+
+
+def show(
+    console: Console,
+    report: RunReport,
+    *,
+    manifest: Manifest,
+    place: str,
+    seconds: float,
+    redact: Redactor,
+) -> None:
+    """Headline, a row for each dataset, totals, warnings."""
+    target = f"{manifest.spec.target.schema_}.{manifest.spec.target.table}"
+    console.print(
+        Text.assemble(
+            _headline(report, manifest.name),
+            f" → {target} ({report.mode}, {megabytes(report.bytes)}, {seconds:,.1f} s)",
+        )
+    )
+    console.print(Text(place, style="dim"))
+    if report.datasets:
+        console.print(_table(report))
+    for warning in report.warnings:
+        console.print(Text.assemble(("warning: ", "bold yellow"), redact(warning)))
+
+
+def show_failure(console: Console, report: RunReport, redact: Redactor) -> None:
+    """Each error and what to do next; nothing for a run that went well."""
+    if report.terminated:
+        console.print("stopped: rolled back; what was downloaded is gone on with next time")
+    elif failure := report.failure:
+        failures.show(console, failure, redact)
+
+
+def _headline(report: RunReport, name: str) -> Text:
+    if report.terminated:
+        return Text(f"{name}: stopped", style="bold yellow")
+    if not report.ok:
+        return Text(f"{name}: failed", style="bold red")
+    if report.datasets and all(d.result == "NoChange" for d in report.datasets):
+        return Text(f"{name}: nothing changed at the source", style="bold green")
+    return Text(f"{name}: synced", style="bold green")
+
+
+def _table(report: RunReport) -> Table:
+    table = Table(
+        box=None, pad_edge=False, header_style="dim", show_footer=len(report.datasets) > 1
+    )
+    total = report.rows
+    table.add_column("Dataset", footer="all")
+    table.add_column("Year")
+    table.add_column("Result")
+    for head, count in zip(_HEADS, _COUNTS, strict=True):
+        table.add_column(head, footer=_number(total, count), justify="right")
+    table.add_column("Since", no_wrap=True)
+    for dataset in report.datasets:
+        table.add_row(*_row(dataset))
+    return table
+
+
+def _row(dataset: DatasetReport) -> list[str | Text]:
+    style = "red" if dataset.error else ""
+    return [
+        dataset.id,
+        str(dataset.year or ""),
+        Text(dataset.error.reason if dataset.error else dataset.result, style=style),
+        *(_number(dataset.rows, count) for count in _COUNTS),
+        when(dataset.last_synced_since),
+    ]
+
+
+def _number(rows: Rows, count: str) -> str:
+    number = rows.as_dict()[count]
+    return "" if number is None else f"{number:,}"
+
+
+def when(at: datetime | None) -> str:
+    """A time for people, in UTC to the minute."""
+    return f"{at:%Y-%m-%d %H:%M}" if at else ""

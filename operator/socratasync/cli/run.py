@@ -1,0 +1,204 @@
+"""``socratasync run``: one run of a manifest, here, with no cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets as randomness
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from socratasync import logs, settings, terminal
+from socratasync.api import Manifest
+from socratasync.cli import inputs, options, report_table
+from socratasync.errors import SyncError, Terminated
+from socratasync.pipeline import Circumstances, Order, run
+from socratasync.progress import Logged, Progress
+from socratasync.redact import Redactor
+from socratasync.report import RunReport, encode
+from socratasync.settings import Secrets
+from socratasync.signals import Interruption, interruptible, leave
+from socratasync.worker import masked
+
+log = logging.getLogger(__name__)
+
+_IN_THE_REPORT = ("socratasync.journal", "socratasync.pipeline", "socratasync.sidebyside")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line asks for."""
+
+    file: options.File
+    dsn: str | None
+    mode: options.Mode | None
+    since: str | None
+    output: options.Output
+    log_format: options.LogFormat
+    verbose: bool
+
+
+def command(
+    file: options.File,
+    dsn: options.Dsn = None,
+    mode: options.ModeChoice = None,
+    since: options.Since = None,
+    output: options.OutputFormat = options.Output.TEXT,
+    log_format: Annotated[
+        options.LogFormat,
+        typer.Option(
+            "--log-format", help="Log lines for people or for machines; JSON has no bars."
+        ),
+    ] = options.LogFormat.TEXT,
+    verbose: options.Verbose = False,
+) -> None:
+    """Run a manifest once, here: download, stage, merge, refresh.
+
+    Secrets that the manifest names come from --dsn or SOCRATASYNC_DSN, SOCRATASYNC_APP_TOKEN,
+    SOCRATASYNC_USERNAME and SOCRATASYNC_PASSWORD, SOCRATASYNC_SLACK_WEBHOOK.
+
+    Exit codes: 0 done, 65 data refused, 75 try again later, 77 not allowed, 78 configuration,
+    143 stopped.
+    """
+    wish = Wish(
+        file=file,
+        dsn=dsn,
+        mode=mode,
+        since=since,
+        output=output,
+        log_format=log_format,
+        verbose=verbose,
+    )
+    environ = inputs.environment()
+    redact = settings.redactor(environ)
+    redact.add_dsn(dsn)
+    with interruptible() as interruption:
+        outcome = _Outcome(RunReport(run="", mode=mode or "update"))
+        try:
+            _carry_out(wish, environ, redact, interruption, outcome)
+            interruption.too_late()
+        except SyncError as exc:
+            outcome.report.error = exc
+        except Terminated:
+            outcome.report.terminated = True
+        _tell(wish, outcome, redact)
+    code = interruption.exit_code or outcome.report.exit_code
+    if interruption.exit_code is not None:
+        leave(code)
+    raise typer.Exit(code)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What is told at the end, as far as the run came."""
+
+    report: RunReport
+    manifest: Manifest | None = None
+    database: inputs.Database | None = None
+    seconds: float = 0.0
+
+
+def _carry_out(
+    wish: Wish,
+    environ: Mapping[str, str],
+    redact: Redactor,
+    interruption: Interruption,
+    outcome: _Outcome,
+) -> None:
+    with _progress(wish, redact) as progress:
+        since = inputs.moment(wish.since, wish.mode)
+        outcome.manifest = manifest = inputs.manifest(wish.file)
+        given = inputs.secrets(wish.dsn, environ)
+        redact.add(*given.values())
+        warnings = settings.not_given(manifest.spec, given)
+        for warning in warnings:
+            log.warning("%s", warning)
+        with inputs.database(given, environ) as database:
+            outcome.database = database
+            if database.folder:
+                log.info("no DSN was given: using the %s", database.place)
+            order = _order(wish, manifest, given, database, since, environ)
+            how = Circumstances(
+                progress=progress,
+                stopping=interruption.stopping,
+                policy=settings.read_policy(environ),
+                lock_wait_s=settings.read_lock_wait(environ),
+            )
+            started = time.monotonic()
+            outcome.report = run(order, how)
+            outcome.report.warnings[:0] = warnings
+            outcome.seconds = time.monotonic() - started
+
+
+def _order(
+    wish: Wish,
+    manifest: Manifest,
+    given: Secrets,
+    database: inputs.Database,
+    since: datetime | None,
+    environ: Mapping[str, str],
+) -> Order:
+    spec = manifest.spec
+    archive = environ.get("SOCRATASYNC_ARCHIVE") or settings.data_folder(environ) / "archive"
+    return Order(
+        name=manifest.name,
+        run=_run_id(manifest.name, datetime.now(UTC)),
+        spec=spec,
+        mode=wish.mode.value if wish.mode else spec.mode,
+        dsn=database.dsn,
+        since=since,
+        app_token=given.app_token,
+        credentials=given.credentials,
+        slack_webhook=given.slack_webhook,
+        hook_headers=given.hook_headers,
+        archive_folder=Path(archive) / spec.archive.persistent_volume_claim
+        if spec.archive
+        else None,
+    )
+
+
+def _run_id(name: str, now: datetime) -> str:
+    return f"{name}-{now:%Y%m%d-%H%M%S}-{randomness.token_hex(2)}"
+
+
+@contextlib.contextmanager
+def _progress(wish: Wish, redact: Redactor) -> Iterator[Progress]:
+    """Bars on a terminal, log lines otherwise; sets up the log to match."""
+    console = terminal.messages()
+    if wish.log_format is options.LogFormat.JSON or not terminal.has_bars(console):
+        level = logging.DEBUG if wish.verbose else logging.INFO
+        logs.configure(wish.log_format.value, redact, level=level)
+        yield Logged()
+        return
+    level = logging.INFO if wish.verbose else logging.WARNING
+    logs.configure("text", redact, level=level, stream=terminal.Lines(console))
+    if not wish.verbose:  # the report below the bars says it again
+        logging.getLogger().handlers[0].addFilter(lambda r: r.name not in _IN_THE_REPORT)
+    with terminal.bars(console) as bars:
+        yield bars
+
+
+def _tell(wish: Wish, outcome: _Outcome, redact: Redactor) -> None:
+    if wish.output is options.Output.JSON:
+        typer.echo(encode(masked(outcome.report, redact)))
+        return
+    console = terminal.output()
+    if outcome.manifest and outcome.database:
+        report_table.show(
+            console,
+            outcome.report,
+            manifest=outcome.manifest,
+            place=outcome.database.place,
+            seconds=outcome.seconds,
+            redact=redact,
+        )
+    report_table.show_failure(terminal.messages(), outcome.report, redact)
+    if outcome.manifest and outcome.database and outcome.database.folder and outcome.report.ok:
+        table = f"{outcome.manifest.spec.target.schema_}.{outcome.manifest.spec.target.table}"
+        console.print(f"Look at it: socratasync psql -c 'TABLE {table} LIMIT 10'")

@@ -1,0 +1,143 @@
+"""What a Job's container runs: one run by the orders in its environment, told in three places.
+
+Log lines go to standard error as JSON. The report goes to the termination log, which Kubernetes
+keeps when the pod is gone, and to standard output as the last line; whatever happens, there is
+one. No command line is parsed here: a pod that starts a hundred times a day should start fast.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from socratasync import logs, settings
+from socratasync.errors import SyncError, Terminated, Unexpected
+from socratasync.pipeline import Circumstances, Order, run
+from socratasync.progress import Logged
+from socratasync.redact import Redactor, mask_values
+from socratasync.report import RunReport, fit
+from socratasync.signals import Interruption, interruptible, leave
+
+log = logging.getLogger(__name__)
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Run once and tell; the exit code is the report's."""
+    redact = settings.redactor(environ)
+    logs.configure("json", redact)
+    teller = Teller(environ, redact)
+    with interruptible(lambda code: teller.tell(_stopped(environ), code)) as interruption:
+        try:
+            report = _carry_out(environ, redact, interruption)
+            interruption.too_late()
+        except Terminated:
+            report = _stopped(environ)
+        code = interruption.exit_code or report.exit_code
+        teller.tell(report, code)
+    if interruption.exit_code is not None:
+        leave(code)
+    return code
+
+
+class Teller:
+    """Tells the outcome, once: the signal's last words may come from another thread."""
+
+    def __init__(self, environ: Mapping[str, str], redact: Redactor) -> None:
+        self._file = settings.termination_log(environ)
+        self._redact = redact
+        self._guard = threading.Lock()
+        self._told = False
+
+    def tell(self, report: RunReport, code: int) -> None:
+        """The report to the termination log and to standard output."""
+        with self._guard:
+            if self._told:
+                return
+            self._told = True
+            text = fit(masked(report, self._redact))
+            log.info("done, exit code %d", code, extra={"facts": {"event": "done", "exit": code}})
+            _write(self._file, text)
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
+
+def masked(report: RunReport, redact: Redactor) -> dict[str, Any]:
+    """The report as it may be shown."""
+    shown = mask_values(report.as_dict(), redact)
+    assert isinstance(shown, dict)
+    return shown
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        log.warning("the termination log %s cannot be written: %s", file, exc.strerror)
+
+
+def _carry_out(
+    environ: Mapping[str, str], redact: Redactor, interruption: Interruption
+) -> RunReport:
+    """The run's report; also of a run that could not begin."""
+    try:
+        secrets = settings.read_secrets(environ)
+        redact.add(*secrets.values())
+        order, warnings = _order(settings.read_assignment(environ), secrets)
+        how = Circumstances(
+            progress=Logged(),
+            stopping=interruption.stopping,
+            policy=settings.read_policy(environ),
+            lock_wait_s=settings.read_lock_wait(environ),
+        )
+        report = run(order, how)
+        report.warnings[:0] = warnings
+    except SyncError as exc:
+        log.error("%s: %s", exc.reason, exc.message)  # noqa: TRY400  # expected: no traceback
+        return _failed(environ, exc)
+    except Exception as exc:  # whatever it is, the operator must learn that this run ended
+        log.exception("this should not have happened")
+        return _failed(environ, Unexpected.because_of(exc))
+    return report
+
+
+def _order(assignment: settings.Assignment, secrets: settings.Secrets) -> tuple[Order, list[str]]:
+    assert secrets.dsn is not None  # read_assignment insists on it
+    warnings = settings.not_given(assignment.spec, secrets)
+    for warning in warnings:
+        log.warning("%s", warning)
+    order = Order(
+        name=assignment.name,
+        run=assignment.run,
+        spec=assignment.spec,
+        mode=assignment.mode,
+        dsn=secrets.dsn,
+        since=assignment.since,
+        app_token=secrets.app_token,
+        credentials=secrets.credentials,
+        slack_webhook=secrets.slack_webhook,
+        hook_headers=secrets.hook_headers,
+        archive_folder=assignment.archive,
+    )
+    return order, warnings
+
+
+def _blank(environ: Mapping[str, str]) -> RunReport:
+    return RunReport(
+        run=environ.get("SOCRATASYNC_RUN", ""), mode=environ.get("SOCRATASYNC_MODE") or "update"
+    )
+
+
+def _stopped(environ: Mapping[str, str]) -> RunReport:
+    report = _blank(environ)
+    report.terminated = True
+    return report
+
+
+def _failed(environ: Mapping[str, str], error: SyncError) -> RunReport:
+    report = _blank(environ)
+    report.error = error
+    return report
