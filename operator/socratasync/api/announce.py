@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import ConfigDict, Field, StrictBool, StrictInt, model_validator
 
 from socratasync.api.names import Address, ObjectName, distinct
 from socratasync.api.rules import Block
@@ -28,8 +29,19 @@ class HookSpec(Block):
     """Whether the run fails, and is tried again, when the call fails. The data is in either way."""
 
 
+def _bare_on(schema: dict[str, Any]) -> None:
+    """YAML 1.1, which kubectl speaks, reads an unquoted ``on:`` as ``true:``. It means the same here."""
+    properties = schema["properties"]
+    properties["true"] = {
+        **{word: rule for word, rule in properties["on"].items() if word != "default"},
+        "description": "What YAML makes of on, written without quotes: the same, and goes before it.",
+    }
+
+
 class NotifySpec(Block):
     """Messages to people."""
+
+    model_config = ConfigDict(json_schema_extra=_bare_on)
 
     slack_webhook_secret_ref: SlackWebhookSecretRef
     """The secret that holds the Slack webhook's address."""
@@ -39,7 +51,14 @@ class NotifySpec(Block):
         distinct("must name each occasion once"),
     ] = ("Failure", "Recovery")
     """When to write: Failure, Recovery (the first success after a failure), Success (every one that
-    changed data). Write the name in quotes ("on"), for YAML takes the bare word for true."""
+    changed data)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_bare_on(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping) or "true" not in given:
+            return given
+        return {**{k: v for k, v in given.items() if k != "true"}, "on": given["true"]}
 
 
 class ArchiveSpec(Block):

@@ -96,7 +96,7 @@ class EnvVar(Block):
     value: Annotated[StrictStr, Field(max_length=32768)] | None = None
     """Its value."""
     value_from: Anything | None = None
-    """Where its value comes from, as in a pod: secretKeyRef, configMapKeyRef, …"""
+    """Where its value comes from, as in a pod: secretKeyRef, configMapKeyRef and others."""
 
 
 VolumeName = Annotated[

@@ -21,7 +21,9 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any], Any], str]] = {
     "dict_type": lambda ctx, given: f"must be a mapping (name: value), not {shown(given)}",
     "model_type": lambda ctx, given: f"must be a mapping (name: value), not {shown(given)}",
     "model_attributes_type": lambda ctx, given: f"must be a mapping, not {shown(given)}",
-    "literal_error": lambda ctx, given: f"must be {_choices(ctx)}, not {shown(given)}",
+    "literal_error": lambda ctx, given: (
+        f"must be {_choices(ctx)}, not {shown(given)}{_off(ctx, given)}"
+    ),
     "greater_than_equal": lambda ctx, given: f"must be at least {ctx['ge']:,}, not {shown(given)}",
     "less_than_equal": lambda ctx, given: f"must be at most {ctx['le']:,}, not {shown(given)}",
     "string_too_short": lambda ctx, given: "must not be empty",
@@ -37,9 +39,19 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any], Any], str]] = {
 
 def problems(model: type[BaseModel], error: ValidationError, root: str = "spec") -> list[str]:
     """One line per problem, in the manifest's order: ``spec.datasets[0].id: must be …``."""
+    errors = error.errors(include_url=False)
     return [
-        line for found in error.errors(include_url=False) for line in _lines(model, found, root)
+        line
+        for found in errors
+        if not (found["type"] == "too_short" and _within(errors, found["loc"]))
+        for line in _lines(model, found, root)
     ]
+
+
+def _within(errors: Sequence[Mapping[str, Any]], location: tuple[str | int, ...]) -> bool:
+    """Whether entries below are at fault too: a list whose entries are all wrong is not empty."""
+    depth = len(location)
+    return any(len(e["loc"]) > depth and e["loc"][:depth] == location for e in errors)
 
 
 def _lines(model: type[BaseModel], found: Mapping[str, Any], root: str) -> Iterator[str]:
@@ -99,6 +111,11 @@ def _instead_of(given: Any) -> str:
 
 def _choices(context: Mapping[str, Any]) -> str:
     return str(context["expected"]).replace("'", "")
+
+
+def _off(context: Mapping[str, Any], given: Any) -> str:
+    """YAML 1.1 takes the bare word Off for false."""
+    return '; put it in quotes: "Off"' if given is False and "'Off'" in context["expected"] else ""
 
 
 def _quote(given: Any) -> str:

@@ -120,7 +120,7 @@ class VerifySpec(Block):
 
     row_count: Literal["Off", "Warn", "Fail"] = "Warn"
     """What a wrong count does: nothing (nobody counts), a warning and DataVerified=False, or it fails the
-    run before anything is merged."""
+    run before anything is merged. Write "Off" with its quotes, for YAML takes the bare word for false."""
     tolerance: Tolerance = 0
     """How far the counts may differ: a number of rows, or a percentage such as "0.5%"."""
 
