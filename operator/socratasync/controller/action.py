@@ -1,0 +1,90 @@
+"""What the operator can do next, as plain data between deciding and acting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from socratasync.controller.observed_job import ObservedJob
+
+
+class Trigger(StrEnum):
+    """Why a run was started. The names are in labels, status and metrics."""
+
+    SCHEDULE = "Schedule"
+    CREATION = "Creation"
+    SPEC_CHANGE = "SpecChange"
+    MANUAL = "Manual"
+    FULL = "Full"
+    CATCH_UP = "CatchUp"
+
+
+class Kind(StrEnum):
+    """What is to be done; ``decide`` says when."""
+
+    RECORD = "Record"
+    """A Job is finished: read its result and write it down."""
+    RECORD_GONE = "RecordGone"
+    """A Job that ran is no longer there: write down that it was cancelled, or its result lost."""
+    FOLLOW = "Follow"
+    """A run is active: note it, and how far it is."""
+    CANCEL = "Cancel"
+    """Stop the active run."""
+    REJECT = "Reject"
+    """The spec cannot be run; say so, start nothing."""
+    START = "Start"
+    """Create a Job."""
+    WAIT = "Wait"
+    """Nothing to do until ``Action.look_again``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run to start. ``due`` is when it ought to have started; the tokens are those that it answers."""
+
+    job: str
+    trigger: Trigger
+    mode: str
+    fingerprint: str
+    due: datetime
+    slot: datetime | None = None
+    requested: str | None = None
+    full: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """Slots that are settled without a run. ``reason``: StartingDeadlineExceeded or Superseded."""
+
+    newest: datetime
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """Whether one more run may be active; if not, ``message`` says what is waited for."""
+
+    free: bool = True
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What to do, and why in words that a status can carry.
+
+    ``job`` belongs to RECORD, FOLLOW and CANCEL, ``run`` to START. ``settled`` and ``next_due`` are the
+    schedule's part, ``refused`` says that new requests are answered with a no.
+    """
+
+    kind: Kind
+    reason: str
+    message: str
+    settled: datetime
+    job: ObservedJob | None = None
+    run: Run | None = None
+    next_due: datetime | None = None
+    missed: Missed | None = None
+    refused: bool = False
+    cancelled: bool = False

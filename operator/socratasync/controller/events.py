@@ -1,0 +1,167 @@
+"""Which Kubernetes Events a change of the status is worth: transitions only, never states. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from socratasync.controller.action import Action, Kind
+from socratasync.controller.conditions import (
+    DATA_VERIFIED,
+    FRESH,
+    READY,
+    SCHEMA_IN_SYNC,
+    SUSPENDED,
+    SYNCHRONIZING,
+    find,
+)
+from socratasync.controller.outcome import Outcome, Result
+from socratasync.controller.standing import JOB_REFUSED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What `kubectl describe` shows. ``about`` makes the event's name: the same transition, written
+    twice by an operator that was killed between, is one event."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+    about: str
+
+
+_ENDS: Mapping[Result, tuple[Literal["Normal", "Warning"], str]] = {
+    Result.SUCCEEDED: ("Normal", "SyncSucceeded"),
+    Result.NO_CHANGE: ("Normal", "SyncSucceeded"),
+    Result.FAILED: ("Warning", "SyncFailed"),
+    Result.CANCELLED: ("Normal", "SyncCancelled"),
+    Result.LOST: ("Warning", "ResultLost"),
+}
+
+_TURNS: Mapping[tuple[str, str], tuple[Literal["Normal", "Warning"], str]] = {
+    (SUSPENDED, "True"): ("Normal", "Suspended"),
+    (SUSPENDED, "False"): ("Normal", "Resumed"),
+    (FRESH, "False"): ("Warning", "Stale"),
+    (FRESH, "True"): ("Normal", "Fresh"),
+    (DATA_VERIFIED, "False"): ("Warning", "RowCountMismatch"),
+    (SCHEMA_IN_SYNC, "False"): ("Warning", "SchemaChanged"),
+}
+"""Conditions whose turning is news, and how it is told."""
+
+_REFUSED = ("InvalidSpec", "InvalidSchedule", JOB_REFUSED)
+
+
+def transitions(
+    old: Mapping[str, Any], new: Mapping[str, Any], action: Action, outcome: Outcome | None
+) -> list[Event]:
+    """The events of one change from ``old`` to ``new`` status."""
+    run = new.get("activeRun") or new.get("lastRun") or {}
+    found: list[Event | None] = [
+        _end(new, outcome),
+        _missed(action),
+        _refused(new, action),
+        _start(run, action),
+        _problem(old, new),
+        _waiting(old, new),
+    ]
+    told = [event for event in found if event is not None]
+    reasons = {outcome.reason if outcome else None}
+    return told + [e for e in _turns(old, new) if e.reason not in reasons]
+
+
+def _end(new: Mapping[str, Any], outcome: Outcome | None) -> Event | None:
+    if outcome is None:
+        return None
+    kind, reason = _ENDS[outcome.result]
+    message = outcome.message
+    if outcome.result is Result.FAILED:
+        message = f"{outcome.reason}: {message}"
+    return Event(type=kind, reason=reason, message=message, about=_uid(new.get("lastRun")))
+
+
+def _start(run: Mapping[str, Any], action: Action) -> Event | None:
+    if action.kind is not Kind.START or action.job is None or action.run is None:
+        return None
+    return Event(
+        type="Normal",
+        reason="SyncStarted",
+        message=f"created Job {action.run.job} ({action.run.trigger}, mode {action.run.mode})",
+        about=_uid(run),
+    )
+
+
+def _missed(action: Action) -> Event | None:
+    missed = action.missed
+    if missed is None or missed.reason == "Superseded":
+        return None
+    slots = "1 scheduled time was" if missed.count == 1 else f"{missed.count} scheduled times were"
+    return Event(
+        type="Warning",
+        reason="MissSchedule",
+        message=f"{slots} missed, the last at {missed.newest.isoformat()}: "
+        "too late for spec.startingDeadlineSeconds",
+        about=missed.newest.isoformat(),
+    )
+
+
+def _refused(new: Mapping[str, Any], action: Action) -> Event | None:
+    if not action.refused:
+        return None
+    tokens = f"{new.get('lastHandledReconcileAt')} {new.get('lastHandledFullAt')}"
+    return Event(
+        type="Warning",
+        reason="RunRefused",
+        message="suspended: the requested run is refused; set spec.suspend to false and ask again",
+        about=tokens,
+    )
+
+
+def _problem(old: Mapping[str, Any], new: Mapping[str, Any]) -> Event | None:
+    before, now = find(old, READY) or {}, find(new, READY) or {}
+    if now.get("reason") not in _REFUSED:
+        return None
+    if (before.get("reason"), before.get("message")) == (now["reason"], now["message"]):
+        return None
+    return Event(
+        type="Warning",
+        reason=now["reason"],
+        message=now["message"],
+        about=f"{now['observedGeneration']} {now['message']}",
+    )
+
+
+def _waiting(old: Mapping[str, Any], new: Mapping[str, Any]) -> Event | None:
+    before, now = find(old, SYNCHRONIZING) or {}, find(new, SYNCHRONIZING) or {}
+    waits = "WaitingForCapacity"
+    if now.get("reason") != waits or before.get("reason") == waits:
+        return None
+    return Event(
+        type="Normal", reason=waits, message=now["message"], about=_uid(new.get("lastRun"))
+    )
+
+
+def _turns(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Event]:
+    turned = []
+    for condition in new.get("conditions") or []:
+        before = find(old, condition["type"])
+        told = _TURNS.get((condition["type"], condition["status"]))
+        # The first False of Suspended and the first True of Fresh are no turn of anything.
+        first = before is None and told is not None and told[1] in ("Resumed", "Fresh")
+        if told is None or first or (before or {}).get("status") == condition["status"]:
+            continue
+        if told[1] == "Fresh" and before is not None and before.get("status") == "Unknown":
+            continue
+        turned.append(
+            Event(
+                type=told[0],
+                reason=told[1],
+                message=condition["message"],
+                about=condition["lastTransitionTime"],
+            )
+        )
+    return turned
+
+
+def _uid(run: Mapping[str, Any] | None) -> str:
+    return str((run or {}).get("uid", ""))

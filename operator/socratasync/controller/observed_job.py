@@ -1,0 +1,112 @@
+"""A Job as decisions need it: whose it is, what it was started for, how it stands. Pure.
+
+All that the operator must know of a run is on its Job, so a Job that outlived the operator's memory
+of it is taken up again and not run twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from socratasync.controller import instants
+from socratasync.controller.job_names import (
+    FINGERPRINT,
+    FULL,
+    GENERATION,
+    MODE,
+    REQUESTED,
+    SCHEDULED_AT,
+    TRIGGER,
+)
+
+
+class JobState(StrEnum):
+    """Where a Job stands. Its pods may still be stopping when it is no longer active."""
+
+    ACTIVE = "Active"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedJob:
+    """One Job of one resource."""
+
+    name: str
+    uid: str
+    created: datetime
+    state: JobState
+    trigger: str
+    mode: str
+    generation: int | None = None
+    fingerprint: str | None = None
+    slot: datetime | None = None
+    requested: str | None = None
+    full: str | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    reason: str = ""
+    message: str = ""
+    running_pods: int = 0
+    failed_pods: int = 0
+    deleting: bool = False
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it may still write into the target."""
+        return self.state is JobState.ACTIVE
+
+
+def owned_by(uid: str, jobs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The Jobs whose owner reference names this very object: a name or a label alone proves nothing."""
+    return [job for job in jobs if owner_uid(job) == uid]
+
+
+def owner_uid(job: Mapping[str, Any]) -> str | None:
+    """The uid of the controlling owner."""
+    owners = job["metadata"].get("ownerReferences") or []
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+
+
+def read_job(job: Mapping[str, Any]) -> ObservedJob:
+    """A Job from the API, as a mapping."""
+    metadata, status = job["metadata"], job.get("status") or {}
+    labels, notes = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    state, condition = _state(status)
+    return ObservedJob(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        created=instants.read(metadata.get("creationTimestamp")) or datetime.fromtimestamp(0, UTC),
+        state=state,
+        trigger=labels.get(TRIGGER, "Manual"),
+        mode=labels.get(MODE, "update"),
+        generation=int(notes[GENERATION]) if notes.get(GENERATION, "").isdigit() else None,
+        fingerprint=notes.get(FINGERPRINT),
+        slot=instants.read(notes.get(SCHEDULED_AT)),
+        requested=notes.get(REQUESTED),
+        full=notes.get(FULL),
+        started=instants.read(status.get("startTime")),
+        finished=instants.read(status.get("completionTime"))
+        or instants.read(condition.get("lastTransitionTime")),
+        reason=condition.get("reason", ""),
+        message=condition.get("message", ""),
+        running_pods=status.get("ready") or 0,
+        failed_pods=status.get("failed") or 0,
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def _state(status: Mapping[str, Any]) -> tuple[JobState, Mapping[str, Any]]:
+    for condition in status.get("conditions") or []:
+        if condition.get("status") != "True":
+            continue
+        # FailureTarget and SuccessCriteriaMet come while pods are still stopping: not the end yet.
+        if condition["type"] == "Complete":
+            return JobState.SUCCEEDED, condition
+        if condition["type"] == "Failed":
+            return JobState.FAILED, condition
+    return JobState.ACTIVE, {}

@@ -1,0 +1,246 @@
+"""What became of a run, from its Job and the Job's pods. Pure.
+
+The pod's termination message is the worker's report. Where there is none, the pod's own fate says
+why (out of memory, evicted, lost with its node), and where there is no pod, nothing is made up:
+``ResultLost`` carries no counts, for zeros would be a lie.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from socratasync.controller import instants
+from socratasync.controller.observed_job import JobState, ObservedJob
+from socratasync.redact import mask_passwords
+from socratasync.report import shorten
+
+MESSAGE_CHARACTERS = 600
+
+NEEDS_A_PERSON = frozenset({65, 77, 78})
+"""Exit codes that no retry helps: data refused, not allowed, misconfigured."""
+
+_REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
+"""What a condition's reason must look like; whatever a pod says must not make a status unwritable."""
+
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+
+class Result(StrEnum):
+    """How a run ended. The names are in the status and in metrics."""
+
+    SUCCEEDED = "Succeeded"
+    NO_CHANGE = "NoChange"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    LOST = "Lost"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the target is known to be in step."""
+        return self in (Result.SUCCEEDED, Result.NO_CHANGE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of one run. ``report`` is the worker's, None if there is none to be had."""
+
+    result: Result
+    reason: str
+    message: str
+    ended: datetime
+    report: Mapping[str, Any] | None = None
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodEnd:
+    """How one pod's container ended. ``text`` is what stands in the termination message if it is no
+    report: the end of the log."""
+
+    finished: datetime
+    exit_code: int | None
+    reason: str
+    message: str
+    report: Mapping[str, Any] | None
+    text: str
+    disrupted: bool
+
+
+def read_outcome(
+    job: ObservedJob, pods: Sequence[Mapping[str, Any]], now: datetime, *, cancelled: bool = False
+) -> Outcome:
+    """The outcome of a Job that is over."""
+    ends = sorted((read_pod_end(pod) for pod in pods), key=lambda end: end.finished)
+    ended = job.finished or now
+    if cancelled:
+        return gone(job.name, ended, cancelled=True)
+    if job.state is JobState.SUCCEEDED:
+        return _success(job, ends, ended)
+    return _failure(job, ends, ended)
+
+
+def gone(job: str, ended: datetime, *, cancelled: bool) -> Outcome:
+    """The outcome of a run whose Job, or whose report, is not there to be read."""
+    if cancelled:
+        return Outcome(
+            result=Result.CANCELLED,
+            reason="Cancelled",
+            message=f"run {job} was stopped on request; datasets that were merged are in",
+            ended=ended,
+        )
+    return Outcome(
+        result=Result.LOST,
+        reason="ResultLost",
+        message=(
+            f"the result of run {job} is lost: its Job or pod was deleted before it could be read. "
+            "No data is lost by that: the next run goes on from the watermarks in the target"
+        ),
+        ended=ended,
+    )
+
+
+def _success(job: ObservedJob, ends: Sequence[PodEnd], ended: datetime) -> Outcome:
+    report = next((end.report for end in reversed(ends) if end.exit_code == 0 and end.report), None)
+    if report is None:
+        return gone(job.name, ended, cancelled=False)
+    rows = report.get("rows") or {}
+    changed = sum(rows.get(kind) or 0 for kind in ("inserted", "updated", "deleted"))
+    if changed == 0:
+        return Outcome(
+            result=Result.NO_CHANGE,
+            reason="NoChange",
+            message="in step: the source had nothing new",
+            ended=ended,
+            report=report,
+            exit_code=0,
+        )
+    return Outcome(
+        result=Result.SUCCEEDED,
+        reason="Succeeded",
+        message=(
+            f"{rows.get('inserted') or 0:,} rows inserted, {rows.get('updated') or 0:,} updated, "
+            f"{rows.get('deleted') or 0:,} deleted"
+        ),
+        ended=ended,
+        report=report,
+        exit_code=0,
+    )
+
+
+def _failure(job: ObservedJob, ends: Sequence[PodEnd], ended: datetime) -> Outcome:
+    last = next((end for end in reversed(ends) if end.exit_code is not None or end.reason), None)
+    report = next((end.report for end in reversed(ends) if end.report), None)
+    reason, message = _why(job, last, report)
+    return Outcome(
+        result=Result.FAILED,
+        reason=reason if _REASON.fullmatch(reason) else "Failed",
+        message=shorten(mask_passwords(message), MESSAGE_CHARACTERS),
+        ended=ended,
+        report=report,
+        exit_code=last.exit_code if last else None,
+    )
+
+
+def _why(
+    job: ObservedJob, last: PodEnd | None, report: Mapping[str, Any] | None
+) -> tuple[str, str]:
+    if job.reason == "DeadlineExceeded":
+        return (
+            "DeadlineExceeded",
+            f"the run took longer than spec.job.activeDeadlineSeconds and was stopped{_saying(report)}",
+        )
+    gave_up = (
+        f" (gave up after {job.failed_pods} attempts, spec.job.backoffLimit)"
+        if job.reason == "BackoffLimitExceeded" and job.failed_pods > 1
+        else ""
+    )
+    if last is None:
+        return (
+            job.reason or "Failed",
+            (job.message or "the Job failed") + "; none of its pods is left to say why",
+        )
+    error = (last.report or {}).get("error")
+    if error:
+        return error.get("reason") or "Failed", f"{error.get('message') or ''}{gave_up}".strip()
+    reason, message = _fate(last)
+    return reason, f"{message}{gave_up}"
+
+
+def _saying(report: Mapping[str, Any] | None) -> str:
+    error = (report or {}).get("error") or {}
+    return f"; the last attempt said: {error['message']}" if error.get("message") else ""
+
+
+def _fate(end: PodEnd) -> tuple[str, str]:
+    """Why a pod ended without a report."""
+    if end.reason == "OOMKilled":
+        return "OOMKilled", (
+            "the worker was killed for using more memory than its limit; "
+            "raise spec.job.resources.limits.memory"
+        )
+    if end.reason in ("Evicted", "Preempted", "NodeLost", "NodeShutdown", "Shutdown"):
+        return end.reason, f"the pod was stopped by its node: {end.message or end.reason}"
+    if end.disrupted:
+        return "Disrupted", f"the pod was removed: {end.message or 'a node went away'}"
+    if end.reason in ("StartError", "ContainerCannotRun", "CreateContainerError"):
+        return end.reason, f"the worker could not be started: {end.message}"
+    last_line = end.text.strip().splitlines()[-1] if end.text.strip() else end.message
+    said = f": {_log_message(last_line)}" if last_line else ", and left no word in its log"
+    return "WorkerFailed", f"the worker ended with exit code {end.exit_code}{said}"
+
+
+def _log_message(line: str) -> str:
+    """What a log line says, whether it is JSON or plain."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    return str(entry.get("msg", line)) if isinstance(entry, dict) else line
+
+
+def read_pod_end(pod: Mapping[str, Any]) -> PodEnd:
+    """How a pod of ours ended; a pod that still runs has no exit code and no reason."""
+    status = pod.get("status") or {}
+    containers = status.get("containerStatuses") or [{}]
+    terminated = (containers[0].get("state") or {}).get("terminated") or {}
+    disruption = next(
+        (
+            condition
+            for condition in status.get("conditions") or []
+            if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True"
+        ),
+        None,
+    )
+    text = terminated.get("message") or ""
+    container_reason = terminated.get("reason") or ""
+    return PodEnd(
+        finished=instants.read(terminated.get("finishedAt")) or _LONG_AGO,
+        exit_code=terminated.get("exitCode"),
+        # The pod's own reason (Evicted, NodeLost) tells more than a container's "Error".
+        reason=container_reason
+        if container_reason == "OOMKilled"
+        else status.get("reason") or container_reason,
+        message=status.get("message") or (disruption or {}).get("message") or "",
+        report=read_report(text),
+        text=text,
+        disrupted=disruption is not None,
+    )
+
+
+def read_report(text: str) -> Mapping[str, Any] | None:
+    """The worker's report in a termination message. A kubelet that found no message gives the end of
+    the log instead, whose last line is the report as well, if it is whole."""
+    for line in (text, *reversed(text.splitlines())):
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and found.get("v") == 1 and "ok" in found:
+            return found
+    return None

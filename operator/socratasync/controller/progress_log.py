@@ -1,0 +1,52 @@
+"""How far a run is, from the last lines of its pod's log. Pure; nothing is decided by it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from socratasync.controller import instants
+from socratasync.controller.run_records import present, whole
+
+LINES = 40
+"""Enough for a progress line of each dataset under way to be among them, whatever else is logged."""
+
+
+def read_progress(log: str, now: datetime) -> dict[str, Any] | None:
+    """``activeRun.progress`` of the newest progress line; None if there is none."""
+    for line in reversed(log.splitlines()):
+        entry = _read(line)
+        if entry is not None:
+            return _progress(entry, now)
+    return None
+
+
+def _read(line: str) -> dict[str, Any] | None:
+    if '"progress"' not in line:
+        return None
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and entry.get("event") == "progress" else None
+
+
+def _progress(entry: dict[str, Any], now: datetime) -> dict[str, Any]:
+    percent = entry.get("percent")
+    known = isinstance(percent, int | float) and percent >= 0
+    return present(
+        {
+            "dataset": _word(entry.get("dataset")),
+            "stage": _word(entry.get("stage")),
+            "rows": whole(entry.get("rows")),
+            "total": whole(entry.get("total")),
+            # Rows may outnumber what the source counted before the run; 100 is as far as it goes.
+            "percent": min(100.0, float(percent)) if known and percent is not None else None,
+            "updatedAt": instants.write(instants.read(entry.get("ts")) or now),
+        }
+    )
+
+
+def _word(text: Any) -> str | None:
+    return text[:64] if isinstance(text, str) else None

@@ -1,0 +1,112 @@
+"""A SocrataSync as the operator sees it: the parsed spec or what is wrong with it, what was asked by
+annotation, and the status as it is written. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from socratasync.api import SyncSpec
+from socratasync.controller import instants
+from socratasync.controller.job_names import CANCEL, FULL, REQUESTED
+from socratasync.controller.schedule import Schedule, read_schedule, stable_jitter
+from socratasync.errors import InvalidSchedule, InvalidSpec, SyncError
+
+_TOKEN_CHARACTERS = 253
+"""An annotation may be 256 KiB long; a status should not be."""
+
+_SCHEDULE_FIELDS = ("spec.schedule:", "spec.timeZone:")
+
+
+class Key(NamedTuple):
+    """Which resource."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What annotations ask for: each a token that means something only by being new."""
+
+    run: str | None = None
+    full: str | None = None
+    cancel: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One SocrataSync. Either ``spec`` or ``problem`` is set; ``schedule`` is None without one."""
+
+    key: Key
+    uid: str
+    generation: int
+    version: str
+    created: datetime
+    asked: Asked
+    status: Mapping[str, Any]
+    spec: SyncSpec | None = None
+    problem: SyncError | None = None
+    schedule: Schedule | None = None
+    deleting: bool = False
+
+    @property
+    def domain(self) -> str:
+        """The domain whose limit of active runs counts; empty while the spec cannot be read."""
+        return self.spec.domain if self.spec else ""
+
+    def due(self, slot: datetime) -> datetime:
+        """When the slot's run is to start: the slot and this object's jitter."""
+        jitter = self.spec.jitter_seconds if self.spec else 0
+        return slot + stable_jitter(self.uid, jitter)
+
+
+def read_resource(body: Mapping[str, Any]) -> Resource:
+    """A SocrataSync from the API, as a mapping. Never raises for what its user wrote: a spec that the
+    schema let pass and the operator cannot take comes back as ``problem``."""
+    metadata = body["metadata"]
+    spec, schedule, problem = _read_spec(body.get("spec") or {})
+    return Resource(
+        key=Key(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 1),
+        version=metadata["resourceVersion"],
+        created=instants.read(metadata.get("creationTimestamp")) or datetime.fromtimestamp(0, UTC),
+        asked=_read_asked(metadata.get("annotations") or {}),
+        status=body.get("status") or {},
+        spec=spec,
+        problem=problem,
+        schedule=schedule,
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def _read_spec(
+    written: Mapping[str, Any],
+) -> tuple[SyncSpec | None, Schedule | None, SyncError | None]:
+    try:
+        spec = SyncSpec.from_json(written)
+    except InvalidSpec as exc:
+        lines = exc.message.splitlines()
+        if all(line.startswith(_SCHEDULE_FIELDS) for line in lines):
+            return None, None, InvalidSchedule(exc.message)
+        return None, None, exc
+    if spec.schedule is None:
+        return spec, None, None
+    try:
+        return spec, read_schedule(spec.schedule, spec.time_zone), None
+    except InvalidSchedule as exc:
+        return None, None, exc
+
+
+def _read_asked(annotations: Mapping[str, str]) -> Asked:
+    def token(name: str) -> str | None:
+        return (annotations.get(name) or "")[:_TOKEN_CHARACTERS] or None
+
+    return Asked(run=token(REQUESTED), full=token(FULL), cancel=token(CANCEL))

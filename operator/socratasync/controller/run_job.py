@@ -1,0 +1,156 @@
+"""The Job of a run: (resource, run, image) → manifest, readable as the YAML it becomes. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from socratasync.api import API_VERSION, KIND, SyncSpec
+from socratasync.controller import instants
+from socratasync.controller.action import Run
+from socratasync.controller.job_names import (
+    FINGERPRINT,
+    FULL,
+    GENERATION,
+    MANAGED_BY,
+    MODE,
+    REQUESTED,
+    SCHEDULED_AT,
+    SYNC,
+    TRIGGER,
+    sync_label,
+)
+from socratasync.controller.pod_overlay import overlaid
+from socratasync.controller.resource import Resource
+from socratasync.controller.run_records import present
+from socratasync.controller.worker_env import worker_env, worker_volumes
+
+CONTAINER: Final = "sync"
+
+WORKER_USER: Final = 65532
+"""``nonroot`` of distroless images, and of ours. A number, for Kubernetes cannot tell by a name."""
+
+_GRACE_SECONDS = 30
+"""For a worker to roll back, let go of its lock and report."""
+
+
+def build_job(resource: Resource, run: Run, image: str) -> dict[str, Any]:
+    """The Job as an object. The spec travels in it, so an edit cannot change a run under way.
+
+    ``resource.spec`` must be readable. Raises ``InvalidSpec`` for a spec too long to travel.
+    """
+    spec = resource.spec
+    assert spec is not None, "an unreadable spec starts nothing"
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": run.job,
+            "namespace": resource.key.namespace,
+            "labels": _labels(resource, run),
+            "annotations": _annotations(resource, run),
+            "ownerReferences": [_owner(resource)],
+        },
+        "spec": {
+            "completions": 1,
+            "parallelism": 1,
+            "backoffLimit": spec.job.backoff_limit,
+            "activeDeadlineSeconds": spec.job.active_deadline_seconds,
+            "ttlSecondsAfterFinished": spec.job.ttl_seconds_after_finished,
+            # A new pod only when the old one is gone: never two on one table.
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {"rules": _failure_rules()},
+            "template": overlaid(_pod(resource, spec, run, image), spec.job.pod_template),
+        },
+    }
+
+
+def _labels(resource: Resource, run: Run) -> dict[str, str]:
+    return {
+        "app.kubernetes.io/name": "socratasync",
+        "app.kubernetes.io/component": "sync-job",
+        MANAGED_BY: "socratasync",
+        SYNC: sync_label(resource.key.name),
+        MODE: run.mode,
+        TRIGGER: run.trigger.value,
+    }
+
+
+def _annotations(resource: Resource, run: Run) -> dict[str, str]:
+    """All that the status must be told of a run, should the operator die before it tells it."""
+    return present(
+        {
+            SCHEDULED_AT: instants.write(run.slot),
+            REQUESTED: run.requested,
+            FULL: run.full,
+            FINGERPRINT: run.fingerprint,
+            GENERATION: str(resource.generation),
+        }
+    )
+
+
+def _owner(resource: Resource) -> dict[str, Any]:
+    """Kubernetes' garbage collector removes the Job with its resource; no finalizer is needed.
+
+    ``blockOwnerDeletion`` stays away: it would need the right to update finalizers.
+    """
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": resource.key.name,
+        "uid": resource.uid,
+        "controller": True,
+    }
+
+
+def _failure_rules() -> list[dict[str, Any]]:
+    """The first rule that fits a failed pod decides; none: it counts against the backoff limit."""
+    return [
+        {
+            "action": "FailJob",
+            "onExitCodes": {
+                "containerName": CONTAINER,
+                "operator": "In",
+                "values": [65, 77, 78],
+            },
+        },
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+    ]
+
+
+def _pod(resource: Resource, spec: SyncSpec, run: Run, image: str) -> dict[str, Any]:
+    volumes = worker_volumes(spec)
+    return {
+        "metadata": {"labels": _labels(resource, run), "annotations": {}},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": _GRACE_SECONDS,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": WORKER_USER,
+                "runAsGroup": WORKER_USER,
+                "fsGroup": WORKER_USER,
+                "fsGroupChangePolicy": "OnRootMismatch",
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": CONTAINER,
+                    "image": image,
+                    "command": ["socratasync"],
+                    "args": ["worker"],
+                    "env": worker_env(resource, spec, run),
+                    "resources": spec.job.resources.as_manifest(),
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    "terminationMessagePolicy": "FallbackToLogsOnError",
+                    "volumeMounts": [mount for _, mount in volumes],
+                }
+            ],
+            "volumes": [volume for volume, _ in volumes],
+        },
+    }

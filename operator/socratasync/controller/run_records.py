@@ -1,0 +1,106 @@
+"""Runs as the status tells them: the active one, the last one, the last ten in short. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from socratasync.api.times import write_duration
+from socratasync.controller import instants
+from socratasync.controller.observed_job import ObservedJob
+from socratasync.controller.outcome import Outcome
+from socratasync.report import shorten
+
+HISTORY = 10
+
+_WARNINGS = 20
+_WARNING_CHARACTERS = 500
+_SUMMARY = ("job", "uid", "trigger", "mode", "start", "end", "duration", "result", "reason", "rows")
+
+
+def present(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record without what is None: a status says nothing rather than null."""
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def active_run(job: ObservedJob, progress: Mapping[str, Any] | None) -> dict[str, Any]:
+    """``status.activeRun``. ``start`` is when the Job was created; a pod may come later."""
+    return present(
+        {
+            "job": job.name,
+            "uid": job.uid,
+            "trigger": job.trigger,
+            "mode": job.mode,
+            "start": instants.write(job.created),
+            "scheduledAt": instants.write(job.slot),
+            "generation": job.generation,
+            "progress": progress,
+        }
+    )
+
+
+def last_run(active: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
+    """``status.lastRun`` of a run that was told as ``active`` and has ended."""
+    report = outcome.report or {}
+    start = instants.read(active.get("start"))
+    return present(
+        {
+            **{name: active.get(name) for name in ("job", "uid", "trigger", "mode")},
+            "scheduledAt": active.get("scheduledAt"),
+            "generation": active.get("generation"),
+            "createdAt": active.get("start"),
+            "start": active.get("start"),
+            "end": instants.write(outcome.ended),
+            "duration": _duration(start, outcome.ended),
+            "result": outcome.result.value,
+            "reason": outcome.reason,
+            "message": outcome.message,
+            "exitCode": outcome.exit_code,
+            "rows": row_counts(report.get("rows")),
+            "bytes": whole(report.get("bytes")),
+            "seconds": _seconds(report.get("seconds")),
+            "warnings": _warnings(report.get("warnings")),
+        }
+    )
+
+
+def with_run(history: list[dict[str, Any]], run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """``status.history`` with one run more, newest first; a run that is in it already stays once."""
+    others = [entry for entry in history if entry.get("uid") != run.get("uid")]
+    summary = {name: run[name] for name in _SUMMARY if name in run}
+    return [summary, *others][:HISTORY]
+
+
+def row_counts(rows: Any) -> dict[str, int] | None:
+    """Row counts that are known; None if there are none."""
+    if not isinstance(rows, Mapping):
+        return None
+    names = ("downloaded", "inserted", "updated", "unchanged", "deleted", "target")
+    return {name: count for name in names if (count := whole(rows.get(name))) is not None} or None
+
+
+def whole(count: Any) -> int | None:
+    """The count if it is one; the CRD takes nothing else, and a status must stay writable."""
+    return count if isinstance(count, int) and count >= 0 else None
+
+
+def _duration(start: datetime | None, end: datetime) -> str | None:
+    return write_duration(max(end - start, end - end)) if start else None
+
+
+def _seconds(seconds: Any) -> dict[str, float] | None:
+    if not isinstance(seconds, Mapping):
+        return None
+    stages = ("download", "stage", "merge", "refresh")
+    return {
+        stage: spent
+        for stage in stages
+        if isinstance(spent := seconds.get(stage), int | float) and spent >= 0
+    } or None
+
+
+def _warnings(warnings: Any) -> list[str] | None:
+    if not isinstance(warnings, list):
+        return None
+    return [shorten(str(text), _WARNING_CHARACTERS) for text in warnings[:_WARNINGS]] or None
