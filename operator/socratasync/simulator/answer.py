@@ -8,7 +8,6 @@ is left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +21,7 @@ from socratasync.simulator.cells import (
     plain_number,
     quoted,
     split,
+    stamp,
     unquote,
 )
 from socratasync.simulator.query import Query
@@ -161,12 +161,6 @@ def _stamp_text(stamps: Sequence[int]) -> Callable[[int], bytes]:
         return known[at]
 
     return text
-
-
-def stamp(milliseconds: int) -> str:
-    """Milliseconds since 1970 as ``2020-01-20T00:00:00.000Z``."""
-    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 
 
 def _value_text(output: Output, position: int) -> str | None:

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,7 @@ CANONICAL = {
 """Metadata ``dataTypeName`` → the type's name in the query language and in ``X-SODA2-Types``."""
 
 _SPLIT = re.compile(rb'"[^"]*(?:""[^"]*)*"|(?<![^,])(?=,|\Z)')
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAGGED = frozenset({"location", "url", "document", "json"})
 _WKT = re.compile(r"[A-Z]+|-?[0-9.]+(?:[eE][-+]?[0-9]+)?|[(),]")
 _GEOMETRIES = {
@@ -108,6 +109,12 @@ def _timestamp(value: date, kind: str) -> str:
     at = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001 - floating
     text = (at.astimezone(UTC) if at.tzinfo else at).strftime("%Y-%m-%dT%H:%M:%S.")
     return f"{text}{at.microsecond // 1000:03d}" + ("Z" if kind == "fixed_timestamp" else "")
+
+
+def stamp(milliseconds: int) -> str:
+    """Milliseconds since 1970 as ``2020-01-20T00:00:00.000Z``."""
+    at = _EPOCH + timedelta(milliseconds=milliseconds)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 
 
 def plain_number(value: Decimal) -> str:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from socratasync.simulator.answer import stamp
 from socratasync.simulator.cells import join, quoted, split, store
+from socratasync.simulator.query import parse
 from socratasync.simulator.rowids import VERSION, encode
 from socratasync.simulator.table import Field, Table
 
@@ -49,6 +49,7 @@ class Dataset:
         self.is_missing = False
         self.successor: str | None = None
         self.metadata: dict[str, Any] = {}
+        self.recorded: tuple[int, dict[str, Any]] = (0, {})
         self._clock = clock
         self._lock = threading.RLock()
         self._next_number = 1 + zlib.crc32(id.encode()) % 1000
@@ -84,33 +85,23 @@ class Dataset:
     def __len__(self) -> int:
         return len(self._truth.table)
 
-    def ids(self) -> list[str]:
-        """All ``:id``s, in the server's order."""
+    def ids(self, where: str = "") -> list[str]:
+        """The ``:id``s of all rows, or of those that a SoQL condition holds for, in the server's order."""
         table = self._truth.table
-        return [table.row_id(i) for i in range(len(table))]
+        found = parse(table, {"$where": where}, self.id).matching()
+        return [table.row_id(i) for i in found]
 
     def rows(self) -> list[dict[str, str | None]]:
         """All rows as stored text by field name, with ``:id``, ``:created_at``, ``:updated_at``."""
         table = self._truth.table
-        return [self._row(table, i) for i in range(len(table))]
-
-    def _row(self, table: Table, position: int) -> dict[str, str | None]:
-        cells = table.cells(position)
-        row = {f.name: cells[f.slot] for f in table.fields}
-        row[":id"] = table.row_id(position)
-        row[":created_at"] = stamp(table.created[position])
-        row[":updated_at"] = stamp(table.updated[position])
-        return row
+        return [table.row(i) for i in range(len(table))]
 
     def find(self, **values: Any) -> list[str]:
         """The ``:id``s of the rows that hold all these values."""
         table = self._truth.table
-        wanted = {self._field(n).slot: store(v, self._field(n).type) for n, v in values.items()}
-        return [
-            table.row_id(i)
-            for i in range(len(table))
-            if all(table.cells(i)[slot] == text for slot, text in wanted.items())
-        ]
+        wanted = {n: store(v, self._field(n).type) for n, v in values.items()}
+        rows = (table.row(i) for i in range(len(table)))
+        return [str(row[":id"]) for row in rows if wanted.items() <= row.items()]
 
     def version_text(self, state: State) -> str:
         """The ``rv-…`` of a state, for ETags."""

@@ -29,6 +29,9 @@ class Fault:
     rows: int | None = None
     count: Callable[[int], int] | None = None
     reset_at: int | None = None
+    hang_up_at: int | None = None
+    midway: tuple[int, Callable[[], object]] | None = None
+    delay: float | None = None
     cut_at: int | None = None
     keep_gzip_whole: bool = False
     drip: tuple[int, float] | None = None
@@ -70,6 +73,12 @@ class Fault:
         return cls(reset_at=after_bytes)
 
     @classmethod
+    def hang_up(cls, after_bytes: int = 0) -> Fault:
+        """The connection properly ends after so many bytes of the (compressed) body, which therefore
+        has no last chunk; 0: before any answer."""
+        return cls(hang_up_at=after_bytes)
+
+    @classmethod
     def truncated(cls, after_bytes: int, *, compressed: bool = False) -> Fault:
         """No chunks, and the connection closes early, as if that were the end. ``after_bytes`` counts
         the text of the body, whose gzip stream (if any) then ends properly: a client that does not
@@ -95,6 +104,17 @@ class Fault:
     def doing(cls, action: Callable[[], object]) -> Fault:
         """``action`` happens just before the answer is made. With ``after=N``: between two pages."""
         return cls(before=action)
+
+    @classmethod
+    def doing_midway(cls, action: Callable[[], object], after_bytes: int = 1) -> Fault:
+        """``action`` happens once so many bytes of the (compressed) body are sent. Waiting for an event
+        there holds a client in mid-page for as long as a test needs."""
+        return cls(midway=(after_bytes, action))
+
+    @classmethod
+    def delayed(cls, seconds: float) -> Fault:
+        """The answer comes so much later."""
+        return cls(delay=seconds)
 
     @classmethod
     def doing_afterwards(cls, action: Callable[[], object]) -> Fault:

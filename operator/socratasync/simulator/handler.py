@@ -9,12 +9,12 @@ import json
 import secrets
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
-from socratasync.simulator import headers, refusals, views
+from socratasync.simulator import administration, headers, refusals, views
 from socratasync.simulator.asked import Asked, read
 from socratasync.simulator.faults import Fault, first
 from socratasync.simulator.pages import compressed, page_key, written
@@ -31,6 +31,7 @@ class Handler(BaseHTTPRequestHandler):
     """Speaks HTTP/1.1 with connections kept open, as the real portal does."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Server
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -39,12 +40,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer, with whatever faults are switched on for this request."""
         asked = read(self.path)
+        if asked is None and self._administer(None):
+            return
         if asked is None:
             self._send(refusals.html(404, "Not Found"))
             return
         portal = self.server.portal
         portal.note(asked.kind, asked.dataset, asked.parameters)
         faults = portal.faults.meet(asked.kind, asked.dataset)
+        self.server.closing.wait(first(faults, "delay") or 0)
         for fault in faults:
             if fault.before:
                 fault.before()
@@ -56,9 +60,32 @@ class Handler(BaseHTTPRequestHandler):
             if fault.after:
                 fault.after()
 
+    def do_POST(self) -> None:
+        """Only for administration: the portal itself is read."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if not self._administer(body):
+            self._send(refusals.html(405, "Not Allowed"))
+
+    def do_DELETE(self) -> None:
+        """As ``do_POST``."""
+        self.do_POST()
+
+    def _administer(self, body: bytes | None) -> bool:
+        """Answer a request from outside about the simulation itself, if that is open."""
+        if not (self.server.admin and self.path.startswith(administration.PREFIX)):
+            return False
+        status, document = administration.answer(
+            self.server.portal, self.command, self.path, body or b""
+        )
+        self._send_json(document, status)
+        return True
+
     def _answer(self, asked: Asked, faults: list[Fault]) -> None:
         if any(f.reset_at == 0 for f in faults):
             self._reset()
+            return
+        if any(f.hang_up_at == 0 for f in faults):
+            self.close_connection = True
             return
         refusal: Refused | None = first(faults, "refusal")
         if refusal is not None:
@@ -153,18 +180,13 @@ class Handler(BaseHTTPRequestHandler):
         self, body: Iterator[bytes], answer: headers.Headers, faults: list[Fault]
     ) -> None:
         self._head(200, {**answer, "Transfer-Encoding": "chunked"})
-        if self.command == "HEAD":
-            return
-        reset_at, drip = first(faults, "reset_at"), first(faults, "drip")
-        sent = 0
-        for piece in body:
-            part = piece if reset_at is None else piece[: reset_at - sent]
-            self._write(part, drip)
-            sent += len(part)
-            if reset_at is not None and sent >= reset_at:
-                break
-        if reset_at is not None:
+        reset_at, ends_at = first(faults, "reset_at"), first(faults, "hang_up_at")
+        for piece in midway(up_to(body, reset_at or ends_at), first(faults, "midway")):
+            self._write(piece, first(faults, "drip"))
+        if reset_at:
             self._reset()
+        elif ends_at:
+            self.close_connection = True
 
     def _send_cut(
         self,
@@ -177,20 +199,20 @@ class Handler(BaseHTTPRequestHandler):
     ) -> None:
         """A body that ends when the connection does, too early."""
         fault = next(f for f in faults if f.cut_at is not None)
-        text = written(query, extension)
+        text, level = written(query, extension), self.server.pages.gzip_level
         if gzip and fault.keep_gzip_whole:
-            body = b"".join(compressed(iter([b"".join(text)[: fault.cut_at]])))
+            body = b"".join(compressed(up_to(text, fault.cut_at), level))
         else:
-            body = b"".join(compressed(text) if gzip else text)[: fault.cut_at]
+            body = b"".join(up_to(compressed(text, level) if gzip else text, fault.cut_at))
         self.close_connection = True
         self._head(200, {**answer, "Connection": "close"})
         self._write(body, first(faults, "drip"))
 
     # -- the wire ----------------------------------------------------------------------------------
 
-    def _send_json(self, document: object) -> None:
+    def _send_json(self, document: object, status: int = 200) -> None:
         body = json.dumps(document, indent=2, separators=(",", " : "), ensure_ascii=False).encode()
-        self._send_whole(200, body, {"Content-Type": "application/json;charset=utf-8"})
+        self._send_whole(status, body, {"Content-Type": "application/json;charset=utf-8"})
 
     def _send(self, refused: Refused) -> None:
         self._send_whole(
@@ -231,6 +253,33 @@ class Handler(BaseHTTPRequestHandler):
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.connection.close()
+
+
+def up_to(pieces: Iterator[bytes], size: int | None) -> Iterator[bytes]:
+    """The first ``size`` bytes of the pieces; None: all."""
+    for piece in pieces:
+        if size is not None and len(piece) >= size:
+            yield piece[:size]
+            return
+        size = None if size is None else size - len(piece)
+        yield piece
+
+
+def midway(
+    pieces: Iterator[bytes], stop: tuple[int, Callable[[], object]] | None
+) -> Iterator[bytes]:
+    """The pieces, with an action once so many bytes are sent."""
+    if stop is None:
+        yield from pieces
+        return
+    size, action = stop
+    for piece in pieces:
+        if 0 <= size < len(piece):
+            yield piece[:size]
+            action()
+            piece, size = piece[size:], 0
+        size = size - len(piece) if size else -1
+        yield piece
 
 
 def _cut_short(parameters: dict[str, str], faults: list[Fault]) -> dict[str, str]:

@@ -17,8 +17,7 @@ from socratasync.simulator.dataset import Dataset
 from socratasync.simulator.query import Query, parse
 
 CHUNK = 64 * 1024
-KEPT_BYTES = 768 * 1024 * 1024
-GZIP_LEVEL = 6
+KEPT_BYTES = 512 * 1024 * 1024
 
 
 def written(query: Query, extension: str) -> Iterator[bytes]:
@@ -28,7 +27,7 @@ def written(query: Query, extension: str) -> Iterator[bytes]:
     return write(query, positions)
 
 
-def compressed(pieces: Iterator[bytes], level: int = GZIP_LEVEL) -> Iterator[bytes]:
+def compressed(pieces: Iterator[bytes], level: int) -> Iterator[bytes]:
     """The pieces as one gzip stream."""
     deflate = zlib.compressobj(level, zlib.DEFLATED, 31)
     for piece in pieces:
@@ -53,7 +52,8 @@ def chunked(pieces: Iterator[bytes]) -> Iterator[bytes]:
 class Pages:
     """Bodies by table and request, the least used forgotten first."""
 
-    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, kept_bytes: int = KEPT_BYTES, *, gzip_level: int = 1) -> None:
+        self.gzip_level = gzip_level
         self._lock = threading.Lock()
         self._kept: OrderedDict[object, bytes] = OrderedDict()
         self._bytes = 0
@@ -62,14 +62,14 @@ class Pages:
     def body(self, query: Query, key: object, extension: str, *, gzip: bool) -> Iterator[bytes]:
         """The chunked body for ``query``; ``key`` names the request and its table."""
         if not query.is_stable:
-            yield from _made(query, extension, gzip=gzip)
+            yield from self._made(query, extension, gzip=gzip)
             return
         kept = self._get(key)
         if kept is not None:
             yield kept
             return
         made = bytearray()
-        for piece in _made(query, extension, gzip=gzip):
+        for piece in self._made(query, extension, gzip=gzip):
             made += piece
             yield piece
         self._keep(key, bytes(made))
@@ -93,6 +93,10 @@ class Pages:
             total += sum(map(len, self.body(query, key, "csv", gzip=True)))
         return total
 
+    def _made(self, query: Query, extension: str, *, gzip: bool) -> Iterator[bytes]:
+        pieces = written(query, extension)
+        return chunked(compressed(pieces, self.gzip_level) if gzip else pieces)
+
     def _get(self, key: object) -> bytes | None:
         with self._lock:
             kept = self._kept.get(key)
@@ -107,11 +111,6 @@ class Pages:
             while self._bytes > self._limit:
                 _, dropped = self._kept.popitem(last=False)
                 self._bytes -= len(dropped)
-
-
-def _made(query: Query, extension: str, *, gzip: bool) -> Iterator[bytes]:
-    pieces = written(query, extension)
-    return chunked(compressed(pieces) if gzip else pieces)
 
 
 def page_key(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from socratasync.simulator.dataset import ColumnLike, Dataset, Row
 from socratasync.simulator.faults import Faults
+from socratasync.simulator.oddities import EVERY_TYPE, every_type_rows
+from socratasync.simulator.recordings import read_export, read_recorded
 from socratasync.simulator.synthetic import LA311_COLUMNS, la311_lines
 
 
@@ -58,6 +61,22 @@ class Portal:
         dataset.insert_lines(list(la311_lines(rows, seed)))
         return dataset
 
+    def add_export(self, id: str, path: Path, *, name: str = "") -> Dataset:
+        """A dataset from a portal's ``rows.csv`` export. Raises ``ValueError``, ``OSError``."""
+        found = read_export(path)
+        return self.add_dataset(id, found.columns, found.rows, name=name or path.stem)
+
+    def add_recorded(self, id: str, description: Path, answer: Path) -> Dataset:
+        """A dataset from recorded answers: ``/api/views/<id>.json`` and ``/resource/<id>.csv``."""
+        found = read_recorded(description, answer)
+        dataset = self.add_dataset(id, found.columns, found.rows)
+        dataset.recorded = (dataset.truth.version, {**found.metadata, "id": id})
+        return dataset
+
+    def add_oddities(self, id: str) -> Dataset:
+        """A dataset with a column of every type and values that loaders trip over; key ``key``."""
+        return self.add_dataset(id, EVERY_TYPE, every_type_rows(), name="Oddities")
+
     # -- what was asked ----------------------------------------------------------------------------
 
     @property
@@ -72,8 +91,13 @@ class Portal:
             self._requests.append((kind, dataset, parameters))
 
     def describe(self) -> dict[str, Any]:
-        """The datasets in short: id → rows, columns and version."""
-        return {
+        """In short: the datasets' rows, columns and versions; how many requests, and faults to come."""
+        datasets = {
             d.id: {"rows": len(d), "columns": len(d.fields), "version": d.truth.version}
             for d in self.datasets.values()
+        }
+        return {
+            "datasets": datasets,
+            "requests": len(self.requests),
+            "faults": self.faults.pending,
         }

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from socratasync.simulator import rowids
-from socratasync.simulator.cells import canonical, csv_is_stored_text, split, unquote
+from socratasync.simulator.cells import canonical, csv_is_stored_text, split, stamp, unquote
 
 SYSTEM_TYPES = {
     ":id": "row_identifier",
@@ -88,6 +88,16 @@ class Table:
     def cells(self, position: int) -> list[str | None]:
         """The stored cells of a row, by slot."""
         return [unquote(cell) for cell in split(self.lines[position])] if self.width else []
+
+    def row(self, position: int) -> dict[str, str | None]:
+        """A row as stored text by field name, with ``:id``, ``:created_at`` and ``:updated_at``."""
+        cells = self.cells(position)
+        return {
+            **{f.name: cells[f.slot] for f in self.fields},
+            ":id": self.row_id(position),
+            ":created_at": stamp(self.created[position]),
+            ":updated_at": stamp(self.updated[position]),
+        }
 
     def lines_are_the_answer(self, fields: Sequence[Field]) -> bool:
         """Whether the stored lines are just what a select of these columns shows as CSV."""

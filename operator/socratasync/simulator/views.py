@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from socratasync.simulator.answer import stamp
+from socratasync.simulator.cells import stamp
 from socratasync.simulator.dataset import Dataset
 from socratasync.simulator.table import Field
 
@@ -21,7 +21,15 @@ _CATALOG_TYPES = {
 
 
 def view(dataset: Dataset) -> dict[str, Any]:
-    """The dataset's description, with the keys of a real one; ``dataset.metadata`` is laid over it."""
+    """The dataset's description: the recorded one if nothing changed since, else one with the keys of
+    a real one. ``dataset.metadata`` is laid over it; None there takes a key away."""
+    version, recorded = dataset.recorded
+    document = recorded if version == dataset.truth.version else {**recorded, **_described(dataset)}
+    laid_over = {**document, **dataset.metadata}
+    return {key: value for key, value in laid_over.items() if value is not None}
+
+
+def _described(dataset: Dataset) -> dict[str, Any]:
     state = dataset.truth
     changed = state.changed_at // 1000
     document = {
@@ -52,7 +60,7 @@ def view(dataset: Dataset) -> dict[str, Any]:
     }
     if dataset.successor:
         document["description"] = f"This dataset is no longer updated; see {dataset.successor}."
-    return {**document, **dataset.metadata}
+    return document
 
 
 _PUBLIC = {"inherited": False, "type": "viewer", "flags": ["public"]}

@@ -1,0 +1,110 @@
+"""``python -m socratasync.simulator``: the simulated portal as a process of its own.
+
+When it is ready it writes one line of JSON to standard output: domain, port, CA file and datasets.
+It serves until SIGTERM or SIGINT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from socratasync.simulator.certificates import Tls, issue
+from socratasync.simulator.portal import Portal
+from socratasync.simulator.server import serve
+
+DATASET_FORMS = (
+    "ID=synthetic:ROWS[:SEED], ID=export:ROWS_CSV, ID=recorded:VIEW_JSON:CSV or ID=oddities"
+)
+
+
+def add_dataset(portal: Portal, text: str) -> None:
+    """Add the dataset that a ``--dataset`` describes. Raises ``ValueError``."""
+    dataset, _, source = text.partition("=")
+    match dataset and source.split(":"):
+        case ["synthetic", rows]:
+            portal.add_synthetic(dataset, int(rows))
+        case ["synthetic", rows, seed]:
+            portal.add_synthetic(dataset, int(rows), int(seed))
+        case ["export", path]:
+            portal.add_export(dataset, Path(path))
+        case ["recorded", description, path]:
+            portal.add_recorded(dataset, Path(description), Path(path))
+        case ["oddities"]:
+            portal.add_oddities(dataset)
+        case _:
+            raise ValueError(f"{text!r} is not {DATASET_FORMS}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    portal = Portal(
+        app_tokens=options.app_token, accounts=dict(a.split(":", 1) for a in options.account)
+    )
+    try:
+        for text in options.dataset:
+            add_dataset(portal, text)
+        tls = _tls(options)
+    except (ValueError, OSError) as exc:
+        parser.error(str(exc))
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with ExitStack() as stack:
+        server = stack.enter_context(
+            serve(
+                portal,
+                options.host,
+                options.port,
+                tls=tls,
+                names=options.name,
+                admin=options.admin,
+                gzip_level=options.gzip_level,
+            )
+        )
+        for dataset in portal.datasets if options.warm else ():
+            server.warm(dataset, page_size=options.warm)
+        ready = {"domain": server.domain, "port": server.port, "ca_file": server.ca_file}
+        sys.stdout.write(json.dumps({**ready, **portal.describe()}) + "\n")
+        sys.stdout.flush()
+        stopping.wait()
+    return 0
+
+
+def _tls(options: argparse.Namespace) -> Tls | None:
+    if options.cert:
+        return Tls(cert_file=options.cert, key_file=options.key, ca_file=options.ca)
+    return issue(options.tls_folder, options.name) if options.tls_folder else None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m socratasync.simulator", description="A simulated Socrata portal over HTTPS."
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (0.0.0.0: all)")
+    add("--port", type=int, default=0, help="port to listen on (0: a free one)")
+    add("--name", action="append", default=[], help="another name or address of the certificate")
+    add("--tls-folder", type=Path, help="where to write server.pem, server.key and ca.pem")
+    add("--cert", type=Path, help="the server's certificate, instead of a new one")
+    add("--key", type=Path, help="its key")
+    add("--ca", type=Path, help="the authority that signed it")
+    add("--dataset", action="append", default=[], metavar="ID=SOURCE", help=DATASET_FORMS)
+    add("--app-token", action="append", default=[], help="an app token that is known")
+    add("--account", action="append", default=[], metavar="USER:PASSWORD", help="an account")
+    add("--admin", action="store_true", help="open /_simulator/ (changes, faults)")
+    add("--gzip-level", type=int, default=1, choices=range(1, 10), help="1 is fast, 6 is usual")
+    add("--warm", type=int, default=0, metavar="ROWS", help="prepare pages of so many rows first")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Changes data and switches faults from outside, over the simulator's own HTTPS: for tests in a cluster.
+
+Off unless the simulator is started with it. All bodies are JSON::
+
+    GET    /_simulator/                        datasets, and how many requests came and faults are left
+    GET    /_simulator/requests                what was asked
+    POST   /_simulator/datasets                {"id", "synthetic": ROWS, "seed"} or {"id", "columns", "rows"}
+    POST   /_simulator/datasets/<id>/<change>  see ``CHANGES``
+    POST   /_simulator/faults                  {"fault": "status", "arguments": {"status": 429},
+                                                "times", "after", "dataset", "on"}
+    DELETE /_simulator/faults                  all off
+
+Rows to change are named by ``{"where": SOQL}``, ``{"ids": [...]}`` or ``{"first": N}``. The fault
+``doing`` takes ``{"changes": [{"dataset", "change", "arguments"}]}``: what happens between two pages.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from socratasync.simulator.dataset import Dataset
+from socratasync.simulator.faults import Fault
+from socratasync.simulator.portal import Portal
+from socratasync.simulator.refusals import Refused
+from socratasync.simulator.synthetic import la311_lines
+
+PREFIX = "/_simulator/"
+
+FAULTS = frozenset(
+    "status bare_error invalid_token login_page redirect reset hang_up truncated short_page slow_drip "
+    "delayed wrong_count data_out_of_date without_types".split()
+)
+
+
+def answer(portal: Portal, method: str, path: str, body: bytes) -> tuple[int, object]:
+    """Status and document for one request."""
+    try:
+        return 200, _answer(portal, method, path.removeprefix(PREFIX).strip("/").split("/"), body)
+    except Refused as refused:
+        return refused.status, json.loads(refused.body)
+    except (KeyError, TypeError, ValueError, RuntimeError) as exc:
+        return 400, {"error": f"{type(exc).__name__}: {exc}"}
+
+
+def _answer(portal: Portal, method: str, path: list[str], body: bytes) -> object:
+    arguments = json.loads(body) if body else {}
+    match method, path:
+        case "GET", [""]:
+            return portal.describe()
+        case "GET", ["requests"]:
+            return [
+                {"kind": kind, "dataset": dataset, "parameters": parameters}
+                for kind, dataset, parameters in portal.requests
+            ]
+        case "POST", ["datasets"]:
+            return _short(add_dataset(portal, **arguments))
+        case "POST", ["datasets", dataset, change]:
+            return make_change(portal[dataset], change, arguments)
+        case "POST", ["faults"]:
+            return _arm(portal, **arguments)
+        case "DELETE", ["faults"]:
+            portal.faults.clear()
+            return {"faults": 0}
+        case _:
+            raise ValueError(f"there is no {method} {PREFIX}{'/'.join(path)}")
+
+
+def add_dataset(
+    portal: Portal,
+    id: str,
+    *,
+    synthetic: int | None = None,
+    seed: int = 0,
+    columns: list[list[str]] | None = None,
+    rows: list[dict[str, Any]] | None = None,
+    name: str = "",
+) -> Dataset:
+    """A new dataset, or a new one in the place of another."""
+    if synthetic is not None:
+        return portal.add_synthetic(id, synthetic, seed, name=name)
+    if not columns:
+        raise ValueError("give synthetic: ROWS, or columns: [[fieldName, dataTypeName], ...]")
+    return portal.add_dataset(id, [(c[0], c[1]) for c in columns], rows or (), name=name)
+
+
+def make_change(dataset: Dataset, change: str, arguments: Mapping[str, Any]) -> dict[str, object]:
+    """One of ``CHANGES`` on a dataset. Raises ``ValueError`` for another."""
+    make = CHANGES.get(change)
+    if make is None:
+        raise ValueError(f"{change!r} is none of {', '.join(CHANGES)}")
+    ids = make(dataset, arguments)
+    return {**_short(dataset), "ids": ids if isinstance(ids, list) and len(ids) <= 1000 else []}
+
+
+def _short(dataset: Dataset) -> dict[str, object]:
+    return {"id": dataset.id, "rows": len(dataset), "version": dataset.truth.version}
+
+
+def _which(dataset: Dataset, arguments: Mapping[str, Any]) -> list[str]:
+    if "ids" in arguments:
+        return list(arguments["ids"])
+    if "first" in arguments:
+        return dataset.ids()[: int(arguments["first"])]
+    if "where" in arguments:
+        return dataset.ids(str(arguments["where"]))
+    raise ValueError('say which rows: {"where": SOQL}, {"ids": [...]} or {"first": N}')
+
+
+Change = Callable[[Dataset, Mapping[str, Any]], object]
+CHANGES: dict[str, Change] = {
+    "insert": lambda d, a: d.insert(*a["rows"]),
+    "insert_synthetic": lambda d, a: d.insert_lines(
+        list(la311_lines(int(a["rows"]), int(a["seed"])))
+    ),
+    "update": lambda d, a: d.update(_which(d, a), **a["values"]),
+    "touch": lambda d, a: d.touch(_which(d, a)),
+    "delete": lambda d, a: d.delete(_which(d, a)),
+    "replace_all": lambda d, a: d.replace_all(a.get("rows")),
+    "add_column": lambda d, a: d.add_column(a["field"], a["type"], value=a.get("value")),
+    "drop_column": lambda d, a: d.drop_column(a["field"]),
+    "rename_column": lambda d, a: d.rename_column(a["field"], a["to"]),
+    "retype_column": lambda d, a: d.retype_column(a["field"], a["type"]),
+    "make_private": lambda d, a: d.make_private(a.get("private", True)),
+    "remove": lambda d, a: d.remove(a.get("gone", True)),
+    "freeze": lambda d, a: d.freeze(a.get("successor")),
+    "lag": lambda d, a: d.lag(a.get("answers")),
+    "catch_up": lambda d, _: d.catch_up(),
+}
+
+
+def _arm(
+    portal: Portal, fault: str, arguments: Mapping[str, Any] | None = None, **when: Any
+) -> dict[str, int]:
+    given = dict(arguments or {})
+    if fault == "doing":
+        made = Fault.doing(lambda: _make_all(portal, given["changes"]))
+    elif fault in FAULTS:
+        made = getattr(Fault, fault)(**given)
+    else:
+        raise ValueError(f"{fault!r} is none of doing, {', '.join(sorted(FAULTS))}")
+    portal.faults.add(made, **when)
+    return {"faults": portal.faults.pending}
+
+
+def _make_all(portal: Portal, changes: list[dict[str, Any]]) -> None:
+    for change in changes:
+        make_change(portal[change["dataset"]], change["change"], change.get("arguments", {}))
