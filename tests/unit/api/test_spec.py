@@ -138,3 +138,10 @@ def test_what_yaml_makes_of_a_bare_on_means_on() -> None:
 def test_what_is_no_object_of_json_is_refused_as_such(text: str) -> None:
     with pytest.raises(InvalidSpec, match=r"^spec: "):
         SyncSpec.from_json(text)
+
+
+def test_a_password_in_an_address_is_not_shown() -> None:
+    (line,) = refusal(changed({"hooks": [{"url": "https://me:hunter2@app.example.org/"}]}))
+
+    assert "hunter2" not in line
+    assert "***@app.example.org" in line
