@@ -4,6 +4,7 @@ set -euo pipefail
 uv=$(realpath "${1:?path of uv}")
 cd "$(dirname "$0")/.."
 pin=("$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes
-     --no-emit-index-url --no-header --no-annotate pyproject.toml)
-"${pin[@]}" --extra operator -o requirements.lock
-"${pin[@]}" --extra operator --extra local --group dev -c requirements.lock -o requirements-dev.lock
+     --no-emit-index-url --no-header --no-annotate)
+"${pin[@]}" pyproject.toml --extra operator -o requirements.lock
+"${pin[@]}" pyproject.toml --extra operator --extra local --group dev -c requirements.lock -o requirements-dev.lock
+"${pin[@]}" --group build -c requirements-dev.lock -o requirements-build.lock
