@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,9 @@ Not the node life cycle: a test that plays the kubelet sends no heartbeats.
 """
 
 
+NODE_PARTIES = ("node", "scheduler", "proxy")
+
+
 class CommandFailed(AssertionError):
     """A command line refused; the message is what it printed."""
 
@@ -46,29 +49,38 @@ class ControlPlane:
         self.folder = folder
         self.pki = folder / "pki"
         self.kubeconfig = folder / "admin.kubeconfig"
-        self._ports: dict[str, int] = json.loads((folder / "ports.json").read_text())
+        kept = json.loads((folder / "plane.json").read_text())
+        self.address: str = kept["address"]
+        self._ports: dict[str, int] = kept["ports"]
         self._programs = programs.find("api")
-        self.url = f"https://{LOOPBACK}:{self._ports['api']}"
+        self.url = f"https://{self.address}:{self._ports['api']}"
         self.ca = self.pki / "ca.crt"
         self.api = Api(self.url, ca=self.ca, cert=self._certificate("admin"))
 
     @classmethod
-    def start(cls, folder: Path) -> ControlPlane:
+    def start(
+        cls,
+        folder: Path,
+        *,
+        address: str = LOOPBACK,
+        node: str = "",
+        controllers: Sequence[str] = CONTROLLERS,
+    ) -> ControlPlane:
         """A running control plane in ``folder``, which must not exist. Takes about five seconds.
 
-        Raises ``NotReady`` with the end of the logs when it does not come up.
+        ``node`` names a node that is to have certificates and kubeconfigs too. Raises ``NotReady`` with the end of the logs when it does not come up.
         """
         folder.mkdir(parents=True, mode=0o700)
-        write_certificates(folder / "pki")
+        write_certificates(folder / "pki", address=address, node=node)
         ports = dict(zip(("api", "etcd", "peer", "controllers"), _free_ports(4), strict=True))
-        (folder / "ports.json").write_text(json.dumps(ports))
+        (folder / "plane.json").write_text(json.dumps({"address": address, "ports": ports}))
         plane = cls(folder)
-        plane._write_kubeconfig(plane.kubeconfig, "admin")
-        plane._write_kubeconfig(folder / "controllers.kubeconfig", "controllers")
+        for party in ("admin", "controllers", *(NODE_PARTIES if node else ())):
+            plane._write_kubeconfig(folder / f"{party}.kubeconfig", party)
         try:
             plane._start_etcd()
             plane.start_api_server()
-            plane._start_controllers()
+            plane._start_controllers(controllers)
             plane._wait_for_defaults()
         except BaseException:  # an interrupt too must leave nothing running
             plane.stop()
@@ -160,7 +172,8 @@ class ControlPlane:
         return [
             self._programs["kube-apiserver"],
             f"--etcd-servers=http://{LOOPBACK}:{self._ports['etcd']}",
-            f"--bind-address={LOOPBACK}",
+            f"--bind-address={self.address}",
+            f"--advertise-address={self.address}",
             f"--secure-port={self._ports['api']}",
             "--service-cluster-ip-range=10.96.0.0/24",
             f"--tls-cert-file={pki / 'apiserver.crt'}",
@@ -178,10 +191,10 @@ class ControlPlane:
             "--shutdown-delay-duration=0s",
         ]
 
-    def _start_controllers(self) -> None:
+    def _start_controllers(self, controllers: Sequence[str]) -> None:
         kubeconfig = self.folder / "controllers.kubeconfig"
         command: list[str | Path] = [self._programs["kube-controller-manager"]]
-        command += [f"--kubeconfig={kubeconfig}", f"--controllers={','.join(CONTROLLERS)}"]
+        command += [f"--kubeconfig={kubeconfig}", f"--controllers={','.join(controllers)}"]
         command += [f"--authentication-kubeconfig={kubeconfig}"]
         command += [f"--authorization-kubeconfig={kubeconfig}"]
         command += [f"--service-account-private-key-file={self.pki / 'sa.key'}"]

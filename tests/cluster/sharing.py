@@ -57,7 +57,7 @@ def _sweep() -> None:
     """Stops the control planes whose users are all gone: their run was killed."""
     for folder in ROOM.glob("*/"):
         if not _users(folder):
-            if (folder / "plane" / "ports.json").exists():
+            if (folder / "plane" / "plane.json").exists():
                 ControlPlane(folder / "plane").stop()
             shutil.rmtree(folder, ignore_errors=True)
 
