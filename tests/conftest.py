@@ -13,6 +13,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -123,7 +124,9 @@ def fresh_database(server: str, template: str) -> Iterator[str]:
 
 
 def _connect(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
-    return psycopg.connect(dsn, autocommit=True, connect_timeout=20)
+    """Tests read times in UTC, whatever the database prefers."""
+    options = "-c datestyle=ISO -c timezone=UTC"
+    return psycopg.connect(dsn, autocommit=True, connect_timeout=20, options=options)
 
 
 def _create_database(name: str, template: str) -> sql.Composed:
@@ -141,10 +144,26 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
+class Clock:
+    """The time at the source: the real one, unless a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.at: datetime | None = None
+
+    def __call__(self) -> datetime:
+        return self.at or datetime.now(UTC)
+
+
 @pytest.fixture
-def portal() -> Portal:
+def clock() -> Clock:
+    """The clock that stamps changes at the portal."""
+    return Clock()
+
+
+@pytest.fixture
+def portal(clock: Clock) -> Portal:
     """A simulated Socrata without datasets; it knows the app token ``token`` and one account."""
-    return Portal(app_tokens=["token"], accounts={"ada": "secret"})
+    return Portal(app_tokens=["token"], accounts={"ada": "secret"}, clock=clock)
 
 
 @pytest.fixture
