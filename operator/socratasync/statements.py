@@ -16,9 +16,17 @@ from socratasync.columns import Column
 from socratasync.errors import InvalidSpec
 from socratasync.soql import ROW_ID, UPDATED_AT
 
+_WORD = r'([a-z_][a-z0-9_$]*|"([^"\0]|"")+")'
+_LENGTH = r"(\([a-z0-9]+(, ?-?[0-9]+)?\))"
+_FIELD = "(year|month|day|hour|minute|second)"
 _TYPE = re.compile(
-    r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?( [a-z]+)*(\([a-z0-9]+(, ?[0-9]+)?\))?( [a-z]+)*(\[\])?$"
+    rf"({_WORD}(\.{_WORD})?{_LENGTH}?|double precision|(character|bit) varying{_LENGTH}?"
+    rf"|time(stamp)?{_LENGTH}? with(out)? time zone|interval {_FIELD}( to {_FIELD})?{_LENGTH}?)(\[\])*",
+    re.IGNORECASE | re.ASCII,
 )
+"""Types as people write them and as ``format_type`` does; no more words, which could be constraints."""
+
+_SERIAL = re.compile("(small|big)?serial[248]?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +54,14 @@ class MergeShape:
 
 def type_sql(pg_type: str) -> sql.SQL:
     """A column type as SQL. Raises ``InvalidSpec`` for anything that is not plainly a type."""
-    if not _TYPE.match(pg_type.lower()):
+    if not _TYPE.fullmatch(pg_type):
         raise InvalidSpec(
             f"spec.target.fields: {pg_type!r} is not a PostgreSQL type; write one such as text, "
             "integer, numeric(10,2) or timestamp with time zone"
+        )
+    if _SERIAL.fullmatch(pg_type):
+        raise InvalidSpec(
+            f"spec.target.fields: {pg_type} counts by itself and takes no nulls; write integer or bigint"
         )
     return sql.SQL(pg_type)
 
