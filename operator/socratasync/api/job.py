@@ -52,7 +52,9 @@ class Resources(Block):
             holds=lambda resources: no_request_above_its_limit(
                 resources.requests, resources.limits
             ),
-            cel="!has(self.requests) || !has(self.limits) || self.requests.all(r, !(r in self.limits) || "
+            cel="!has(self.requests) || !has(self.limits) || self.requests.all(r, "
+            "!(r in self.limits) || !isQuantity(string(self.requests[r])) || "
+            "!isQuantity(string(self.limits[r])) || "
             "!quantity(string(self.requests[r])).isGreaterThan(quantity(string(self.limits[r]))))",
             field="requests",
         ),

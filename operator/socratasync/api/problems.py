@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -10,6 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 _SHOWN = 60
+_PASSWORD = re.compile(r"[^/@\s\"]+:[^/@\s]+@")
 _KEY = "[key]"  # how pydantic marks that a mapping's key, not its value, is at fault
 
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any], Any], str]] = {
@@ -58,24 +60,24 @@ def _lines(model: type[BaseModel], found: Mapping[str, Any], root: str) -> Itera
     location = tuple(part for part in found["loc"] if part != _KEY)
     kind, context = found["type"], found.get("ctx", {})
     if kind == "extra_forbidden":
-        yield f"{path(root, location)}: {_unknown(model, location, root)}"
+        yield f"{path(model, location, root)}: {_unknown(model, location, root)}"
     elif kind == "rules":
         for field, sentence in context["broken"]:
-            yield f"{path(root, (*location, field))}: {sentence}"
+            yield f"{path(model, (*location, field), root)}: {sentence}"
     elif sentence := _SENTENCES.get(kind):
-        yield f"{path(root, location)}: {sentence(context, found['input'])}"
+        yield f"{path(model, location, root)}: {sentence(context, found['input'])}"
     else:
-        yield f"{path(root, location)}: {found['msg']}"
+        yield f"{path(model, location, root)}: {found['msg']}"
 
 
-def path(root: str, location: Sequence[str | int]) -> str:
-    """``spec.datasets[0].id``; a name with dots of its own goes into brackets."""
+def path(model: type[BaseModel], location: Sequence[str | int], root: str) -> str:
+    """As Kubernetes writes it: ``spec.datasets[0].id``, and ``spec.target.fields[status]`` in a mapping."""
     text = root
+    place: type[BaseModel] | None = model
     for part in location:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif part.replace("_", "").isalnum():
+        if isinstance(part, str) and place is not None:
             text += f".{part}"
+            place = dict(_children(place)).get(part)
         else:
             text += f"[{part}]"
     return text
@@ -98,10 +100,10 @@ def nearest(name: str, known: Sequence[str]) -> str | None:
 
 
 def shown(given: Any) -> str:
-    """What was written, in short."""
+    """What was written, in short, without a password that an address holds."""
     if isinstance(given, BaseModel):
         given = given.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    text = json.dumps(given, ensure_ascii=False, default=str)
+    text = _PASSWORD.sub("***@", json.dumps(given, ensure_ascii=False, default=str))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
