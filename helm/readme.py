@@ -52,24 +52,6 @@ def described(text: str) -> Iterator[Value]:
             says = []
 
 
-def undescribed(text: str) -> list[str]:
-    """Paths of defaults that no comment describes, neither theirs nor one of a block around them."""
-    known = {value.path for value in described(text)}
-    return [
-        ".".join(path)
-        for path in _leaves(yaml.safe_load(text))
-        if not any(path[:depth] in known for depth in range(1, len(path) + 1))
-    ]
-
-
-def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    if not isinstance(tree, dict) or not tree:
-        yield path
-        return
-    for key, below in tree.items():
-        yield from _leaves(below, (*path, key))
-
-
 def _at(tree: Any, path: list[str]) -> Any:
     for key in path:
         tree = tree[key]

@@ -1,0 +1,194 @@
+"""A real API server accepts what the chart and the manifests render, and rights are what they say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from tests.chart.combinations import COMBINATIONS
+from tests.chart.conftest import alone
+from tests.chart.rendering import Object, kustomize, render
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.processes import wait_until
+
+SYNCS = "socratasyncs.socratasync.dev"
+STATUS = f"{SYNCS}/status"
+ACCOUNT = "system:serviceaccount:socratasync-system:socratasync"
+
+
+@pytest.mark.parametrize("values", COMBINATIONS.values(), ids=COMBINATIONS.keys())
+def test_the_api_server_accepts_every_combination(
+    cluster: ControlPlane, values: Mapping[str, Any]
+) -> None:
+    rendered = render(values)
+
+    with alone(cluster):
+        said = cluster.apply(*rendered, dry_run=True)
+
+    assert said.count("(server dry run)") == len(rendered)
+
+
+@pytest.mark.parametrize("folder", ["manifests", "manifests/namespaced", "crds"])
+def test_the_api_server_accepts_the_plain_manifests(cluster: ControlPlane, folder: str) -> None:
+    found = kustomize(folder)
+
+    with alone(cluster):
+        said = cluster.apply(*found, dry_run=True)
+
+    assert said.count("(server dry run)") == len(found)
+
+
+def test_the_api_server_accepts_the_policy_for_jobs(cluster: ControlPlane) -> None:
+    said = cluster.kubectl(
+        "apply", "--dry-run=server", "-n", "data", "-f", "manifests/sync-jobs-network-policy.yaml"
+    )
+
+    assert "socratasync-sync-jobs created (server dry run)" in said
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(lambda: render(), id="the chart"),
+        pytest.param(lambda: kustomize("manifests"), id="the manifests"),
+    ],
+)
+def test_the_operators_pod_is_admitted_where_only_restricted_pods_are(
+    cluster: ControlPlane, found: Any
+) -> None:
+    with installed(cluster, found()):
+        said = cluster.kubectl(
+            "wait", "--for=create", "--timeout=30s", "-n", "socratasync-system", "pod",
+            "-l", "app.kubernetes.io/name=socratasync,app.kubernetes.io/component=operator",
+        )  # fmt: skip
+
+    assert "condition met" in said
+
+
+@pytest.mark.parametrize(
+    ("scope", "mine", "foreign"),
+    [
+        pytest.param({}, ["data", "maps", "default"], [], id="the whole cluster"),
+        pytest.param(
+            {"watch": {"scope": "Namespaces", "namespaces": ["data"]}},
+            ["data"],
+            ["maps", "socratasync-system"],
+            id="the namespaces named",
+        ),
+        pytest.param(
+            {"watch": {"scope": "ReleaseNamespace"}},
+            ["socratasync-system"],
+            ["data", "maps"],
+            id="the release's namespace",
+        ),
+    ],
+)
+def test_the_operator_may_do_its_work_and_nothing_else(
+    cluster: ControlPlane,
+    scope: Mapping[str, Any],
+    mine: Sequence[str],
+    foreign: Sequence[str],
+) -> None:
+    work = [
+        *(f"{verb} {SYNCS}" for verb in ("get", "list", "watch")),
+        f"patch {STATUS}",
+        *(f"{verb} jobs.batch" for verb in ("get", "list", "watch", "create", "delete")),
+        "get pods",
+        "list pods",
+        "get pods/log",
+        "create events",
+    ]
+    else_ = [
+        *(f"{verb} secrets" for verb in ("get", "list", "watch")),
+        *(f"{verb} {SYNCS}" for verb in ("create", "delete", "update")),
+        "create pods",
+        "create pods/exec",
+        "update jobs.batch",
+        "get configmaps",
+        "create serviceaccounts/token",
+        "create rolebindings.rbac.authorization.k8s.io",
+    ]
+    with installed(cluster, render({**scope, "crds": {"install": False}})):
+        for namespace in mine:
+            settle(cluster, ACCOUNT, work, namespace, allowed=True)
+            assert [e for e in else_ if may(cluster, ACCOUNT, e, namespace)] == []
+        for namespace in foreign:
+            settle(cluster, ACCOUNT, work, namespace, allowed=False)
+
+
+@pytest.mark.parametrize(
+    ("role", "may_do", "may_not_do"),
+    [
+        ("view", ["get", "list", "watch"], ["create", "patch", "delete"]),
+        ("edit", ["get", "create", "update", "patch", "delete"], ["deletecollection"]),
+        ("admin", ["get", "create", "patch", "delete", "deletecollection"], []),
+    ],
+)
+def test_the_built_in_roles_cover_syncs(
+    cluster: ControlPlane, role: str, may_do: Sequence[str], may_not_do: Sequence[str]
+) -> None:
+    person = f"a-person-who-may-{role}"
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": person, "namespace": "data"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "User", "name": person}],
+    }
+    with installed(cluster, [*render({"crds": {"install": False}}), binding]):
+        settle(cluster, person, [f"{verb} {SYNCS}" for verb in may_do], "data", allowed=True)
+        assert [v for v in may_not_do if may(cluster, person, f"{v} {SYNCS}", "data")] == []
+        assert not may(cluster, person, f"get {SYNCS}", "maps")
+
+
+@contextmanager
+def installed(cluster: ControlPlane, found: Sequence[Object]) -> Iterator[None]:
+    """Objects that are there for the time of a test; the definition and the namespaces stay."""
+    passing = [o for o in found if o["kind"] not in ("Namespace", "CustomResourceDefinition")]
+    passing = [o for o in passing if "helm.sh/hook" not in o["metadata"].get("annotations", {})]
+    text = "\n---\n".join(json.dumps(o) for o in passing)
+    with alone(cluster):
+        cluster.apply(*passing)
+        try:
+            yield
+        finally:
+            cluster.kubectl("delete", "--ignore-not-found", "--wait=true", "-f", "-", stdin=text)
+
+
+def settle(
+    cluster: ControlPlane, user: str, work: Sequence[str], namespace: str, *, allowed: bool
+) -> None:
+    """Returns once the server answers so for all of ``work``: its caches, and the controller that
+    aggregates roles, follow a change after a moment. Raises ``NotReady`` if they never do."""
+    wait_until(
+        lambda: all(may(cluster, user, what, namespace) == allowed for what in work),
+        timeout_s=30,
+        what=f"{user} in {namespace} to be {'allowed' if allowed else 'refused'} {', '.join(work)}",
+    )
+
+
+def may(cluster: ControlPlane, user: str, what: str, namespace: str) -> bool:
+    """Whether that user may do that ("verb resource.group/subresource") there, as the server says."""
+    verb, resource = what.split()
+    resource, _, subresource = resource.partition("/")
+    plural, _, group = resource.partition(".")
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": user,
+            "resourceAttributes": {
+                "namespace": namespace,
+                "verb": verb,
+                "group": group,
+                "resource": plural,
+                "subresource": subresource,
+            },
+        },
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    answer = cluster.api.call("POST", path, review)
+    return bool(answer["status"]["allowed"])
