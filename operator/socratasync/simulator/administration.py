@@ -102,7 +102,7 @@ def _which(dataset: Dataset, arguments: Mapping[str, Any]) -> list[str]:
     if "ids" in arguments:
         return list(arguments["ids"])
     if "first" in arguments:
-        return dataset.ids()[: int(arguments["first"])]
+        return dataset.ids(limit=int(arguments["first"]))
     if "where" in arguments:
         return dataset.ids(str(arguments["where"]))
     raise ValueError('say which rows: {"where": SOQL}, {"ids": [...]} or {"first": N}')

@@ -64,6 +64,18 @@ def unquote(cell: bytes) -> str | None:
     return cell[1:-1].replace(b'""', b'"').decode() if cell else None
 
 
+def cell_finder(slot: int) -> Callable[[bytes], str | None]:
+    """A function from a line to the text of one of its cells, faster than splitting the line."""
+    cell = rb'(?:"[^"]*+(?:""[^"]*+)*+")?+'
+    match = re.compile(rb"(?:%b,){%d}+(%b)" % (cell, slot, cell)).match
+
+    def find(line: bytes) -> str | None:
+        found = match(line)
+        return unquote(found[1]) if found else None
+
+    return find
+
+
 def quoted(text: str) -> bytes:
     """A text as a quoted cell."""
     return b'"' + text.replace('"', '""').encode() + b'"'

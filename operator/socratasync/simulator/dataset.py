@@ -85,11 +85,11 @@ class Dataset:
     def __len__(self) -> int:
         return len(self._truth.table)
 
-    def ids(self, where: str = "") -> list[str]:
+    def ids(self, where: str = "", *, limit: int | None = None) -> list[str]:
         """The ``:id``s of all rows, or of those that a SoQL condition holds for, in the server's order."""
         table = self._truth.table
         found = parse(table, {"$where": where}, self.id).matching()
-        return [table.row_id(i) for i in found]
+        return [table.row_id(i) for i in found[:limit]]
 
     def rows(self) -> list[dict[str, str | None]]:
         """All rows as stored text by field name, with ``:id``, ``:created_at``, ``:updated_at``."""

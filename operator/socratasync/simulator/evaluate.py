@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from socratasync.simulator.cells import GEOMETRY_TYPES, split, unquote
+from socratasync.simulator.cells import GEOMETRY_TYPES, cell_finder
 from socratasync.simulator.refusals import Refused, bad_query
 from socratasync.simulator.syntax import Call, Expression, Literal, Name
 from socratasync.simulator.table import SYSTEM_TYPES, Table
@@ -50,7 +50,6 @@ class Compiler:
         self._table = table
         self._dataset = dataset
         self._clause = clause
-        self._last: tuple[int, list[bytes]] = (-1, [])
 
     def condition(self, expression: Expression) -> Getter:
         """A boolean expression as a function of a row's position."""
@@ -91,13 +90,8 @@ class Compiler:
                 name.at,
                 column=name.name,
             )
-        slot, read = field.slot, reader(field.kind)
-        return Typed(field.kind, lambda i: read(unquote(self._cells(i)[slot])))
-
-    def _cells(self, position: int) -> list[bytes]:
-        if self._last[0] != position:
-            self._last = (position, split(self._table.lines[position]))
-        return self._last[1]
+        find, lines, read = cell_finder(field.slot), table.lines, reader(field.kind)
+        return Typed(field.kind, lambda i: read(find(lines[i])))
 
     # -- operators -------------------------------------------------------------------------------
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from socratasync.simulator import administration, headers, refusals, views
 from socratasync.simulator.asked import Asked, read
 from socratasync.simulator.faults import Fault, first
-from socratasync.simulator.pages import compressed, page_key, written
+from socratasync.simulator.pages import compressed, written
 from socratasync.simulator.query import parse
 from socratasync.simulator.refusals import Refused
 
 if TYPE_CHECKING:
-    from socratasync.simulator.dataset import Dataset, State
+    from socratasync.simulator.dataset import Dataset
     from socratasync.simulator.query import Query
     from socratasync.simulator.server import Server
 
@@ -158,23 +158,11 @@ class Handler(BaseHTTPRequestHandler):
         if any(f.cut_at is not None for f in faults):
             self._send_cut(query, asked.extension, answer, faults, gzip=gzip)
         else:
-            self._send_chunks(
-                self._body(asked, dataset, state, query, gzip, faults), answer, faults
+            body = self.server.pages.body(
+                dataset, state, query, asked.parameters, asked.extension, gzip=gzip
             )
+            self._send_chunks(body, answer, faults)
         dataset.answered(state)
-
-    def _body(
-        self,
-        asked: Asked,
-        dataset: Dataset,
-        state: State,
-        query: Query,
-        gzip: bool,
-        faults: list[Fault],
-    ) -> Iterator[bytes]:
-        key = page_key(dataset, state.version, asked.parameters, asked.extension, gzip=gzip)
-        altered = [f.rows for f in faults if f.rows is not None], any(f.count for f in faults)
-        return self.server.pages.body(query, (key, str(altered)), asked.extension, gzip=gzip)
 
     def _send_chunks(
         self, body: Iterator[bytes], answer: headers.Headers, faults: list[Fault]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 from socratasync.simulator.answer import csv_body, json_body
-from socratasync.simulator.dataset import Dataset
+from socratasync.simulator.dataset import Dataset, State
 from socratasync.simulator.query import Query, parse
 
 CHUNK = 64 * 1024
@@ -59,8 +59,19 @@ class Pages:
         self._bytes = 0
         self._limit = kept_bytes
 
-    def body(self, query: Query, key: object, extension: str, *, gzip: bool) -> Iterator[bytes]:
-        """The chunked body for ``query``; ``key`` names the request and its table."""
+    def body(
+        self,
+        dataset: Dataset,
+        state: State,
+        query: Query,
+        parameters: Mapping[str, str],
+        extension: str,
+        *,
+        gzip: bool,
+    ) -> Iterator[bytes]:
+        """The chunked body for ``query``, which was parsed from ``parameters`` against ``state``."""
+        asked = urlencode(sorted(parameters.items()))
+        key = (dataset.id, state.version, asked, query.limit, extension, gzip)
         if not query.is_stable:
             yield from self._made(query, extension, gzip=gzip)
             return
@@ -89,8 +100,8 @@ class Pages:
             if start:
                 parameters["$where"] = f":id > '{state.table.row_id(after - 1)}'"
             query = parse(state.table, parameters, dataset.id)
-            key = page_key(dataset, state.version, parameters, "csv", gzip=True)
-            total += sum(map(len, self.body(query, key, "csv", gzip=True)))
+            body = self.body(dataset, state, query, parameters, "csv", gzip=True)
+            total += sum(map(len, body))
         return total
 
     def _made(self, query: Query, extension: str, *, gzip: bool) -> Iterator[bytes]:
@@ -111,10 +122,3 @@ class Pages:
             while self._bytes > self._limit:
                 _, dropped = self._kept.popitem(last=False)
                 self._bytes -= len(dropped)
-
-
-def page_key(
-    dataset: Dataset, version: int, parameters: Mapping[str, str], extension: str, *, gzip: bool
-) -> object:
-    """What names a body: the same request to the same version of the same dataset."""
-    return (dataset.id, version, urlencode(sorted(parameters.items())), extension, gzip)

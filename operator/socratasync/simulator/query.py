@@ -56,7 +56,7 @@ class Query:
     @property
     def is_stable(self) -> bool:
         """Whether the same request gets the same rows again while the table is the same."""
-        return bool(self.order) or bool(self.aggregates)
+        return self.tampered is None and bool(self.order or self.aggregates)
 
     def matching(self) -> Sequence[int]:
         """Positions of all rows that match, in the order of their numbers."""
