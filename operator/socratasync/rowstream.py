@@ -99,20 +99,27 @@ class RowStream:
         self._tail = (self._tail + chunk[-512:])[-512:]
         return chunk
 
-    @property
-    def _is_gzip(self) -> bool:
-        return "gzip" in self._response.headers.get("Content-Encoding", "")
-
     def _decoded(self) -> Iterator[bytes]:
-        if not self._is_gzip:
+        encoding = self._response.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding == "identity":
             yield from self._received()
-            return
+        elif encoding in ("gzip", "x-gzip"):
+            yield from self._inflated()
+        else:
+            raise SourceUnavailable(
+                f"Socrata's answer is packed as {encoding}, which was not asked for; a proxy may stand between"
+            )
+
+    def _inflated(self) -> Iterator[bytes]:
+        """The body unpacked: one gzip member, or several in a row, which are one stream together."""
         inflate = zlib.decompressobj(wbits=31)
         for piece in self._received():
             waiting = piece
-            while waiting and not inflate.eof:
+            while waiting:
+                if inflate.eof:
+                    inflate = zlib.decompressobj(wbits=31)
                 yield inflate.decompress(waiting, CHUNK)  # bounded: a tiny body may hold gigabytes
-                waiting = inflate.unconsumed_tail
+                waiting = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
         yield inflate.flush()
         if not inflate.eof:
             raise SourceUnavailable("Socrata's answer was cut short inside its compressed body")
@@ -132,6 +139,6 @@ class RowStream:
 def _http_date(text: str | None) -> datetime | None:
     try:
         at = parsedate_to_datetime(text) if text else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at

@@ -21,7 +21,7 @@ import urllib3
 
 from socratasync.budget import Budget
 from socratasync.columns import SourceColumn
-from socratasync.errors import InvalidSpec, SourceUnavailable, TryAgain
+from socratasync.errors import DatasetNotFound, InvalidSpec, SourceUnavailable, TryAgain
 from socratasync.retry import RetryPolicy
 from socratasync.rowstream import RowStream
 from socratasync.sessions import Sessions, Timeouts
@@ -170,23 +170,32 @@ def _cause(exc: BaseException) -> str:
 
 
 def _read_metadata(dataset: str, answer: object) -> Metadata:
-    if not isinstance(answer, dict) or not isinstance(answer.get("columns"), list):
-        raise SourceUnavailable(
-            f"Socrata's description of {dataset} has no columns; it may be a map or a story"
+    if not isinstance(answer, dict):
+        raise SourceUnavailable(f"Socrata's description of {dataset} is not a JSON object")
+    try:
+        columns = [
+            c
+            for c in answer.get("columns") or []
+            if c.get("fieldName") and "hidden" not in (c.get("flags") or [])
+        ]
+        updated = answer.get("rowsUpdatedAt") or answer.get("viewLastModified")
+        found = Metadata(
+            id=dataset,
+            name=str(answer.get("name", dataset)),
+            columns=tuple(
+                SourceColumn(field=str(c["fieldName"]), type=str(c.get("dataTypeName") or "text"))
+                for c in sorted(columns, key=lambda c: c.get("position") or 0)
+            ),
+            rows_updated_at=datetime.fromtimestamp(updated, UTC) if updated else None,
         )
-    columns = [
-        c for c in answer["columns"] if c.get("fieldName") and "hidden" not in c.get("flags", [])
-    ]
-    updated = answer.get("rowsUpdatedAt") or answer.get("viewLastModified")
-    return Metadata(
-        id=dataset,
-        name=str(answer.get("name", dataset)),
-        columns=tuple(
-            SourceColumn(field=c["fieldName"], type=str(c.get("dataTypeName", "text")))
-            for c in sorted(columns, key=lambda c: c.get("position", 0))
-        ),
-        rows_updated_at=datetime.fromtimestamp(updated, UTC) if updated else None,
-    )
+    except (AttributeError, TypeError, ValueError, OverflowError, OSError) as exc:
+        raise SourceUnavailable(f"Socrata's description of {dataset} cannot be read") from exc
+    if not found.columns:
+        raise DatasetNotFound(
+            f"{dataset} ({found.name}) is no table of rows, but perhaps a map, a chart, a file or a story; "
+            "write the id of the dataset that it was made from"
+        )
+    return found
 
 
 def _first_row(dataset: str, answer: object) -> dict[str, str]:
