@@ -57,7 +57,6 @@ REFUSED = [
     (ColumnName, ""),
     (ColumnName, 'a"b'),
     (ColumnName, "a\tb"),
-    (ColumnName, "straße" * 9),  # 54 characters, 63 bytes; one more does not fit
     (SourceField, "Zip Code"),
     (SourceField, "::id"),
     (Address, "https://"),
@@ -72,7 +71,7 @@ def test_a_name_is_taken(kind: object, text: str) -> None:
     assert TypeAdapter(kind).validate_python(text) == text
 
 
-@pytest.mark.parametrize(("kind", "text"), [row for row in REFUSED if row[1] != "straße" * 9])
+@pytest.mark.parametrize(("kind", "text"), REFUSED)
 def test_a_name_is_refused(kind: object, text: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(kind).validate_python(text)
