@@ -89,7 +89,7 @@ app.kubernetes.io/managed-by: {{ $.Release.Service }}
   verbs: [get, list, watch, create, delete]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list]
+  verbs: [list]
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
