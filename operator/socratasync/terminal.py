@@ -10,6 +10,7 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -74,35 +75,40 @@ class Bars:
     def begin(self, dataset: str, stage: str, total: int | None) -> None:
         """A step starts: the dataset's bar begins anew, and pulses if nobody knows how long it is."""
         with self._guard:
-            if dataset not in self._tasks:
-                self._tasks[dataset] = self._shown.add_task(
-                    dataset, stage=stage, bytes=0, total=total
-                )
-            else:
-                self._shown.reset(self._tasks[dataset], total=total, stage=stage)
-                # `total=None` would mean "as it was" to reset().
-                self._shown.tasks[self._tasks[dataset]].total = total
+            if (task := self._tasks.get(dataset)) is None:
+                fields: dict[str, Any] = {"stage": stage, "rows": 0, "bytes": 0}
+                self._tasks[dataset] = self._shown.add_task(dataset, total=total, **fields)
+                return
+            fields = {**self._shown.tasks[task].fields, "stage": stage}
+            if stage == "download":
+                fields["rows"] = 0
+            self._shown.reset(task, total=total, **fields)
+            self._shown.tasks[task].total = total  # reset() takes None for "as it was"
 
     def advance(self, dataset: str, rows: int, wire_bytes: int) -> None:
         """So many rows and bytes more."""
         with self._guard:
             task = self._tasks[dataset]
-            received = self._shown.tasks[task].fields["bytes"] + wire_bytes
-            self._shown.update(task, advance=rows, bytes=received)
+            fields = self._shown.tasks[task].fields
+            self._shown.update(
+                task,
+                advance=rows,
+                rows=fields["rows"] + rows,
+                bytes=fields["bytes"] + wire_bytes,
+            )
 
     def finish(self, dataset: str) -> None:
-        """The bar is full."""
+        """Nothing more comes: the bar is full, whatever the outcome; the report tells that."""
         with self._guard:
             if (task := self._tasks.get(dataset)) is not None:
-                done = max(1, int(self._shown.tasks[task].completed))
-                self._shown.update(task, total=done, completed=done, stage="done")
+                self._shown.update(task, total=1, completed=1, stage="")
 
 
 @contextmanager
 def bars(console: Console) -> Iterator[Bars]:
     """Bars on the console for as long as the block lasts; they stay when it ends."""
     with Progress(
-        SpinnerColumn(finished_text="✓"),
+        SpinnerColumn(finished_text=" "),
         TextColumn("{task.description}"),
         TextColumn("[dim]{task.fields[stage]:<8}"),
         BarColumn(bar_width=24),
@@ -121,18 +127,19 @@ class RowsColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Nothing for steps that count no rows."""
-        if not task.completed and not task.total:
+        rows, downloading = task.fields["rows"], task.fields["stage"] == "download"
+        if not rows and not (downloading and task.total):
             return Text("")
-        total = f"/{int(task.total):,}" if task.total and not task.finished else ""
-        return Text(f"{int(task.completed):,}{total} rows")
+        total = f"/{int(task.total):,}" if task.total and downloading else ""
+        return Text(f"{rows:,}{total} rows")
 
 
 class RateColumn(ProgressColumn):
     """``54,321/s``."""
 
     def render(self, task: Task) -> Text:
-        """Rows a second: of late while it runs, on the whole when it is done."""
-        speed = task.finished_speed or task.speed
+        """Rows a second, of late; only while rows come in."""
+        speed = task.speed if task.fields["stage"] == "download" else None
         return Text(f"{int(speed):,}/s" if speed else "", style="cyan")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from socratasync import __version__, settings, terminal
-from socratasync.cli import failures, inputs, run
+from socratasync.cli import crd, failures, inputs, plan, psql, run, status
 from socratasync.errors import SyncError
 from socratasync.redact import Redactor
 from socratasync.signals import interruptible, leave
@@ -21,6 +21,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+
+_PASSED_ON = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": ["--help"],
+}
+"""Options that the command does not know are for the program that it starts."""
 
 
 def _version(wanted: bool) -> None:
@@ -40,6 +48,10 @@ def _root(
 
 
 app.command("run")(run.command)
+app.command("plan")(plan.command)
+app.command("status")(status.command)
+app.command("psql", context_settings=_PASSED_ON)(psql.command)
+app.command("crd")(crd.command)
 
 
 def start() -> None:
@@ -58,6 +70,7 @@ def guarded(command: typer.Typer) -> int:
         command()
     except SyncError as exc:
         failures.show(terminal.messages(), exc, redact)
+        failures.show_next_step(terminal.messages(), exc.exit_code)
         return exc.exit_code
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)

@@ -19,19 +19,21 @@ _NEXT = {
 }
 
 
-def next_step(exit_code: int) -> str:
-    """What to do after a run that ended with this code; empty if nothing."""
-    return _NEXT.get(exit_code, "")
-
-
-def show(console: Console, error: SyncError, redact: Redactor, *, with_next: bool = True) -> None:
-    """Print the error: reason, message, next step."""
+def show(console: Console, error: SyncError, redact: Redactor, *, about: str = "") -> None:
+    """Print the error: what it is about, reason, message."""
+    subject = f"{about}: " if about else ""
     lines = redact(error.message).splitlines() or [""]
-    console.print(Text.assemble(("error: ", "bold red"), (f"{error.reason}: ", "bold"), lines[0]))
+    console.print(
+        Text.assemble(("error: ", "bold red"), subject, (f"{error.reason}: ", "bold"), lines[0])
+    )
     for line in lines[1:]:
         console.print(Text(f"       {line}"))
-    if with_next and (sentence := next_step(error.exit_code)):
-        console.print(Text(f"       {sentence}", style="dim"))
+
+
+def show_next_step(console: Console, exit_code: int) -> None:
+    """Print what to do after a run that ended with this code, if there is something."""
+    if sentence := _NEXT.get(exit_code):
+        console.print(Text(f"next:  {sentence}"))
 
 
 def show_unexpected(console: Console, exc: Exception, redact: Redactor, *, verbose: bool) -> None:
@@ -39,3 +41,4 @@ def show_unexpected(console: Console, exc: Exception, redact: Redactor, *, verbo
     if verbose:
         console.print(Text(redact("".join(traceback.format_exception(exc)))), soft_wrap=True)
     show(console, Unexpected.because_of(exc), redact)
+    show_next_step(console, Unexpected.exit_code)

@@ -30,6 +30,13 @@ class Mode(StrEnum):
     FULL = "full"
 
 
+def _readable(file: Path) -> Path:
+    """A name that does not exist is a slip of the command line, not a bad manifest."""
+    if str(file) != "-" and not file.is_file():
+        raise typer.BadParameter(f"there is no file {file}")
+    return file
+
+
 File = Annotated[
     Path,
     typer.Option(
@@ -37,9 +44,7 @@ File = Annotated[
         "--file",
         metavar="FILE",
         help="The manifest of a SocrataSync; - reads standard input.",
-        exists=True,
-        dir_okay=False,
-        allow_dash=True,
+        callback=_readable,
         show_default=False,
     ),
 ]

@@ -46,8 +46,14 @@ def show_failure(console: Console, report: RunReport, redact: Redactor) -> None:
     """Each error and what to do next; nothing for a run that went well."""
     if report.terminated:
         console.print("stopped: rolled back; what was downloaded is gone on with next time")
-    elif failure := report.failure:
-        failures.show(console, failure, redact)
+        return
+    for dataset in report.datasets:
+        if dataset.error and report.error is None:
+            failures.show(console, dataset.error, redact, about=dataset.id)
+    if report.error:
+        failures.show(console, report.error, redact)
+    if report.failure:
+        failures.show_next_step(console, report.exit_code)
 
 
 def _headline(report: RunReport, name: str) -> Text:
@@ -67,7 +73,7 @@ def _table(report: RunReport) -> Table:
     total = report.rows
     table.add_column("Dataset", footer="all")
     table.add_column("Year")
-    table.add_column("Result")
+    table.add_column("Result", overflow="fold", min_width=len("NoChange"))
     for head, count in zip(_HEADS, _COUNTS, strict=True):
         table.add_column(head, footer=_number(total, count), justify="right")
     table.add_column("Since", no_wrap=True)

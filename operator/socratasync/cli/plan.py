@@ -1,0 +1,125 @@
+"""``socratasync plan``: what a run would do. Writes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+
+import typer
+
+from socratasync import logs, settings, terminal
+from socratasync.api import Manifest
+from socratasync.cli import failures, inputs, options, preview_table
+from socratasync.cli.preview import Preview, look, nothing_there, preview
+from socratasync.errors import SyncError
+from socratasync.postgres import Connections
+from socratasync.redact import Redactor, mask_values
+from socratasync.report import error_dict, summarise
+from socratasync.settings import Secrets
+from socratasync.signals import Interruption, interruptible, leave
+from socratasync.socrata import Source
+
+
+def command(
+    file: options.File,
+    dsn: options.Dsn = None,
+    mode: options.ModeChoice = None,
+    since: options.Since = None,
+    output: options.OutputFormat = options.Output.TEXT,
+    verbose: options.Verbose = False,
+) -> None:
+    """Show what a run would do: rows, bytes, columns, drift. Writes nothing.
+
+    The database is read in read-only sessions; with no DSN and no embedded database yet, the
+    target counts as empty. Bytes are an estimate from the first thousand rows of each dataset.
+
+    Exits as the run would, as far as that can be told beforehand.
+    """
+    environ = inputs.environment()
+    redact = settings.redactor(environ)
+    redact.add_dsn(dsn)
+    logs.configure("text", redact, level=20 if verbose else 30)
+    with interruptible() as interruption:
+        try:
+            code = _plan(file, dsn, mode, since, output, environ, redact, interruption)
+        except SyncError as exc:
+            if output is not options.Output.JSON:
+                raise
+            typer.echo(json.dumps(mask_values({"v": 1, "error": error_dict(exc)}, redact)))
+            code = exc.exit_code
+        except SystemExit:
+            code = interruption.exit_code or 1
+    if interruption.exit_code is not None:
+        leave(code)
+    raise typer.Exit(code)
+
+
+def _plan(
+    file: options.File,
+    dsn: str | None,
+    mode: options.Mode | None,
+    since: str | None,
+    output: options.Output,
+    environ: Mapping[str, str],
+    redact: Redactor,
+    interruption: Interruption,
+) -> int:
+    manifest = inputs.manifest(file)
+    given = inputs.secrets(dsn, environ)
+    redact.add(*given.values())
+    spec = manifest.spec
+    chosen = mode.value if mode else spec.mode
+    bound = (inputs.moment(since, mode) or spec.since) if chosen == "update" else None
+    with inputs.existing_database(given, environ) as database:
+        found = look(Connections(database.dsn), spec) if database else nothing_there(spec)
+    with closing(_source(manifest, given, environ, interruption)) as source:
+        planned = preview(
+            spec,
+            source,
+            found,
+            mode=chosen,
+            since=bound,
+            now=datetime.now(UTC),
+            stopping=interruption.stopping,
+        )
+    _tell(manifest, planned, settings.not_given(spec, given), output, redact)
+    failure = planned.error or summarise(planned.failures)
+    return failure.exit_code if failure else 0
+
+
+def _source(
+    manifest: Manifest, given: Secrets, environ: Mapping[str, str], interruption: Interruption
+) -> Source:
+    # A person waits: a source in trouble is told after a few tries, where a run would be patient.
+    patience = settings.read_policy(environ)
+    return Source(
+        manifest.spec.domain,
+        app_token=given.app_token,
+        credentials=given.credentials,
+        requests_at_once=manifest.spec.parallelism,
+        policy=dataclasses.replace(patience, attempts=min(patience.attempts, 3)),
+        stopping=interruption.stopping,
+    )
+
+
+def _tell(
+    manifest: Manifest,
+    planned: Preview,
+    warnings: list[str],
+    output: options.Output,
+    redact: Redactor,
+) -> None:
+    if output is options.Output.JSON:
+        typer.echo(
+            json.dumps(mask_values(preview_table.as_dict(manifest, planned, warnings), redact))
+        )
+        return
+    preview_table.show(terminal.output(), manifest, planned, warnings, redact)
+    errors = terminal.messages()
+    for dataset, error in planned.failures:
+        failures.show(errors, error, redact, about=dataset)
+    if planned.error:
+        failures.show(errors, planned.error, redact)

@@ -1,0 +1,142 @@
+"""A preview of a run as a table for people, and as JSON for programs. Pure, but for the printing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from socratasync.api import Manifest, SyncSpec
+from socratasync.cli.preview import DatasetPreview, Found, Preview
+from socratasync.errors import SyncError
+from socratasync.redact import Redactor
+from socratasync.report import error_dict, timestamp
+from socratasync.terminal import megabytes
+
+_READS = {"full": "all rows", "update": "changes", "none": "nothing"}
+
+
+def show(
+    console: Console, manifest: Manifest, planned: Preview, warnings: list[str], redact: Redactor
+) -> None:
+    """Target, a row for each dataset, columns to be added, what follows the load, warnings."""
+    console.print(
+        Text.assemble(
+            (manifest.name, "bold"), f" → {planned.found.target.name}: ", _target(planned.found)
+        )
+    )
+    if planned.datasets:
+        console.print(_table(planned))
+    for dataset, outcome in planned.datasets.items():
+        if isinstance(outcome, DatasetPreview):
+            _show_columns(console, dataset, outcome)
+            warnings = [*warnings, *outcome.plan.warnings]
+    for step in _afterwards(manifest.spec, planned):
+        console.print(Text(f"if rows change: {step}"))
+    for warning in dict.fromkeys(warnings):
+        console.print(Text.assemble(("warning: ", "bold yellow"), redact(warning)))
+    console.print(Text("Nothing was written.", style="dim"))
+
+
+def _target(found: Found) -> str:
+    if not found.target.exists:
+        return "no such table yet; the run makes it"
+    columns = f"{len(found.target.columns)} columns"
+    return f"empty, {columns}" if found.empty else f"about {found.rows:,} rows, {columns}"
+
+
+def _table(planned: Preview) -> Table:
+    previews = [o for o in planned.datasets.values() if isinstance(o, DatasetPreview)]
+    table = Table(
+        box=None, pad_edge=False, header_style="dim", show_footer=len(planned.datasets) > 1
+    )
+    table.add_column("Dataset", footer="all", no_wrap=True)
+    table.add_column("Year")
+    table.add_column("Reads")
+    table.add_column("Rows", footer=f"{sum(p.rows for p in previews):,}", justify="right")
+    size = megabytes(sum(p.estimated_bytes for p in previews))
+    table.add_column("Bytes, est.", footer=f"≈ {size}", justify="right")
+    table.add_column("Columns", justify="right")
+    table.add_column("Merge")
+    table.add_column("Why", overflow="fold")
+    for dataset, outcome in planned.datasets.items():
+        table.add_row(dataset, *_row(outcome))
+    return table
+
+
+def _row(outcome: DatasetPreview | SyncError) -> list[str | Text]:
+    if isinstance(outcome, SyncError):
+        return ["", Text("fails", style="red"), "", "", "", "", outcome.reason]
+    why = (
+        "the source is as it was at the last load"
+        if outcome.load == "none"
+        else outcome.plan.load.why
+    )
+    return [
+        str(outcome.plan.year or ""),
+        _READS[outcome.load],
+        f"{outcome.rows:,}",
+        f"≈ {megabytes(outcome.estimated_bytes)}",
+        str(len(outcome.columns)),
+        outcome.strategy.value if outcome.strategy else "",
+        why,
+    ]
+
+
+def _show_columns(console: Console, dataset: str, outcome: DatasetPreview) -> None:
+    for name, pg_type in outcome.plan.add:
+        console.print(Text(f"{dataset}: adds column {name} ({pg_type}) to the table"))
+
+
+def _afterwards(spec: SyncSpec, planned: Preview) -> list[str]:
+    """What follows the load, if it changes anything."""
+    vacuum = {"Analyze": "VACUUM (ANALYZE)", "Full": "VACUUM (FULL, ANALYZE), readers locked out"}
+    steps = [vacuum[spec.refresh.vacuum]] if spec.refresh.vacuum in vacuum else []
+    for view in planned.found.views:
+        how = "readers go on" if view.concurrently else "readers locked out"
+        steps.append(f"refresh of materialized view {view.name}, {how}")
+    steps += [f"{hook.method} {hook.url.partition('?')[0]}" for hook in spec.hooks]
+    return steps
+
+
+def as_dict(manifest: Manifest, planned: Preview, warnings: list[str]) -> dict[str, Any]:
+    """The preview, version 1. Bytes are called an estimate because they are one."""
+    found = planned.found
+    return {
+        "v": 1,
+        "name": manifest.name,
+        "mode": planned.mode,
+        "target": {
+            "table": found.target.name,
+            "exists": found.target.exists,
+            "estimatedRows": found.rows,
+        },
+        "datasets": [_dataset(d, outcome) for d, outcome in planned.datasets.items()],
+        "then": _afterwards(manifest.spec, planned),
+        "warnings": warnings,
+        "error": error_dict(planned.error),
+    }
+
+
+def _dataset(dataset: str, outcome: DatasetPreview | SyncError) -> dict[str, Any]:
+    if isinstance(outcome, SyncError):
+        return {"id": dataset, "error": error_dict(outcome)}
+    plan = outcome.plan
+    return {
+        "id": dataset,
+        "year": plan.year,
+        "load": outcome.load,
+        "why": plan.load.why,
+        "since": timestamp(plan.load.bound),
+        "rows": outcome.rows,
+        "sourceRows": plan.snapshot.rows,
+        "estimatedBytes": outcome.estimated_bytes,
+        "strategy": outcome.strategy.value if outcome.strategy else None,
+        "columns": [{"name": c.name, "type": c.type, "field": c.field} for c in outcome.columns],
+        "addColumns": [{"name": name, "type": pg_type} for name, pg_type in plan.add],
+        "schemaInSync": plan.schema_in_sync,
+        "warnings": list(plan.warnings),
+        "error": None,
+    }

@@ -1,0 +1,39 @@
+"""``socratasync psql``: a look into the embedded database, with PostgreSQL's own client."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+import typer
+
+from socratasync import embedded, programs, settings
+from socratasync.cli import inputs
+from socratasync.errors import Misconfigured
+
+
+class NoDatabase(Misconfigured):
+    """There is no embedded database to look into."""
+
+    reported_as = "InvalidSpec"
+
+
+def command(context: typer.Context) -> None:
+    """Open the embedded database with psql; what follows is passed to it.
+
+    Such as: socratasync psql -c 'SELECT count(*) FROM requests'
+    """
+    folder = settings.data_folder(inputs.environment())
+    if not embedded.is_there(folder):
+        raise NoDatabase(
+            f"there is no database in {folder} yet; socratasync run -f FILE without a DSN makes one, "
+            "and SOCRATASYNC_DATA names another folder"
+        )
+    with embedded.database(folder) as dsn:
+        # Ctrl-C is psql's: it stops a query, not the client.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            code = subprocess.run(programs.psql_command(context.args, dsn), check=False).returncode  # noqa: S603  # our own program, no shell
+        finally:
+            signal.signal(signal.SIGINT, before)
+    raise typer.Exit(code)

@@ -1,0 +1,177 @@
+"""``socratasync status``: watermarks and last runs, from the bookkeeping in the target database."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from psycopg import errors as pg
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from socratasync import logs, settings, terminal
+from socratasync.api import Manifest
+from socratasync.bookkeeping import Ledger, PastRun
+from socratasync.cli import inputs, options
+from socratasync.cli.preview import READ_ONLY, read_known
+from socratasync.cli.report_table import when
+from socratasync.plan import Known
+from socratasync.postgres import Connection, Connections, lock_number
+from socratasync.redact import Redactor, mask_values
+from socratasync.report import timestamp
+from socratasync.sql import load
+
+_SQL = load("status")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a target stands. ``running``: some run holds its lock at this moment."""
+
+    target: str
+    known: dict[str, Known]
+    runs: list[PastRun]
+    running: bool = False
+
+
+def command(
+    file: options.File,
+    dsn: options.Dsn = None,
+    last: Annotated[
+        int, typer.Option("--last", min=1, max=2000, help="How many past runs to show.")
+    ] = 5,
+    output: options.OutputFormat = options.Output.TEXT,
+    verbose: options.Verbose = False,  # heeded where failures are shown
+) -> None:
+    """Show how far each dataset is in, and how the last runs ended. Writes nothing."""
+    environ = inputs.environment()
+    redact = settings.redactor(environ)
+    redact.add_dsn(dsn)
+    logs.configure("text", redact, level=30)
+    manifest = inputs.manifest(file)
+    spec = manifest.spec
+    target = f"{spec.target.schema_}.{spec.target.table}"
+    with inputs.existing_database(inputs.secrets(dsn, environ), environ) as database:
+        if database is None:
+            standing = Standing(target=target, known={}, runs=[])
+        else:
+            with Connections(database.dsn).connect() as connection:
+                standing = _read(connection, target, last)
+    if output is options.Output.JSON:
+        typer.echo(json.dumps(mask_values(_as_dict(manifest, standing), redact)))
+    else:
+        _show(terminal.output(), manifest, standing, redact)
+
+
+def _read(connection: Connection, target: str, last: int) -> Standing:
+    connection.execute(READ_ONLY)
+    known = read_known(connection, target)
+    try:
+        runs = Ledger(connection, target, "").past_runs(last)
+    except (pg.UndefinedTable, pg.InvalidSchemaName):
+        runs = []
+    row = connection.execute(_SQL["lock_is_held"], {"lock": lock_number(target)}).fetchone()
+    return Standing(target=target, known=known, runs=runs, running=bool(row and row[0]))
+
+
+def _show(console: Console, manifest: Manifest, standing: Standing, redact: Redactor) -> None:
+    now = "a run is under way" if standing.running else "no run is under way"
+    console.print(Text.assemble((manifest.name, "bold"), f" → {standing.target}: {now}"))
+    if not standing.runs and not standing.known:
+        console.print("Nothing was ever loaded. Load it with: socratasync run -f FILE")
+        return
+    console.print(_datasets(manifest, standing))
+    console.print()
+    console.print(_runs(standing, redact))
+
+
+def _datasets(manifest: Manifest, standing: Standing) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in ("Dataset", "Year"):
+        table.add_column(head, no_wrap=True)
+    table.add_column("Rows at source", justify="right")
+    for head in ("Newest change", "Next update from"):
+        table.add_column(head)
+    for dataset in manifest.spec.selected_datasets():
+        known = standing.known.get(dataset.id)
+        rows = f"{known.source_rows:,}" if known and known.source_rows is not None else ""
+        newest = when(known.watermark) if known else "never loaded"
+        since = when(known.synced_since) if known else ""
+        table.add_row(dataset.id, str(dataset.year or ""), rows, newest, since)
+    return table
+
+
+def _runs(standing: Standing, redact: Redactor) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in ("Started (UTC)", "Mode", "Result", "Seconds"):
+        table.add_column(head, no_wrap=True, justify="right" if head == "Seconds" else "left")
+    for head in ("New", "Changed", "Deleted"):
+        table.add_column(head, justify="right")
+    table.add_column("Message", overflow="fold")
+    for number, run in enumerate(standing.runs):
+        rows = (run.report or {}).get("rows") or {}
+        table.add_row(
+            when(run.started_at),
+            run.mode,
+            _result(run, is_active=standing.running and number == 0),
+            _seconds(run),
+            *(f"{rows[c]:,}" if c in rows else "" for c in ("inserted", "updated", "deleted")),
+            redact(_message(run)),
+        )
+    return table
+
+
+def _result(run: PastRun, *, is_active: bool) -> Text:
+    if run.ok is None:
+        return Text("running") if is_active else Text("did not finish", style="yellow")
+    return Text("ok", style="green") if run.ok else Text("failed", style="red")
+
+
+def _seconds(run: PastRun) -> str:
+    if run.finished_at is None:
+        return ""
+    return f"{(run.finished_at - run.started_at).total_seconds():,.1f}"
+
+
+def _message(run: PastRun) -> str:
+    error = (run.report or {}).get("error") or {}
+    return f"{error['reason']}: {error['message']}" if error else ""
+
+
+def _as_dict(manifest: Manifest, standing: Standing) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "name": manifest.name,
+        "target": standing.target,
+        "running": standing.running,
+        "datasets": [
+            _dataset_dict(dataset.id, dataset.year, standing.known.get(dataset.id))
+            for dataset in manifest.spec.selected_datasets()
+        ],
+        "runs": [
+            {
+                "run": run.run,
+                "mode": run.mode,
+                "startedAt": timestamp(run.started_at),
+                "finishedAt": timestamp(run.finished_at),
+                "ok": run.ok,
+                "report": run.report,
+            }
+            for run in standing.runs
+        ],
+    }
+
+
+def _dataset_dict(dataset: str, year: int | None, known: Known | None) -> dict[str, Any]:
+    return {
+        "id": dataset,
+        "year": year,
+        "loaded": known is not None,
+        "lastSyncedSince": timestamp(known.synced_since) if known else None,
+        "newestChange": timestamp(known.watermark) if known else None,
+        "sourceRows": known.source_rows if known else None,
+        "sourceUpdatedAt": timestamp(known.rows_updated_at) if known else None,
+    }
