@@ -18,6 +18,7 @@ from socratasync import soql, statements
 from socratasync.archive import ArchiveFile, Nowhere, Sink
 from socratasync.bookkeeping import Checkpoint, Ledger
 from socratasync.errors import (
+    BadValue,
     DeadlineExceeded,
     SchemaChanged,
     SourceThrottled,
@@ -203,7 +204,7 @@ class Stage:
                 )
                 self._checkpoint(page)
         except psycopg.DataError as exc:
-            raise _refused(exc) from exc
+            raise _refused(self._plan.dataset, exc) from exc
         except pg.NotNullViolation as exc:
             if exc.diag.column_name != soql.ROW_ID:
                 raise  # by a domain, that is by the target's own type
@@ -248,10 +249,16 @@ def _older(one: datetime | None, other: datetime | None) -> datetime | None:
     return min((at for at in (one, other) if at), default=None)
 
 
-def _refused(exc: psycopg.DataError) -> SyncError:
+def _refused(dataset: str, exc: psycopg.DataError) -> SyncError:
     """A row that PostgreSQL cannot read was cut; a value that does not fit is the source's."""
     if isinstance(exc, pg.BadCopyFileFormat):
         return SourceUnavailable(
             f"Socrata's answer was cut short inside a row: {exc.diag.message_primary}"
         )
-    return translate(exc)
+    error = translate(exc)
+    if not isinstance(error, BadValue):
+        return error
+    return BadValue(
+        f"dataset {dataset}: {error.message}. Give the column a type that takes it (spec.target.fields; in "
+        "a table that exists: ALTER COLUMN … TYPE), or leave the column out of spec.target.fields"
+    )

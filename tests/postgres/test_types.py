@@ -1,0 +1,264 @@
+"""Every type of Socrata, from the text in its CSV to the value in PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.postgres.conftest import Sync
+
+from socratasync.simulator import Portal
+
+CELLS: list[tuple[str, Any, str, str]] = [
+    # (Socrata type, value at the source, type in PostgreSQL, text of the value there)
+    ("text", "Reseda", "text", "Reseda"),
+    ("text", "", "text", ""),
+    ("text", "\\.", "text", "\\."),
+    ("text", "a\n\\.\nb", "text", "a\n\\.\nb"),
+    ("text", "\\N", "text", "\\N"),
+    ("text", 'NULL "x", y\r\nz\t', "text", 'NULL "x", y\r\nz\t'),
+    ("text", " 😀 ñ e\u0301 ", "text", " 😀 ñ e\u0301 "),
+    ("email", "a@b.org", "text", "a@b.org"),
+    ("phone", "+1 213 555 0100", "text", "+1 213 555 0100"),
+    ("drop_down_list", "Open", "text", "Open"),
+    ("html", "<b>x</b>", "text", "<b>x</b>"),
+    ("number", "42", "numeric", "42"),
+    ("number", "-0.10", "numeric", "-0.10"),
+    ("number", "1000010100.00000000", "numeric", "1000010100.00000000"),
+    ("number", "1E+21", "numeric", "1000000000000000000000"),
+    ("number", "5.302E-21", "numeric", "0.000000000000000000005302"),
+    ("number", "12345678901234567890.123456789", "numeric", "12345678901234567890.123456789"),
+    ("money", "12.50", "numeric", "12.50"),
+    ("percent", "99.5", "numeric", "99.5"),
+    ("stars", "4", "numeric", "4"),
+    ("double", 0.1, "double precision", "0.1"),
+    ("double", 1.5e300, "double precision", "1.5e+300"),
+    ("double", float("nan"), "double precision", "NaN"),
+    ("double", float("inf"), "double precision", "Infinity"),
+    ("double", float("-inf"), "double precision", "-Infinity"),
+    ("checkbox", True, "boolean", "true"),
+    ("checkbox", False, "boolean", "false"),
+    (
+        "calendar_date",
+        "2023-06-03T00:15:00.123",
+        "timestamp without time zone",
+        "2023-06-03 00:15:00.123",
+    ),
+    (
+        "calendar_date",
+        "2024-03-10T02:30:00.000",  # a time that Los Angeles skipped
+        "timestamp without time zone",
+        "2024-03-10 02:30:00",
+    ),
+    (
+        "calendar_date",
+        "3020-01-01T00:00:00.000",
+        "timestamp without time zone",
+        "3020-01-01 00:00:00",
+    ),
+    (
+        "calendar_date",
+        "1886-04-05T00:00:00.000",
+        "timestamp without time zone",
+        "1886-04-05 00:00:00",
+    ),
+    (
+        "calendar_date",
+        "0001-01-01T00:00:00.000",
+        "timestamp without time zone",
+        "0001-01-01 00:00:00",
+    ),
+    (
+        "calendar_date",
+        "20230-01-01T00:00:00.000",
+        "timestamp without time zone",
+        "20230-01-01 00:00:00",
+    ),
+    (
+        "date",
+        "2020-01-20T08:30:00.250Z",
+        "timestamp with time zone",
+        "2020-01-20 08:30:00.25+00",
+    ),
+    (
+        "fixed_timestamp",
+        "1899-12-31T23:59:59.999Z",
+        "timestamp with time zone",
+        "1899-12-31 23:59:59.999+00",
+    ),
+    (
+        "point",
+        "POINT (-118.294017712 34.0676390557)",
+        "text",
+        "POINT (-118.294017712 34.0676390557)",
+    ),
+    ("line", "LINESTRING (0 0, 1 1)", "text", "LINESTRING (0 0, 1 1)"),
+    (
+        "polygon",
+        "POLYGON ((0 0, 0 1, 1 1, 0 0))",
+        "text",
+        "POLYGON ((0 0, 0 1, 1 1, 0 0))",
+    ),
+    ("multipoint", "MULTIPOINT ((0 0), (1 1))", "text", "MULTIPOINT ((0 0), (1 1))"),
+    (
+        "multiline",
+        "MULTILINESTRING ((0 0, 1 1))",
+        "text",
+        "MULTILINESTRING ((0 0, 1 1))",
+    ),
+    (
+        "multipolygon",
+        "MULTIPOLYGON (((0 0, 0 1, 1 1, 0 0)))",
+        "text",
+        "MULTIPOLYGON (((0 0, 0 1, 1 1, 0 0)))",
+    ),
+    (
+        "location",
+        {
+            "latitude": "34.05",
+            "longitude": "-118.25",
+            "human_address": '{"address":"200 N Spring St","city":"Los Angeles","state":"CA",'
+            '"zip":"90012"}',
+        },
+        "text",
+        "200 N Spring St\nLos Angeles, CA 90012\n(34.05, -118.25)",
+    ),
+    (
+        "url",
+        {"url": "https://example.org/?a=1&b=2", "description": "An example"},
+        "text",
+        "An example (https://example.org/?a=1&b=2)",
+    ),
+    (
+        "document",
+        {"file_id": "e7c1", "filename": "a.pdf", "content_type": "application/pdf"},
+        "text",
+        "e7c1?filename=a.pdf&content_type=application/pdf",
+    ),
+    ("photo", "4d4c2b", "text", "4d4c2b"),
+    ("blob", "4d4c2b", "text", "4d4c2b"),
+    ("json", {"deep": [1, None], "q": 'a "b"'}, "jsonb", '{"q": "a \\"b\\"", "deep": [1, null]}'),
+    ("hologram", "of a type that nobody knows", "text", "of a type that nobody knows"),
+]
+
+
+def columns(cells: list[tuple[str, Any, str, str]]) -> list[tuple[str, str]]:
+    return [("srnumber", "text"), *((f"c{n}", cell[0]) for n, cell in enumerate(cells))]
+
+
+def types_of(sync: Sync) -> dict[str, str]:
+    found = sync.query(
+        "SELECT attname, format_type(atttypid, atttypmod) AS type FROM pg_attribute "
+        "WHERE attrelid = 'requests'::regclass AND attnum > 0"
+    )
+    return {row["attname"]: row["type"] for row in found}
+
+
+def as_text(sync: Sync, srnumber: str, count: int) -> list[str | None]:
+    """The texts of the columns ``c0`` … of one row."""
+    names = ", ".join(f"c{n}::text" for n in range(count))
+    (row,) = sync.query(f"SELECT {names} FROM requests WHERE srnumber = '{srnumber}'")
+    return list(row.values())
+
+
+def test_every_value_of_every_type_arrives_whole(portal: Portal, sync: Sync) -> None:
+    values = {f"c{n}": cell[1] for n, cell in enumerate(CELLS)}
+    portal.add_dataset(
+        "type-0001", columns(CELLS), [{"srnumber": "1", **values}, {"srnumber": "nulls"}]
+    )
+
+    sync.well()
+
+    types = types_of(sync)
+    assert [types[f"c{n}"] for n in range(len(CELLS))] == [cell[2] for cell in CELLS]
+    assert as_text(sync, "1", len(CELLS)) == [cell[3] for cell in CELLS]
+    assert as_text(sync, "nulls", len(CELLS)) == [None] * len(CELLS)
+
+
+@pytest.mark.parametrize("mode", ["update", "full"])
+def test_a_value_that_did_not_change_is_never_written_again(
+    portal: Portal, sync: Sync, mode: str
+) -> None:
+    values = {f"c{n}": cell[1] for n, cell in enumerate(CELLS)}
+    dataset = portal.add_dataset("type-0001", columns(CELLS), [{"srnumber": "1", **values}])
+    sync.well()
+    dataset.touch(dataset.ids())
+
+    rows = sync.one(mode=mode).rows
+
+    assert (rows.downloaded, rows.updated, rows.unchanged) == (1, 0, 1)
+
+
+FITTING: list[tuple[str, Any, str, str]] = [
+    # (Socrata type, value at the source, type that the manifest asks for, text of the value there)
+    ("number", "42", "integer", "42"),
+    ("number", "9007199254740993", "bigint", "9007199254740993"),
+    ("number", "1.25", "double precision", "1.25"),
+    ("number", "007", "text", "007"),
+    ("text", "00042", "integer", "42"),
+    ("text", "2024-02-29", "date", "2024-02-29"),
+    (
+        "text",
+        "b8a7f9f0-3c5e-4a8e-9d5e-0123456789ab",
+        "uuid",
+        "b8a7f9f0-3c5e-4a8e-9d5e-0123456789ab",
+    ),
+    ("text", "Reseda", "varchar(20)", "Reseda"),
+    ("text", "Y", "boolean", "true"),
+    ("checkbox", True, "text", "true"),
+    ("calendar_date", "2024-02-29T00:00:00.000", "date", "2024-02-29"),
+    ("calendar_date", "2024-02-29T12:30:00.000", "text", "2024-02-29T12:30:00.000"),
+    ("point", "POINT (1.50 2)", "text", "POINT (1.50 2)"),
+    ("json", [1, 2], "json", "[1,2]"),
+]
+
+
+def test_a_type_that_the_manifest_asks_for_takes_what_fits_it(portal: Portal, sync: Sync) -> None:
+    values = {f"c{n}": cell[1] for n, cell in enumerate(FITTING)}
+    portal.add_dataset("type-0001", columns(FITTING), [{"srnumber": "1", **values}])
+    fields = {"srnumber": "", **{f"c{n}": cell[2] for n, cell in enumerate(FITTING)}}
+    sync.spec["target"]["fields"] = fields
+
+    sync.well()
+
+    assert as_text(sync, "1", len(FITTING)) == [cell[3] for cell in FITTING]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "asked", "said"),
+    [
+        pytest.param("text", "many", "integer", "column c: ", id="a word where a number must be"),
+        pytest.param("number", "1.5", "integer", "column c: ", id="a fraction"),
+        pytest.param("number", "3000000000", "integer", "out of range", id="too large a number"),
+        pytest.param("text", "Los Angeles", "varchar(3)", "too long", id="too long a text"),
+        pytest.param("text", "soon", "date", "column c: ", id="a word where a date must be"),
+        pytest.param("text", "", "integer", "column c: ", id="an empty text is not null"),
+        pytest.param(
+            "calendar_date",
+            "-0001-01-01T00:00:00.000",
+            "",
+            "column c: ",
+            id="a year before all years",
+        ),
+        pytest.param("text", "a\x00b", "", "0x00", id="a character that PostgreSQL does not store"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_with_its_place_and_nothing_is_merged(
+    portal: Portal, sync: Sync, kind: str, value: str, asked: str, said: str
+) -> None:
+    portal.add_dataset(
+        "type-0001",
+        [("srnumber", "text"), ("c", kind)],
+        [{"srnumber": "1", "c": None}, {"srnumber": "2", "c": value}],
+    )
+    sync.spec["target"]["fields"] = {"srnumber": "", "c": asked}
+
+    report = sync.run()
+
+    assert report.exit_code == 65
+    assert report.failure is not None
+    assert report.failure.reason == "BadValue"
+    assert said in report.failure.message
+    assert "line 3" in report.failure.message
+    assert "spec.target.fields" in report.failure.message
+    assert not sync.query("SELECT to_regclass('requests') AS there")[0]["there"]
