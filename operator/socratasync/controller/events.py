@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
-from socratasync.controller.action import Action, Kind
+from socratasync.api import API_VERSION, KIND
+from socratasync.controller import instants
+from socratasync.controller.action import Action
 from socratasync.controller.conditions import (
     DATA_VERIFIED,
     FRESH,
@@ -17,7 +21,9 @@ from socratasync.controller.conditions import (
     find,
 )
 from socratasync.controller.outcome import Outcome, Result
-from socratasync.controller.standing import JOB_REFUSED
+from socratasync.controller.resource import Resource
+from socratasync.controller.standing import JOB_REFUSED, POD_NOT_STARTING
+from socratasync.report import shorten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +36,11 @@ class Event:
     message: str
     about: str
 
+
+COMPONENT = "socratasync"
+
+_MESSAGE_CHARACTERS = 1000
+"""The API takes 1,024 bytes."""
 
 _ENDS: Mapping[Result, tuple[Literal["Normal", "Warning"], str]] = {
     Result.SUCCEEDED: ("Normal", "SyncSucceeded"),
@@ -49,6 +60,11 @@ _TURNS: Mapping[tuple[str, str], tuple[Literal["Normal", "Warning"], str]] = {
 }
 """Conditions whose turning is news, and how it is told."""
 
+_WAITS: Mapping[str, Literal["Normal", "Warning"]] = {
+    "WaitingForCapacity": "Normal",
+    POD_NOT_STARTING: "Warning",
+}
+
 _REFUSED = ("InvalidSpec", "InvalidSchedule", JOB_REFUSED)
 
 
@@ -56,18 +72,51 @@ def transitions(
     old: Mapping[str, Any], new: Mapping[str, Any], action: Action, outcome: Outcome | None
 ) -> list[Event]:
     """The events of one change from ``old`` to ``new`` status."""
-    run = new.get("activeRun") or new.get("lastRun") or {}
     found: list[Event | None] = [
         _end(new, outcome),
         _missed(action),
         _refused(new, action),
-        _start(run, action),
+        _start(old, new),
         _problem(old, new),
         _waiting(old, new),
     ]
     told = [event for event in found if event is not None]
     reasons = {outcome.reason if outcome else None}
     return told + [e for e in _turns(old, new) if e.reason not in reasons]
+
+
+def event_object(event: Event, resource: Resource, now: datetime) -> dict[str, Any]:
+    """The Event as the core API takes it, in the resource's namespace."""
+    digest = hashlib.sha256(
+        "\0".join((resource.uid, event.reason, event.about)).encode()
+    ).hexdigest()
+    moment = instants.write(now)
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{resource.key.name}.{digest[:16]}",
+            "namespace": resource.key.namespace,
+        },
+        "involvedObject": {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "namespace": resource.key.namespace,
+            "name": resource.key.name,
+            "uid": resource.uid,
+            "resourceVersion": resource.version,
+        },
+        "type": event.type,
+        "reason": event.reason,
+        "message": shorten(event.message, _MESSAGE_CHARACTERS),
+        "action": event.reason,
+        "count": 1,
+        "firstTimestamp": moment,
+        "lastTimestamp": moment,
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "reportingInstance": COMPONENT,
+    }
 
 
 def _end(new: Mapping[str, Any], outcome: Outcome | None) -> Event | None:
@@ -80,13 +129,14 @@ def _end(new: Mapping[str, Any], outcome: Outcome | None) -> Event | None:
     return Event(type=kind, reason=reason, message=message, about=_uid(new.get("lastRun")))
 
 
-def _start(run: Mapping[str, Any], action: Action) -> Event | None:
-    if action.kind is not Kind.START or action.job is None or action.run is None:
+def _start(old: Mapping[str, Any], new: Mapping[str, Any]) -> Event | None:
+    run = new.get("activeRun")
+    if not run or _uid(run) == _uid(old.get("activeRun")):
         return None
     return Event(
         type="Normal",
         reason="SyncStarted",
-        message=f"created Job {action.run.job} ({action.run.trigger}, mode {action.run.mode})",
+        message=f"created Job {run['job']} ({run['trigger']}, mode {run['mode']})",
         about=_uid(run),
     )
 
@@ -133,12 +183,11 @@ def _problem(old: Mapping[str, Any], new: Mapping[str, Any]) -> Event | None:
 
 def _waiting(old: Mapping[str, Any], new: Mapping[str, Any]) -> Event | None:
     before, now = find(old, SYNCHRONIZING) or {}, find(new, SYNCHRONIZING) or {}
-    waits = "WaitingForCapacity"
-    if now.get("reason") != waits or before.get("reason") == waits:
+    reason = str(now.get("reason"))
+    if reason not in _WAITS or before.get("reason") == reason:
         return None
-    return Event(
-        type="Normal", reason=waits, message=now["message"], about=_uid(new.get("lastRun"))
-    )
+    run = new.get("activeRun") or new.get("lastRun")
+    return Event(type=_WAITS[reason], reason=reason, message=now["message"], about=_uid(run))
 
 
 def _turns(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Event]:

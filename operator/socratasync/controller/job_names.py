@@ -23,6 +23,7 @@ FULL: Final = f"{GROUP}/full"
 CANCEL: Final = f"{GROUP}/cancelAt"
 FINGERPRINT: Final = f"{GROUP}/fingerprint"
 GENERATION: Final = f"{GROUP}/generation"
+DOMAIN: Final = f"{GROUP}/domain"
 
 _NAME_LENGTH = 40
 _LABEL_LENGTH = 63

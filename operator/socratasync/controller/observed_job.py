@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from socratasync.api import KIND
 from socratasync.controller import instants
 from socratasync.controller.job_names import (
     FINGERPRINT,
@@ -70,6 +71,13 @@ def owner_uid(job: Mapping[str, Any]) -> str | None:
     """The uid of the controlling owner."""
     owners = job["metadata"].get("ownerReferences") or []
     return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+
+
+def owner_key(job: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Namespace and name of the SocrataSync that owns the Job; None for a Job of something else."""
+    owners = job["metadata"].get("ownerReferences") or []
+    name = next((o["name"] for o in owners if o.get("controller") and o["kind"] == KIND), None)
+    return (job["metadata"]["namespace"], name) if name else None
 
 
 def read_job(job: Mapping[str, Any]) -> ObservedJob:

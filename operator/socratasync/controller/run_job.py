@@ -8,6 +8,7 @@ from socratasync.api import API_VERSION, KIND, SyncSpec
 from socratasync.controller import instants
 from socratasync.controller.action import Run
 from socratasync.controller.job_names import (
+    DOMAIN,
     FINGERPRINT,
     FULL,
     GENERATION,
@@ -84,6 +85,7 @@ def _annotations(resource: Resource, run: Run) -> dict[str, str]:
             FULL: run.full,
             FINGERPRINT: run.fingerprint,
             GENERATION: str(resource.generation),
+            DOMAIN: resource.domain,
         }
     )
 

@@ -26,6 +26,9 @@ from socratasync.controller.resource import Resource
 JOB_REFUSED = "JobRefused"
 """The API server would not take the Job: a quota, a policy, or a bad pod template."""
 
+POD_NOT_STARTING = "PodNotStarting"
+"""A run is active and its pod is not: a missing secret, an image that cannot be pulled, no node."""
+
 
 def standing(
     resource: Resource, action: Action, status: Mapping[str, Any], now: datetime

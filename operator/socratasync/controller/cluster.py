@@ -1,0 +1,204 @@
+"""The Kubernetes API, as far as the operator needs it: the only module that calls it.
+
+Objects come and go as the mappings that they are on the wire. Every failure is one of
+``cluster_errors``. Kopf, which watches, has connections of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from kubernetes.aio import client
+
+from socratasync.api import GROUP, PLURAL, VERSION
+from socratasync.controller.cluster_errors import (
+    ClusterError,
+    Conflict,
+    NotThere,
+    Unreachable,
+    from_status,
+)
+from socratasync.controller.job_names import JOB_SELECTOR, sync_selector
+from socratasync.controller.resource import Key
+
+Object = dict[str, Any]
+
+_TIMEOUT_S = 30
+_CHUNK = 500
+_MERGE = "application/merge-patch+json"
+_JSON = "application/json"
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
+
+class Cluster:
+    """Calls as one identity. Close it when done."""
+
+    def __init__(self, configuration: client.Configuration) -> None:
+        self._configuration = configuration
+        self._http = client.ApiClient(configuration).rest_client
+
+    async def close(self) -> None:
+        """Gives the connections back."""
+        await self._http.close()
+
+    async def serves_syncs(self) -> bool:
+        """Whether the CustomResourceDefinition is installed. Raises ``Unreachable``."""
+        try:
+            found = await self._call("GET", f"/apis/{GROUP}/{VERSION}")
+        except NotThere:
+            return False
+        return any(resource["name"] == PLURAL for resource in found["resources"])
+
+    async def get_sync(self, key: Key) -> Object | None:
+        """The SocrataSync as it is now."""
+        try:
+            return await self._call("GET", _sync_path(key))
+        except NotThere:
+            return None
+
+    async def sync_versions(self, namespace: str | None) -> AsyncIterator[tuple[Key, str]]:
+        """Key and resource version of all SocrataSyncs, in one namespace or, for None, in all."""
+        path = f"/apis/{GROUP}/{VERSION}{_within(namespace)}/{PLURAL}"
+        async for item in self._list(path, {}, accept=_METADATA):
+            metadata = item["metadata"]
+            yield Key(metadata["namespace"], metadata["name"]), metadata["resourceVersion"]
+
+    async def unsuccessful_jobs(self, namespace: str | None) -> AsyncIterator[Object]:
+        """Our Jobs that are active or failed, in one namespace or, for None, in all."""
+        query = {"labelSelector": JOB_SELECTOR, "fieldSelector": "status.successful=0"}
+        async for job in self._list(f"/apis/batch/v1{_within(namespace)}/jobs", query):
+            yield job
+
+    async def list_jobs(self, key: Key) -> list[Object]:
+        """The Jobs labelled with the resource's name, as they are now; whose they are is not checked."""
+        path = f"/apis/batch/v1/namespaces/{key.namespace}/jobs"
+        query = {"labelSelector": sync_selector(key.name)}
+        return [job async for job in self._list(path, query)]
+
+    async def create_job(self, job: Mapping[str, Any]) -> Object:
+        """The created Job. Raises ``Conflict`` if there is one of that name."""
+        path = f"/apis/batch/v1/namespaces/{job['metadata']['namespace']}/jobs"
+        return await self._call("POST", path, body=job)
+
+    async def get_job(self, namespace: str, name: str) -> Object | None:
+        """The Job of that name."""
+        try:
+            return await self._call("GET", f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}")
+        except NotThere:
+            return None
+
+    async def delete_job(self, namespace: str, name: str, uid: str, *, pods_first: bool) -> None:
+        """Delete this very Job and its pods. With ``pods_first`` the Job stays until they have stopped."""
+        options = {
+            "propagationPolicy": "Foreground" if pods_first else "Background",
+            "preconditions": {"uid": uid},
+        }
+        path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}"
+        try:
+            await self._call("DELETE", path, body=options)
+        except (NotThere, Conflict):
+            return  # gone, or another Job by now
+
+    async def list_pods(self, namespace: str, job: str) -> list[Object]:
+        """The pods of a Job."""
+        query = {"labelSelector": f"batch.kubernetes.io/job-name={job}"}
+        return [pod async for pod in self._list(f"/api/v1/namespaces/{namespace}/pods", query)]
+
+    async def read_log(self, namespace: str, pod: str, lines: int) -> str:
+        """The last lines of a pod's log."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        text = await self._request("GET", path, {"tailLines": str(lines)})
+        return text.decode(errors="replace")
+
+    async def patch_status(self, key: Key, patch: Mapping[str, Any], version: str) -> Object:
+        """Merge ``patch`` into the status and give back the whole resource. Raises ``Conflict`` if the
+        resource is no longer of that version."""
+        body = {"metadata": {"resourceVersion": version}, "status": patch}
+        return await self._call("PATCH", f"{_sync_path(key)}/status", body=body, content=_MERGE)
+
+    async def create_event(self, event: Mapping[str, Any]) -> None:
+        """An event; one of the same name is the same event."""
+        path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
+        try:
+            await self._call("POST", path, body=event)
+        except Conflict:
+            return
+
+    async def _list(
+        self, path: str, query: Mapping[str, str], accept: str = _JSON
+    ) -> AsyncIterator[Object]:
+        chunk: dict[str, str] = {"limit": str(_CHUNK)}
+        while True:
+            page = await self._call("GET", path, {**query, **chunk}, accept=accept)
+            for item in page["items"]:
+                yield item
+            following = page["metadata"].get("continue")
+            if not following:
+                return
+            chunk["continue"] = following
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        content: str = _JSON,
+        accept: str = _JSON,
+    ) -> Object:
+        answer = await self._request(method, path, query, body=body, content=content, accept=accept)
+        found: Object = json.loads(answer)
+        return found
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        content: str = _JSON,
+        accept: str = "*/*",
+    ) -> bytes:
+        url = f"{self._configuration.host}{quote(path)}" + (f"?{urlencode(query)}" if query else "")
+        headers = {"Accept": accept, "Content-Type": content, "User-Agent": "socratasync-operator"}
+        identity = (await self._configuration.auth_settings()).get("BearerToken")
+        if identity and identity["value"]:
+            headers[identity["key"]] = identity["value"]
+        try:
+            reply = await self._http.request(  # type: ignore[no-untyped-call]
+                method, url, headers=headers, body=body, _request_timeout=_timeout()
+            )
+            answer: bytes = await reply.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as exc:
+            raise Unreachable(
+                f"the Kubernetes API does not answer: {exc or type(exc).__name__}"
+            ) from exc
+        if reply.status >= 400:
+            raise _error(reply.status, answer)
+        return answer
+
+
+def _timeout() -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=_TIMEOUT_S, connect=10)
+
+
+def _error(code: int, answer: bytes) -> ClusterError:
+    try:
+        message = str(json.loads(answer)["message"])
+    except (ValueError, KeyError, TypeError):
+        message = answer[:200].decode(errors="replace")
+    return from_status(code, message)
+
+
+def _within(namespace: str | None) -> str:
+    return f"/namespaces/{namespace}" if namespace else ""
+
+
+def _sync_path(key: Key) -> str:
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{key.namespace}/{PLURAL}/{key.name}"

@@ -1,0 +1,105 @@
+"""What `/metrics` says of one resource, taken from its status: a few numbers, kept instead of it. Pure.
+
+Read from the status and nothing else, so the gauges are back as soon as the operator is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from sys import intern
+from typing import Any
+
+from socratasync.controller import instants
+from socratasync.controller.outcome import Result
+from socratasync.controller.resource import Resource
+from socratasync.controller.standing import judging_run
+
+PER_RESOURCE = {
+    "socratasync_suspended": "Whether spec.suspend is true.",
+    "socratasync_last_success_timestamp_seconds": "When the last good run ended.",
+    "socratasync_last_failure_timestamp_seconds": "When the last failed run ended.",
+    "socratasync_last_synced_since_timestamp_seconds": "Where the next update starts.",
+    "socratasync_next_run_timestamp_seconds": "When the next run is due, jitter included.",
+    "socratasync_expected_interval_seconds": "The longest ordinary pause between two runs.",
+    "socratasync_last_run_succeeded": "Whether the last run that ended was good.",
+}
+PER_DATASET = {
+    "socratasync_dataset_source_rows": "Rows that the source counts.",
+    "socratasync_dataset_target_rows": "Rows of the dataset in the target.",
+    "socratasync_dataset_source_updated_timestamp_seconds": "When the source last changed.",
+    "socratasync_dataset_synced_through_timestamp_seconds": "Up to where the dataset is in step.",
+}
+
+Numbers = tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """``numbers`` are in the order of ``PER_RESOURCE``, each dataset's in that of ``PER_DATASET``."""
+
+    info: tuple[str, str, str]
+    numbers: Numbers
+    conditions: tuple[tuple[str, str], ...]
+    datasets: tuple[tuple[str, Numbers], ...]
+
+
+def read_gauges(resource: Resource, now: datetime) -> Gauges:
+    """The gauges of a resource as it stands."""
+    status, spec = resource.status, resource.spec
+    gap = resource.schedule.longest_gap(now).total_seconds() if resource.schedule else None
+    return Gauges(
+        info=(
+            intern(spec.domain if spec else ""),
+            intern(spec.mode if spec else ""),
+            intern((spec.schedule or "") if spec else ""),
+        ),
+        numbers=(
+            float(spec.suspend) if spec else None,
+            _seconds(status.get("lastSuccessfulTime")),
+            _seconds(status.get("lastFailureTime")),
+            _seconds(status.get("lastSyncedSince")),
+            _seconds(status.get("nextScheduleTime")),
+            gap,
+            _succeeded(status),
+        ),
+        conditions=tuple(
+            (intern(condition["type"]), intern(condition["status"]))
+            for condition in status.get("conditions") or []
+        ),
+        datasets=tuple(_dataset(dataset) for dataset in status.get("datasets") or []),
+    )
+
+
+def samples(gauges: Gauges) -> Iterator[tuple[str, float]]:
+    """Name and value of the resource's own gauges, those that are known."""
+    for name, value in zip(PER_RESOURCE, gauges.numbers, strict=True):
+        if value is not None:
+            yield name, value
+
+
+def _dataset(dataset: Mapping[str, Any]) -> tuple[str, Numbers]:
+    rows = dataset.get("rows") or {}
+    return intern(dataset["id"]), (
+        _number(dataset.get("sourceRows")),
+        _number(rows.get("target")),
+        _seconds(dataset.get("sourceUpdatedAt")),
+        _seconds(dataset.get("lastSyncedSince")),
+    )
+
+
+def _succeeded(status: Mapping[str, Any]) -> float | None:
+    run = judging_run(status)
+    if run is None or run["result"] == Result.LOST:
+        return None
+    return float(Result(run["result"]).is_good)
+
+
+def _seconds(text: Any) -> float | None:
+    at = instants.read(text)
+    return at.timestamp() if at else None
+
+
+def _number(count: Any) -> float | None:
+    return float(count) if isinstance(count, int) else None

@@ -1,0 +1,225 @@
+"""One resource a step further: gather, decide, act, write the status, tell. Killed between any two
+calls, the next look decides the same again or finds it done.
+
+Acting comes before writing, because what was written is never looked at again; a Job carries all that
+its status must say.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from socratasync.controller.action import Action, Capacity, Kind
+from socratasync.controller.cluster import Cluster
+from socratasync.controller.cluster_errors import ClusterError, Refused
+from socratasync.controller.decide import decide
+from socratasync.controller.events import Event, event_object, transitions
+from socratasync.controller.freshness import read_freshness
+from socratasync.controller.ledger import read_ledger, settled_through
+from socratasync.controller.metrics import Metrics
+from socratasync.controller.observed_job import ObservedJob
+from socratasync.controller.outcome import Outcome, gone
+from socratasync.controller.resource import Key, Resource, read_resource
+from socratasync.controller.roster import Roster
+from socratasync.controller.run_slots import RunSlots
+from socratasync.controller.runs import LOOK_EVERY, Runs
+from socratasync.controller.standing import JOB_REFUSED
+from socratasync.controller.status import difference, next_status
+from socratasync.errors import InvalidSpec
+
+log = logging.getLogger("socratasync.operator")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What acting came to: the action as it turned out, and what it brought to light."""
+
+    action: Action
+    outcome: Outcome | None = None
+    progress: Mapping[str, Any] | None = None
+    refused: str | None = None
+
+
+class Reconciler:
+    """Looks at one resource at a time; the scheduler sees to it that it is one at a time."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        runs: Runs,
+        slots: RunSlots,
+        roster: Roster,
+        metrics: Metrics,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._cluster = cluster
+        self._runs = runs
+        self._slots = slots
+        self._roster = roster
+        self._metrics = metrics
+        self._now = now
+
+    async def look(self, key: Key) -> datetime | None:
+        """Bring the resource one step further; when to look again. Raises ``ClusterError``."""
+        with self._metrics.reconciling():
+            body = await self._cluster.get_sync(key)
+            if body is None:
+                self.forget(key)
+                return None
+            return await self._step(read_resource(body))
+
+    def glance(self, resource: Resource) -> datetime | None:
+        """When a resource must be looked at, judged from itself alone: now, later, or (None) not before
+        it changes. Without any call, for the thousands that need nothing."""
+        now = self._now()
+        self._metrics.observe(resource)
+        early = self._roster.early_jobs(resource.key)
+        self._note(resource)
+        if resource.deleting:
+            self._slots.free(resource.key)
+            return None
+        if resource.status.get("activeRun") or early - read_ledger(resource.status).recorded:
+            return now
+        action = decide(resource, [], now, Capacity())
+        if action.kind not in (Kind.WAIT, Kind.REJECT):
+            return now
+        if difference(resource.status, next_status(resource, action, now)):
+            return now
+        return _look_again(resource, action, resource.status, now)
+
+    def forget(self, key: Key) -> None:
+        """The resource is gone: so are its series, its place in the queue and its slot."""
+        self._roster.forget(key)
+        self._metrics.forget(key)
+        self._runs.forget(key)
+        self._slots.free(key)
+
+    async def _step(self, resource: Resource) -> datetime | None:
+        if resource.deleting:
+            self._slots.free(resource.key)
+            return None
+        now = self._now()
+        jobs = await self._runs.of(resource)
+        action = self._within_capacity(resource, jobs, now)
+        done = await self._act(resource, action, now)
+        status = next_status(
+            resource, done.action, now, outcome=done.outcome, progress=done.progress
+        )
+        written = await self._write(resource, status)
+        self._hold_or_free_slot(resource, done.action, status)
+        await self._tell(resource, status, done, now)
+        self._metrics.observe(written)
+        if done.refused:
+            raise Refused(done.refused)
+        await self._runs.clear_away(written, jobs)
+        if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE):
+            return now
+        return _look_again(written, done.action, status, now)
+
+    def _within_capacity(
+        self, resource: Resource, jobs: Sequence[ObservedJob], now: datetime
+    ) -> Action:
+        action = decide(resource, jobs, now, Capacity())
+        if action.run is None:
+            return action
+        capacity = self._slots.ask(resource.key, resource.domain, action.run.due)
+        return action if capacity.free else decide(resource, jobs, now, capacity)
+
+    async def _act(self, resource: Resource, action: Action, now: datetime) -> Done:
+        match action.kind:
+            case Kind.START:
+                return await self._start(resource, action, now)
+            case Kind.CANCEL:
+                assert action.job is not None
+                await self._runs.cancel(resource, action.job)
+            case Kind.FOLLOW:
+                followed, progress = await self._runs.follow(resource, action, now)
+                return Done(action=followed, progress=progress)
+            case Kind.RECORD:
+                assert action.job is not None
+                outcome = await self._runs.outcome(
+                    resource, action.job, now, cancelled=action.cancelled
+                )
+                return Done(action=action, outcome=outcome)
+            case Kind.RECORD_GONE:
+                job = read_ledger(resource.status).active_job or ""
+                return Done(action=action, outcome=gone(job, now, cancelled=action.cancelled))
+        return Done(action=action)
+
+    async def _start(self, resource: Resource, action: Action, now: datetime) -> Done:
+        assert action.run is not None
+        try:
+            job = await self._runs.start(resource, action.run)
+        except (Refused, InvalidSpec) as exc:
+            return Done(action=_refused(resource, action, exc.message, now), refused=exc.message)
+        self._metrics.job_created(action.run, now)
+        return Done(action=replace(action, job=job))
+
+    async def _write(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
+        patch = difference(resource.status, status)
+        if not patch:
+            self._note(resource)
+            return resource
+        body = await self._cluster.patch_status(resource.key, patch, resource.version)
+        written = read_resource(body)
+        self._note(written)
+        return written
+
+    def _note(self, resource: Resource) -> None:
+        last_run = (resource.status.get("lastRun") or {}).get("uid")
+        self._roster.note(resource.key, resource.version, last_run)
+
+    def _hold_or_free_slot(
+        self, resource: Resource, action: Action, status: Mapping[str, Any]
+    ) -> None:
+        if status.get("activeRun"):
+            self._slots.occupy(resource.key, resource.domain)
+        elif action.reason != "WaitingForCapacity":
+            self._slots.free(resource.key)
+            self._runs.forget(resource.key)
+
+    async def _tell(
+        self, resource: Resource, status: Mapping[str, Any], done: Done, now: datetime
+    ) -> None:
+        """Metrics and events of what the status now says: counted after it was written, so once."""
+        if done.outcome is not None:
+            self._metrics.run_ended(resource.key, status["lastRun"], done.outcome.report)
+        if done.action.missed:
+            self._metrics.slots_missed(resource.key, done.action.missed)
+        for event in transitions(resource.status, status, done.action, done.outcome):
+            log.info("%s: %s: %s", resource.key, event.reason, event.message)
+            await self._post(resource, event, now)
+
+    async def _post(self, resource: Resource, event: Event, now: datetime) -> None:
+        try:
+            await self._cluster.create_event(event_object(event, resource, now))
+        except ClusterError as exc:
+            log.warning("%s: event %s is lost: %s", resource.key, event.reason, exc.message)
+
+
+def _refused(resource: Resource, action: Action, message: str, now: datetime) -> Action:
+    """Nothing was started, so nothing is settled."""
+    return Action(
+        kind=Kind.WAIT,
+        reason=JOB_REFUSED,
+        message=f"the run's Job could not be created: {message}",
+        settled=settled_through(resource, read_ledger(resource.status), now),
+        next_due=action.next_due,
+    )
+
+
+def _look_again(
+    resource: Resource, action: Action, status: Mapping[str, Any], now: datetime
+) -> datetime | None:
+    """The earliest moment at which time alone changes something."""
+    fresh = read_freshness(resource, status, now)
+    moments = [fresh.turns if fresh else None]
+    if action.kind in (Kind.FOLLOW, Kind.START, Kind.CANCEL):
+        moments.append(now + LOOK_EVERY)
+    else:
+        moments.append(action.next_due)
+    return min((moment for moment in moments if moment), default=None)

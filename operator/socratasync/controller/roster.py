@@ -1,0 +1,71 @@
+"""Which resources there are, and what of each the operator has seen: a few words per resource.
+
+Whole objects are never kept; ten thousand of them are a quarter of a gigabyte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from socratasync.controller.resource import Key
+
+
+@dataclass(slots=True)
+class Seen:
+    """``version``: the newest resource version that was acted on. ``last_run``: uid of the last recorded
+    Job, whose events are old news."""
+
+    version: str
+    last_run: str | None
+
+
+class Roster:
+    """Forgets what is forgotten by the API."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Key, Seen] = {}
+        self._early: dict[Key, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._seen
+
+    def note(self, key: Key, version: str, last_run: str | None) -> None:
+        """The resource was seen at this version."""
+        self._seen[key] = Seen(version, last_run)
+
+    def is_news(self, key: Key, version: str) -> bool:
+        """Whether this version of the resource is another than the one acted on."""
+        seen = self._seen.get(key)
+        return seen is None or seen.version != version
+
+    def is_old_news(self, key: Key, job_uid: str) -> bool:
+        """Whether a finished Job is the one whose result was recorded last.
+
+        Of a resource not seen yet nobody can tell: the Job is kept in mind for ``early_jobs``.
+        """
+        seen = self._seen.get(key)
+        if seen is None:
+            self._early.setdefault(key, set()).add(job_uid)
+            return True
+        return seen.last_run == job_uid
+
+    def early_jobs(self, key: Key) -> set[str]:
+        """Finished Jobs that were seen before their resource was; they are told once."""
+        return self._early.pop(key, set())
+
+    def forget(self, key: Key) -> None:
+        """The resource is gone."""
+        self._seen.pop(key, None)
+        self._early.pop(key, None)
+
+    def ghosts(self, listed: Mapping[Key, str], known_before: Iterable[Key]) -> list[Key]:
+        """Resources known before a listing began that the listing does not have."""
+        return [key for key in known_before if key in self._seen and key not in listed]
+
+    def keys(self) -> list[Key]:
+        """All resources, as of now."""
+        return list(self._seen)

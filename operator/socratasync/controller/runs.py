@@ -1,0 +1,126 @@
+"""A run's life in the cluster: its Job made, watched, stopped and cleared away.
+
+Between ``reconcile``, which decides, and ``cluster``, which calls.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from socratasync.controller.action import Action, Run
+from socratasync.controller.cluster import Cluster
+from socratasync.controller.cluster_errors import ClusterError, Conflict, Refused
+from socratasync.controller.job_history import surplus_jobs
+from socratasync.controller.ledger import read_ledger
+from socratasync.controller.observed_job import ObservedJob, owned_by, owner_uid, read_job
+from socratasync.controller.outcome import Outcome, read_outcome
+from socratasync.controller.pod_start import running_pod, what_holds_it_up
+from socratasync.controller.progress_log import LINES, read_progress
+from socratasync.controller.resource import Key, Resource
+from socratasync.controller.run_job import build_job
+from socratasync.controller.standing import POD_NOT_STARTING
+
+log = logging.getLogger("socratasync.operator")
+
+LOOK_EVERY = timedelta(seconds=15)
+"""Between two looks at an active run's pod."""
+
+
+class Runs:
+    """Jobs of SocrataSyncs, by way of ``cluster``."""
+
+    def __init__(self, cluster: Cluster, image: str) -> None:
+        self._cluster = cluster
+        self._image = image
+        self._looked: dict[Key, datetime] = {}
+
+    async def of(self, resource: Resource) -> list[ObservedJob]:
+        """The resource's own Jobs, as they are now."""
+        jobs = await self._cluster.list_jobs(resource.key)
+        return [read_job(job) for job in owned_by(resource.uid, jobs)]
+
+    async def start(self, resource: Resource, run: Run) -> ObservedJob:
+        """Create the run's Job. One of the same name is the same run if it is this resource's.
+
+        Raises ``Refused`` if the API server, or another object of that name, is in the way.
+        """
+        try:
+            return read_job(await self._cluster.create_job(build_job(resource, run, self._image)))
+        except Conflict:
+            found = await self._cluster.get_job(resource.key.namespace, run.job)
+        if found is None:
+            raise Conflict(f"Job {run.job} is just being deleted")
+        if owner_uid(found) != resource.uid:
+            raise Refused(
+                f"Job {run.job} belongs to something else; delete it, or rename this SocrataSync"
+            )
+        return read_job(found)
+
+    async def cancel(self, resource: Resource, job: ObservedJob) -> None:
+        """Stop the Job's pods; the Job stays until they have stopped, so no other run starts before."""
+        await self._cluster.delete_job(resource.key.namespace, job.name, job.uid, pods_first=True)
+
+    async def outcome(
+        self, resource: Resource, job: ObservedJob, now: datetime, *, cancelled: bool
+    ) -> Outcome:
+        """What became of a Job that is over."""
+        pods = await self._cluster.list_pods(resource.key.namespace, job.name)
+        return read_outcome(job, pods, now, cancelled=cancelled)
+
+    async def follow(
+        self, resource: Resource, action: Action, now: datetime
+    ) -> tuple[Action, dict[str, Any] | None]:
+        """The action, saying so if the pod does not start, and how far the run is, if that is new.
+
+        At most every fifteen seconds; trouble here is no trouble of the run's.
+        """
+        job, key = action.job, resource.key
+        assert job is not None, "a run that is followed has a Job"
+        if job.deleting or not self._is_time(key, now):
+            return self._as_before(resource, action), None
+        try:
+            pods = await self._cluster.list_pods(key.namespace, job.name)
+            held_up = what_holds_it_up(job, pods, now)
+            if held_up:
+                return replace(action, reason=POD_NOT_STARTING, message=held_up), None
+            name = running_pod(pods)
+            text = await self._cluster.read_log(key.namespace, name, LINES) if name else ""
+        except ClusterError as exc:
+            log.debug("%s: no progress to be had: %s", key, exc.message)
+            return action, None
+        return action, read_progress(text, now)
+
+    def forget(self, key: Key) -> None:
+        """No run of this resource is followed any more."""
+        self._looked.pop(key, None)
+
+    async def clear_away(self, resource: Resource, jobs: Sequence[ObservedJob]) -> None:
+        """Delete the Jobs beyond the history limits, of those whose results are in the status."""
+        if resource.spec is None:
+            return
+        for job in surplus_jobs(jobs, resource.spec, read_ledger(resource.status)):
+            await self._cluster.delete_job(
+                resource.key.namespace, job.name, job.uid, pods_first=False
+            )
+
+    def _is_time(self, key: Key, now: datetime) -> bool:
+        looked = self._looked.get(key)
+        if looked is not None and now - looked < LOOK_EVERY:
+            return False
+        self._looked[key] = now
+        return True
+
+    def _as_before(self, resource: Resource, action: Action) -> Action:
+        """Between two looks a pod that did not start has still not started."""
+        for condition in resource.status.get("conditions") or []:
+            if condition["type"] == "Synchronizing" and condition["reason"] == POD_NOT_STARTING:
+                same_run = (resource.status.get("activeRun") or {}).get("uid") == (
+                    action.job.uid if action.job else None
+                )
+                if same_run and action.job and not action.job.deleting:
+                    return replace(action, reason=POD_NOT_STARTING, message=condition["message"])
+        return action

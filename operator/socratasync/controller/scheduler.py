@@ -1,0 +1,140 @@
+"""When which resource is looked at: one heap of due times, one task, no timer per object.
+
+A resource is looked at by one task at a time; asked for again meanwhile, it is looked at again
+afterwards. What fails is tried again, later each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from socratasync.controller.cluster_errors import ClusterError, Conflict
+from socratasync.controller.resource import Key
+
+log = logging.getLogger("socratasync.operator")
+
+AT_ONCE = 10
+"""Resources looked at at the same time: enough to keep the API server busy, few enough to be polite."""
+
+_LONGEST_SLEEP_S = 5.0
+"""The wall clock may jump (a suspended laptop, NTP); a look at it now and then is all the cure."""
+
+_LONGEST_BACKOFF_S = 60.0
+
+Look = Callable[[Key], Awaitable[datetime | None]]
+"""Brings one resource a step further; says when to look again, None for not before it changes."""
+
+
+class Scheduler:
+    """Call ``look`` for each key when it is due. ``run`` it in one task."""
+
+    def __init__(self, look: Look, now: Callable[[], datetime]) -> None:
+        self._look = look
+        self._now = now
+        self._due: dict[Key, float] = {}
+        self._heap: list[tuple[float, Key]] = []
+        self._running: dict[Key, asyncio.Task[None]] = {}
+        self._failures: dict[Key, int] = {}
+        self._changed = asyncio.Event()
+        self.ticked: datetime | None = None
+        """When the loop last came round."""
+
+    def __len__(self) -> int:
+        return len(self._due.keys() | self._running.keys())
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a look is under way or due."""
+        now = self._now().timestamp()
+        return bool(self._running) or any(at <= now for at in self._due.values())
+
+    def wake(self, key: Key) -> None:
+        """Look at it as soon as possible."""
+        self.at(key, min(self._now().timestamp(), self._due.get(key, float("inf"))))
+
+    def at(self, key: Key, due: float | datetime) -> None:
+        """Look at it then; replaces what was planned."""
+        moment = due.timestamp() if isinstance(due, datetime) else due
+        if self._due.get(key) == moment:
+            return
+        self._due[key] = moment
+        heapq.heappush(self._heap, (moment, key))
+        self._compact()
+        self._changed.set()
+
+    def forget(self, key: Key) -> None:
+        """It is gone."""
+        self._due.pop(key, None)
+        self._failures.pop(key, None)
+
+    async def run(self) -> None:
+        """Goes on until cancelled; then the looks under way are cancelled as well."""
+        try:
+            while True:
+                self.ticked = self._now()
+                self._start_due()
+                await self._sleep()
+        finally:
+            for task in self._running.values():
+                task.cancel()
+
+    def _start_due(self) -> None:
+        now = self._now().timestamp()
+        while self._heap and self._heap[0][0] <= now and len(self._running) < AT_ONCE:
+            moment, key = heapq.heappop(self._heap)
+            if self._due.get(key) != moment or key in self._running:
+                continue  # planned anew, or looked at right now: _finished plans it again
+            del self._due[key]
+            self._running[key] = asyncio.create_task(self._one(key), name=f"look at {key}")
+
+    async def _sleep(self) -> None:
+        self._changed.clear()
+        wait = _LONGEST_SLEEP_S
+        if self._heap and len(self._running) < AT_ONCE:
+            wait = min(wait, max(0.0, self._heap[0][0] - self._now().timestamp()))
+        try:
+            async with asyncio.timeout(wait):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _one(self, key: Key) -> None:
+        try:
+            again = await self._look(key)
+            self._failures.pop(key, None)
+        except Conflict as exc:
+            log.debug("%s changed meanwhile: %s", key, exc.message)
+            again = self._now()
+        except ClusterError as exc:
+            again = self._later(key, exc.message)
+        except Exception:  # one resource's trouble must not stop the others
+            log.exception("%s could not be looked at", key)
+            again = self._later(key, "an error of the operator's own")
+        self._finished(key, again)
+
+    def _later(self, key: Key, why: str) -> datetime:
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        wait = min(_LONGEST_BACKOFF_S, 0.5 * 2 ** min(failures, 10))
+        log.warning("%s: %s; trying again in %.0f s", key, why, wait)
+        return datetime.fromtimestamp(self._now().timestamp() + wait, self._now().tzinfo)
+
+    def _finished(self, key: Key, again: datetime | None) -> None:
+        del self._running[key]
+        planned = self._due.get(key)
+        if planned is not None:  # asked for meanwhile: the heap's entry may be used up already
+            again_at = planned if again is None else min(planned, again.timestamp())
+            del self._due[key]
+            self.at(key, again_at)
+        elif again is not None:
+            self.at(key, again)
+        self._changed.set()
+
+    def _compact(self) -> None:
+        """Plans that were replaced stay in the heap until their time; not too many of them."""
+        if len(self._heap) > 2 * len(self._due) + 1000:
+            self._heap = [(moment, key) for key, moment in self._due.items()]
+            heapq.heapify(self._heap)
