@@ -1,0 +1,129 @@
+"""The image of this checkout, built by buildah without a registry, and what a node needs besides.
+
+The Dockerfile is built as users build it; only its base is a stand-in, made from Debian's packages
+and kept in the cache folder. Packages are installed with this machine's own pip settings, which are
+mounted for the build and leave no trace in the image.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.cluster.programs import cache
+
+ROOT = Path(__file__).parents[2]
+IMAGE = "localhost/socratasync:e2e"
+BASE = "localhost/socratasync-base:trixie"  # Python 3.13, as the Dockerfile's own base
+PAUSE = "localhost/socratasync-pause:1"
+
+_PIP_SETTINGS = {"index-url", "extra-index-url", "trusted-host", "proxy", "timeout"}
+_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+class BuildFailed(AssertionError):
+    """An image could not be built; the message is the end of what the builder printed."""
+
+
+def build(tag: str = IMAGE, *, version: str = "e2e") -> str:
+    """Builds this checkout's image; its name. Layers that did not change are taken from the cache."""
+    _need_base()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Path(folder) / "pip.conf"
+        settings.write_text(_pip_settings())
+        mounts = ["--volume", f"{settings}:/etc/pip.conf:ro"]
+        if _AUTHORITIES.exists():
+            mounts += ["--volume", f"{_AUTHORITIES}:{_AUTHORITIES}:ro"]
+        arguments = ["--build-arg", f"PYTHON_IMAGE={BASE}", "--build-arg", f"VERSION={version}"]
+        _buildah(
+            *("bud", "--quiet", "--layers", "--isolation", "chroot", "--network", "host"),
+            *mounts,
+            *arguments,
+            *("--tag", tag, str(ROOT)),
+        )
+    return tag
+
+
+def export(image: str, archive: Path) -> Path:
+    """The image as an OCI archive under its own name, for containerd to import."""
+    archive.unlink(missing_ok=True)
+    _buildah("push", "--quiet", image, f"oci-archive:{archive}:{image}")
+    return archive
+
+
+def size(image: str) -> int:
+    """The bytes that the image has unpacked."""
+    said = _buildah("images", "--format", "{{.Size}}", image)
+    number, unit = said.split()[:2]
+    return int(float(number) * {"KB": 1e3, "MB": 1e6, "GB": 1e9}[unit])
+
+
+def pause() -> str:
+    """The image that holds a pod's namespaces while its containers come and go; its name."""
+    if not _is_here(PAUSE):
+        busybox = shutil.which("busybox")
+        if busybox is None:
+            raise BuildFailed("busybox is missing: run tests/e2e/prepare.sh")
+        made = _buildah("from", "scratch").strip()
+        _buildah("copy", "--quiet", made, busybox, "/busybox")
+        _buildah("config", "--entrypoint", '["/busybox", "sleep", "2147483647"]', made)
+        _buildah("commit", "--quiet", "--rm", made, PAUSE)
+    return PAUSE
+
+
+def _need_base() -> None:
+    if _is_here(BASE):
+        return
+    _say(f"making {BASE} from Debian's packages: about a minute, once")
+    with tempfile.TemporaryDirectory(prefix="socratasync-base-") as folder:
+        packages = "python3,python3-venv,ca-certificates"
+        suite = ["--variant=minbase", f"--include={packages}", "trixie", f"{folder}/root"]
+        _run(["debootstrap", *suite])
+        made = _buildah("from", "scratch").strip()
+        for dispensable in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc"):
+            shutil.rmtree(Path(folder) / "root" / dispensable, ignore_errors=True)
+        _buildah("copy", "--quiet", made, f"{folder}/root", "/")
+        _buildah("config", "--cmd", "python3", made)
+        _buildah("commit", "--quiet", "--rm", made, BASE)
+
+
+def _is_here(image: str) -> bool:
+    listed = _buildah("images", "--format", "{{.Name}}:{{.Tag}}")
+    return image in listed.split()
+
+
+def _pip_settings() -> str:
+    """This machine's pip settings that mean the same in a container."""
+    said = _run([sys.executable, "-m", "pip", "config", "list"])
+    pairs = (line.partition("=") for line in said.splitlines())
+    kept = {key.rpartition(".")[2]: value.strip("'\"") for key, _, value in pairs}
+    kept = {key: value for key, value in kept.items() if key in _PIP_SETTINGS}
+    if _AUTHORITIES.exists():
+        kept["cert"] = str(_AUTHORITIES)
+    return "".join(["[global]\n", *(f"{key} = {value}\n" for key, value in kept.items())])
+
+
+def _buildah(*arguments: str) -> str:
+    store = cache() / "buildah"
+    return _run(["buildah", "--root", store / "root", "--runroot", store / "run", *arguments])
+
+
+def _run(command: Sequence[str | Path]) -> str:
+    done = subprocess.run(["nice", *command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        end = "\n".join((done.stdout + done.stderr).splitlines()[-25:])
+        raise BuildFailed(f"{' '.join(map(str, command))} failed:\n{end}")
+    return done.stdout
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":  # python -m tests.e2e.images: the image alone
+    _say(f"built {build()}: {size(IMAGE) / 1e6:.0f} MB")
