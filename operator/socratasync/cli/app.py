@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from socratasync import __version__, settings, terminal
-from socratasync.cli import crd, failures, inputs, plan, psql, run, status
+from socratasync.cli import crd, demo, failures, inputs, plan, psql, run, status
 from socratasync.errors import SyncError
 from socratasync.redact import Redactor
 from socratasync.signals import interruptible, leave
@@ -52,6 +52,7 @@ app.command("plan")(plan.command)
 app.command("status")(status.command)
 app.command("psql", context_settings=_PASSED_ON)(psql.command)
 app.command("crd")(crd.command)
+app.command("demo")(demo.command)
 
 
 def start() -> None:

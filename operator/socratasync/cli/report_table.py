@@ -35,7 +35,8 @@ def show(
             f" → {target} ({report.mode}, {megabytes(report.bytes)}, {seconds:,.1f} s)",
         )
     )
-    console.print(Text(place, style="dim"))
+    if place:
+        console.print(Text(place, style="dim"))
     if report.datasets:
         console.print(_table(report))
     for warning in report.warnings:
