@@ -90,8 +90,8 @@ class ControlPlane:
     def stop(self) -> None:
         """Ends every program and removes the folder. Nothing happens when it is gone already."""
         self.api.close()
-        for name in ("controllers", "apiserver", "etcd"):
-            processes.stop(name, folder=self.folder)
+        for name in ("controllers", "apiserver", "etcd"):  # abruptly: nothing of theirs is kept
+            processes.stop(name, folder=self.folder, how=signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def stop_api_server(self, how: signal.Signals = signal.SIGKILL) -> None:
