@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from socratasync.simulator import refusals
@@ -37,6 +37,13 @@ class Fault:
     drip: tuple[int, float] | None = None
     out_of_date: bool = False
     omit_types: bool = False
+
+    def excludes(self, other: Fault) -> bool:
+        """Whether both want the same thing of one answer. Any number of actions may happen."""
+        settings = (
+            f.name for f in fields(self) if f.name not in ("before", "after", "keep_gzip_whole")
+        )
+        return any(_is_set(getattr(self, s)) and _is_set(getattr(other, s)) for s in settings)
 
     @classmethod
     def status(cls, status: int, *, retry_after: float | str | None = None) -> Fault:
@@ -132,6 +139,10 @@ class Fault:
         return cls(omit_types=True)
 
 
+def _is_set(value: object) -> bool:
+    return value is not None and value is not False
+
+
 def _refusal(status: int) -> Refused:
     match status:
         case 202:
@@ -221,11 +232,11 @@ class Faults:
 
     def meet(self, kind: str, dataset: str) -> list[Fault]:
         """The faults that this request meets, in the order in which they were added. A refusal ends
-        the list: the faults after it keep their turn."""
+        the list, and of two faults of one sort the later keeps its turn."""
         met: list[Fault] = []
         with self._lock:
             for armed in self._armed:
-                if armed.takes(kind, dataset):
+                if not any(armed.fault.excludes(m) for m in met) and armed.takes(kind, dataset):
                     met.append(armed.fault)
                     if armed.fault.refusal:
                         break
@@ -234,4 +245,4 @@ class Faults:
 
 def first(faults: list[Fault], name: str) -> Any:
     """The first setting ``name`` that one of the faults has; None if none has it."""
-    return next((v for f in faults if (v := getattr(f, name)) not in (None, False)), None)
+    return next((v for f in faults if _is_set(v := getattr(f, name))), None)

@@ -81,10 +81,10 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def _answer(self, asked: Asked, faults: list[Fault]) -> None:
-        if any(f.reset_at == 0 for f in faults):
+        if first(faults, "reset_at") == 0:
             self._reset()
             return
-        if any(f.hang_up_at == 0 for f in faults):
+        if first(faults, "hang_up_at") == 0:
             self.close_connection = True
             return
         refusal: Refused | None = first(faults, "refusal")
@@ -155,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
         if gzip:
             answer["Content-Encoding"] = "gzip"
         query = replace(query, tampered=first(faults, "count"))
-        if any(f.cut_at is not None for f in faults):
+        if first(faults, "cut_at") is not None:
             self._send_cut(query, asked.extension, answer, faults, gzip=gzip)
         else:
             body = self.server.pages.body(
