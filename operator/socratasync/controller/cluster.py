@@ -134,7 +134,7 @@ class Cluster:
         chunk: dict[str, str] = {"limit": str(_CHUNK)}
         while True:
             page = await self._call("GET", path, {**query, **chunk}, accept=accept)
-            for item in page["items"]:
+            for item in page["items"] or []:  # Go writes an empty list as null
                 yield item
             following = page["metadata"].get("continue")
             if not following:

@@ -1,0 +1,190 @@
+"""The operator as users run it: a process of its own, with a ServiceAccount's token and no more.
+
+Its rights are those of manifests/; its way to the API server may lead through a wiretap.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import requests
+import yaml
+from tests.cluster.certificates import LOOPBACK
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.processes import NotReady, wait_until
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT = "socratasync"
+IMAGE = "registry.example.org/socratasync:test"
+
+
+class RunningOperator:
+    """Use as a context manager, or ``start`` and ``kill`` it as often as you like."""
+
+    def __init__(
+        self,
+        kubeconfig: Path,
+        log: Path,
+        namespaces: Sequence[str] = (),
+        flags: Sequence[str] = (),
+    ) -> None:
+        self.log = log
+        self.health_port, self.metrics_port = _free_ports(2)
+        self._kubeconfig = kubeconfig
+        self._flags = [*(f"--namespace={name}" for name in namespaces), *flags]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> RunningOperator:
+        self.start()
+        self.wait_ready()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts the process and returns at once."""
+        code = f"from socratasync.controller.operator import *; run(OperatorOptions(image={IMAGE!r}, namespaces={[f[12:] for f in self._flags if f.startswith('--namespace')]!r}, health_port={self.health_port}, metrics_port={self.metrics_port}))"
+        command = [sys.executable, "-c", code]
+
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, *self._flags],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_ready(self, timeout_s: float = 60) -> None:
+        """Returns once /readyz says ok. Raises ``NotReady`` with the log if it does not."""
+
+        def ready() -> bool:
+            if not self.is_running:
+                raise NotReady(f"the operator ended: {self.words()}")
+            return self.probe("readyz") == 200
+
+        try:
+            wait_until(ready, timeout_s=timeout_s, what="the operator to be ready")
+        except NotReady as exc:
+            raise NotReady(f"{exc}: {self.words()}") from None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL: not one line more of it runs."""
+        if self._process is not None:
+            self._process.kill()
+
+    def wait_ended(self, timeout_s: float = 30) -> int:
+        """The exit code, once the process has ended."""
+        assert self._process is not None
+        return self._process.wait(timeout=timeout_s)
+
+    def stop(self) -> int | None:
+        """SIGTERM, and the exit code; None if it was never started."""
+        if self._process is None:
+            return None
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(timeout=10)
+            raise NotReady(f"the operator did not end on SIGTERM: {self.words()}") from None
+
+    def probe(self, path: str) -> int:
+        """The HTTP status of a probe; 0 while nobody answers."""
+        try:
+            return requests.get(
+                f"http://{LOOPBACK}:{self.health_port}/{path}", timeout=5
+            ).status_code
+        except requests.RequestException:
+            return 0
+
+    def metrics(self) -> str:
+        """What a scrape gets."""
+        answer = requests.get(f"http://{LOOPBACK}:{self.metrics_port}/metrics", timeout=30)
+        answer.raise_for_status()
+        return answer.text
+
+    def resident_mib(self) -> float:
+        """Resident memory."""
+        assert self._process is not None
+        return float(psutil.Process(self._process.pid).memory_info().rss) / 2**20
+
+    def cpu_seconds(self) -> float:
+        """CPU time used so far."""
+        assert self._process is not None
+        times = psutil.Process(self._process.pid).cpu_times()
+        return float(times.user + times.system)
+
+    def words(self) -> str:
+        """The end of the log."""
+        return "".join(self.log.read_text(errors="replace").splitlines(keepends=True)[-40:])
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {
+            **kept,
+            "KUBECONFIG": str(self._kubeconfig),
+            "PYTHONPATH": str(ROOT / "operator"),
+            "NO_PROXY": LOOPBACK,
+        }
+
+
+def allow_in_namespace(plane: ControlPlane, namespace: str) -> None:
+    """The shipped Role, for a ServiceAccount of the namespace itself."""
+    plane.api.create({"kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}, namespace=namespace)
+    role, binding = _shipped("namespaced/role.yaml"), _shipped("namespaced/role-binding.yaml")
+    binding["subjects"] = [_subject(namespace)]
+    for rule in (role, binding):
+        rule["metadata"].pop("namespace", None)
+    plane.apply(role, binding, namespace=namespace)
+
+
+def allow_everywhere(plane: ControlPlane, namespace: str) -> None:
+    """The shipped ClusterRole, for a ServiceAccount that lives in ``namespace``."""
+    plane.api.create({"kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}, namespace=namespace)
+    role, binding = _shipped("cluster-role.yaml"), _shipped("cluster-role-binding.yaml")
+    role["metadata"]["name"] = binding["metadata"]["name"] = f"socratasync-{namespace}"
+    binding["roleRef"]["name"] = role["metadata"]["name"]
+    binding["subjects"] = [_subject(namespace)]
+    plane.apply(role, binding)
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "manifests" / name).read_text())
+    return found
+
+
+def _subject(namespace: str) -> dict[str, str]:
+    return {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(count)]
+    try:
+        return [held.getsockname()[1] for held in sockets]
+    finally:
+        for held in sockets:
+            held.close()
