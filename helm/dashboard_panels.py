@@ -226,7 +226,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 queries=(
                     (
                         f"sum {BY} (increase("
-                        f'socratasync_runs_total{{{PICKED}, result!~"Succeeded|NoChange"}}[1d])) > 0',
+                        f'socratasync_runs_total{{{PICKED}, result=~"Failed|Lost"}}[1d])) > 0',
                         SYNC,
                     ),
                 ),
