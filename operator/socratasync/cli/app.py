@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from socratasync import __version__, settings, terminal
-from socratasync.cli import crd, demo, failures, inputs, plan, psql, run, status
+from socratasync.cli import crd, demo, failures, inputs, operator, plan, psql, run, status, worker
 from socratasync.errors import SyncError
 from socratasync.redact import Redactor
 from socratasync.signals import interruptible, leave
@@ -51,6 +51,8 @@ app.command("run")(run.command)
 app.command("plan")(plan.command)
 app.command("status")(status.command)
 app.command("psql", context_settings=_PASSED_ON)(psql.command)
+app.command("operator")(operator.command)
+app.command("worker")(worker.command)
 app.command("crd")(crd.command)
 app.command("demo")(demo.command)
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import psycopg
 import typer
@@ -27,7 +27,6 @@ from rich.text import Text
 from socratasync import embedded, logs, terminal
 from socratasync.api import Manifest, Mode, read_manifest
 from socratasync.cli import preview_table, report_table
-from socratasync.cli.demo_city import City
 from socratasync.cli.preview import look, preview
 from socratasync.errors import Misconfigured, Terminated
 from socratasync.pipeline import Circumstances, Order, run
@@ -38,6 +37,9 @@ from socratasync.report import RunReport
 from socratasync.signals import interruptible, leave
 from socratasync.socrata import Source
 from socratasync.sql import load
+
+if TYPE_CHECKING:
+    from socratasync.cli.demo_city import City
 
 _SQL = load("demo")
 
