@@ -73,6 +73,9 @@ def create(connection: Connection) -> None:
     try:
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [_CREATION_LOCK])
+            made = connection.execute(_SQL["schema_exists"]).fetchone()
+            if made is not None and not made[0]:
+                connection.execute(_SQL["create_schema"])
             connection.execute(_SQL["create_bookkeeping"])
     except pg.InsufficientPrivilege as exc:
         raise PermissionDenied(

@@ -30,6 +30,9 @@ may be wrong by a day, and whose zone nobody knows."""
 FURTHEST_WEST = timedelta(hours=12)
 """A time of the clock on the wall is behind UTC by no more than that."""
 
+SETTLED_AFTER = timedelta(hours=1)
+"""A change younger than that may not have reached the replica that was read: the next run looks again."""
+
 RESUME_WITHIN = timedelta(hours=24)
 """A stage older than that is begun anew: its rows may be gone from the source."""
 
@@ -73,11 +76,20 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What the source said before the first page."""
+    """What the source said before the first page, and when."""
 
     rows: int | None
     newest: datetime | None
     rows_updated_at: datetime | None
+    taken_at: datetime | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all replicas surely hold the change of ``rows_updated_at``, which comes from another
+        place than the rows, and only to the second."""
+        if self.taken_at is None or self.rows_updated_at is None:
+            return True
+        return self.taken_at - self.rows_updated_at >= SETTLED_AFTER
 
     def as_dict(self) -> dict[str, Any]:
         """As a checkpoint stores it."""
@@ -85,14 +97,14 @@ class Snapshot:
             "rows": self.rows,
             "newest": self.newest and self.newest.isoformat(),
             "rows_updated_at": self.rows_updated_at and self.rows_updated_at.isoformat(),
+            "taken_at": self.taken_at and self.taken_at.isoformat(),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Snapshot:
         """From a checkpoint."""
-        times = {
-            n: data[n] and datetime.fromisoformat(data[n]) for n in ("newest", "rows_updated_at")
-        }
+        names = ("newest", "rows_updated_at", "taken_at")
+        times = {n: datetime.fromisoformat(data[n]) if data.get(n) else None for n in names}
         return cls(rows=data["rows"], **times)
 
 
@@ -239,7 +251,9 @@ def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
         watermark=reached,
         synced_since=reached - overlap if reached else None,
         source_rows=plan.snapshot.rows if current else None,
-        rows_updated_at=plan.snapshot.rows_updated_at if current else None,
+        rows_updated_at=plan.snapshot.rows_updated_at
+        if current and plan.snapshot.is_settled
+        else None,
         columns={
             "source": {c.field: c.canonical for c in plan.source},
             "loaded": {c.name: c.field for c in plan.shape.columns},

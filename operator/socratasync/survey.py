@@ -185,6 +185,7 @@ def _snapshot(
         rows=source.count(dataset.id, soql.count(dataset.where)),
         newest=soql.parse_timestamp(latest) if latest else None,
         rows_updated_at=metadata.rows_updated_at,
+        taken_at=now,
     )
 
 

@@ -17,7 +17,7 @@ from socratasync.api import SyncSpec
 from socratasync.pipeline import Circumstances, Order, run
 from socratasync.report import DatasetReport, RunReport
 from socratasync.retry import RetryPolicy
-from socratasync.simulator import Portal, Server
+from socratasync.simulator import Dataset, Portal, Server
 
 Row = dict[str, Any]
 
@@ -67,25 +67,37 @@ class Sync:
 
     # -- the database ----------------------------------------------------------------------------
 
-    def query(self, statement: str, *values: Any) -> list[Row]:
+    def query(self, statement: str | sql.Composed, *values: Any) -> list[Row]:
         """All rows of a statement's answer."""
         options = "-c datestyle=ISO -c timezone=UTC"
         with psycopg.connect(
             self.dsn, autocommit=True, row_factory=dict_row, options=options
         ) as connection:
-            cursor = connection.execute(statement, values)  # type: ignore[arg-type]
-            return cursor.fetchall() if cursor.description else []
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description is not None else []
 
     def table(self, name: str = "requests", key: str = "srnumber") -> dict[Any, Row]:
         """The target's rows by key, without the columns of provenance."""
-        rows = self.query(sql.SQL("SELECT * FROM {}").format(sql.Identifier(name)))  # type: ignore[arg-type]
+        rows = self.query(sql.SQL("SELECT * FROM {}").format(sql.Identifier(name)))
         hidden = ("socrata_dataset", "socrata_id", "socrata_updated_at")
         return {row[key]: {c: v for c, v in row.items() if c not in hidden} for row in rows}
+
+    def forget(self) -> None:
+        """As if nothing had ever been loaded into this database."""
+        self.query(
+            sql.SQL("DROP TABLE IF EXISTS {}; DROP SCHEMA IF EXISTS socratasync CASCADE").format(
+                sql.Identifier(self.spec["target"]["table"])
+            )
+        )
 
     def catalog(self) -> list[Row]:
         """Everything that is in the database but the system's own, with rows counted: to see that
         nothing was touched."""
         return self.query(_CATALOG)
+
+    def acres(self) -> dict[str, Any]:
+        """The loaded parks' names and acres."""
+        return {name: row["acres"] for name, row in self.table("parks", "name").items()}
 
     # -- what was asked ----------------------------------------------------------------------------
 
@@ -122,3 +134,16 @@ def real_data() -> Path | None:
     given = os.environ.get("SOCRATASYNC_REAL_DATA")
     folder = Path(given) if given else Path(__file__).parents[2].parent / "shared" / "data"
     return folder if folder.is_dir() else None
+
+
+PARKS = "park-0001"
+PARK_COLUMNS = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
+
+
+@pytest.fixture
+def parks(portal: Portal, sync: Sync) -> Dataset:
+    """Five parks, p0 to p4, keyed by name, to be loaded into the table ``parks``."""
+    sync.spec["target"] = {"dsnSecretRef": {"name": "db"}, "table": "parks", "key": ["name"]}
+    return portal.add_dataset(
+        PARKS, PARK_COLUMNS, [{"name": f"p{n}", "acres": n} for n in range(5)]
+    )

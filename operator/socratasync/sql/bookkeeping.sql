@@ -1,8 +1,16 @@
+-- schema_exists --
+-- Whether an administrator, or an earlier run, made the schema. Asked first, because IF NOT EXISTS
+-- wants the right to create one even where there is one.
+SELECT to_regnamespace('socratasync') IS NOT NULL
+
+-- create_schema --
+-- The place of all that follows.
+CREATE SCHEMA socratasync;
+COMMENT ON SCHEMA socratasync IS 'Bookkeeping of Socrata Sync: runs, watermarks, stage tables'
+
 -- create_bookkeeping --
 -- The tables that outlive a run, in the target database so that a merge, its watermark and its run
 -- record commit together. Stages and checkpoints are unlogged: a server crash empties both at once.
-CREATE SCHEMA IF NOT EXISTS socratasync;
-COMMENT ON SCHEMA socratasync IS 'Bookkeeping of Socrata Sync: runs, watermarks, stage tables';
 CREATE TABLE IF NOT EXISTS socratasync.runs (
     run text NOT NULL,
     target text NOT NULL,
