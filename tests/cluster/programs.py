@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-MODULES = Path(__file__).parent / "programs"
+MODULES = Path(__file__).parent / "gomod"
 OLDEST_KUBERNETES = (1, 31)  # the first in which podFailurePolicy needs no feature gate
 SAY_SOMETHING_EVERY_S = 30
 

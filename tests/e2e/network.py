@@ -21,9 +21,14 @@ _NAMESPACES = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
 
 
+def exists() -> bool:
+    """Whether the namespace is there."""
+    return (_NAMESPACES / NAMESPACE).exists()
+
+
 def make() -> None:
     """Makes the namespace, with the address on its loopback: not every kernel has dummy devices."""
-    if not (_NAMESPACES / NAMESPACE).exists():
+    if not exists():
         _run("ip", "netns", "add", NAMESPACE)
     with entered():
         _run("ip", "link", "set", "lo", "up")
@@ -34,7 +39,7 @@ def make() -> None:
 
 def remove() -> None:
     """Removes the namespace. Nothing happens when it is not there."""
-    if (_NAMESPACES / NAMESPACE).exists():
+    if exists():
         _run("ip", "netns", "delete", NAMESPACE)
 
 

@@ -47,6 +47,11 @@ class Node:
         node._wait_ready()
         return node
 
+    @staticmethod
+    def is_up(folder: Path = FOLDER) -> bool:
+        """Whether a node runs in ``folder``."""
+        return processes.is_running("kubelet", folder=folder)
+
     def load(self, image: str) -> None:
         """Puts an image of this machine's into the node, as pulling would."""
         with tempfile.TemporaryDirectory() as scratch:
@@ -55,8 +60,9 @@ class Node:
 
     def ctr(self, *arguments: str) -> str:
         """What containerd's own command line says about the node's containers."""
+        command = ["ctr", "-a", str(self.socket), "-n", "k8s.io", *arguments]
         done = subprocess.run(
-            ["ctr", "-a", self.socket, "-n", "k8s.io", *arguments],
+            command,
             capture_output=True,
             text=True,
             check=True,
