@@ -1,0 +1,129 @@
+"""The documentation holds: links lead somewhere, manifests are valid, and no word of the product is missing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from socratasync import errors
+from socratasync.api import read_manifest
+from socratasync.controller import conditions, events
+from socratasync.controller.outcome import NEEDS_A_PERSON
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [
+    page
+    for page in [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "helm" / "socrata-sync" / "README.md",
+        *sorted(DOCS.rglob("*.md")),
+    ]
+    if page.exists()
+]
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+BLOCK = re.compile(r"^```ya?ml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+def links(page: Path) -> Iterator[tuple[Path, str]]:
+    """(file, anchor) of every link within the checkout."""
+    for link in LINK.findall(page.read_text()):
+        if not re.match(r"[a-z]+:", link):
+            path, _, anchor = link.partition("#")
+            yield (page.parent / path).resolve() if path else page, anchor
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    bare = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in bare}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, anchor in links(page):
+        assert target.exists(), f"{page} links to {target}"
+        assert not anchor or anchor in anchors(target), f"{page} links to {target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_block_of_yaml_can_be_read_and_every_sync_among_them_is_valid(page: Path) -> None:
+    for block in BLOCK.findall(page.read_text()):
+        for document in yaml.safe_load_all(block):
+            if isinstance(document, dict) and document.get("kind") == "SocrataSync":
+                assert read_manifest(block).name == document["metadata"]["name"]
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    seen: set[Path] = set()
+    todo = [DOCS / "README.md"]
+    while todo:
+        page = todo.pop()
+        seen.add(page)
+        todo += [t for t, _ in links(page) if t.suffix == ".md" and t not in seen]
+
+    assert [page for page in DOCS.rglob("*.md") if page not in seen] == []
+
+
+def test_the_field_reference_is_up_to_date() -> None:
+    command = [sys.executable, "docs/reference.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
+    file = ROOT / "helm" / "socrata-sync" / "files" / "alerts.yaml"
+    rules = yaml.safe_load(file.read_text())["groups"][0]["rules"]
+    pages = {page.stem for page in (DOCS / "runbooks").glob("Socrata*.md")}
+
+    assert {rule["alert"] for rule in rules} == pages
+    for rule in rules:
+        assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{rule['alert']}.md"
+
+
+def failures(kind: type[errors.SyncError] = errors.SyncError) -> Iterator[type[errors.SyncError]]:
+    """The classes of the error tree that are raised: those with none below them."""
+    below = kind.__subclasses__()
+    if not below:
+        yield kind
+    for each in below:
+        yield from failures(each)
+
+
+def test_every_reason_of_a_failed_run_is_explained() -> None:
+    page = (DOCS / "conditions.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+
+    for failure in failures():
+        reason = failure("").reason
+        row = next((line for line in rows if f"`{reason}`" in line), None)
+        assert row, f"docs/conditions.md does not explain {reason}"
+        cells = [cell.strip() for cell in row.split("|")]
+        if cells[2]:
+            assert cells[2] == str(failure.exit_code), row
+        if failure.exit_code in NEEDS_A_PERSON:
+            assert cells[3] == "no", row
+
+
+def test_every_condition_and_event_is_explained() -> None:
+    page = (DOCS / "conditions.md").read_text()
+    told = {
+        *conditions.ORDER,
+        *(reason for _, reason in events._ENDS.values()),
+        *(reason for _, reason in events._TURNS.values()),
+        *events._WAITS,
+        *events._REFUSED,
+    }
+
+    assert {word for word in told if f"`{word}`" not in page} == set()
