@@ -34,8 +34,18 @@ def count_target(
     for dataset in report.datasets:
         dataset.rows.target = rows.get(dataset.id, 0)
         if dataset.error is None and dataset.id in known:
-            alone = set(rows) <= {dataset.id}
-            _compare(order, dataset, known[dataset.id].left_out, journal, alone=alone)
+            left_out = known[dataset.id].left_out
+            _note_left_out(ledger, dataset, left_out)
+            _compare(order, dataset, left_out, journal, alone=set(rows) <= {dataset.id})
+
+
+def _note_left_out(ledger: Ledger, report: DatasetReport, left_out: int) -> None:
+    """Updates read some rows twice, and so leave them out twice; only those count that are missing."""
+    if report.source_rows is None:
+        return
+    missing = max(0, report.source_rows - (report.rows.target or 0))
+    if missing < left_out:
+        ledger.record_left_out(report.id, missing)
 
 
 def _compare(

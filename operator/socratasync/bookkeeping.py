@@ -135,6 +135,11 @@ class Ledger:
             _SQL["record_watermark"], {**self._words, **words, "columns": Jsonb(words["columns"])}
         )
 
+    def record_left_out(self, dataset: str, rows: int) -> None:
+        """How many of the dataset's rows cannot be in the target."""
+        words = {**self._words, "dataset": dataset, "rows": rows}
+        self._connection.execute(_SQL["record_left_out"], words)
+
     def forget_other_datasets(self, datasets: list[str]) -> None:
         """Only these datasets are still in the table; in the replacing transaction."""
         words = {**self._words, "datasets": datasets}

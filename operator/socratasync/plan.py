@@ -259,7 +259,7 @@ def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
             "loaded": {c.name: c.field for c in plan.shape.columns},
         },
         query=plan.where or "",
-        left_out=left_out if plan.load.full else (earlier.left_out if earlier else 0),
+        left_out=left_out + (earlier.left_out if earlier and not plan.load.full else 0),
     )
 
 

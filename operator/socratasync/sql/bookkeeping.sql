@@ -97,6 +97,11 @@ ON CONFLICT (target, dataset) DO UPDATE SET
     columns = excluded.columns, query = excluded.query, left_out = excluded.left_out,
     run = excluded.run, merged_at = now()
 
+-- record_left_out --
+-- How many rows of a dataset have no key or share one, and so cannot all be in the target.
+UPDATE socratasync.datasets SET left_out = %(rows)s
+WHERE target = %(target)s AND dataset = %(dataset)s
+
 -- finish_run --
 -- The run's outcome and its whole report.
 UPDATE socratasync.runs

@@ -1,0 +1,308 @@
+"""Every way of bringing a stage into the target: the same rows, the same counts, whatever the server.
+
+The strategies are called as such, since a new server has no use for those of an old one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from socratasync import merge_statements, statements
+from socratasync.columns import Column
+from socratasync.simulator import Fault
+from socratasync.statements import MergeShape
+
+COLUMNS = (
+    Column(name="name", field="name", source_type="text", type="text"),
+    Column(name="acres", field="acres", source_type="number", type="numeric"),
+    Column(name="Plan Data", field="plan", source_type="json", type="json"),
+)
+
+
+def shape(**changes):
+    given = {
+        "schema": "public",
+        "table": "parks",
+        "stage": "stage_parks",
+        "dataset": "park-0001",
+        "columns": COLUMNS,
+        "key": ("name",),
+        "provenance": True,
+    }
+    return MergeShape(**{**given, **changes})
+
+
+@pytest.fixture
+def staged(connection):
+    """A stage of three rows (one new, one changed, one as it was) and a target of three."""
+    connection.execute("CREATE SCHEMA socratasync")
+    connection.execute(statements.create_stage(shape()))
+    connection.execute(
+        'CREATE TABLE parks (name text PRIMARY KEY, acres numeric, "Plan Data" json,'
+        " socrata_dataset text, socrata_id text, socrata_updated_at timestamptz)"
+    )
+    stage(
+        connection, ("new", 1, None, 2020), ("changed", 2, None, 2020), ("same", 3, '{"a":1}', 2020)
+    )
+    connection.execute(
+        "INSERT INTO parks VALUES ('changed', NULL, NULL, 'park-0001', 'row-0', '2019-01-01'),"
+        " ('same', 3.0, '{\"a\":1}', 'park-0001', 'row-1', '2019-01-01'),"
+        " ('gone', 4, NULL, 'park-0001', 'row-2', '2019-01-01')"
+    )
+    return connection
+
+
+def stage(connection, *rows):
+    plan = sql.Identifier(COLUMNS[2].staged)
+    for number, (name, acres, data, year) in enumerate(rows):
+        connection.execute(
+            sql.SQL(
+                'INSERT INTO socratasync.stage_parks (name, acres, {}, ":updated_at", ":id")'
+                " VALUES (%s, %s, %s, make_timestamptz(%s, 1, 1, 0, 0, 0), %s)"
+            ).format(plan),
+            [name, acres, data, year, f"row-{number}"],
+        )
+
+
+def merge_by(connection, how, given=None):
+    """(inserted, updated) of one way to merge."""
+    given = given or shape()
+    if how == "upsert":
+        return connection.execute(merge_statements.upsert(given)).fetchone()
+    if how == "difference":
+        return connection.execute(merge_statements.difference(given)).fetchone()
+    if how == "merge_counted":
+        if connection.info.server_version < 170000:
+            return merge_by(connection, "merge", given)
+        return connection.execute(merge_statements.merge_counted(given)).fetchone()
+    (new,) = connection.execute(merge_statements.count_new(given)).fetchone()
+    return new, connection.execute(merge_statements.merge(given)).rowcount - new
+
+
+WAYS = ["upsert", "difference", "merge", "merge_counted"]
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_new_changed_and_equal_rows_are_told_apart(staged, how):
+    untouched = staged.execute("SELECT xmin::text FROM parks WHERE name = 'same'").fetchone()
+
+    assert merge_by(staged, how) == (1, 1)
+
+    rows = dict(staged.execute("SELECT name, acres FROM parks").fetchall())
+    assert rows == {"new": 1, "changed": 2, "same": 3, "gone": 4}
+    assert (
+        staged.execute("SELECT xmin::text FROM parks WHERE name = 'same'").fetchone() == untouched
+    )
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_merging_again_changes_nothing(staged, how):
+    merge_by(staged, how)
+
+    assert merge_by(staged, how) == (0, 0)
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_row_of_another_dataset_is_taken_only_by_a_newer_one(staged, how):
+    staged.execute(
+        "UPDATE parks SET socrata_dataset = 'othe-rone', socrata_updated_at = '2021-01-01'"
+        " WHERE name = 'changed'"
+    )
+    assert merge_by(staged, how) == (1, 0)
+
+    staged.execute("UPDATE parks SET socrata_updated_at = '2019-01-01' WHERE name = 'changed'")
+    assert merge_by(staged, how) == (0, 1)
+    (owner,) = staged.execute("SELECT socrata_dataset FROM parks WHERE name = 'changed'").fetchone()
+    assert owner == "park-0001"
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_table_of_keys_only_is_merged(staged, how):
+    given = shape(columns=COLUMNS[:1], provenance=False)
+
+    assert merge_by(staged, how, given) == (1, 0)
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_key_of_the_sources_row_id_is_merged(staged, how):
+    staged.execute("ALTER TABLE parks DROP CONSTRAINT parks_pkey, ADD PRIMARY KEY (socrata_id)")
+    staged.execute("ALTER TABLE parks ALTER name DROP NOT NULL")
+
+    inserted, updated = merge_by(staged, how, shape(key=("socrata_id",)))
+
+    assert (inserted, updated) == (0, 3)
+
+
+def test_of_equal_keys_the_newest_row_stays_and_of_equally_new_ones_the_last(staged):
+    stage(staged, ("same", 8, None, 2022), ("same", 9, None, 2021), ("new", 7, None, 2020))
+
+    removed = staged.execute(merge_statements.delete_duplicates(shape())).rowcount
+
+    assert removed == 3
+    rows = dict(staged.execute("SELECT name, acres FROM socratasync.stage_parks").fetchall())
+    assert rows == {"new": 7, "changed": 2, "same": 8}
+
+
+def test_only_rows_of_the_dataset_are_deleted_for_being_gone(staged):
+    staged.execute(
+        "INSERT INTO parks (name, socrata_dataset) VALUES ('mine', NULL), ('theirs', 'othe-rone')"
+    )
+
+    assert staged.execute(merge_statements.delete_missing(shape())).rowcount == 1
+    names = {name for (name,) in staged.execute("SELECT name FROM parks").fetchall()}
+    assert names == {"changed", "same", "mine", "theirs"}
+
+
+@pytest.mark.parametrize("provenance", [True, False])
+def test_a_column_type_that_has_no_equals_is_compared_as_text(staged, provenance):
+    given = shape(provenance=provenance)
+    assert merge_by(staged, "merge", given) == (1, 1)
+
+
+# -- through the whole run ---------------------------------------------------------------------------
+
+
+def strategies(sync):
+    return [d.strategy for d in sync.well().datasets]
+
+
+def test_a_strategy_is_chosen_by_case(sync, portal, parks, clock):
+    clock.at = datetime(2020, 1, 1, tzinfo=UTC)
+    many = portal.add_dataset("many-0001", [("name", "text"), ("acres", "number")])
+    many.insert(*({"name": f"m{n}", "acres": n} for n in range(200)))
+    clock.at = datetime(2021, 1, 1, tzinfo=UTC)
+    many.insert({"name": "newest", "acres": 1})
+    sync.spec["datasets"] = [{"id": "many-0001"}]
+    assert strategies(sync) == ["create"]
+    sync.query("TRUNCATE parks")
+    assert strategies(sync) == ["fill"]
+    clock.at = None
+    many.update(many.find(name="m1"), acres=-1)
+    assert strategies(sync) == ["upsert"]
+    many.touch(many.ids())
+    assert strategies(sync)[0] in ("merge", "difference")
+
+
+def test_a_merge_that_fails_leaves_neither_rows_nor_watermark_nor_record(sync, portal, parks):
+    sync.well()
+    before = (sync.acres(), sync.query("SELECT * FROM socratasync.datasets"))
+    sync.query("ALTER TABLE parks ADD CHECK (acres < 10)")
+    parks.update(parks.find(name="p1"), acres=11)
+    parks.insert({"name": "p9", "acres": 1})
+
+    report = sync.run(run="bad")
+
+    assert report.exit_code == 65
+    assert (sync.acres(), sync.query("SELECT * FROM socratasync.datasets")) == before
+    (record,) = sync.query("SELECT * FROM socratasync.runs WHERE run = 'bad'")
+    assert (record["datasets"], record["changed"], record["ok"]) == ({}, False, False)
+
+
+def test_a_staged_dataset_whose_merge_failed_is_not_read_again(sync, portal, parks):
+    sync.query(
+        "CREATE TABLE parks (name text PRIMARY KEY, acres numeric CHECK (acres < 4), opened timestamp)"
+    )
+    assert sync.run().exit_code == 65
+    pages = len(sync.pages())
+    sync.query("ALTER TABLE parks DROP CONSTRAINT parks_acres_check")
+
+    assert sync.one().rows.inserted == 5
+    assert len(sync.pages()) == pages + 1  # the empty page that tells the end
+
+
+@pytest.mark.parametrize("mode", ["update", "full"])
+@pytest.mark.parametrize("again", [False, True], ids=["first load", "later load"])
+def test_duplicate_keys_are_resolved_counted_and_told(sync, portal, parks, mode, again):
+    if again:
+        sync.well()
+    parks.insert({"name": "p1", "acres": 100}, {"name": "p1", "acres": 101})
+
+    report = sync.well(mode=mode)
+
+    (dataset,) = report.datasets
+    assert dataset.duplicates == 2
+    assert sync.acres()["p1"] == 101
+    assert any("2 rows share their name" in w for w in report.warnings)
+    rows = dataset.rows
+    assert rows.downloaded == rows.inserted + rows.updated + rows.unchanged + dataset.duplicates
+    assert dataset.verified is True
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["first load", "later load"])
+def test_rows_without_a_key_are_left_out_and_told(sync, portal, parks, again):
+    if again:
+        sync.well()
+    (row,) = parks.insert({"name": None, "acres": 100})
+
+    report = sync.well()
+
+    assert len(sync.acres()) == 5
+    assert any("1 rows have no name" in w and row in w for w in report.warnings)
+    assert report.datasets[0].verified is True
+
+
+def test_a_duplicate_that_was_changed_last_wins_later_too(sync, portal, parks):
+    parks.insert({"name": "p1", "acres": 100})
+    sync.well()
+    older = parks.find(name="p1", acres=1)
+    parks.update(older, acres=7)
+
+    sync.well()
+
+    assert sync.acres()["p1"] == 7
+
+
+def test_datasets_with_keys_in_common_load_at_once(sync, portal, parks):
+    for number in range(4):
+        portal.add_dataset(
+            f"same-000{number}",
+            [("name", "text"), ("acres", "number")],
+            [{"name": f"p{n}", "acres": number} for n in range(50)],
+        )
+    sync.spec["parallelism"] = 5
+
+    report = sync.well()
+
+    assert len(sync.acres()) == 50
+    assert report.rows.inserted == 50
+
+
+def test_a_lost_lock_stops_the_merge(sync, portal, parks):
+    """The connection that holds the target's lock is cut while pages are read: another run may be at
+    work by now."""
+
+    def cut():
+        sync.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+            " (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+
+    portal.faults.add(Fault.doing(cut), on="rows")
+
+    report = sync.run()
+
+    assert report.exit_code == 75
+    assert sync.query("SELECT to_regclass('parks') AS t") == [{"t": None}]
+
+
+def test_readers_see_the_old_rows_or_the_new_ones_while_all_is_replaced(sync, portal, parks):
+    sync.spec["target"]["reset"] = True
+    sync.well(mode="full")
+    parks.replace_all([{"name": f"n{n}", "acres": n} for n in range(2000)])
+    seen = set()
+    with psycopg.connect(sync.dsn, autocommit=True) as reader:
+
+        def look():
+            with psycopg.connect(sync.dsn, autocommit=True) as other:
+                seen.add(other.execute("SELECT count(*) FROM parks").fetchone()[0])
+
+        portal.faults.add(Fault.doing(look), times=None, on="rows")
+        portal.faults.add(Fault.doing(look), times=None, on="count")
+        sync.well(mode="full")
+        seen.add(reader.execute("SELECT count(*) FROM parks").fetchone()[0])
+
+    assert seen == {5, 2000}

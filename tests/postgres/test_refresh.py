@@ -1,0 +1,362 @@
+"""What follows a merge: vacuum of the target, its views, hooks, people, archives."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import http.server
+import io
+import json
+import ssl
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from socratasync.simulator import Fault
+
+
+@pytest.fixture
+def viewed(sync, parks):
+    """The loaded parks with a materialized view over them."""
+    sync.well()
+    sync.query("CREATE MATERIALIZED VIEW totals AS SELECT sum(acres) AS acres FROM parks")
+    sync.spec["refresh"] = {"materializedViews": ["totals"]}
+    parks.update(parks.find(name="p4"), acres=104)
+    return parks
+
+
+def total(sync, view="totals"):
+    return sync.query(f"SELECT acres FROM {view}")[0]["acres"]
+
+
+def test_a_view_is_refreshed_and_its_lock_is_told(sync, viewed):
+    report = sync.well()
+
+    assert total(sync) == 110
+    assert any("totals was refreshed with readers locked out" in w for w in report.warnings)
+    assert "refresh" in report.as_dict()["seconds"]
+
+
+def test_a_view_with_a_unique_index_is_refreshed_while_readers_read(sync, viewed):
+    sync.query("CREATE UNIQUE INDEX ON totals (acres)")
+    (before,) = sync.query("SELECT relfilenode FROM pg_class WHERE relname = 'totals'")
+
+    report = sync.well()
+
+    assert total(sync) == 110
+    assert report.warnings == []
+    assert sync.query("SELECT relfilenode FROM pg_class WHERE relname = 'totals'") == [before]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        "CREATE UNIQUE INDEX ON totals (acres) WHERE acres > 0",
+        "CREATE UNIQUE INDEX ON totals ((acres + 1))",
+    ],
+    ids=["partial", "expression"],
+)
+def test_an_index_that_does_not_do_means_a_plain_refresh(sync, viewed, index):
+    sync.query(index)
+
+    report = sync.well()
+
+    assert total(sync) == 110
+    assert len(report.warnings) == 1
+
+
+def test_a_view_that_was_never_filled_is_filled(sync, viewed):
+    sync.query(
+        "CREATE MATERIALIZED VIEW empty AS SELECT sum(acres) AS acres FROM parks WITH NO DATA;"
+        "CREATE UNIQUE INDEX ON empty (acres)"
+    )
+    sync.spec["refresh"] = {"materializedViews": ["empty", "public.totals"]}
+
+    sync.well()
+
+    assert total(sync, "empty") == total(sync) == 110
+
+
+def test_a_missing_view_stops_the_run_before_anything_is_loaded(sync, viewed):
+    sync.spec["refresh"] = {"materializedViews": ["totals", "nowhere"]}
+    pages = len(sync.pages())
+
+    report = sync.run()
+
+    assert report.exit_code == 78
+    assert "there is no materialized view nowhere" in report.as_dict()["error"]["message"]
+    assert len(sync.pages()) == pages
+
+
+def test_views_of_a_table_that_is_made_just_now_cannot_be_there_yet(sync, parks):
+    sync.spec["refresh"] = {"materializedViews": ["totals"]}
+
+    report = sync.well()
+
+    assert any("there is no materialized view totals" in w for w in report.warnings)
+    assert len(sync.acres()) == 5
+
+
+def test_a_view_that_fails_is_told_with_the_data_in_and_tried_again(sync, viewed):
+    sync.query("CREATE MATERIALIZED VIEW broken AS SELECT 1 / (acres - 104) AS x FROM parks")
+    sync.spec["refresh"] = {"materializedViews": ["broken", "totals"]}
+
+    report = sync.run()
+
+    assert report.exit_code != 0
+    assert (
+        "the data is in, but the refresh of broken failed" in report.as_dict()["error"]["message"]
+    )
+    assert sync.acres()["p4"] == 104
+    assert total(sync) == 110  # the other one is fresh
+    sync.query("DROP MATERIALIZED VIEW broken")
+    sync.spec["refresh"] = {"materializedViews": ["totals"]}
+    sync.query("REFRESH MATERIALIZED VIEW totals WITH NO DATA")
+    sync.well()
+    assert total(sync) == 110  # owed, although nothing changed at the source
+
+
+def test_nothing_is_refreshed_when_nothing_changed(sync, viewed):
+    sync.well()
+    sync.query("REFRESH MATERIALIZED VIEW totals WITH NO DATA")
+
+    report = sync.well()
+
+    assert "refresh" not in report.as_dict()["seconds"]
+
+
+@pytest.mark.parametrize(
+    ("vacuum", "analyzed", "rewritten"),
+    [("Analyze", True, False), ("Full", True, True), ("None", False, False)],
+)
+def test_the_target_is_vacuumed_and_nothing_else(sync, parks, vacuum, analyzed, rewritten):
+    sync.spec["refresh"] = {"vacuum": vacuum}
+    sync.query("CREATE TABLE other (x int); INSERT INTO other SELECT generate_series(1, 100)")
+    sync.query("CREATE TABLE parks (name text PRIMARY KEY, acres numeric, opened timestamp)")
+    facts = "SELECT relname, relfilenode, reltuples > 0 AS analyzed FROM pg_class WHERE relname IN ('parks', 'other')"
+    before = {r["relname"]: r for r in sync.query(facts)}
+
+    sync.well()
+
+    after = {r["relname"]: r for r in sync.query(facts)}
+    assert after["parks"]["analyzed"] is analyzed
+    assert (after["parks"]["relfilenode"] != before["parks"]["relfilenode"]) is rewritten
+    assert after["other"] == before["other"]
+
+
+# -- hooks and people --------------------------------------------------------------------------------
+
+
+class Listener:
+    """An HTTPS server that notes who calls and answers as told."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"https://127.0.0.1:{port}"
+        self.calls: list[tuple[str, str, dict[str, str], object]] = []
+        self.status = 200
+
+
+@pytest.fixture
+def listener(socrata, monkeypatch, tmp_path):
+    """Trusted beside the portal."""
+    authority = trustme.CA()
+    with serve(authority) as heard:
+        bundle = tmp_path / "ca.pem"
+        bundle.write_bytes(Path(socrata.ca_file).read_bytes() + authority.cert_pem.bytes())
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        yield heard
+
+
+@contextmanager
+def serve(authority):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            heard.calls.append(
+                (self.command, self.path, dict(self.headers), json.loads(body) if body else None)
+            )
+            self.send_response(heard.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_POST = answer  # noqa: N815  # the library's names
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    heard = Listener(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield heard
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_hooks_are_called_with_the_report_after_a_change_only(sync, parks, listener):
+    sync.spec["hooks"] = [
+        {"url": f"{listener.url}/reset?key=secret"},
+        {"url": f"{listener.url}/reload", "method": "GET"},
+    ]
+
+    sync.well(hook_headers={0: {"X-Token": "abc"}})
+
+    (first, second) = listener.calls
+    assert (first[0], first[1], first[2]["X-Token"]) == ("POST", "/reset?key=secret", "abc")
+    assert first[3]["rows"]["inserted"] == 5
+    assert (second[0], second[3]) == ("GET", None)
+    sync.well()
+    assert len(listener.calls) == 2
+
+
+@pytest.mark.parametrize(("required", "exit_code"), [(True, 75), (False, 0)])
+def test_a_hook_that_fails_matters_if_it_is_required(sync, parks, listener, required, exit_code):
+    listener.status = 500
+    sync.spec["hooks"] = [{"url": f"{listener.url}/reset?key=secret", "required": required}]
+
+    report = sync.run()
+
+    assert report.exit_code == exit_code
+    assert any("answered HTTP 500" in w for w in report.warnings)
+    assert "secret" not in json.dumps(report.as_dict())
+    assert len(sync.acres()) == 5
+    listener.status = 200
+    sync.well()
+    assert len(listener.calls) == (2 if required else 1)  # what is owed is called again
+
+
+def test_a_hook_that_nobody_answers_is_told_without_its_key(sync, parks):
+    sync.spec["hooks"] = [{"url": "https://127.0.0.1:1/reset?key=secret", "required": True}]
+
+    report = sync.run()
+
+    assert report.exit_code == 75
+    assert report.as_dict()["error"]["reason"] == "HookFailed"
+    assert "secret" not in json.dumps(report.as_dict())
+
+
+def test_people_are_told_of_failures_recoveries_and_successes(sync, portal, parks, listener):
+    sync.spec["notify"] = {
+        "slackWebhookSecretRef": {"name": "slack"},
+        "on": ["Failure", "Recovery", "Success"],
+    }
+    webhook = f"{listener.url}/services/T0/B0/secret"
+
+    sync.well(slack_webhook=webhook)
+    portal.faults.add(Fault.status(503), times=None, on="metadata")
+    sync.run(slack_webhook=webhook)
+    portal.faults.clear()
+    sync.well(slack_webhook=webhook)
+    sync.well(slack_webhook=webhook)  # changes nothing, so it is no news
+
+    texts = [call[3]["text"] for call in listener.calls]
+    assert ["synced" in texts[0], "sync failed" in texts[1], "works again" in texts[2]] == [
+        True
+    ] * 3
+    assert len(texts) == 3
+
+
+def test_people_hear_of_a_database_that_is_away(sync, parks, listener):
+    sync.spec["notify"] = {"slackWebhookSecretRef": {"name": "slack"}}
+    sync.dsn = "postgresql://x:hunter2@127.0.0.1:1/x"
+
+    sync.run(slack_webhook=listener.url)
+
+    (call,) = listener.calls
+    assert "TargetUnavailable" in call[3]["text"]
+    assert "hunter2" not in call[3]["text"]
+
+
+def test_a_webhook_that_fails_is_a_warning_that_does_not_show_it(sync, parks, listener):
+    listener.status = 404
+    sync.spec["notify"] = {"slackWebhookSecretRef": {"name": "slack"}, "on": ["Success"]}
+
+    report = sync.well(slack_webhook=f"{listener.url}/services/secret")
+
+    assert any("the Slack webhook answered HTTP 404" in w for w in report.warnings)
+    assert "services" not in json.dumps(report.as_dict())
+
+
+# -- archives --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def archived(sync, parks, tmp_path):
+    """Downloads are kept in a folder, of two runs."""
+    sync.spec["archive"] = {"persistentVolumeClaim": "files", "keepRuns": 2}
+    sync.spec["datasets"] = [{"id": parks.id, "year": 2020}]
+    sync.spec["source"] = {"pageSize": 2}
+    return tmp_path / "files"
+
+
+def read(path):
+    return list(csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode())))
+
+
+def test_a_download_is_kept_as_one_csv_with_one_header(sync, archived):
+    sync.well(archive_folder=archived)
+
+    (file,) = archived.rglob("*.csv.gz")
+    assert file == archived / "park-0001" / "2020" / "run-1.csv.gz"
+    assert [row["name"] for row in read(file)] == ["p0", "p1", "p2", "p3", "p4"]
+    assert list(archived.rglob("*.part")) == []
+
+
+def test_only_the_newest_files_are_kept(sync, archived):
+    for _ in range(4):
+        sync.well(mode="full", archive_folder=archived)
+
+    names = sorted(file.name for file in archived.rglob("*.csv.gz"))
+    assert names == ["run-3.csv.gz", "run-4.csv.gz"]
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.reset(after_bytes=30), Fault.truncated(70), Fault.short_page(1)]
+)
+def test_a_page_that_failed_is_not_in_the_archive(sync, portal, archived, fault):
+    portal.faults.add(fault, times=1, after=1, on="rows")
+
+    sync.well(archive_folder=archived)
+
+    (file,) = archived.rglob("*.csv.gz")
+    assert [row["name"] for row in read(file)] == ["p0", "p1", "p2", "p3", "p4"]
+
+
+def test_an_archive_is_gone_on_with_like_its_stage(sync, portal, archived):
+    portal.faults.add(Fault.status(503), times=4, after=1, on="rows")
+    assert sync.run(archive_folder=archived, run="one").exit_code == 75
+
+    sync.well(archive_folder=archived, run="one")
+
+    (file,) = archived.rglob("*.csv.gz")
+    assert [row["name"] for row in read(file)] == ["p0", "p1", "p2", "p3", "p4"]
+
+
+def test_a_stage_whose_archive_is_lost_is_read_again(sync, portal, archived):
+    portal.faults.add(Fault.status(503), times=4, after=1, on="rows")
+    sync.run(archive_folder=archived)
+    for part in archived.rglob("*.part"):
+        part.unlink()
+
+    sync.well(archive_folder=archived)
+
+    (file,) = archived.rglob("*.csv.gz")
+    assert len(read(file)) == 5
+
+
+def test_a_folder_that_cannot_be_written_fails_the_dataset(sync, archived):
+    archived.write_text("not a folder")
+
+    report = sync.run(archive_folder=archived)
+
+    assert report.exit_code == 75
+    assert "cannot be written" in report.as_dict()["error"]["message"]
