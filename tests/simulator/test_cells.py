@@ -96,6 +96,8 @@ TYPES = [
         "f1?filename=a.pdf&content_type=application/pdf",
         '{"file_id":"f1","filename":"a.pdf","content_type":"application/pdf"}',
     ),
+    ("location", "City Hall", "City Hall", '{"human_address":"{\\"address\\":\\"City Hall\\"}"}'),
+    ("document", "f1", "f1", '{"file_id":"f1"}'),
     ("photo", "p1", "p1", '"p1"'),
     ("json", [1, {"a": None}], '[1,{"a":null}]', '{"json":[1,{"a":null}]}'),
 ]

@@ -154,7 +154,7 @@ def test_the_headers_can_say_out_of_date_when_nothing_changed(portal: Portal, as
 def test_the_body_is_framed_in_chunks_on_the_wire(socrata: Server) -> None:
     context = ssl.create_default_context(cafile=socrata.ca_file)
     connection = HTTPSConnection("127.0.0.1", socrata.port, context=context, timeout=20)
-    connection.request("GET", ROWS)
+    connection.request("GET", ROWS, headers={"Accept-Encoding": "gzip"})
     answer = connection.getresponse()
     assert answer.fp is not None
     size = int(answer.fp.readline(), 16)
@@ -162,4 +162,5 @@ def test_the_body_is_framed_in_chunks_on_the_wire(socrata: Server) -> None:
 
     assert body.startswith(b"\x1f\x8b")  # gzip
     assert answer.fp.read(7) == b"\r\n0\r\n\r\n"
+    answer.close()
     connection.close()

@@ -7,6 +7,7 @@ one line of quoted cells, so that serving it costs no work per cell.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -40,6 +41,7 @@ _GEOMETRIES = {
 GEOMETRY_TYPES = frozenset({"point", "line", "polygon", "multipoint", "multiline", "multipolygon"})
 
 
+@functools.cache
 def canonical(type_name: str) -> str:
     """The query language's name of a type."""
     name = type_name.lower()
@@ -78,7 +80,7 @@ def cell_finder(slot: int) -> Callable[[bytes], str | None]:
 
 def quoted(text: str) -> bytes:
     """A text as a quoted cell."""
-    return b'"' + text.replace('"', '""').encode() + b'"'
+    return b'"' + text.encode().replace(b'"', b'""') + b'"'
 
 
 # -- values that users give ------------------------------------------------------------------------
@@ -87,24 +89,24 @@ def quoted(text: str) -> bytes:
 def store(value: Any, type_name: str) -> str | None:
     """The stored text of a Python value: str, int, Decimal, float, bool, datetime, dict or None."""
     kind = canonical(type_name)
-    if value is None:
-        return None
-    if kind in _TAGGED and not (isinstance(value, str) and _is_json_object(value)):
-        return _tagged(value, kind)
+    if kind in _TAGGED:
+        return value if value is None or _is_json_object(value) else _tagged(value, kind)
+    if value is None or isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and kind == "double":
         return java_double(value)
-    if kind == "number" and not isinstance(value, str):
+    if kind == "number":
         return plain_number(Decimal(str(value)))
     if isinstance(value, date):
         return _timestamp(value, kind)
     return str(value)
 
 
-def _is_json_object(text: str) -> bool:
+def _is_json_object(value: Any) -> bool:
     try:
-        return isinstance(json.loads(text), dict)
+        return isinstance(value, str) and isinstance(json.loads(value), dict)
     except ValueError:
         return False
 
@@ -112,9 +114,11 @@ def _is_json_object(text: str) -> bool:
 def _tagged(value: Any, kind: str) -> str:
     if kind == "json":
         return compact({"json": value})
-    if isinstance(value, str):
-        return compact({"url": value} if kind == "url" else {"human_address": value})
-    return compact(value)
+    if not isinstance(value, str):
+        return compact(value)
+    if kind == "location":
+        return compact({"human_address": compact({"address": value})})
+    return compact({"url" if kind == "url" else "file_id": value})
 
 
 def _timestamp(value: date, kind: str) -> str:

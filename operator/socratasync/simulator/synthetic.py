@@ -108,7 +108,7 @@ def la311_lines(rows: int, seed: int = 0) -> Iterator[bytes]:
 def _line(number: int, n: int, rows: int, r: int) -> bytes:
     day = n * 365 // rows
     minute = _MINUTES[(r & 0xFFFF) % 1440]
-    later = day + (r >> 16 & 31)
+    later = day + 1 + (r >> 16 & 31)
     updated = _MINUTES[(r >> 21 & 0xFFFF) % 1440]
     kind = (r >> 37 & 0xFF) % 10
     name, suffix = _STREET[r >> 45 & 15]

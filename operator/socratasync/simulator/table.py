@@ -67,7 +67,10 @@ class Table:
 
     def find(self, name: str) -> Field | None:
         """The column with this field name."""
-        return next((f for f in self.fields if f.name == name), None)
+        names: dict[str, Field] | None = self.memo.get("names")
+        if names is None:
+            names = self.memo["names"] = {f.name: f for f in self.fields}
+        return names.get(name)
 
     def row_id(self, position: int) -> str:
         """The ``:id`` of the row at ``position``."""

@@ -1,0 +1,60 @@
+"""The simulator as a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import requests
+
+from socratasync.simulator.__main__ import main
+from socratasync.simulator.process import running
+
+
+def test_a_process_says_where_it_serves_and_ends_when_told_to(tmp_path: Path) -> None:
+    export = tmp_path / "parks.csv"
+    export.write_text("Name,Acres\nEcho,29\n")
+    with running(
+        "--dataset", "many-0001=synthetic:120:7",
+        "--dataset", f"park-0001=export:{export}",
+        "--dataset", "oddd-0001=oddities",
+        "--tls-folder", str(tmp_path / "tls"),
+        "--warm", "50", "--admin",
+    ) as simulator:  # fmt: skip
+        url = f"https://{simulator.domain}"
+        found = requests.get(f"{url}/_simulator/", verify=simulator.ca_file, timeout=20).json()
+        rows = requests.get(f"{url}/resource/park-0001.json", verify=simulator.ca_file, timeout=20)
+
+    assert simulator.ca_file == str(tmp_path / "tls" / "ca.pem")
+    assert found["datasets"]["many-0001"]["rows"] == 120
+    assert set(found["datasets"]) == {"many-0001", "park-0001", "oddd-0001"}
+    assert rows.json() == [{"name": "Echo", "acres": "29"}]
+    assert simulator.returncode == 0
+
+
+def test_a_process_that_cannot_start_says_why() -> None:
+    with (
+        pytest.raises(RuntimeError, match="is not ID=synthetic:ROWS"),
+        running("--dataset", "many-0001"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "many-0001",
+        "=synthetic:3",
+        "many-0001=synthetic:x",
+        "many-0001=export:/nowhere.csv",
+        "a=b:c",
+    ],
+)
+def test_a_dataset_that_cannot_be_made_is_a_usage_error(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["--dataset", text])
+
+    assert exit_.value.code == 2
+    assert "error:" in capsys.readouterr().err
