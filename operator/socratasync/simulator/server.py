@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import socketserver
 import ssl
 import tempfile
 import threading
@@ -47,6 +48,11 @@ class Server(ThreadingHTTPServer):
         bytes they have. ``select`` as the client sends it; by default all columns,
         ``:updated_at`` and ``:id``."""
         return self.pages.warm(self.portal[dataset], page_size=page_size, select=select)
+
+    def server_bind(self) -> None:
+        """Without the look-up of this machine's name that ``HTTPServer`` does: it takes ten seconds
+        where nobody answers for names, and nothing needs it."""
+        socketserver.TCPServer.server_bind(self)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """In the connection's own thread: the handshake must not keep others from being accepted."""
