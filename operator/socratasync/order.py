@@ -10,6 +10,7 @@ from pathlib import Path
 
 from socratasync.api import SyncSpec
 from socratasync.plan import Mode
+from socratasync.postgres import TARGET_WAIT_S
 from socratasync.progress import Progress, Silent
 from socratasync.retry import RetryPolicy
 from socratasync.sessions import Timeouts
@@ -51,4 +52,7 @@ class Circumstances:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     timeouts: Timeouts = field(default_factory=Timeouts)
     lock_wait_s: float = 30.0
+    """For another run on the same target."""
+    target_wait_s: float = TARGET_WAIT_S
+    """For others who use the target, such as readers while it is replaced."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)

@@ -46,7 +46,7 @@ class Run:
         self._order = order
         self._spec = order.spec
         self._how = circumstances
-        self._connections = Connections(order.dsn)
+        self._connections = Connections(order.dsn, target_wait_s=circumstances.target_wait_s)
         self._report = RunReport(run=order.run, mode=order.mode)
         self._journal = Journal(self._report)
         self._failed_before = False
@@ -89,6 +89,7 @@ class Run:
     def _with_target(self, connection: Connection) -> None:
         """Check and lock the target, plan, then load, refresh and write down how it went."""
         target = check(connection, self._order)
+        catalog.check_types(connection, self._spec.target.fields)
         if target.exists:
             self._views(connection)
         with exclusive(connection, target.name, self._how.lock_wait_s):

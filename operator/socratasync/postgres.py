@@ -7,6 +7,7 @@ known to ``Connections`` so that SIGTERM can cancel whatever it is doing.
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,20 +30,33 @@ from socratasync.errors import (
 Connection = psycopg.Connection[TupleRow]
 
 CONNECT_TIMEOUT_S = 15
-LOCK_TIMEOUT = "30s"
-"""How long a statement waits for readers of the target before the run gives way."""
+TARGET_WAIT_S = 30.0
+"""How long a statement waits for others' locks on the target before the run gives way."""
 
-_SESSION = (
-    "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c timezone=UTC "
-    f"-c datestyle=ISO,MDY -c lock_timeout={LOCK_TIMEOUT}"
+_SESSION = {
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "timezone": "UTC",
+    "datestyle": "ISO, MDY",
+}
+
+_UNREADABLE_DSN = (
+    "the DSN cannot be read; write postgresql://user:password@host:5432/database, with special "
+    "characters of the password percent-encoded"
 )
+
+_REFUSED_LOGIN = re.compile(
+    'authentication failed|no password supplied|pg_hba.conf|role ".*" (does not exist|is not permitted)'
+)
+"""Errors of a connection that was never made have no SQLSTATE, only words."""
 
 
 class Connections:
-    """Opens connections to one database and can cancel or close all of them at once."""
+    """Opens connections to one database and can cancel what all of them are doing."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, target_wait_s: float = TARGET_WAIT_S) -> None:
         self._dsn = dsn
+        self._target_wait_s = target_wait_s
         self._open: set[Connection] = set()
         self._guard = threading.Lock()
 
@@ -50,7 +64,7 @@ class Connections:
     def connect(self) -> Iterator[Connection]:
         """A connection in autocommit mode, closed at the end. Its errors leave as ours."""
         with translated():
-            connection = _connect(self._dsn)
+            connection = _connect(self._dsn, self._target_wait_s)
             with self._guard:
                 self._open.add(connection)
             try:
@@ -69,28 +83,30 @@ class Connections:
                 connection.cancel_safe(timeout=1.0)
 
 
-def _connect(dsn: str) -> Connection:
-    try:
-        settings: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(dsn))
-    except psycopg.ProgrammingError as exc:
-        # The driver quotes the DSN, password included, in this message.
-        raise InvalidSpec(
-            "the DSN cannot be read; write postgresql://user:password@host:5432/database, with "
-            "special characters of the password percent-encoded"
-        ) from _without_text(exc)
+def _connect(dsn: str, target_wait_s: float) -> Connection:
+    settings = read_dsn(dsn)
     settings.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
     settings.setdefault("application_name", "socratasync")
     settings.setdefault("keepalives_idle", "60")
     settings["client_encoding"] = "UTF8"
     connection = psycopg.connect(**settings, autocommit=True)
     # Set by statement, not in `options`: poolers refuse unknown start-up parameters.
-    connection.execute(_session_sql())
+    for name, value in {**_SESSION, "lock_timeout": _milliseconds(target_wait_s)}.items():
+        connection.execute("SELECT set_config(%s, %s, false)", [name, value])
     return connection
 
 
-def _session_sql() -> str:
-    names = _SESSION.replace("-c ", "").split()
-    return "; ".join(f"SET {name} TO {value!r}" for name, value in (n.split("=") for n in names))
+def read_dsn(dsn: str) -> dict[str, Any]:
+    """The DSN's settings. Raises ``InvalidSpec``, which never quotes it."""
+    try:
+        return dict(psycopg.conninfo.conninfo_to_dict(dsn))
+    except psycopg.ProgrammingError as exc:
+        # The driver quotes the DSN, password included, in this message.
+        raise InvalidSpec(_UNREADABLE_DSN) from _without_text(exc)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{int(seconds * 1000) or 1}ms"
 
 
 def _without_text(exc: Exception) -> Exception:
@@ -116,9 +132,13 @@ def translate(exc: psycopg.Error) -> SyncError:
     if isinstance(exc, (pg.LockNotAvailable, pg.SerializationFailure, pg.DeadlockDetected)):
         return TargetBusy(f"the target is in use by others: {text}")
     state = exc.sqlstate or ""
-    if state.startswith("28") or "password authentication failed" in text or "pg_hba.conf" in text:
+    if state.startswith("28") or (not state and _REFUSED_LOGIN.search(text)):
         return PermissionDenied(
             f"PostgreSQL refuses the login: {text}. Check the DSN's user and password"
+        )
+    if isinstance(exc, pg.ReadOnlySqlTransaction):
+        return TargetUnavailable(
+            f"PostgreSQL only reads now: {text}. If the DSN names a replica, name the primary server in the DSN"
         )
     if state == "3D000" or ('database "' in text and "does not exist" in text):
         return TargetMismatch(f"{text}; create the database or correct the DSN")
@@ -154,16 +174,16 @@ def exclusive(connection: Connection, target: str, wait_s: float) -> Iterator[No
     The server lets go of it when the connection ends, however it ends.
     """
     number = lock_number(target)
-    connection.execute(
-        "SELECT set_config('lock_timeout', %s, false)", [f"{int(wait_s * 1000) or 1}ms"]
-    )
     try:
-        connection.execute("SELECT pg_advisory_lock(%s)", [number])
+        with connection.transaction():  # the setting ends with it, the lock does not
+            connection.execute(
+                "SELECT set_config('lock_timeout', %s, true)", [_milliseconds(wait_s)]
+            )
+            connection.execute("SELECT pg_advisory_lock(%s)", [number])
     except pg.LockNotAvailable as exc:
         raise TargetBusy(
             f"another run is loading {target}; this one waited {wait_s:g} s. It will be tried again"
         ) from exc
-    connection.execute("SELECT set_config('lock_timeout', %s, false)", [LOCK_TIMEOUT])
     try:
         yield
     finally:

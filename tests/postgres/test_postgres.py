@@ -1,0 +1,266 @@
+"""Locks, signals, crashes: whatever happens to a run or its server, nothing is left half-done."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.conftest import wheel_server
+
+from socratasync.postgres import lock_number
+from socratasync.simulator import Fault
+
+
+def test_a_second_run_waits_and_then_gives_way(sync, parks):
+    with psycopg.connect(sync.dsn, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.parks")])
+
+        report = sync.run()
+
+    assert report.exit_code == 75
+    assert report.as_dict()["error"]["reason"] == "TargetBusy"
+    assert "another run is loading public.parks" in report.as_dict()["error"]["message"]
+    assert sync.query("SELECT to_regclass('parks') AS t") == [{"t": None}]
+
+
+def test_a_second_run_goes_on_once_the_first_is_done(sync, portal, parks):
+    first_is_reading, second = threading.Event(), {}
+
+    def start_second():
+        thread = threading.Thread(
+            target=lambda: second.update(report=sync.run(run="two", how=patient))
+        )
+        thread.start()
+        second["thread"] = thread
+        first_is_reading.set()
+
+    patient = sync.with_(lock_wait_s=20)
+    portal.faults.add(Fault.doing(start_second), on="rows")
+
+    first = sync.well(run="one")
+    second["thread"].join()
+
+    assert first.rows.inserted == 5
+    assert second["report"].exit_code == 0
+    assert second["report"].rows.inserted == 0
+
+
+def test_runs_on_other_tables_do_not_wait(sync, parks):
+    with psycopg.connect(sync.dsn, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.other")])
+
+        assert sync.one().rows.inserted == 5
+
+
+def test_readers_that_hold_the_table_make_a_reset_give_way(sync, parks):
+    """Nothing waits for ever for a reader: the next try may find it gone."""
+    sync.spec["target"]["reset"] = True
+    sync.well(mode="full")
+    with psycopg.connect(sync.dsn) as reader:
+        reader.execute("SELECT count(*) FROM parks")
+
+        report = sync.run(mode="full", how=sync.with_(target_wait_s=0.2))
+
+    assert report.exit_code == 75
+    assert report.as_dict()["error"]["reason"] == "TargetBusy"
+    assert len(sync.acres()) == 5
+
+
+def test_the_lock_is_free_and_the_record_written_after_a_failure(sync, portal, parks):
+    portal.faults.add(Fault.status(503), times=None, on="rows")
+    sync.run(run="bad")
+
+    (record,) = sync.query("SELECT * FROM socratasync.runs")
+    assert (record["ok"], record["report"]["error"]["reason"]) == (False, "SourceUnavailable")
+    assert record["finished_at"] is not None
+    assert sync.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'") == []
+
+
+def test_a_run_is_recorded_with_its_whole_report(sync, parks):
+    report = sync.well(run="good")
+
+    (record,) = sync.query("SELECT * FROM socratasync.runs")
+    assert (record["run"], record["target"], record["mode"]) == ("good", "public.parks", "update")
+    assert (record["ok"], record["changed"], record["refreshed"]) == (True, True, True)
+    assert record["report"] == report.as_dict()
+
+
+# -- signals ---------------------------------------------------------------------------------------
+
+WORKER = """
+import os, signal, sys, threading
+from socratasync.api import SyncSpec
+from socratasync.pipeline import Circumstances, Order, run
+from socratasync.signals import interruptible, leave
+
+spec = SyncSpec.from_json(os.environ["SPEC"])
+order = Order(name="test", run="job-1", spec=spec, mode=spec.mode, dsn=os.environ["DSN"])
+with interruptible() as interruption:
+    report = run(order, Circumstances(stopping=interruption.stopping))
+    interruption.too_late()
+leave(interruption.exit_code or report.exit_code)
+"""
+
+
+class Worker:
+    """A run in a process of its own."""
+
+    def __init__(self, sync, **order):
+        order = sync.order(**order)
+        environ = {
+            **os.environ,
+            "SPEC": order.spec.to_json(),
+            "DSN": order.dsn,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        self.process = subprocess.Popen([sys.executable, "-c", WORKER], env=environ)
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def exit_code(self):
+        """Within the five seconds that a stopped run may take."""
+        return self.process.wait(timeout=5)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def advisory_locks(sync):
+    return sync.query(
+        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+
+
+def test_sigterm_in_mid_download_leaves_a_stage_to_go_on_with(sync, portal):
+    portal.add_synthetic("abcd-1234", rows=1000)
+    sync.spec["source"] = {"pageSize": 100}
+    reached = threading.Event()
+    portal.faults.add(Fault.slow_drip(piece=10, seconds=0.2), after=3, on="rows")
+    portal.faults.add(Fault.doing(reached.set), after=3, on="rows")
+
+    with Worker(sync) as worker:
+        assert reached.wait(30)
+        worker.terminate()
+        assert worker.exit_code() == 143
+
+    assert advisory_locks(sync) == []
+    (checkpoint,) = sync.query("SELECT * FROM socratasync.checkpoints")
+    assert checkpoint["rows"] == 300
+    assert sync.one().rows.inserted == 1000
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_sigterm_in_mid_merge_rolls_back_and_lets_go_of_the_lock(sync, parks, reset):
+    sync.well()
+    sync.query(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_notify(''merging'', ''''), pg_sleep(60); RETURN new; END';"
+        "CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON parks FOR EACH ROW EXECUTE FUNCTION slow()"
+    )
+    parks.update(parks.find(name="p1"), acres=11)
+    before = sync.acres()
+    sync.spec["target"]["reset"] = reset
+
+    with Worker(sync, mode="full") as worker, psycopg.connect(sync.dsn, autocommit=True) as watch:
+        while not watch.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        ).fetchone():
+            assert worker.process.poll() is None
+            watch.execute("SELECT pg_sleep(0.02)")
+        worker.terminate()
+        assert worker.exit_code() == 143
+        still = watch.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        assert still.fetchone() is None
+
+    assert sync.acres() == before
+    assert advisory_locks(sync) == []
+
+
+def test_sigterm_while_waiting_for_a_silent_source(sync, portal, parks):
+    reached, release = threading.Event(), threading.Event()
+
+    def say_nothing():
+        reached.set()
+        release.wait(30)
+
+    portal.faults.add(Fault.doing(say_nothing), on="metadata")
+    try:
+        with Worker(sync) as worker:
+            assert reached.wait(30)
+            worker.terminate()
+            assert worker.exit_code() == 143
+    finally:
+        release.set()
+
+
+def test_sigterm_while_waiting_for_another_run(sync, parks):
+    with psycopg.connect(sync.dsn, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.parks")])
+        with Worker(sync) as worker:
+            while not other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+                assert worker.process.poll() is None
+                other.execute("SELECT pg_sleep(0.02)")
+            worker.terminate()
+            assert worker.exit_code() == 143
+
+
+# -- a server that dies ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_server(sync):
+    """A server that a test may crash, since nobody else uses it."""
+    folder = Path(tempfile.gettempdir()) / f"socratasync-crash-{uuid.uuid4().hex[:8]}"
+    with wheel_server(folder) as dsn:
+        sync.dsn = dsn
+        yield dsn
+
+
+def crash(dsn):
+    """Kill a backend. PostgreSQL takes its shared memory for spoilt then: it throws everybody out,
+    recovers, and empties all unlogged tables."""
+    with suppress(psycopg.OperationalError), psycopg.connect(dsn, autocommit=True) as victim:
+        os.kill(victim.info.backend_pid, signal.SIGKILL)
+        victim.execute("SELECT 1")
+
+
+def wait_for(dsn):
+    while True:
+        with suppress(psycopg.OperationalError), psycopg.connect(dsn, autocommit=True):
+            return
+
+
+def test_a_server_that_crashes_loses_its_stages_and_the_next_run_reads_them_again(
+    sync, portal, own_server
+):
+    portal.add_synthetic("abcd-1234", rows=300)
+    sync.spec["source"] = {"pageSize": 100}
+    portal.faults.add(Fault.doing(lambda: crash(own_server)), after=2, on="rows")
+
+    report = sync.run(run="one")
+    assert report.exit_code == 75
+    assert report.as_dict()["error"]["reason"] == "TargetUnavailable"
+
+    wait_for(own_server)
+    pages = len(sync.pages())
+    dataset = sync.one(run="one")
+
+    assert dataset.rows.inserted == 300
+    assert len(sync.pages()) - pages == 4
+    assert len(sync.table()) == 300
