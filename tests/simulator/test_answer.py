@@ -31,6 +31,30 @@ def _odd(portal: Portal) -> None:
     portal.add_dataset("oddd-0001", columns, ODD)
 
 
+RECORDED_CSV = b"""\
+"countid","id","date","counts","status"
+"19831896","100009425","2023-06-03T00:00:00.000","27","0"
+"19831897","100009425","2023-06-03T00:15:00.000","9","0"
+"""
+RECORDED_JSON = b"""\
+[{"countid":"19831896","id":"100009425","date":"2023-06-03T00:00:00.000","counts":"27","status":"0"}
+,{"countid":"19831897","id":"100009425","date":"2023-06-03T00:15:00.000","counts":"9","status":"0"}]
+"""
+
+
+def test_the_first_rows_of_a_recorded_answer_are_served_byte_for_byte(
+    portal: Portal, ask: Ask
+) -> None:
+    columns = [("countid", "number"), ("id", "number"), ("date", "calendar_date")]
+    columns += [("counts", "number"), ("status", "number")]
+    names, *rows = (line.split(",") for line in RECORDED_CSV.decode().replace('"', "").splitlines())
+    recorded = [dict(zip(names, row, strict=True)) for row in rows]
+    portal.add_dataset("uczf-rk3c", columns, recorded)
+
+    assert ask("/resource/uczf-rk3c.csv", {"$order": ":id"}).content == RECORDED_CSV
+    assert ask("/resource/uczf-rk3c.json", {"$order": ":id"}).content == RECORDED_JSON
+
+
 def test_the_recorded_answers_of_a_real_portal_are_served_byte_for_byte(
     portal: Portal, ask: Ask, real: Path
 ) -> None:

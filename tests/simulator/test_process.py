@@ -40,6 +40,13 @@ def test_a_process_that_cannot_start_says_why() -> None:
         pass
 
 
+def test_a_certificate_without_its_key_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--cert", "server.pem"])
+
+    assert "--cert, --key and --ca go together" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -131,6 +131,16 @@ def test_a_kept_page_is_forgotten_when_the_data_changes(portal: Portal, many: Da
         assert '"changed"' in get(server, params=PAGE).text
 
 
+def test_a_dataset_in_the_place_of_another_shows_none_of_its_pages(portal: Portal) -> None:
+    with serve(portal) as server:
+        before = get(server, params=PAGE)
+        portal.add_synthetic("many-0001", 250, seed=8)
+        after = get(server, params=PAGE)
+
+    assert before.text != after.text
+    assert before.headers["ETag"] != after.headers["ETag"]
+
+
 def test_a_page_that_a_fault_made_short_is_not_kept_for_others(portal: Portal) -> None:
     portal.faults.add(Fault.short_page(3))
     with serve(portal) as server:

@@ -27,22 +27,46 @@ from it. In a test::
         portal.faults.add(Fault.status(429, retry_after=0), on="count")
         assert Source(server.domain).first("park-0001", {"$select": "count(*) as n"}) == {"n": "1"}
 
+Other data: ``portal.add_export(id, path)`` holds a portal's ``rows.csv`` export,
+``portal.add_recorded(id, view_json, csv)`` recorded answers, ``portal.add_oddities(id)`` a column of
+every type and values that loaders trip over (key ``key``). ``Portal(clock=…)`` sets the time of changes.
+
 What people do to a dataset (``portal["park-0001"]`` or what ``add_dataset`` returned)::
 
     (row,) = parks.insert({"name": "Griffith", "acres": "4310.00"})  # the :id of the new row
     parks.update(row, acres=None)             # :updated_at moves, :id stays; also touch(row)
+    parks.update(parks.ids("acres > 100", limit=5), lit=False)
     parks.delete(parks.find(name="Elysian"))
-    parks.replace_all()                       # the same rows again, all :ids new
+    parks.replace_all()                       # the same rows again (or others), all :ids new
     parks.add_column("lake", "text", value="no"); parks.drop_column("lit")
     parks.rename_column("acres", "area"); parks.retype_column("area", "text")
     parks.make_private(); parks.remove(); parks.freeze(successor="park-0002")
-    parks.lag(); parks.catch_up()             # queries see the past until then
+    parks.lag(); parks.catch_up()             # queries see the past until then, and say so
+    parks.metadata = {"rowsUpdatedAt": None}  # laid over /api/views; None takes a key away
     parks.rows()                              # stored text by field name, with :id and :updated_at
 
-What goes wrong: see ``Fault``. ``portal.faults.add(fault, times=1, after=0, dataset=None, on="any")``;
-``on`` is ``rows``, ``count``, ``metadata``, ``catalog`` or ``any``. A change between two pages is
-``Fault.doing(lambda: parks.delete(row))`` with ``on="rows", after=1``.
-``portal.requests`` says what was asked.
+What goes wrong: ``portal.faults.add(fault, times=1, after=0, dataset=None, on="any")``; ``on`` is
+``rows``, ``count``, ``metadata``, ``catalog`` or ``any``, ``times=None`` is for good, ``after`` lets
+requests pass first. A change between the first two pages is
+``add(Fault.doing(lambda: parks.delete(row)), on="rows", after=1)``. The faults::
+
+    status(429, retry_after=1)   202, 401, 403, 404, 408, 429, 500, and HTML for 502, 503, 504
+    bare_error()  invalid_token()  login_page()  redirect("https://other/")
+    reset(after_bytes)           TCP reset; 0: before any answer
+    hang_up(after_bytes)         a chunked body without its last chunk
+    truncated(after_bytes, compressed=False)   close-delimited: nothing tells that bytes are missing
+    short_page(rows)             properly ended, though there are more rows
+    wrong_count(n)  data_out_of_date()  without_types()
+    slow_drip(piece, seconds)  delayed(seconds)
+    doing(action)  doing_midway(action, after_bytes)  doing_afterwards(action)
+
+``portal.requests`` says what was asked: (kind, dataset, parameters).
+
+As a process of its own, for benches and for pods: ``python -m socratasync.simulator --help``, or
+``with socratasync.simulator.process.running("--dataset", "abcd-1234=synthetic:1000000", "--warm",
+"50000", "--gzip-level", "6") as simulator``. ``--warm`` prepares the pages that a client reading all
+columns with that page size asks for, so that serving them costs next to nothing. ``--admin`` opens
+``/_simulator/`` to change data and switch faults from outside; see ``administration``.
 """
 
 from socratasync.simulator.dataset import Dataset

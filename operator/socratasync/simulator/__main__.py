@@ -46,9 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    portal = Portal(
-        app_tokens=options.app_token, accounts=dict(a.split(":", 1) for a in options.account)
-    )
+    accounts = dict(account.partition(":")[::2] for account in options.account)
+    portal = Portal(app_tokens=options.app_token, accounts=accounts)
     try:
         for text in options.dataset:
             add_dataset(portal, text)
@@ -80,7 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tls(options: argparse.Namespace) -> Tls | None:
-    if options.cert:
+    given = [options.cert, options.key, options.ca]
+    if any(given):
+        if not all(given):
+            raise ValueError("--cert, --key and --ca go together")
         return Tls(cert_file=options.cert, key_file=options.key, ca_file=options.ca)
     return issue(options.tls_folder, options.name) if options.tls_folder else None
 

@@ -6,6 +6,7 @@ Clients read the *replica*, which normally is the truth; ``lag()`` leaves it beh
 
 from __future__ import annotations
 
+import itertools
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from socratasync.simulator.table import Field, Table
 
 Row = Mapping[str, Any]
 ColumnLike = tuple[str, str] | tuple[str, str, str]
+_SERIALS = itertools.count()  # tells a dataset from another one that had its id before
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,6 +47,7 @@ class Dataset:
     ) -> None:
         self.id = id
         self.name = name or id
+        self.serial = next(_SERIALS)
         self.is_private = False
         self.is_missing = False
         self.successor: str | None = None

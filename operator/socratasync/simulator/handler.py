@@ -9,7 +9,7 @@ import json
 import secrets
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from socratasync.simulator import administration, headers, refusals, views
 from socratasync.simulator.asked import Asked, read
 from socratasync.simulator.faults import Fault, first
-from socratasync.simulator.pages import compressed, written
+from socratasync.simulator.pages import compressed, midway, up_to, written
 from socratasync.simulator.query import parse
 from socratasync.simulator.refusals import Refused
 
@@ -241,33 +241,6 @@ class Handler(BaseHTTPRequestHandler):
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.connection.close()
-
-
-def up_to(pieces: Iterator[bytes], size: int | None) -> Iterator[bytes]:
-    """The first ``size`` bytes of the pieces; None: all."""
-    for piece in pieces:
-        if size is not None and len(piece) >= size:
-            yield piece[:size]
-            return
-        size = None if size is None else size - len(piece)
-        yield piece
-
-
-def midway(
-    pieces: Iterator[bytes], stop: tuple[int, Callable[[], object]] | None
-) -> Iterator[bytes]:
-    """The pieces, with an action once so many bytes are sent."""
-    if stop is None:
-        yield from pieces
-        return
-    size, action = stop
-    for piece in pieces:
-        if 0 <= size < len(piece):
-            yield piece[:size]
-            action()
-            piece, size = piece[size:], 0
-        size = size - len(piece) if size else -1
-        yield piece
 
 
 def _cut_short(parameters: dict[str, str], faults: list[Fault]) -> dict[str, str]:

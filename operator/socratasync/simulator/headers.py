@@ -52,7 +52,8 @@ def schema(query: Query) -> Headers:
 
 def etag(dataset: Dataset, state: State, parameters: Mapping[str, str], negotiated: str) -> str:
     """An ETag that is valid for the identical request only: it is salted with its parameters."""
-    tag = base64.b64encode(dataset.version_text(state).encode()).decode().rstrip("=")
+    version = f"{dataset.version_text(state)}.{dataset.serial}"
+    tag = base64.b64encode(version.encode()).decode().rstrip("=")
     asked = repr(sorted(parameters.items())) + negotiated
     salt = base64.b64encode(hashlib.sha1(asked.encode()).digest()).decode().rstrip("=")  # noqa: S324
     suffix = "--gzip--gzip" if "gzip" in negotiated else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlencode
 
 from socratasync.simulator.answer import csv_body, json_body
@@ -49,6 +49,33 @@ def chunked(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield b"0\r\n\r\n"
 
 
+def up_to(pieces: Iterator[bytes], size: int | None) -> Iterator[bytes]:
+    """The first ``size`` bytes of the pieces; None: all."""
+    for piece in pieces:
+        if size is not None and len(piece) >= size:
+            yield piece[:size]
+            return
+        size = None if size is None else size - len(piece)
+        yield piece
+
+
+def midway(
+    pieces: Iterator[bytes], stop: tuple[int, Callable[[], object]] | None
+) -> Iterator[bytes]:
+    """The pieces, with an action once so many bytes are sent."""
+    if stop is None:
+        yield from pieces
+        return
+    size, action = stop
+    for piece in pieces:
+        if 0 <= size < len(piece):
+            yield piece[:size]
+            action()
+            piece, size = piece[size:], 0
+        size = size - len(piece) if size else -1
+        yield piece
+
+
 class Pages:
     """Bodies by table and request, the least used forgotten first."""
 
@@ -71,7 +98,7 @@ class Pages:
     ) -> Iterator[bytes]:
         """The chunked body for ``query``, which was parsed from ``parameters`` against ``state``."""
         asked = urlencode(sorted(parameters.items()))
-        key = (dataset.id, state.version, asked, query.limit, extension, gzip)
+        key = (dataset.serial, state.version, asked, query.limit, extension, gzip)
         if not query.is_stable:
             yield from self._made(query, extension, gzip=gzip)
             return
