@@ -7,6 +7,7 @@ words: ``SOCRATASYNC_E2E_IMAGE``, an image of this checkout that the cluster can
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -21,7 +22,7 @@ from tests.cluster import programs
 from tests.cluster.controlplane import CommandFailed
 from tests.cluster.processes import wait_until
 from tests.e2e import images, network
-from tests.e2e.node import Node, stop
+from tests.e2e.node import FOLDER, Node, stop
 
 Object = dict[str, Any]
 
@@ -142,6 +143,11 @@ def cluster() -> Iterator[Cluster]:
             address=os.environ["SOCRATASYNC_E2E_ADDRESS"],
         )
         return
+    with _alone():
+        yield from _on_a_node()
+
+
+def _on_a_node() -> Iterator[Cluster]:
     image = images.build()
     keep = bool(os.environ.get(KEEP))
     if not (keep and network.exists()):
@@ -155,3 +161,15 @@ def cluster() -> Iterator[Cluster]:
     finally:
         if not keep:
             stop()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """A machine has one such node; the next run of these tests waits for this one to end."""
+    with FOLDER.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stderr.write("waiting for another run of the end-to-end tests on this machine\n")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
