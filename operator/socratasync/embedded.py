@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 LONGEST_SOCKET_PATH = 100
 """The kernel's limit is 107 bytes, and PostgreSQL adds ``.lock`` to the name."""
 
+START_TRIES = 6
 STOP_WITHIN_S = 30.0
 
 _SOCKET = ".s.PGSQL.5432"
@@ -59,12 +60,18 @@ def is_there(folder: Path) -> bool:
     return (folder / "postgres" / "PG_VERSION").exists()
 
 
+class UnusableFolder(Misconfigured):
+    """The data folder cannot hold a PostgreSQL that this process may run."""
+
+    reported_as = "InvalidSpec"
+
+
 @contextlib.contextmanager
 def database(folder: Path, *, throwaway: bool = False) -> Iterator[str]:
     """The DSN of the PostgreSQL in ``folder``, which is made if it is not there.
 
     ``throwaway``: the data need not survive a power cut. Raises ``NoEmbeddedDatabase`` without the
-    extra ``local``, ``TargetUnavailable`` if it won't start.
+    extra ``local``, ``UnusableFolder``, or ``TargetUnavailable`` if it won't start.
     """
     with _explained(folder):
         _check_name(folder)
@@ -102,6 +109,14 @@ def _said(exc: Exception) -> str:
     return lines[-1] if lines else type(exc).__name__
 
 
+def _last_fatal(log_file: Path) -> str:
+    """The last reason in the server's log for not starting; empty if there is none."""
+    lines = log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next(
+        (line.partition("FATAL:")[2].strip() for line in reversed(lines) if "FATAL:" in line), ""
+    )
+
+
 class _Server:
     """The server of one folder, as one process uses it."""
 
@@ -130,11 +145,21 @@ class _Server:
             _check_version(self._data, found)
             self._forget_the_dead()
             self._configure(found)
-            found.run(
-                "pg_ctl",
-                *("start", "--wait", "--silent", "--pgdata", str(self._data)),
-                *("--log", str(self._log_file(found))),
-            )
+            self._launch(found)
+
+    def _launch(self, found: Programs) -> None:
+        """Start it, more than once if need be: what a killed server left takes a moment to end."""
+        log_file = self._log_file(found)
+        start = ("start", "--wait", "--silent", "--pgdata", str(self._data), "--log", str(log_file))
+        for tries_left in reversed(range(START_TRIES)):
+            try:
+                found.run("pg_ctl", *start)
+            except subprocess.CalledProcessError as exc:
+                if not tries_left:
+                    raise OSError(_last_fatal(log_file) or _said(exc)) from exc
+                time.sleep(0.5)
+            else:
+                return
 
     def leave(self) -> None:
         """Stop it if nobody else uses it."""
@@ -230,7 +255,10 @@ def _socket_folder(folder: Path) -> Path:
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     short = Path(tempfile.gettempdir()) / f"socratasync-{os.geteuid()}-{digest}"
     if short.is_symlink() or (short.exists() and not _is_ours(short)):
-        raise OSError(f"{short} belongs to somebody else")
+        raise UnusableFolder(
+            f"{short}, where the socket of {folder} would be, belongs to somebody else; choose a shorter "
+            "folder with SOCRATASYNC_DATA"
+        )
     return short
 
 
@@ -244,8 +272,9 @@ def _is_ours(path: Path) -> bool:
 def _check_name(folder: Path) -> None:
     """``pg_ctl`` starts the server through a shell, which would read some characters its own way."""
     if odd := set(str(folder)) & set('"$`\\\n'):
-        raise OSError(
-            f"a folder with {' '.join(sorted(map(repr, odd)))} in its name cannot be used"
+        raise UnusableFolder(
+            f"a folder with {' '.join(sorted(map(repr, odd)))} in its name cannot hold the embedded "
+            "PostgreSQL; choose another with SOCRATASYNC_DATA"
         )
 
 
@@ -254,8 +283,9 @@ def _open_to_server_user(folder: Path) -> None:
     folder.chmod(folder.stat().st_mode | 0o011)
     closed = [parent for parent in folder.parents if not parent.stat().st_mode & 0o001]
     if closed:
-        raise OSError(
-            f"{closed[0]} is closed to the user {programs.SERVER_USER}, as whom PostgreSQL runs"
+        raise UnusableFolder(
+            f"{closed[0]} is closed to the user {programs.SERVER_USER}, as whom root's PostgreSQL runs; "
+            "choose another folder with SOCRATASYNC_DATA, or open it: chmod o+x"
         )
 
 
@@ -265,4 +295,7 @@ def _check_version(data: Path, found: Programs) -> None:
         [str(found.folder / "postgres"), "--version"], capture_output=True, text=True, check=True
     ).stdout
     if f" {made}." not in said:
-        raise OSError(f"the data was made by PostgreSQL {made}, and this is {said.strip()}")
+        raise UnusableFolder(
+            f"{data} was made by PostgreSQL {made}, and this is {said.strip()}; choose another folder with "
+            "SOCRATASYNC_DATA"
+        )

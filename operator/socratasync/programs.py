@@ -70,9 +70,9 @@ def prepare(folder: Path) -> Programs:
     """The programs, ready to run. As root they are copied into ``folder`` when need be."""
     installed = find()
     user = server_user()
-    if user is None or _open_to_all(installed):
+    if user is None or is_open_to_all(installed):
         return Programs(folder=installed / "bin", owner=user)
-    return Programs(folder=_copied(installed, folder) / "bin", owner=user)
+    return Programs(folder=copied(installed, folder) / "bin", owner=user)
 
 
 def server_user() -> tuple[int, int] | None:
@@ -88,13 +88,13 @@ def psql_command(arguments: Sequence[str], dsn: str) -> list[str]:
     return [str(find() / "bin" / "psql"), "--dbname", dsn, *arguments]
 
 
-def _open_to_all(folder: Path) -> bool:
+def is_open_to_all(folder: Path) -> bool:
     """Whether any user can walk to the programs and run them."""
     walk = all(parent.stat().st_mode & stat.S_IXOTH for parent in [folder, *folder.parents])
     return walk and (folder / "bin" / "postgres").stat().st_mode & _FOR_ALL == _FOR_ALL
 
 
-def _copied(installed: Path, folder: Path) -> Path:
+def copied(installed: Path, folder: Path) -> Path:
     """The copy in ``folder``, made whole or not at all; an older wheel's goes. One process at a time."""
     folder.mkdir(parents=True, exist_ok=True)
     stamp = int((installed / "bin" / "postgres").stat().st_mtime)
