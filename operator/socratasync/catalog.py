@@ -5,12 +5,15 @@ Reads only. What it means for a run is decided elsewhere (``drift``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
-from socratasync.errors import TargetMismatch
+from socratasync.errors import InvalidSpec, TargetMismatch
 from socratasync.postgres import Connection
 from socratasync.sql import load
+from socratasync.statements import type_sql
 from socratasync.table import MaterializedView, Target, TargetColumn
 
 _SQL = load("catalog")
@@ -50,6 +53,19 @@ def is_empty(connection: Connection, table: sql.Identifier) -> bool:
     """Whether the table has no row that this transaction sees."""
     row = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
     return row is not None and not row[0]
+
+
+def check_types(connection: Connection, fields: Mapping[str, str]) -> None:
+    """Whether the types that the manifest gives its columns exist. Raises ``InvalidSpec``."""
+    types = {pg_type: name for name, pg_type in fields.items() if pg_type}
+    for pg_type in types:
+        type_sql(pg_type)
+    found = connection.execute(_SQL["find_unknown_types"], {"types": list(types)}).fetchall()
+    if unknown := [f"{types[row[0]]}: there is no type {row[0]}" for row in found]:
+        raise InvalidSpec(
+            f"spec.target.fields: {'; '.join(unknown)} in this database; write one such as text, integer or "
+            "numeric, or create the extension that has it"
+        )
 
 
 def read_view(connection: Connection, name: str) -> MaterializedView:

@@ -32,7 +32,7 @@ class Hook:
     def where(self) -> str:
         """The address without its query, which may hold a key."""
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.hostname}{parts.path}"
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def call(hook: Hook, report: Mapping[str, object]) -> None:

@@ -99,10 +99,15 @@ def _connect(dsn: str, target_wait_s: float) -> Connection:
 def read_dsn(dsn: str) -> dict[str, Any]:
     """The DSN's settings. Raises ``InvalidSpec``, which never quotes it."""
     try:
-        return dict(psycopg.conninfo.conninfo_to_dict(dsn))
+        settings: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(dsn))
     except psycopg.ProgrammingError as exc:
         # The driver quotes the DSN, password included, in this message.
         raise InvalidSpec(_UNREADABLE_DSN) from _without_text(exc)
+    ports = str(settings.get("port") or "").split(",")
+    if not all(port == "" or port.isdecimal() for port in ports):
+        # A slash in the password ends the host's part early: what follows is taken for the port.
+        raise InvalidSpec(_UNREADABLE_DSN)
+    return settings
 
 
 def _milliseconds(seconds: float) -> str:

@@ -16,8 +16,9 @@ SHORTEST = 3
 """Shorter secrets are not looked for: masking them would blot out ordinary words."""
 
 _URL_PASSWORD = re.compile(
-    r"(?P<head>[a-z][a-z0-9+.-]*://[^/\s:@]*):(?P<secret>[^/\s]+)@", re.IGNORECASE
+    r"(?P<head>[a-z][a-z0-9+.-]*://[^/\s:@]*):(?P<secret>(?!password@)[^/\s]+)@", re.IGNORECASE
 )
+"""But for the word ``password``, by which messages say what to write."""
 _URL_CREDENTIALS = re.compile(r"^\s*[a-z][a-z0-9+.-]*://[^/\s:@]*:(?P<secret>.+)@", re.IGNORECASE)
 _KEYWORD_PASSWORD = re.compile(
     r"(?P<head>\b\w*password\s*=\s*)(?P<secret>'(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE

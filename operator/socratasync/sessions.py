@@ -104,13 +104,20 @@ class Sessions:
 
     def _guard(self, response: requests.Response, **words: Any) -> None:
         """Response hook, for sodapy's calls and ours."""
+        try:
+            self._check(response, whole=not words.get("stream"))
+        except BaseException:
+            response.close()  # nobody else will: it never reaches the one who asked
+            raise
+
+    def _check(self, response: requests.Response, *, whole: bool) -> None:
         _refuse_other_host(response)
         if response.is_redirect:
             return
         if response.status_code != 200:
             raise self._refusal(response)
         _refuse_other_content(response)
-        if not words.get("stream"):
+        if whole:
             _read_whole(response, time.monotonic() + self._timeouts.answer)
 
     def _refusal(self, response: requests.Response) -> SyncError:

@@ -159,6 +159,10 @@ def _translated(domain: str, dataset: str) -> Iterator[None]:
     except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as exc:
         raise SourceUnavailable(f"{where} did not answer in time") from exc
     except (requests.RequestException, urllib3.exceptions.HTTPError, zlib.error, OSError) as exc:
+        if "TLS CA certificate bundle" in str(exc):
+            raise InvalidSpec(
+                f"{exc}. Correct REQUESTS_CA_BUNDLE or SSL_CERT_FILE, which names it"
+            ) from exc
         raise SourceUnavailable(f"the connection to {where} failed: {_cause(exc)}") from exc
 
 

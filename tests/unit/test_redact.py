@@ -38,6 +38,11 @@ texts = st.text(max_size=40)
         pytest.param(
             "https://data.lacity.org/a:b@c", "https://data.lacity.org/a:b@c", id="no path"
         ),
+        pytest.param(
+            "write postgresql://user:password@host/x",
+            "write postgresql://user:password@host/x",
+            id="no pattern to follow",
+        ),
         pytest.param("at 07:00 to a@b.org", "at 07:00 to a@b.org", id="no mail address"),
     ],
 )

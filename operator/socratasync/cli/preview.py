@@ -92,6 +92,7 @@ def look(connections: Connections, spec: SyncSpec) -> Found:
     with connections.connect() as connection:
         connection.execute(READ_ONLY)
         target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
+        catalog.check_types(connection, spec.target.fields)
         rows = _rows(connection, target)
         found = Found(
             target=target,

@@ -22,6 +22,10 @@ WHERE i.indrelid = %(oid)s AND i.indisunique AND i.indimmediate AND i.indisvalid
   AND i.indpred IS NULL AND i.indexprs IS NULL
 GROUP BY i.indexrelid
 
+-- find_unknown_types --
+-- Those of the types that this database does not have.
+SELECT t.name FROM unnest(%(types)s::text[]) AS t (name) WHERE to_regtype(t.name) IS NULL
+
 -- read_view --
 -- A materialized view: whether it is one, may be refreshed by this role, is filled, and has what
 -- CONCURRENTLY needs, a unique index over all its rows.
