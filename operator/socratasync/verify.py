@@ -35,7 +35,11 @@ class Counted:
 
     def sentence(self, dataset: str) -> str:
         """What is wrong, for people."""
-        counted = f"{self.before:,}" if self.before == self.after else f"{self.before:,} to {self.after:,}"
+        counted = (
+            f"{self.before:,}"
+            if self.before == self.after
+            else f"{self.before:,} to {self.after:,}"
+        )
         return f"dataset {dataset}: {self.staged:,} rows came, but Socrata counts {counted}"
 
 
