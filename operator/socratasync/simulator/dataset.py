@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from socratasync.simulator.cells import join, quoted, split, store
+from socratasync.simulator.cells import store
 from socratasync.simulator.query import parse
 from socratasync.simulator.rowids import VERSION, encode
 from socratasync.simulator.table import Field, Table
@@ -102,7 +102,7 @@ class Dataset:
     def find(self, **values: Any) -> list[str]:
         """The ``:id``s of the rows that hold all these values."""
         table = self._truth.table
-        wanted = {n: store(v, self._field(n).type) for n, v in values.items()}
+        wanted = {n: store(v, table.field(n).type) for n, v in values.items()}
         rows = (table.row(i) for i in range(len(table)))
         return [str(row[":id"]) for row in rows if wanted.items() <= row.items()]
 
@@ -115,33 +115,26 @@ class Dataset:
     def insert(self, *rows: Row) -> list[str]:
         """New rows from values by field name; what is not named is null. Returns their ``:id``s."""
         with self._lock:
-            return self.insert_lines([self._line(row) for row in rows])
+            return self.insert_lines([self._truth.table.line(row) for row in rows])
 
     def insert_lines(self, lines: list[bytes]) -> list[str]:
         """New rows from stored lines, one quoted cell per column."""
         with self._lock:
-            state = self._truth
-            start = self._next_number
-            numbers = range(start, start + 3 * len(lines), 3)
-            self._next_number += 3 * len(lines)
-            at, version = self._now(), state.version + 1
-            self._become(state.table.with_rows(numbers, lines, at, version), at)
-            return [encode(n, state.table.key) for n in numbers]
+            return self._append(self._truth.table, lines)
+
+    def _append(self, table: Table, lines: list[bytes]) -> list[str]:
+        start, at = self._next_number, self._now()
+        numbers = range(start, start + 3 * len(lines), 3)
+        self._become(table.with_rows(numbers, lines, at, self._truth.version + 1), at)
+        self._next_number += 3 * len(lines)
+        return [encode(n, table.key) for n in numbers]
 
     def update(self, ids: str | Iterable[str], **values: Any) -> None:
         """Give rows other values; their ``:updated_at`` moves and their ``:id`` stays."""
         with self._lock:
             table = self._truth.table
             positions = [table.position(i) for i in _listed(ids)]
-            slots = {self._field(n).slot: self._cell(n, v) for n, v in values.items()}
-            changes = {}
-            for position in positions:
-                cells = split(table.lines[position])
-                for slot, cell in slots.items():
-                    cells[slot] = cell
-                changes[position] = b",".join(cells)
-            at = self._now()
-            self._become(table.with_lines(changes, at, self._truth.version + 1), at)
+            self._change_lines(table.overwritten(positions, values))
 
     def touch(self, ids: str | Iterable[str]) -> None:
         """Move ``:updated_at`` and nothing else, as an upsert of the same values does."""
@@ -158,9 +151,8 @@ class Dataset:
         rows) has a new ``:id`` and ``:created_at``."""
         with self._lock:
             table = self._truth.table
-            lines = list(table.lines) if rows is None else [self._line(row) for row in rows]
-            self._truth = replace(self._truth, table=table.without_rows())
-            return self.insert_lines(lines)
+            lines = list(table.lines) if rows is None else [table.line(row) for row in rows]
+            return self._append(table.without_rows(), lines)
 
     # -- changes to columns ------------------------------------------------------------------------
 
@@ -187,14 +179,12 @@ class Dataset:
                 slot=table.width,
                 hidden=hidden,
             )
-            text = store(value, type)
-            cell = b"" if text is None else quoted(text)
-            self._become_schema(table.with_slot(new, [cell] * len(table)))
+            self._become_schema(table.with_slot(new, value))
 
     def drop_column(self, field: str) -> None:
         """Remove a column."""
         with self._lock:
-            gone = self._field(field)
+            gone = self._truth.table.field(field)
             self._become_fields(tuple(f for f in self.fields if f is not gone))
 
     def rename_column(self, field: str, new_field: str) -> None:
@@ -211,23 +201,11 @@ class Dataset:
         with self._lock:
             self._alter(field, type=type)
             if convert:
-                self._convert(self._field(field), convert)
-
-    def _convert(self, field: Field, convert: Callable[[str], Any]) -> None:
-        table = self._truth.table
-        changes = {}
-        for position in range(len(table)):
-            cells = table.cells(position)
-            text = cells[field.slot]
-            if text is not None:
-                cells[field.slot] = store(convert(text), field.type)
-                changes[position] = join(cells)
-        at = self._now()
-        self._become(table.with_lines(changes, at, self._truth.version + 1), at)
+                self._change_lines(self._truth.table.converted(field, convert))
 
     def _alter(self, field: str, **changes: Any) -> None:
         with self._lock:
-            old = self._field(field)
+            old = self._truth.table.field(field)
             self._become_fields(
                 tuple(replace(f, **changes) if f is old else f for f in self.fields)
             )
@@ -278,6 +256,10 @@ class Dataset:
         now = (self._clock() - _EPOCH) // timedelta(milliseconds=1)
         return max(now, self._truth.changed_at + 1)
 
+    def _change_lines(self, changes: dict[int, bytes]) -> None:
+        at = self._now()
+        self._become(self._truth.table.with_lines(changes, at, self._truth.version + 1), at)
+
     def _become(self, table: Table, at: int) -> None:
         if self._frozen:
             raise RuntimeError(f"dataset {self.id} is frozen")
@@ -290,23 +272,6 @@ class Dataset:
 
     def _become_fields(self, fields: tuple[Field, ...]) -> None:
         self._become_schema(self._truth.table.with_fields(fields))
-
-    def _field(self, name: str) -> Field:
-        field = self._truth.table.find(name)
-        if field is None:
-            raise KeyError(f"dataset {self.id} has no column {name}")
-        return field
-
-    def _cell(self, name: str, value: Any) -> bytes:
-        text = store(value, self._field(name).type)
-        return b"" if text is None else quoted(text)
-
-    def _line(self, row: Row) -> bytes:
-        cells = [b""] * self._truth.table.width
-        for name, value in row.items():
-            if not name.startswith(":") or name.startswith(":@"):
-                cells[self._field(name).slot] = self._cell(name, value)
-        return b",".join(cells)
 
 
 def _listed(ids: str | Iterable[str]) -> Sequence[str]:

@@ -7,14 +7,23 @@ LA 311 rows take about 450 MB.
 
 from __future__ import annotations
 
+import dataclasses
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from socratasync.simulator import rowids
-from socratasync.simulator.cells import canonical, csv_is_stored_text, split, stamp, unquote
+from socratasync.simulator.cells import (
+    canonical,
+    csv_is_stored_text,
+    quoted,
+    split,
+    stamp,
+    store,
+    unquote,
+)
 
 SYSTEM_TYPES = {
     ":id": "row_identifier",
@@ -53,12 +62,12 @@ class Table:
     key: int
     fields: tuple[Field, ...] = ()
     width: int = 0
-    numbers: array[int] = field(default_factory=lambda: array("Q"))
-    created: array[int] = field(default_factory=lambda: array("q"))
-    updated: array[int] = field(default_factory=lambda: array("q"))
-    versions: array[int] = field(default_factory=lambda: array("Q"))
-    lines: list[bytes] = field(default_factory=list)
-    memo: dict[object, Any] = field(default_factory=dict)
+    numbers: array[int] = dataclasses.field(default_factory=lambda: array("Q"))
+    created: array[int] = dataclasses.field(default_factory=lambda: array("q"))
+    updated: array[int] = dataclasses.field(default_factory=lambda: array("q"))
+    versions: array[int] = dataclasses.field(default_factory=lambda: array("Q"))
+    lines: list[bytes] = dataclasses.field(default_factory=list)
+    memo: dict[object, Any] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -71,6 +80,13 @@ class Table:
         if names is None:
             names = self.memo["names"] = {f.name: f for f in self.fields}
         return names.get(name)
+
+    def field(self, name: str) -> Field:
+        """The column with this field name. Raises ``KeyError``."""
+        found = self.find(name)
+        if found is None:
+            raise KeyError(f"no column {name} among {', '.join(f.name for f in self.fields)}")
+        return found
 
     def row_id(self, position: int) -> str:
         """The ``:id`` of the row at ``position``."""
@@ -148,11 +164,51 @@ class Table:
         """Other columns over the same cells."""
         return self._changed(fields=fields)
 
-    def with_slot(self, new: Field, cells: Sequence[bytes]) -> Table:
-        """One column more, with the (quoted) cell of every row."""
-        glue = b"," if self.width else b""
-        lines = [line + glue + cell for line, cell in zip(self.lines, cells, strict=True)]
+    def with_slot(self, new: Field, value: Any) -> Table:
+        """One column more, with ``value`` in every row."""
+        end = (b"," if self.width else b"") + _cell(new, value)
+        lines = [line + end for line in self.lines]
         return self._changed(fields=(*self.fields, new), width=self.width + 1, lines=lines)
 
     def _changed(self, **changes: Any) -> Table:
         return replace(self, memo={}, **changes)
+
+    # -- lines -----------------------------------------------------------------------------------
+
+    def line(self, row: Mapping[str, Any]) -> bytes:
+        """A row as a stored line. System fields in it are passed over; a column that is not there
+        raises ``KeyError``."""
+        cells = [b""] * self.width
+        for name, value in row.items():
+            if name not in SYSTEM_TYPES:
+                field = self.field(name)
+                cells[field.slot] = _cell(field, value)
+        return b",".join(cells)
+
+    def overwritten(self, positions: Iterable[int], values: Mapping[str, Any]) -> dict[int, bytes]:
+        """The lines of some rows with other values. Raises ``KeyError`` for an unknown column."""
+        new = {self.field(n).slot: _cell(self.field(n), v) for n, v in values.items()}
+        changes = {}
+        for position in positions:
+            cells = split(self.lines[position])
+            for slot, cell in new.items():
+                cells[slot] = cell
+            changes[position] = b",".join(cells)
+        return changes
+
+    def converted(self, name: str, convert: Callable[[str], Any]) -> dict[int, bytes]:
+        """The lines in which the column is not null, with what ``convert`` makes of its text."""
+        field = self.field(name)
+        changes = {}
+        for position, line in enumerate(self.lines):
+            cells = split(line)
+            text = unquote(cells[field.slot])
+            if text is not None:
+                cells[field.slot] = _cell(field, convert(text))
+                changes[position] = b",".join(cells)
+        return changes
+
+
+def _cell(field: Field, value: Any) -> bytes:
+    text = store(value, field.type)
+    return b"" if text is None else quoted(text)
