@@ -137,6 +137,7 @@ def _show(
 def _city(console: Console, rows: int) -> Iterator[tuple[City, str]]:
     """The portal, served over HTTPS, and trusted by this process for as long as the block lasts."""
     try:
+        from socratasync.cli.demo_city import City  # needs the simulator
         from socratasync.simulator import serve  # optional: extra local
     except ImportError as exc:
         raise NoSimulator(
