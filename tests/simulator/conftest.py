@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import requests
 from hypothesis import settings
 
 from socratasync.simulator import Server
+from socratasync.simulator.synthetic import LA311_COLUMNS
 
 settings.register_profile("no deadline", deadline=None)  # machines here are busy
 settings.load_profile("no deadline")
@@ -33,10 +36,50 @@ def ask(socrata: Server) -> Iterator[Ask]:
 
 
 @pytest.fixture
-def real() -> Path:
-    """The folder with real portals' files; tests that compare with them need it."""
+def real(tmp_path: Path) -> Path:
+    """The folder with real portals' files; where there is none, small made-up ones of their shape."""
     beside = Path(__file__).parents[2].parent / "shared" / "data"
     folder = Path(os.environ.get("SOCRATASYNC_REAL_DATA", beside))
-    if not folder.is_dir():
-        pytest.skip("no real data files here (SOCRATASYNC_REAL_DATA)")
-    return folder
+    if folder.is_dir():
+        return folder
+    _write_exports(tmp_path)
+    _write_recording(tmp_path)
+    return tmp_path
+
+
+def _write_exports(folder: Path) -> None:
+    titles = [title for _, _, title in LA311_COLUMNS]
+    row = dict.fromkeys(titles, "") | {
+        "SRNumber": "1-1",
+        "CreatedDate": "12/31/2018 11:55:30 PM",
+        "UpdatedDate": "01/01/2019 12:00:09 AM",
+        "Owner": 'the "city"',
+        "Address": "1 N MAIN ST, 90012",
+        "HouseNumber": "1",
+        "Latitude": "34.2473989385",
+        "Longitude": "-118.536249101",
+    }
+    regions = ["Zip Codes", "Census Tracts", "Precinct Boundaries", "LA Specific Plans"]
+    regions += ["Council Districts", "Neighborhood Councils (Certified)"]
+    point = row | {"Location": "POINT (-118.536249101 34.2473989385)"}
+    pair = row | {"Location": "(34.2473989385, -118.536249101)"} | dict.fromkeys(regions, "7")
+    for name, first in (("wktlocation", point), ("computedregions", pair)):
+        with (folder / f"la311_2018_rowscsv_{name}.csv").open("w", newline="") as file:
+            lines = csv.writer(file, lineterminator="\n")
+            lines.writerows([list(first), list(first.values()), ["1-2"] + [""] * (len(first) - 1)])
+
+
+def _write_recording(folder: Path) -> None:
+    fields = {"countid": "number", "id": "number", "date": "calendar_date", "counts": "number"}
+    columns = [{"fieldName": f, "dataTypeName": t, "name": f} for f, t in fields.items()]
+    view = {
+        "id": "uczf-rk3c",
+        "attribution": "Department of Transportation (DOT)",
+        "columns": columns,
+    }
+    rows = [(str(n), "100009425", "2023-06-03T00:00:00.000", str(n % 7)) for n in range(20)]
+    text = "".join(",".join(f'"{c}"' for c in cells) + "\n" for cells in (tuple(fields), *rows))
+    named = [json.dumps(dict(zip(fields, r, strict=True)), separators=(",", ":")) for r in rows]
+    (folder / "nyc_uczf-rk3c_api_views_metadata.json").write_text(json.dumps(view))
+    (folder / "nyc_uczf-rk3c_resource.csv").write_text(text)
+    (folder / "nyc_uczf-rk3c_resource.json").write_text("[" + "\n,".join(named) + "]\n")

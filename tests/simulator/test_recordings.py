@@ -105,9 +105,11 @@ def test_a_recorded_dataset_can_change(portal: Portal, ask: Ask, real: Path) -> 
         real / "nyc_uczf-rk3c_api_views_metadata.json",
         real / "nyc_uczf-rk3c_resource.csv",
     )
+    before = len(dataset)
     dataset.delete(dataset.ids(limit=10))
     view = ask("/api/views/uczf-rk3c.json").json()
 
-    assert ask("/resource/uczf-rk3c.json", {"$select": "count(*)"}).json() == [{"count": "990"}]
+    count = ask("/resource/uczf-rk3c.json", {"$select": "count(*)"}).json()
+    assert count == [{"count": str(before - 10)}]
     assert view["rowsUpdatedAt"] == dataset.truth.changed_at // 1000
     assert view["attribution"] == "Department of Transportation (DOT)"
