@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer.core
 import yaml
+from typer.main import get_command
 
 from socratasync import errors
 from socratasync.api import read_manifest
+from socratasync.cli import app as cli
+from socratasync.cli.kubectl import app as kubectl
 from socratasync.controller import conditions, events
 from socratasync.controller.outcome import NEEDS_A_PERSON
 
@@ -30,6 +34,10 @@ PAGES = [
 ]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```ya?ml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMANDS: dict[str, dict[str, typer.core.TyperCommand]] = {
+    program: get_command(app).commands  # type: ignore[attr-defined]
+    for program, app in {"socratasync": cli.app, "kubectl socratasync": kubectl.app}.items()
+}
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
@@ -62,6 +70,20 @@ def test_every_block_of_yaml_can_be_read_and_every_sync_among_them_is_valid(page
         for document in yaml.safe_load_all(block):
             if isinstance(document, dict) and document.get("kind") == "SocrataSync":
                 assert read_manifest(block).name == document["metadata"]["name"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_command_that_is_shown_exists_with_its_options(page: Path) -> None:
+    for program, commands in COMMANDS.items():
+        for verb, rest in re.findall(
+            rf"(?<![-/]){program} ([a-z]+)([^`\n|&;>]*)", page.read_text()
+        ):
+            if verb not in commands and program == "socratasync":
+                continue  # a release, a name or an account that is called so
+            assert verb in commands, f"{page}: {program} {verb}"
+            known = {flag for parameter in commands[verb].params for flag in parameter.opts}
+            used = set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest))
+            assert used <= known | {"--help"}, f"{page}: {program} {verb}{rest}"
 
 
 def test_every_page_is_reached_from_the_index() -> None:
