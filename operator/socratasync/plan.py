@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from socratasync.columns import Column, SourceColumn
@@ -32,6 +32,9 @@ FURTHEST_WEST = timedelta(hours=12)
 
 SETTLED_AFTER = timedelta(hours=1)
 """A change younger than that may not have reached the replica that was read: the next run looks again."""
+
+EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
+"""Times beyond cannot be turned into another zone; no row is older or newer than these."""
 
 RESUME_WITHIN = timedelta(hours=24)
 """A stage older than that is begun anew: its rows may be gone from the source."""
@@ -184,6 +187,7 @@ def choose_load(
     bound = known.synced_since
     if asked_since is None:
         return Load(full=False, bound=bound, why="rows that changed since the last load")
+    asked_since = min(max(asked_since, EARLIEST), LATEST)
     if watermark.floating:
         asked_since -= FURTHEST_WEST
     if bound is not None and asked_since > bound:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -170,6 +170,21 @@ def test_since_reaches_back_to_the_last_zone_where_the_watermark_has_none() -> N
     load = chosen(known=known, watermark=BY_FLOATING, since=EARLIER)
 
     assert load.bound == EARLIER - timedelta(hours=12)
+
+
+@pytest.mark.parametrize("zone", [timedelta(hours=14), timedelta(hours=-12)])
+@pytest.mark.parametrize("year", [1, 9999])
+@pytest.mark.parametrize("watermark", [BY_CHANGE, BY_FLOATING])
+def test_since_at_the_end_of_all_times_can_still_be_asked_for(
+    watermark: Watermark, year: int, zone: timedelta
+) -> None:
+    known = replace(KNOWN, watermark_column=watermark.field)
+    edge = datetime(year, 1 if year == 1 else 12, 1 if year == 1 else 31, tzinfo=timezone(zone))
+
+    load = chosen(known=known, watermark=watermark, since=edge)
+
+    assert load.bound is not None
+    assert watermark.literal(load.bound)
 
 
 # -- nothing to do ------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from socratasync import settings
+from socratasync.api import SyncSpec
 from socratasync.errors import InvalidSpec
 
 
@@ -135,3 +137,138 @@ def test_the_data_folder_is_otherwise_one_that_its_user_may_write() -> None:
 
     as_root = os.geteuid() == 0
     assert folder == Path("/var/lib/socratasync" if as_root else "/home/joe/.data/socratasync")
+
+
+# -- a worker's orders --------------------------------------------------------------------------
+
+SPEC = SyncSpec.from_json(
+    {
+        "domain": "data.lacity.org",
+        "datasets": [{"id": "rq3b-xjk8"}],
+        "since": "2024-01-01T00:00:00Z",
+        "source": {"appTokenSecretRef": {"name": "a"}, "credentialsSecretRef": {"name": "b"}},
+        "notify": {"slackWebhookSecretRef": {"name": "c"}, "on": ["Failure"]},
+        "hooks": [{"url": "https://app.example.org/reload", "headersSecretRef": {"name": "d"}}],
+        "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},
+    }
+)
+ORDERS = {
+    "SOCRATASYNC_NAME": "la-311",
+    "SOCRATASYNC_RUN": "la-311-1234",
+    "SOCRATASYNC_SPEC": SPEC.to_json(without_job=True),
+    "SOCRATASYNC_DSN": "postgresql://db/x",
+}
+
+
+def test_a_worker_reads_its_orders_from_the_environment() -> None:
+    orders = settings.read_assignment(
+        {
+            **ORDERS,
+            "SOCRATASYNC_NAMESPACE": "data",
+            "SOCRATASYNC_MODE": "full",
+            "SOCRATASYNC_SINCE": "2024-02-01",
+            "SOCRATASYNC_ARCHIVE": "/archive",
+        }
+    )
+
+    assert orders == settings.Assignment(
+        name="la-311",
+        namespace="data",
+        run="la-311-1234",
+        mode="full",
+        since=datetime(2024, 2, 1, tzinfo=UTC),
+        spec=SPEC,
+        archive=Path("/archive"),
+    )
+
+
+def test_what_the_orders_leave_open_is_as_the_spec_says() -> None:
+    orders = settings.read_assignment(ORDERS)
+
+    assert (orders.mode, orders.namespace, orders.archive) == ("update", "default", None)
+    assert orders.since == datetime(2024, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"SOCRATASYNC_SPEC": "", "SOCRATASYNC_DSN": ""}, "SOCRATASYNC_SPEC, SOCRATASYNC_DSN"),
+        ({"SOCRATASYNC_RUN": ""}, "use: socratasync run -f FILE"),
+        ({"SOCRATASYNC_MODE": "delta"}, "SOCRATASYNC_MODE must be update or full, not 'delta'"),
+        ({"SOCRATASYNC_SINCE": "soon"}, "SOCRATASYNC_SINCE must be a date or time"),
+        ({"SOCRATASYNC_SPEC": "{"}, "spec: is not JSON"),
+        ({"SOCRATASYNC_SPEC": "{}"}, "spec.domain: is missing"),
+    ],
+)
+def test_orders_that_are_missing_or_wrong_are_named(changes: dict[str, str], said: str) -> None:
+    with pytest.raises(InvalidSpec) as caught:
+        settings.read_assignment({**ORDERS, **changes})
+
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2024-02-29", datetime(2024, 2, 29, tzinfo=UTC)),
+        (" 2024-02-29T07:00:00Z ", datetime(2024, 2, 29, 7, tzinfo=UTC)),
+        ("2024-02-29T07:00", datetime(2024, 2, 29, 7, tzinfo=UTC)),
+        (
+            "2024-02-29T07:00:00-08:00",
+            datetime(2024, 2, 29, 7, tzinfo=timezone(timedelta(hours=-8))),
+        ),
+    ],
+)
+def test_a_moment_without_a_zone_is_in_utc(text: str, at: datetime) -> None:
+    assert settings.read_moment(text, "--since") == at
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2024-02-30", "29.02.2024", "1709251202"])
+def test_a_moment_that_cannot_be_read_is_refused_by_name(text: str) -> None:
+    with pytest.raises(InvalidSpec, match="--since must be a date or time, such as 2024-01-31"):
+        settings.read_moment(text, "--since")
+
+
+def test_every_secret_that_is_named_and_not_given_is_told() -> None:
+    told = settings.not_given(SPEC, settings.read_secrets({}))
+
+    assert [sentence.partition(" ")[0] for sentence in told] == [
+        "source.appTokenSecretRef",
+        "source.credentialsSecretRef",
+        "notify.slackWebhookSecretRef",
+        "hooks[0].headersSecretRef",
+    ]
+    given = settings.read_secrets(
+        {
+            "SOCRATASYNC_APP_TOKEN": "x",
+            "SOCRATASYNC_USERNAME": "x",
+            "SOCRATASYNC_PASSWORD": "x",
+            "SOCRATASYNC_SLACK_WEBHOOK": "x",
+            "SOCRATASYNC_HOOK_0_HEADERS": "{}",
+        }
+    )
+    assert settings.not_given(SPEC, given) == []
+
+
+def test_what_masks_the_secrets_knows_the_password_within_the_dsn() -> None:
+    environ = {
+        "SOCRATASYNC_DSN": "postgresql://joe:hunter2@db/x",
+        "SOCRATASYNC_APP_TOKEN": "my-token",
+        "SOCRATASYNC_HOOK_0_HEADERS": '{"Authorization": "Bearer my-bearer"}',
+    }
+
+    for redact in (settings.redactor(environ), settings.read_secrets(environ).redactor()):
+        assert redact("hunter2 my-token") == "*** ***"
+    assert settings.read_secrets(environ).redactor()("x Bearer my-bearer") == "x ***"
+
+
+@pytest.mark.parametrize(
+    ("environ", "file"),
+    [
+        ({}, "/dev/termination-log"),
+        ({"SOCRATASYNC_TERMINATION_LOG": ""}, "/dev/termination-log"),
+        ({"SOCRATASYNC_TERMINATION_LOG": "/tmp/words"}, "/tmp/words"),
+    ],
+)
+def test_the_termination_log_is_where_kubernetes_looks(environ: dict[str, str], file: str) -> None:
+    assert settings.termination_log(environ) == Path(file)
