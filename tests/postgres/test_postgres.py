@@ -82,7 +82,7 @@ def test_the_lock_is_free_and_the_record_written_after_a_failure(sync, portal, p
     (record,) = sync.query("SELECT * FROM socratasync.runs")
     assert (record["ok"], record["report"]["error"]["reason"]) == (False, "SourceUnavailable")
     assert record["finished_at"] is not None
-    assert sync.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'") == []
+    assert advisory_locks(sync) == []
 
 
 def test_a_run_is_recorded_with_its_whole_report(sync, parks):
@@ -109,6 +109,11 @@ with interruptible() as interruption:
     interruption.too_late()
 leave(interruption.exit_code or report.exit_code)
 """
+
+
+HERE = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+SLEEPING = f"SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datid = {HERE}"
+WAITING = f"SELECT 1 FROM pg_locks WHERE NOT granted AND database = {HERE}"
 
 
 class Worker:
@@ -141,10 +146,7 @@ class Worker:
 
 
 def advisory_locks(sync):
-    return sync.query(
-        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND database ="
-        " (SELECT oid FROM pg_database WHERE datname = current_database())"
-    )
+    return sync.query(f"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND database = {HERE}")
 
 
 def test_sigterm_in_mid_download_leaves_a_stage_to_go_on_with(sync, portal):
@@ -178,14 +180,12 @@ def test_sigterm_in_mid_merge_rolls_back_and_lets_go_of_the_lock(sync, parks, re
     sync.spec["target"]["reset"] = reset
 
     with Worker(sync, mode="full") as worker, psycopg.connect(sync.dsn, autocommit=True) as watch:
-        while not watch.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-        ).fetchone():
+        while not watch.execute(SLEEPING).fetchone():
             assert worker.process.poll() is None
-            watch.execute("SELECT pg_sleep(0.02)")
+            watch.execute("SELECT pg_stat_clear_snapshot()")
         worker.terminate()
         assert worker.exit_code() == 143
-        still = watch.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        still = watch.execute(SLEEPING)
         assert still.fetchone() is None
 
     assert sync.acres() == before
@@ -213,7 +213,7 @@ def test_sigterm_while_waiting_for_another_run(sync, parks):
     with psycopg.connect(sync.dsn, autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.parks")])
         with Worker(sync) as worker:
-            while not other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            while not other.execute(WAITING).fetchone():
                 assert worker.process.poll() is None
                 other.execute("SELECT pg_sleep(0.02)")
             worker.terminate()
