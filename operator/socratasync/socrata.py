@@ -182,7 +182,7 @@ def _read_metadata(dataset: str, answer: object) -> Metadata:
             for c in answer.get("columns") or []
             if c.get("fieldName") and "hidden" not in (c.get("flags") or [])
         ]
-        updated = answer.get("rowsUpdatedAt") or answer.get("viewLastModified")
+        updated = answer.get("rowsUpdatedAt")  # viewLastModified stays when rows change
         found = Metadata(
             id=dataset,
             name=str(answer.get("name", dataset)),

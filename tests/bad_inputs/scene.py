@@ -17,6 +17,7 @@ import pytest
 import yaml
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
 
 from socratasync.cli import main
 from socratasync.simulator import Dataset, Portal, Server
@@ -161,6 +162,11 @@ class Scene:
         with psycopg.connect(self.database, autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement)  # type: ignore[arg-type]
+
+    def query(self, statement: str) -> list[dict[str, Any]]:
+        """All rows of a statement's answer."""
+        with psycopg.connect(self.database, autocommit=True, row_factory=dict_row) as connection:
+            return connection.execute(statement).fetchall()  # type: ignore[arg-type]
 
     # -- the run ---------------------------------------------------------------------------------
 
