@@ -1,0 +1,176 @@
+"""``socratasync plan``: what it foretells, and that it writes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from tests.commands.conftest import PARKS, Command, Finished, Manifest, rows
+
+from socratasync.simulator import Dataset, Fault, Portal
+
+_EVERYTHING = """
+SELECT n.nspname, c.relname, c.relkind, c.relfilenode, pg_relation_size(c.oid), c.reltuples
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2
+"""
+
+
+def _planned(ran: Finished) -> dict[str, Any]:
+    plan: dict[str, Any] = json.loads(ran.stdout)
+    return plan
+
+
+def test_a_plan_says_what_a_first_run_would_load(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    ran = socratasync("plan", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "no such table yet; the run makes it" in ran.stdout
+    (line,) = [line for line in ran.stdout.splitlines() if line.startswith(PARKS)]
+    assert "all rows     5" in line
+    assert "it was never loaded before" in line
+
+
+def test_a_plan_as_json_has_rows_bytes_columns_and_the_way_of_merging(
+    socratasync: Command, manifest: Manifest, portal: Portal, dsn: str
+) -> None:
+    portal.add_synthetic("much-0001", rows=3000)
+    target = {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]}
+    file = manifest(datasets=[{"id": "much-0001"}], target=target)
+    plan = _planned(socratasync("plan", "-f", file, "-o", "json", SOCRATASYNC_DSN=dsn))
+    ran = socratasync("run", "-f", file, "-o", "json", SOCRATASYNC_DSN=dsn)
+
+    (dataset,) = plan["datasets"]
+    assert (dataset["load"], dataset["rows"], dataset["strategy"]) == ("full", 3000, "create")
+    assert {"name": "srnumber", "type": "text", "field": "srnumber"} in dataset["columns"]
+    received = json.loads(ran.stdout)["bytes"]
+    assert dataset["estimatedBytes"] == pytest.approx(received, rel=0.1)
+
+
+def test_a_plan_of_an_update_counts_only_what_changed(
+    socratasync: Command, manifest: Manifest, parks: Dataset, clock: Any, dsn: str
+) -> None:
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    clock.at = None
+    parks.insert({"name": "new"})
+    parks.add_column("lake", "text")
+    plan = _planned(
+        socratasync("plan", "-f", manifest(), "-o", "json", "--mode", "update", SOCRATASYNC_DSN=dsn)
+    )
+
+    (dataset,) = plan["datasets"]
+    assert dataset["addColumns"] == [{"name": "lake", "type": "text"}]
+    assert not dataset["schemaInSync"]
+    assert dataset["sourceRows"] == 6
+
+
+def test_a_plan_says_when_there_is_nothing_to_do(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    ran = socratasync("plan", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+
+    assert "the source is as it was at the last load" in " ".join(ran.stdout.split())
+
+
+@pytest.mark.parametrize("loaded", [False, True], ids=["before the first run", "after a run"])
+def test_a_plan_writes_nothing(
+    socratasync: Command, manifest: Manifest, parks: Dataset, dsn: str, loaded: bool
+) -> None:
+    if loaded:
+        socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+        parks.add_column("lake", "text", value="yes")
+        parks.insert({"name": "new"})
+    before = rows(dsn, _EVERYTHING)
+    ran = socratasync("plan", "-f", manifest(), "--mode", "full", SOCRATASYNC_DSN=dsn)
+
+    assert ran.returncode == 0, ran.stderr
+    assert rows(dsn, _EVERYTHING) == before
+
+
+def test_a_plan_needs_no_right_to_write(socratasync: Command, manifest: Manifest, dsn: str) -> None:
+    """The database refuses every transaction that writes, and a plan does not mind."""
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')  # type: ignore[arg-type]  # the test's own text
+    ran = socratasync("plan", "-f", manifest(), "--mode", "full", SOCRATASYNC_DSN=dsn)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "Nothing was written." in ran.stdout
+
+
+def test_without_a_database_a_plan_makes_none(socratasync: Command, manifest: Manifest) -> None:
+    ran = socratasync("plan", "-f", manifest())
+
+    assert ran.returncode == 0, ran.stderr
+    assert "no such table yet" in ran.stdout
+    assert list(Path(socratasync.data).iterdir()) == []
+
+
+def test_a_dataset_that_would_fail_leaves_the_others_planned(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    file = manifest(datasets=[{"id": PARKS}, {"id": "gone-0001"}])
+    ran = socratasync("plan", "-f", file, SOCRATASYNC_DSN=dsn)
+
+    assert ran.returncode == 78
+    assert "it was never loaded before" in ran.stdout
+    assert "error: gone-0001: DatasetNotFound: " in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        pytest.param("CREATE TABLE parks (name text)", "has no unique constraint", id="no key"),
+        pytest.param("CREATE VIEW parks AS SELECT 1 AS name", "is not a table", id="a view"),
+        pytest.param(
+            "CREATE TABLE parks (name text PRIMARY KEY, acres boolean)",
+            "cannot hold the dataset's acres",
+            id="a column of another kind",
+        ),
+    ],
+)
+def test_a_table_that_cannot_take_the_data_is_found_out_beforehand(
+    socratasync: Command, manifest: Manifest, dsn: str, statement: str, said: str
+) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(statement)  # type: ignore[arg-type]  # the test's own text
+    ran = socratasync("plan", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+
+    assert ran.returncode == 78
+    assert said in " ".join(ran.stderr.split())
+
+
+def test_a_missing_view_is_found_out_beforehand(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    file = manifest(refresh={"materializedViews": ["none_such"]})
+    ran = socratasync("plan", "-f", file, "-o", "json", SOCRATASYNC_DSN=dsn)
+
+    assert ran.returncode == 78
+    assert "no materialized view none_such" in _planned(ran)["error"]["message"]
+
+
+def test_a_source_in_trouble_is_told_as_json_too(
+    socratasync: Command, manifest: Manifest, portal: Portal, dsn: str
+) -> None:
+    portal.faults.add(Fault.status(503), times=99)
+    ran = socratasync("plan", "-f", manifest(), "-o", "json", SOCRATASYNC_DSN=dsn)
+
+    (dataset,) = _planned(ran)["datasets"]
+    assert ran.returncode == 75
+    assert dataset["error"]["reason"] == "SourceUnavailable"
+
+
+def test_a_bad_manifest_is_told_as_json_too(socratasync: Command, manifest: Manifest) -> None:
+    ran = socratasync("plan", "-f", manifest(datasets=[]), "-o", "json")
+
+    assert ran.returncode == 78
+    assert _planned(ran)["error"]["reason"] == "InvalidSpec"

@@ -1,0 +1,91 @@
+"""``socratasync status``: watermarks and past runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from tests.commands.conftest import PARKS, Command, Manifest
+
+from socratasync.postgres import lock_number
+from socratasync.simulator import Fault, Portal
+
+
+def test_what_was_never_run_is_told_so(socratasync: Command, manifest: Manifest, dsn: str) -> None:
+    ran = socratasync("status", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "Nothing was ever loaded" in ran.stdout
+
+
+def test_without_a_database_none_is_made(socratasync: Command, manifest: Manifest) -> None:
+    ran = socratasync("status", "-f", manifest())
+
+    assert "Nothing was ever loaded" in ran.stdout
+    assert list(Path(socratasync.data).iterdir()) == []
+
+
+def test_good_and_bad_runs_are_told_newest_first(
+    socratasync: Command, manifest: Manifest, portal: Portal, dsn: str
+) -> None:
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    portal.faults.add(Fault.status(503), times=99)
+    socratasync("run", "-f", manifest(), "--mode", "full", SOCRATASYNC_DSN=dsn)
+    portal.faults.clear()
+
+    shown = socratasync("status", "-f", manifest(), SOCRATASYNC_DSN=dsn).stdout
+    told = json.loads(
+        socratasync("status", "-f", manifest(), "-o", "json", SOCRATASYNC_DSN=dsn).stdout
+    )
+
+    assert [(run["mode"], run["ok"]) for run in told["runs"]] == [("full", False), ("update", True)]
+    (dataset,) = told["datasets"]
+    assert (dataset["id"], dataset["loaded"], dataset["sourceRows"]) == (PARKS, True, 5)
+    assert dataset["lastSyncedSince"] < dataset["newestChange"]
+    assert "no run is under way" in shown
+    assert "SourceUnavailable: " in shown
+
+
+def test_only_as_many_runs_are_told_as_were_asked_for(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    for _ in range(2):
+        socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    ran = socratasync("status", "-f", manifest(), "--last", "1", "-o", "json", SOCRATASYNC_DSN=dsn)
+
+    assert len(json.loads(ran.stdout)["runs"]) == 1
+
+
+def test_a_run_under_way_is_seen_by_its_lock(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    with psycopg.connect(dsn) as running:
+        running.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.parks")])
+        ran = socratasync("status", "-f", manifest(), "-o", "json", SOCRATASYNC_DSN=dsn)
+        assert json.loads(ran.stdout)["running"]
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "json"]], ids=["as text", "as JSON"])
+def test_a_database_that_is_away_exits_75(
+    socratasync: Command, manifest: Manifest, output: list[str]
+) -> None:
+    given = "postgresql://me:Pass-word@127.0.0.1:1/db"
+    ran = socratasync("status", "-f", manifest(), *output, SOCRATASYNC_DSN=given)
+
+    assert ran.returncode == 75
+    assert "TargetUnavailable" in ran.stderr + ran.stdout
+    assert "Pass-word" not in ran.stderr + ran.stdout
+
+
+def test_a_dataset_that_was_never_loaded_is_among_them(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    file = manifest(datasets=[{"id": PARKS}, {"id": "soon-0001"}])
+    ran = socratasync("status", "-f", file, "-o", "json", SOCRATASYNC_DSN=dsn)
+
+    found: dict[str, Any] = {d["id"]: d["loaded"] for d in json.loads(ran.stdout)["datasets"]}
+    assert found == {PARKS: True, "soon-0001": False}
