@@ -30,21 +30,31 @@ def render(
 ) -> list[Object]:
     """The objects of a release with these values. Raises ``RenderFailed``."""
     helm = programs.find("chart")["helm"]
-    command = [helm, "template", release, CHART, "--namespace", namespace]
-    text = _run([*command, "--kube-version", KUBERNETES, "--values", "-"], values)
-    return objects(text)
+    command: list[str | Path] = [helm, "template", release, CHART, "--namespace", namespace]
+    command += ["--kube-version", KUBERNETES, "--values", "-"]
+    return objects(_run(command, values))
 
 
 def lint(values: Mapping[str, Any] | None = None) -> str:
     """What ``helm lint --strict`` says. Raises ``RenderFailed`` when it finds fault."""
     helm = programs.find("chart")["helm"]
-    command = [helm, "lint", "--strict", CHART, "--kube-version", KUBERNETES, "--values", "-"]
+    command: list[str | Path] = [
+        helm,
+        "lint",
+        "--strict",
+        CHART,
+        "--kube-version",
+        KUBERNETES,
+        "--values",
+        "-",
+    ]
     return _run(command, values)
 
 
 def kustomize(folder: str) -> list[Object]:
     """The objects of a Kustomize folder, given from the checkout's root. Raises ``RenderFailed``."""
-    return objects(_run([programs.find("api")["kubectl"], "kustomize", ROOT / folder], None))
+    command: list[str | Path] = [programs.find("api")["kubectl"], "kustomize", ROOT / folder]
+    return objects(_run(command, None))
 
 
 def objects(text: str) -> list[Object]:

@@ -35,7 +35,7 @@ def test_a_forgotten_generation_is_noticed(tmp_path: Path) -> None:
     (chart / "README.md").write_text((CHART / "README.md").read_text())
     (tmp_path / "readme.py").write_text((ROOT / "helm" / "readme.py").read_text())
 
-    command = [sys.executable, tmp_path / "readme.py"]
+    command: list[str | Path] = [sys.executable, tmp_path / "readme.py"]
     stale = subprocess.run([*command, "--check"], capture_output=True, text=True, check=False)
     subprocess.run(command, check=True)
 
