@@ -58,9 +58,8 @@ class RunningOperator:
 
     def start(self) -> None:
         """Starts the process and returns at once."""
-        code = f"from socratasync.controller.operator import *; run(OperatorOptions(image={IMAGE!r}, namespaces={[f[12:] for f in self._flags if f.startswith('--namespace')]!r}, health_port={self.health_port}, metrics_port={self.metrics_port}))"
-        command = [sys.executable, "-c", code]
-
+        command = [sys.executable, "-m", "socratasync", "operator", f"--image={IMAGE}"]
+        command += [f"--health-port={self.health_port}", f"--metrics-port={self.metrics_port}"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, *self._flags],

@@ -1,0 +1,191 @@
+"""A cluster of one SocrataSync in memory, for sequences that a real one would need years for.
+
+It keeps what the API server keeps (versions, uids, merge patches, owner references) and lets the
+operator be killed at any of its calls. What it answers was compared with a real API server by the
+tests in tests/cluster; it proves nothing about Kubernetes itself.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from socratasync.controller import instants
+from socratasync.controller.cluster_errors import Conflict
+from socratasync.controller.resource import Key
+
+Object = dict[str, Any]
+
+
+class Killed(BaseException):
+    """SIGKILL at a call of the operator's."""
+
+
+class ClusterModel:
+    """The calls of ``socratasync.controller.cluster.Cluster``, on dictionaries."""
+
+    def __init__(self, now: datetime, spec: Mapping[str, Any]) -> None:
+        self.now = now
+        self.key = Key("data", "la-311")
+        self.jobs: dict[str, Object] = {}
+        self.pods: dict[str, list[Object]] = {}
+        self.created: list[Object] = []
+        self.recorded: list[str] = []
+        self.events: dict[str, Object] = {}
+        self.writes = 0
+        self.calls_left: int | None = None
+        self._version = 1
+        self._uids = 0
+        self.body: Object = {
+            "metadata": {
+                "namespace": self.key.namespace,
+                "name": self.key.name,
+                "uid": "uid-of-the-sync",
+                "generation": 1,
+                "resourceVersion": "1",
+                "creationTimestamp": instants.write(now),
+                "annotations": {},
+            },
+            "spec": dict(spec),
+            "status": {},
+        }
+
+    # what users and Kubernetes do
+
+    def edit(self, **fields: Any) -> None:
+        """A user edits the spec; None takes a field out."""
+        spec = {k: v for k, v in {**self.body["spec"], **fields}.items() if v is not None}
+        if spec != self.body["spec"]:
+            self.body["spec"] = spec
+            self.body["metadata"]["generation"] += 1
+            self._touch()
+
+    def annotate(self, name: str, token: str) -> None:
+        """A user sets an annotation."""
+        self.body["metadata"]["annotations"][f"socratasync.dev/{name}"] = token
+        self._touch()
+
+    def active_jobs(self) -> list[Object]:
+        """Jobs that are not over, those being stopped included."""
+        return [job for job in self.jobs.values() if not job["status"].get("conditions")]
+
+    def end(self, name: str, *, ok: bool, code: int = 0, with_pod: bool = True) -> None:
+        """The Job ends; its pod has a report, or is gone."""
+        ended = instants.write(self.now)
+        report = {"v": 1, "run": name, "ok": ok, "rows": {"inserted": 1 if ok else 0}}
+        if not ok:
+            report["error"] = {"reason": "SourceUnavailable", "message": "no answer"}
+        state = {
+            "terminated": {"exitCode": code, "finishedAt": ended, "message": json.dumps(report)}
+        }
+        self.pods[name] = (
+            [{"status": {"containerStatuses": [{"state": state}]}}] if with_pod else []
+        )
+        kind = "Complete" if ok else "Failed"
+        self.jobs[name]["status"]["conditions"] = [
+            {"type": kind, "status": "True", "lastTransitionTime": ended}
+        ]
+
+    def remove(self, name: str) -> None:
+        """The Job and its pods go: deleted by somebody, or stopped at last."""
+        del self.jobs[name]
+        self.pods.pop(name, None)
+
+    # what the operator calls
+
+    async def get_sync(self, key: Key) -> Object | None:
+        self._call()
+        return copy.deepcopy(self.body) if key == self.key else None
+
+    async def list_jobs(self, _key: Key) -> list[Object]:
+        self._call()
+        return copy.deepcopy(list(self.jobs.values()))
+
+    async def get_job(self, _namespace: str, name: str) -> Object | None:
+        self._call()
+        return copy.deepcopy(self.jobs.get(name))
+
+    async def create_job(self, job: Object) -> Object:
+        self._call()
+        name = job["metadata"]["name"]
+        if name in self.jobs:
+            raise Conflict(f"jobs {name!r} already exists")
+        self._uids += 1
+        made = copy.deepcopy(job)
+        made["metadata"] |= {
+            "uid": f"job-{self._uids}",
+            "creationTimestamp": instants.write(self.now),
+        }
+        made["status"] = {}
+        self.jobs[name] = made
+        self.created.append(made)
+        self._call()
+        return copy.deepcopy(made)
+
+    async def delete_job(self, _namespace: str, name: str, uid: str, *, pods_first: bool) -> None:
+        self._call()
+        job = self.jobs.get(name)
+        if job is not None and job["metadata"]["uid"] == uid:
+            if pods_first:
+                job["metadata"]["deletionTimestamp"] = instants.write(self.now)
+            else:
+                self.remove(name)
+        self._call()
+
+    async def list_pods(self, _namespace: str, job: str) -> list[Object]:
+        self._call()
+        return copy.deepcopy(self.pods.get(job, []))
+
+    async def read_log(self, _namespace: str, _pod: str, _lines: int) -> str:
+        self._call()
+        return ""
+
+    async def patch_status(self, _key: Key, patch: Mapping[str, Any], version: str) -> Object:
+        self._call()
+        if version != self.body["metadata"]["resourceVersion"]:
+            raise Conflict("the object has been modified")
+        before = self.body["status"].get("lastRun", {}).get("uid")
+        self.body["status"] = _merge(self.body["status"], json.loads(json.dumps(patch)))
+        after = self.body["status"].get("lastRun", {}).get("uid")
+        if after != before:
+            self.recorded.append(after)
+        self.writes += 1
+        self._touch()
+        self._call()
+        return copy.deepcopy(self.body)
+
+    async def create_event(self, event: Object) -> None:
+        self._call()
+        self.events.setdefault(event["metadata"]["name"], event)
+
+    def _call(self) -> None:
+        """Every call may be the last: before it has effect, and for writes also after."""
+        if self.calls_left is not None:
+            if self.calls_left == 0:
+                raise Killed
+            self.calls_left -= 1
+
+    def _touch(self) -> None:
+        self._version += 1
+        self.body["metadata"]["resourceVersion"] = str(self._version)
+
+
+def _merge(old: Any, patch: Any) -> Any:
+    """RFC 7386."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(old) if isinstance(old, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _merge(merged.get(name), value)
+    return merged
+
+
+def minutes(count: int) -> timedelta:
+    """So many minutes."""
+    return timedelta(minutes=count)

@@ -1,0 +1,291 @@
+"""Random clocks, edits, kills and Job outcomes: whatever happens, in whatever order, the rules hold.
+
+No slot is run twice, none is lost but by rule, two Jobs are never active at once, each result is
+counted once, and when the world stands still so does the operator.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+from tests.unit.controller.cluster_model import ClusterModel, Killed, minutes
+
+from socratasync.controller import instants
+from socratasync.controller.ledger import written_schedule
+from socratasync.controller.metrics import Metrics
+from socratasync.controller.reconcile import Reconciler
+from socratasync.controller.resource import read_resource
+from socratasync.controller.roster import Roster
+from socratasync.controller.run_slots import RunSlots
+from socratasync.controller.runs import Runs
+
+SPEC: dict[str, Any] = {
+    "domain": "data.lacity.org",
+    "datasets": [{"id": "rq3b-xjk8"}],
+    "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},
+}
+START = datetime(2026, 10, 31, 12, tzinfo=UTC)
+SCHEDULES = st.sampled_from(["0 7 * * *", "30 1 * * *", "*/30 * * * *", "15 2 * * 1", None])
+ZONES = st.sampled_from(["Etc/UTC", "America/Los_Angeles"])
+TOKENS = st.sampled_from(["a", "b", "c"])
+
+
+class World(RuleBasedStateMachine):
+    """One SocrataSync, its operator (killed and started at will), its user, and Kubernetes."""
+
+    @initialize(schedule=SCHEDULES, zone=ZONES, suspend=st.booleans())
+    def a_sync_is_applied(self, schedule: str | None, zone: str, suspend: bool) -> None:
+        spec = {**SPEC, "timeZone": zone, "suspend": suspend}
+        self.cluster = ClusterModel(START, {**spec, "schedule": schedule} if schedule else spec)
+        self.suspensions: list[list[datetime]] = []
+        self.counts_from = START
+        """Slots before are not owed: the operator had not yet seen an edit, a resume, a deadline."""
+        self.operator_starts()
+
+    # the operator
+
+    @rule()
+    def operator_starts(self) -> None:
+        """A new process: nothing in memory."""
+        cluster: Any = self.cluster
+        now = lambda: self.cluster.now  # noqa: E731
+        self.reconciler = Reconciler(
+            cluster,
+            Runs(cluster, "image"),
+            RunSlots(20, 4, lambda _: None),
+            Roster(),
+            Metrics(now),
+            now,
+        )
+
+    @rule(calls=st.integers(min_value=0, max_value=9))
+    def operator_is_killed_within_a_look(self, calls: int) -> None:
+        self.cluster.calls_left = calls
+        try:
+            self._look()
+        except Killed:
+            self.operator_starts()
+        finally:
+            self.cluster.calls_left = None
+
+    @rule()
+    def all_comes_to_rest(self) -> None:
+        """Most of a sync's life: runs end well and nothing is due."""
+        self._settle()
+
+    @rule()
+    def operator_looks(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        """A look that finds another schedule must not go by slots that passed before it."""
+        status, made = self.cluster.body["status"], len(self.cluster.created)
+        seen = read_resource(self.cluster.body)
+        edited = seen.spec is not None and status.get("observedSchedule") not in (
+            None,
+            written_schedule(seen),
+        )
+        try:
+            _finish(self.reconciler.look(self.cluster.key))
+        finally:
+            if edited:
+                assert not self._slots(self.cluster.created[made:])
+        if edited and not self.cluster.active_jobs():
+            self.edited = (len(self.cluster.created), self.cluster.now)
+        self._note_suspension()
+        if self._unseen_change:
+            self.counts_from = self.cluster.now
+            self._unseen_change = False
+
+    _unseen_change = False
+    edited: tuple[int, datetime] = (0, START)
+    """How many Jobs there were when the operator last saw another schedule, and when that was."""
+
+    def _note_suspension(self) -> None:
+        spec = self.cluster.body["spec"]
+        if spec.get("suspend") and not self._is_open():
+            self.suspensions.append([self.cluster.now])
+
+    def _is_open(self) -> bool:
+        return bool(self.suspensions) and len(self.suspensions[-1]) == 1
+
+    # time
+
+    @rule(minute=st.sampled_from([1, 7, 29, 30, 31, 60, 600, 1439, 1440, 3000]))
+    def time_passes(self, minute: int) -> None:
+        self.cluster.now += minutes(minute)
+
+    # the user
+
+    @rule(suspend=st.booleans())
+    def user_suspends_or_resumes(self, suspend: bool) -> None:
+        if not suspend and self._is_open():
+            self.suspensions[-1].append(self.cluster.now)
+        self.cluster.edit(suspend=suspend)
+        self._unseen_change = True
+
+    @rule(schedule=SCHEDULES, zone=ZONES)
+    def user_reschedules(self, schedule: str | None, zone: str) -> None:
+        self.cluster.edit(schedule=schedule, timeZone=zone)
+        self._unseen_change = True
+
+    @rule(deadline=st.sampled_from([None, 60, 7200]), jitter=st.sampled_from([0, 900]))
+    def user_sets_deadline_and_jitter(self, deadline: int | None, jitter: int) -> None:
+        self.cluster.edit(startingDeadlineSeconds=deadline, jitterSeconds=jitter)
+        self._unseen_change = True
+
+    @rule(table=st.sampled_from(["requests", "others"]))
+    def user_changes_what_is_loaded(self, table: str) -> None:
+        self.cluster.edit(target={**SPEC["target"], "table": table})
+
+    @rule(limit=st.integers(min_value=0, max_value=2))
+    def user_changes_history_limits(self, limit: int) -> None:
+        self.cluster.edit(successfulRunsHistoryLimit=limit, failedRunsHistoryLimit=limit)
+
+    @rule(broken=st.booleans())
+    def user_breaks_or_repairs_the_spec(self, broken: bool) -> None:
+        self.cluster.edit(domain="not a domain" if broken else SPEC["domain"])
+        self._unseen_change = True
+
+    @rule(name=st.sampled_from(["requestedAt", "full", "cancelAt"]), token=TOKENS)
+    def user_annotates(self, name: str, token: str) -> None:
+        self.cluster.annotate(name, token)
+
+    # Kubernetes
+
+    @precondition(lambda self: self.cluster.active_jobs())
+    @rule(ok=st.booleans(), with_pod=st.booleans())
+    def a_run_ends(self, ok: bool, with_pod: bool) -> None:
+        job = self.cluster.active_jobs()[0]
+        if "deletionTimestamp" not in job["metadata"]:
+            self.cluster.end(
+                job["metadata"]["name"], ok=ok, code=0 if ok else 75, with_pod=with_pod
+            )
+
+    @precondition(lambda self: self.cluster.active_jobs())
+    @rule()
+    def a_job_is_gone(self) -> None:
+        """Somebody deletes it, or its pods have stopped after a cancel."""
+        self.cluster.remove(self.cluster.active_jobs()[0]["metadata"]["name"])
+
+    # what must hold at any moment
+
+    @invariant()
+    def never_two_active_jobs(self) -> None:
+        assert len(self.cluster.active_jobs()) <= 1
+
+    @invariant()
+    def no_slot_is_run_twice(self) -> None:
+        slots = self._slots()
+        assert len(slots) == len(set(slots))
+
+    @invariant()
+    def no_slot_is_run_early_or_from_a_suspension(self) -> None:
+        for slot in self._slots():
+            assert slot <= self.cluster.now
+            for suspension in self.suspensions:
+                end = suspension[1] if len(suspension) == 2 else self.cluster.now
+                assert not suspension[0] < slot <= end
+
+    @invariant()
+    def an_edited_schedule_counts_from_its_edit(self) -> None:
+        made, since = self.edited
+        assert all(slot > since for slot in self._slots(self.cluster.created[made:]))
+
+    @invariant()
+    def each_result_is_counted_once(self) -> None:
+        assert len(self.cluster.recorded) == len(set(self.cluster.recorded))
+
+    @invariant()
+    def the_status_stays_small(self) -> None:
+        assert len(self.cluster.body["status"].get("history", [])) <= 10
+
+    # what must hold when the world stands still
+
+    def teardown(self) -> None:
+        if not hasattr(self, "cluster"):
+            return
+        self.operator_starts()
+        self._settle()
+        self._expect_all_answered()
+        writes, jobs = self.cluster.writes, len(self.cluster.created)
+        self._look()
+        self._look()
+        assert (self.cluster.writes, len(self.cluster.created)) == (writes, jobs), (
+            "it does not rest"
+        )
+
+    def _settle(self) -> None:
+        """Until the operator has nothing to do; runs succeed, cancelled ones stop."""
+        for _ in range(40):
+            writes = self.cluster.writes
+            self._look()
+            active = self.cluster.active_jobs()
+            for job in active:
+                name = job["metadata"]["name"]
+                if "deletionTimestamp" in job["metadata"]:
+                    self.cluster.remove(name)
+                else:
+                    self.cluster.end(name, ok=True)
+            if not active and self.cluster.writes == writes:
+                return
+        raise AssertionError("the operator does not come to rest")
+
+    def _expect_all_answered(self) -> None:
+        resource = read_resource(self.cluster.body)
+        status, spec = resource.status, resource.spec
+        assert "activeRun" not in status
+        assert {job["metadata"]["uid"] for job in self.cluster.jobs.values()} <= set(
+            self.cluster.recorded
+        )
+        if spec is None:
+            assert status["phase"] == "Invalid"
+            return
+        assert status.get("lastHandledCancelAt") == resource.asked.cancel
+        assert status.get("lastHandledReconcileAt") == resource.asked.run
+        assert status.get("lastHandledFullAt") == resource.asked.full
+        if spec.suspend:
+            assert status["phase"] == "Suspended"
+            return
+        assert status["phase"] in ("Synced", "Failed")
+        if resource.schedule and spec.starting_deadline_seconds is None:
+            self._expect_newest_slot_run()
+
+    def _expect_newest_slot_run(self) -> None:
+        resource = read_resource(self.cluster.body)
+        assert resource.schedule is not None
+        slot = resource.schedule.after(self.counts_from)
+        newest = None
+        while slot is not None and resource.due(slot) <= self.cluster.now:
+            newest, slot = slot, resource.schedule.after(slot)
+        assert newest is None or newest in self._slots(), f"{newest} is lost"
+
+    def _slots(self, jobs: list[Any] | None = None) -> list[datetime]:
+        found = [
+            instants.read(job["metadata"]["annotations"].get("socratasync.dev/scheduled-at"))
+            for job in (self.cluster.created if jobs is None else jobs)
+        ]
+        return [slot for slot in found if slot]
+
+
+def _finish(coroutine: Any) -> Any:
+    """Run a coroutine that never waits for anything."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("the model never makes anybody wait")
+
+
+World.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestAnySequence = World.TestCase
