@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from tests.e2e import cluster as clusters
 from tests.e2e.cluster import Cluster
 from tests.e2e.database import database
@@ -38,7 +39,7 @@ def cluster() -> Iterator[Cluster]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installed(cluster: Cluster) -> Iterator[Installation]:
     """The operator from manifests/, in a namespace that admits restricted pods only."""
     with manifests_installed(cluster) as installation:
@@ -65,11 +66,13 @@ def server(cluster: Cluster) -> Iterator[str]:
 
 @pytest.fixture
 def dsn(server: str) -> Iterator[str]:
-    """A database of the test's own would need a superuser: a schema's worth of tables will do."""
-    yield server
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("DROP OWNED BY app")
-        connection.execute("DROP SCHEMA IF EXISTS socratasync CASCADE")
+    """The DSN of a database of the test's own."""
+    name = f"e2e_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield server.removesuffix("postgres") + name
+    with psycopg.connect(server, autocommit=True) as admin:  # a worker may still be at it
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

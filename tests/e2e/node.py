@@ -74,7 +74,7 @@ class Node:
         processes.start("containerd", ["containerd", "-c", config], folder=self.folder)
 
         def answers() -> bool:
-            asked = ["ctr", "-a", self.socket, "version"]
+            asked = ["ctr", "-a", str(self.socket), "version"]
             return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
         wait_until(answers, timeout_s=30, what="containerd")

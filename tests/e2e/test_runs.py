@@ -14,7 +14,7 @@ from tests.e2e.holding import held_download
 from tests.e2e.install import Installation
 from tests.e2e.syncs import DATASET, Sync
 
-from socratasync.simulator import Portal
+from socratasync.simulator import Fault, Portal
 
 pytestmark = pytest.mark.usefixtures("installed")
 
@@ -148,7 +148,9 @@ def test_progress_comes_into_the_status_while_a_run_is_under_way(
 ) -> None:
     portal.add_synthetic(DATASET, rows=6 * PAGE, seed=6)
     sync.spec |= {"source": {"pageSize": PAGE}}
-    with held_download(portal, after_pages=3) as held:
+    # A worker logs its progress every ten seconds, and the operator looks every fifteen.
+    portal.faults.add(Fault.delayed(4), times=4, on="rows")
+    with held_download(portal, after_pages=4) as held:
         sync.apply()
         held.wait_reached()
         status = sync.wait(lambda s: ((s.get("activeRun") or {}).get("progress") or {}).get("rows"))
@@ -166,9 +168,9 @@ def test_logs_are_followed_from_the_middle_of_a_run_to_its_end(
     with held_download(portal, after_pages=1) as held:
         sync.apply()
         held.wait_reached()
-        command = ["kubectl", "socratasync", "logs", "-f", sync.name, "-n", sync.namespace]
+        command = ["kubectl", "socratasync", "logs", "-f", "--raw", sync.name, "-n"]
         following = subprocess.Popen(
-            command, env=cluster.environment(), stdout=subprocess.PIPE, text=True
+            [*command, sync.namespace], env=cluster.environment(), stdout=subprocess.PIPE, text=True
         )
         assert following.stdout is not None
         first = following.stdout.readline()
@@ -187,7 +189,7 @@ def test_metrics_are_scraped_from_the_operators_pod(
     sync.apply()
     status = sync.wait_finished()
 
-    path = f"/api/v1/namespaces/{installed.namespace}/services/socratasync:metrics/proxy/metrics"
+    path = f"/api/v1/namespaces/{installed.namespace}/services/socratasync-metrics:metrics/proxy/metrics"
     lines = cluster.kubectl("get", "--raw", path).splitlines()
 
     labels = f'{{name="{sync.name}",namespace="{sync.namespace}"}}'

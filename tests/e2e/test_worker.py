@@ -113,7 +113,7 @@ def test_a_worker_that_may_not_log_in_says_so_by_its_exit_code(
 
     assert state["exitCode"] == 77, state
     report = json.loads(state["message"])
-    assert report["error"]["reason"] == "AuthenticationFailed"
+    assert report["error"]["reason"] == "PermissionDenied"
     assert wrong not in state["message"]
 
 

@@ -1,0 +1,153 @@
+"""Thousands of SocrataSyncs in a real API server, and pods that end well without having run.
+
+The API server, etcd and the Job controller are real; what is played is the kubelet alone, so that
+the figures are the operator's and not those of ten thousand containers.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+from tests.cluster.api import Api, Object
+from tests.cluster.controlplane import ControlPlane
+
+NAMESPACE = "fleet"
+NEVER = "0 0 29 2 *"
+JOB = "batch.kubernetes.io/job-name"
+WRITERS = 6
+
+
+def manifest(name: str, **spec: Any) -> Object:
+    """A SocrataSync as a city would write it; by default its schedule is due in a leap year."""
+    return {
+        "apiVersion": "socratasync.dev/v1alpha1",
+        "kind": "SocrataSync",
+        "metadata": {"name": name},
+        "spec": {
+            "domain": "data.lacity.org",
+            "datasets": [{"id": "pvft-t768", "year": 2019}, {"id": "rq3b-xjk8", "year": 2020}],
+            "schedule": NEVER,
+            "timeZone": "America/Los_Angeles",
+            "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},
+            "freshness": {"maxLag": "36h"},
+            **spec,
+        },
+    }
+
+
+def each(plane: ControlPlane, names: Iterable[str], act: Callable[[Api, str], object]) -> None:
+    """``act`` for every name, by several connections at once."""
+    own = threading.local()
+
+    def one(name: str) -> None:
+        if not hasattr(own, "api"):
+            own.api = another_connection(plane)
+        act(own.api, name)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(one, names))
+
+
+def another_connection(plane: ControlPlane) -> Api:
+    """The API as an administrator, for a thread of its own."""
+    return Api(plane.url, ca=plane.ca, cert=(plane.pki / "admin.crt", plane.pki / "admin.key"))
+
+
+class Watch:
+    """Calls ``seen`` with every object of a kind that comes or changes, until the block ends."""
+
+    def __init__(self, plane: ControlPlane, path: str, seen: Callable[[Object], None]) -> None:
+        self._plane = plane
+        self._path = path
+        self._seen = seen
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(timeout=10)
+
+    def _follow(self) -> None:
+        pki = self._plane.pki
+        with requests.Session() as session:
+            session.trust_env = False
+            session.verify = str(self._plane.ca)
+            session.cert = (str(pki / "admin.crt"), str(pki / "admin.key"))
+            url = f"{self._plane.url}{self._path}"
+            while not self._over.is_set():
+                query = {"watch": "1", "timeoutSeconds": "3600"}
+                with session.get(url, params=query, stream=True, timeout=(10, 3600)) as lines:
+                    for line in lines.iter_lines(chunk_size=None):
+                        if self._over.is_set():
+                            return
+                        if line:
+                            self._seen(json.loads(line)["object"])
+
+
+@contextmanager
+def pods_succeed(plane: ControlPlane) -> Iterator[None]:
+    """Every pod of a Job ends at once and leaves a good report."""
+    api = another_connection(plane)
+
+    def finish(pod: Object) -> None:
+        job = pod["metadata"].get("labels", {}).get(JOB)
+        if not job or pod["status"].get("phase") != "Pending":
+            return
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}/status"
+        api.call("PATCH", path, {"status": _succeeded(pod, report(job))}, patch="merge")
+
+    with Watch(plane, f"/api/v1/namespaces/{NAMESPACE}/pods", finish):
+        yield
+    api.close()
+
+
+def _succeeded(pod: Object, message: str) -> Object:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    ended = {"exitCode": 0, "reason": "Completed", "message": message}
+    container = pod["spec"]["containers"][0]
+    status = {
+        "name": container["name"],
+        "image": container["image"],
+        "imageID": "played",
+        "ready": False,
+        "restartCount": 0,
+        "state": {"terminated": {**ended, "startedAt": now, "finishedAt": now}},
+    }
+    return {"phase": "Succeeded", "startTime": now, "containerStatuses": [status]}
+
+
+def report(run: str) -> str:
+    """What the worker of a good run leaves: two datasets, as a real one writes them."""
+    rows = {"downloaded": 3, "inserted": 1, "updated": 2, "unchanged": 0, "deleted": 0}
+    mark = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    rest = {"rows": {**rows, "target": 100}, "sourceRows": 100, "sourceUpdatedAt": mark}
+    rest |= {"lastSyncedSince": mark, "verified": True, "schemaInSync": True, "error": None}
+    datasets = [
+        {"id": "pvft-t768", "year": 2019, **rest},
+        {"id": "rq3b-xjk8", "year": 2020, **rest},
+    ]
+    whole = {
+        "v": 1,
+        "run": run,
+        "ok": True,
+        "mode": "update",
+        "rows": {**rows, "target": 200},
+        "datasets": datasets,
+        "lastSyncedSince": mark,
+        "bytes": 4096,
+        "seconds": {"download": 1.5, "stage": 0.1, "merge": 0.2, "refresh": 0.3},
+        "warnings": [],
+        "error": None,
+    }
+    return json.dumps(whole)
