@@ -35,6 +35,14 @@ def render(
     return objects(_run(command, values))
 
 
+def notes(kubeconfig: Path, values: Mapping[str, Any]) -> str:
+    """What Helm tells after an install, of which it only goes through the motions."""
+    helm = programs.find("chart")["helm"]
+    command: list[str | Path] = [helm, "install", "socratasync", CHART, "--dry-run=server"]
+    command += ["--namespace", "socratasync-system", "--kubeconfig", kubeconfig, "--values", "-"]
+    return _run(command, values).partition("NOTES:")[2]
+
+
 def lint(values: Mapping[str, Any] | None = None) -> str:
     """What ``helm lint --strict`` says. Raises ``RenderFailed`` when it finds fault."""
     helm = programs.find("chart")["helm"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 from tests.chart.combinations import COMBINATIONS
 from tests.chart.conftest import alone
-from tests.chart.rendering import Object, kustomize, render
+from tests.chart.rendering import Object, kustomize, notes, render
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.processes import wait_until
+
+from socratasync.api import read_manifest
 
 SYNCS = "socratasyncs.socratasync.dev"
 STATUS = f"{SYNCS}/status"
@@ -143,6 +146,26 @@ def test_the_built_in_roles_cover_syncs(
         settle(cluster, person, [f"{verb} {SYNCS}" for verb in may_do], "data", allowed=True)
         assert [v for v in may_not_do if may(cluster, person, f"{v} {SYNCS}", "data")] == []
         assert not may(cluster, person, f"get {SYNCS}", "maps")
+
+
+@pytest.mark.parametrize(
+    ("watch", "sentence"),
+    [
+        ({"scope": "Cluster"}, "looks after SocrataSyncs in every namespace."),
+        ({"scope": "Namespaces", "namespaces": ["data", "maps"]}, "SocrataSyncs in data, maps."),
+        ({"scope": "ReleaseNamespace"}, "SocrataSyncs in socratasync-system."),
+    ],
+    ids=["the cluster", "some namespaces", "its own namespace"],
+)
+def test_the_notes_say_where_syncs_are_looked_after_and_show_one_that_is_valid(
+    cluster: ControlPlane, watch: Mapping[str, Any], sentence: str
+) -> None:
+    said = notes(cluster.kubeconfig, {"watch": watch, "crds": {"install": False}})
+
+    assert sentence in said
+    assert "helm -n socratasync-system test socratasync" in said
+    shown = textwrap.dedent(said.partition("apply -f - <<'YAML'\n")[2].partition("  YAML")[0])
+    assert read_manifest(shown).name == "la-311"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.chart.combinations import COMBINATIONS, EVERYTHING
-from tests.chart.rendering import CHART, RenderFailed, kinds, lint, one, pod_spec, render
+from tests.chart.rendering import RenderFailed, kinds, lint, one, pod_spec, render
 
 CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
 
@@ -221,12 +221,6 @@ def test_each_alert_links_to_its_own_runbook() -> None:
 def test_a_wrong_value_is_refused_by_name(values: Mapping[str, Any], sentence: str) -> None:
     with pytest.raises(RenderFailed, match=sentence):
         render(values)
-
-
-def test_the_notes_name_the_release_and_its_scope() -> None:
-    notes = (CHART / "templates" / "NOTES.txt").read_text()
-
-    assert "helm -n {{ .Release.Namespace }} test {{ .Release.Name }}" in notes
 
 
 def test_the_test_pod_fits_the_strictest_pod_security() -> None:
