@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import kopf
 from kubernetes.aio import client, config
 
 from socratasync.controller.cluster_errors import Refused
@@ -34,19 +33,3 @@ async def load_credentials() -> client.Configuration:
         ) from exc
     configuration.connection_pool_maxsize = 32
     return configuration
-
-
-async def kopf_login(configuration: client.Configuration) -> kopf.ConnectionInfo:
-    """The same identity in kopf's words."""
-    written = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-    token = written.split(" ", 1)[-1].strip() if written else None
-    return kopf.ConnectionInfo(
-        server=configuration.host,
-        ca_path=configuration.ssl_ca_cert,
-        insecure=not configuration.verify_ssl,
-        token=token,
-        certificate_path=configuration.cert_file,
-        private_key_path=configuration.key_file,
-        proxy_url=configuration.proxy,
-        trust_env=True,
-    )

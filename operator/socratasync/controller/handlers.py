@@ -7,10 +7,11 @@ be done is found out by looking.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import kopf
+from kubernetes.aio import client
 
 from socratasync.api import GROUP, PLURAL, VERSION
 from socratasync.controller.events import COMPONENT
@@ -40,17 +41,31 @@ def watch_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def watch_registry(
+async def watch(
+    credentials: client.Configuration,
+    namespaces: Sequence[str],
     on_sync: Watcher,
     on_job: Watcher,
-    login: Callable[[], Awaitable[kopf.ConnectionInfo]],
+) -> None:
+    """Watch, in the given namespaces or in all for none, until a signal or a failure ends it."""
+    await kopf.operator(
+        registry=watch_registry(credentials, on_sync, on_job),
+        settings=watch_settings(),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=tuple(namespaces),
+    )
+
+
+def watch_registry(
+    credentials: client.Configuration, on_sync: Watcher, on_job: Watcher
 ) -> kopf.OperatorRegistry:
     """Handlers that pass each event on."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
     async def log_in(**_: Any) -> kopf.ConnectionInfo:
-        return await login()
+        return await kopf_login(credentials)
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def sync_changed(event: kopf.RawEvent, **_: Any) -> None:
@@ -61,3 +76,19 @@ def watch_registry(
         on_job(event["type"], dict(event["object"]))
 
     return registry
+
+
+async def kopf_login(configuration: client.Configuration) -> kopf.ConnectionInfo:
+    """Who the operator is, in kopf's words; a rotated token is read anew."""
+    written = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+    token = written.split(" ", 1)[-1].strip() if written else None
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        insecure=not configuration.verify_ssl,
+        token=token,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+        proxy_url=configuration.proxy,
+        trust_env=True,
+    )

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import kopf
 from kubernetes.aio import client
 from prometheus_client import start_http_server
 
 from socratasync import __version__
 from socratasync.controller.cluster import Cluster
 from socratasync.controller.cluster_errors import ClusterError, Unreachable
-from socratasync.controller.credentials import kopf_login, load_credentials
-from socratasync.controller.handlers import watch_registry, watch_settings
+from socratasync.controller.credentials import load_credentials
+from socratasync.controller.handlers import watch
 from socratasync.controller.health import Health, serve_health
 from socratasync.controller.job_names import DOMAIN
 from socratasync.controller.metrics import Metrics
@@ -134,13 +133,7 @@ class _Operator:
     async def watch(self, credentials: client.Configuration) -> None:
         """Kopf, until it is told to stop by a signal."""
         self.health.watching = True
-        await kopf.operator(
-            registry=watch_registry(self._on_sync, self._on_job, lambda: kopf_login(credentials)),
-            settings=watch_settings(),
-            standalone=True,
-            clusterwide=not self._options.namespaces,
-            namespaces=tuple(self._options.namespaces),
-        )
+        await watch(credentials, self._options.namespaces, self._on_sync, self._on_job)
 
     async def resync(self) -> None:
         """Find what the watches lost: resources that are gone, that are new, that have changed."""
