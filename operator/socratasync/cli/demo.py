@@ -52,6 +52,7 @@ spec:
   datasets:
     - {{year: 2019, id: requ-2019}}
     - {{year: 2020, id: requ-2020}}
+  source: {{pageSize: 10000}}
   target:
     dsnSecretRef: {{name: la-311-db}}
     table: requests
