@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +27,9 @@ class Release(Protocol):
     def install(self, *, previous: bool = False) -> None:
         """This checkout's version, or the one before it; over whatever is there. Returns when ready."""
 
+    def confined_to(self, namespace: str) -> AbstractContextManager[None]:
+        """Meanwhile an operator for that namespace, with a Role and nothing more; then ``install``."""
+
     def uninstall(self) -> None:
         """Take the operator away. Returns when its pod is gone."""
 
@@ -39,10 +43,22 @@ class Helm:
 
     def install(self, *, previous: bool = False) -> None:
         """See ``Release``."""
-        chart = previous_chart(self.scratch / "previous") if previous else CHART
+        self._upgrade(previous_chart(self.scratch / "previous") if previous else CHART)
+
+    @contextmanager
+    def confined_to(self, namespace: str) -> Iterator[None]:
+        """See ``Release``."""
+        self._upgrade(CHART, "watch.scope=Namespaces", f"watch.namespaces={{{namespace}}}")
+        try:
+            yield
+        finally:
+            self.install()
+
+    def _upgrade(self, chart: Path, *settings: str) -> None:
         repository, _, tag = self.cluster.image.rpartition(":")
-        values = ["--set", f"image.repository={repository}", "--set", f"image.tag={tag}"]
-        self.helm("upgrade", "--install", RELEASE, str(chart), *values, "--wait", "--timeout=120s")
+        values = [f"image.repository={repository}", f"image.tag={tag}", *settings]
+        flags = [part for value in values for part in ("--set", value)]
+        self.helm("upgrade", "--install", RELEASE, str(chart), *flags, "--wait", "--timeout=120s")
 
     def uninstall(self) -> None:
         """See ``Release``."""
@@ -63,14 +79,29 @@ class Manifests:
 
     def install(self, *, previous: bool = False) -> None:
         """See ``Release``."""
-        found = self._objects()
-        self.cluster.apply(*(map(older, found) if previous else found))
-        where = ("--namespace", SYSTEM, "--timeout=120s")
+        found = self._objects("manifests")
+        self._apply(map(older, found) if previous else found, SYSTEM)
+
+    @contextmanager
+    def confined_to(self, namespace: str) -> Iterator[None]:
+        """See ``Release``."""
+        self.uninstall()
+        found = [moved(each, namespace) for each in self._objects("manifests/namespaced")]
+        self._apply(found, namespace)
+        try:
+            yield
+        finally:
+            self.cluster.kubectl("delete", "-f", "-", stdin=yaml.safe_dump_all(found))
+            self.install()
+
+    def _apply(self, found: Iterable[dict[str, Any]], namespace: str) -> None:
+        self.cluster.apply(*found)
+        where = ("--namespace", namespace, "--timeout=120s")
         self.cluster.kubectl("rollout", "status", "deployment/socratasync", *where, timeout_s=130)
 
     def uninstall(self) -> None:
         """See ``Release``."""
-        mine = [o for o in self._objects() if o["kind"] not in _NOT_MINE]
+        mine = [o for o in self._objects("manifests") if o["kind"] not in _NOT_MINE]
         text = yaml.safe_dump_all(mine)
         self.cluster.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
         selector = "app.kubernetes.io/component=operator"
@@ -79,8 +110,8 @@ class Manifests:
             "--timeout=60s",
         )
 
-    def _objects(self) -> list[dict[str, Any]]:
-        text = self.cluster.kubectl("kustomize", str(ROOT / "manifests"))
+    def _objects(self, folder: str) -> list[dict[str, Any]]:
+        text = self.cluster.kubectl("kustomize", str(ROOT / folder))
         return list(yaml.safe_load_all(rendered(text, self.cluster.image)))
 
 
@@ -103,6 +134,14 @@ def older(found: dict[str, Any]) -> dict[str, Any]:
         return without_newest_column(found)
     if found["kind"] == "Deployment":
         found["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"] = "0.0.1"
+    return found
+
+
+def moved(found: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """The object as `namespace:` in a kustomization would have it."""
+    found["metadata"]["namespace"] = namespace
+    for subject in found.get("subjects", []):
+        subject["namespace"] = namespace
     return found
 
 

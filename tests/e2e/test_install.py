@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,15 @@ def la_311(cluster: Cluster, namespace: str, portal: Portal, socrata: Server, ds
     )
 
 
+@pytest.fixture
+def elsewhere(cluster: Cluster) -> Iterator[str]:
+    """Another namespace, of somebody else's."""
+    name = f"elsewhere-{uuid.uuid4().hex[:8]}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
 def count(connection: Connection, where: str = "true") -> int:
     row = connection.execute(f"SELECT count(*) FROM requests WHERE {where}").fetchone()
     assert row is not None
@@ -180,11 +190,11 @@ def test_a_person_triggers_a_run_that_brings_what_changed(
     assert (last["result"], last["rows"]["updated"]) == ("Succeeded", 1)
 
 
-def test_helms_own_test_finds_the_operator_ready(release: Release) -> None:
+def test_helms_own_test_finds_the_operator_ready(release: Release, cluster: Cluster) -> None:
     if isinstance(release, Helm):
         assert "Phase:          Succeeded" in release.helm("test", "socratasync", "--timeout=60s")
     else:
-        text = release.cluster.kubectl(
+        text = cluster.kubectl(
             "get",
             "deployment",
             "socratasync",
@@ -214,6 +224,21 @@ def test_an_upgrade_during_a_run_loses_nothing_and_repeats_nothing(
     assert count(connection) == la_311.rows
     assert len(cluster.list("jobs", namespace=la_311.namespace)) == 1
     assert NEWEST_COLUMN in printed_columns(cluster)
+
+
+def test_an_operator_of_one_namespace_works_there_and_looks_nowhere_else(
+    release: Release, cluster: Cluster, la_311: City, elsewhere: str
+) -> None:
+    with release.confined_to(la_311.namespace):
+        cluster.apply(la_311.manifest, namespace=elsewhere)
+        la_311.load()
+        unseen = cluster.get("socratasync", city.NAME, namespace=elsewhere)
+        roles = cluster.kubectl(
+            "get", "clusterroles", "-l", "app.kubernetes.io/part-of=socratasync"
+        )
+
+    assert "status" not in unseen
+    assert not roles
 
 
 def test_an_uninstall_leaves_data_definition_and_history_and_an_install_goes_on(
