@@ -9,7 +9,7 @@ WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format versions fast test-chart e2e bench bench-load bench-scale chaos crd docs lock image dist clean
+.PHONY: help setup demo test lint format versions fast test-chart e2e bench bench-load bench-scale chaos crd lock image dist clean
 
 help:  ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
@@ -62,10 +62,14 @@ bench-scale: $(STAMP)  ## 1,000 and 10,000 SocrataSyncs against a real API serve
 	$(BIN)/python tests/bench/scale.py
 
 chaos: $(STAMP)  ## the property tests at length, the kill tests at every step
-	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadgroup tests
+	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadgroup tests/chaos
 
 crd: $(STAMP)  ## write crds/ and the pages made from it anew
 	$(BIN)/socratasync crd > crds/socratasyncs.yaml
+	$(BIN)/python helm/copy_crd.py
+	$(BIN)/python helm/readme.py
+	$(BIN)/python helm/dashboard.py
+	$(BIN)/python docs/reference.py
 
 lock: $(STAMP)  ## pin every dependency with its hash
 	tools/lock.sh $(BIN)/uv
