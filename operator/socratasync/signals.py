@@ -34,7 +34,7 @@ class Interruption:
         self._last_words = last_words
         self._raising = True
 
-    def receive(self, number: int, _frame: FrameType | None) -> None:
+    def receive(self, number: int, _frame: FrameType | None = None) -> None:
         """The signal handler. A second Ctrl-C ends the process at once; other repeats are ignored."""
         if self.exit_code is not None:
             if number == signal.SIGINT:

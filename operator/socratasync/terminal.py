@@ -29,9 +29,9 @@ WIDTH_OF_A_PIPE = 100
 """Lines that nobody's window limits: as long as an e-mail or a log viewer shows well."""
 
 
-def output() -> Console:
+def output(*, pipe_width: int = WIDTH_OF_A_PIPE) -> Console:
     """Standard output, for results."""
-    return _console(stderr=False)
+    return _console(stderr=False, pipe_width=pipe_width)
 
 
 def messages() -> Console:
@@ -39,10 +39,10 @@ def messages() -> Console:
     return _console(stderr=True)
 
 
-def _console(*, stderr: bool) -> Console:
+def _console(*, stderr: bool, pipe_width: int = WIDTH_OF_A_PIPE) -> Console:
     console = Console(stderr=stderr, highlight=False, emoji=False)
-    if not console.is_terminal and "COLUMNS" not in console._environ:
-        console.width = WIDTH_OF_A_PIPE
+    if not console.is_terminal:
+        console.width = pipe_width
     return console
 
 

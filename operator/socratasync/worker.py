@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,21 @@ from socratasync.signals import Interruption, interruptible, leave
 log = logging.getLogger(__name__)
 
 
-def main(environ: Mapping[str, str]) -> int:
-    """Run once and tell; the exit code is the report's."""
+def main(environ: Mapping[str, str], early: Sequence[int] = ()) -> int:
+    """Run once and tell; the exit code is the report's. ``early``: signals that came before."""
     redact = settings.redactor(environ)
     logs.configure("json", redact)
     teller = Teller(environ, redact)
     with interruptible(lambda code: teller.tell(_stopped(environ), code)) as interruption:
         try:
+            for number in early:
+                interruption.receive(number)
             report = _carry_out(environ, redact, interruption)
             interruption.too_late()
         except Terminated:
             report = _stopped(environ)
-        code = interruption.exit_code or report.exit_code
+        # A signal that came when all was done changes nothing.
+        code = (report.terminated and interruption.exit_code) or report.exit_code
         teller.tell(report, code)
     if interruption.exit_code is not None:
         leave(code)

@@ -185,8 +185,32 @@ def test_a_worker_is_gone_within_five_seconds(
     assert stdout.splitlines()[-1] == job.termination_log.read_text()
     scene.stack.close()
     wait_until_gone(scene.dsn)
-    held = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = {lock_number(TARGET) & 0xFFFFFFFF}"
+    held = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
     assert rows(scene.dsn, held) == [(0,)]
+
+
+def test_a_signal_that_comes_before_all_is_loaded_is_not_lost(
+    scene: Scene, socratasync: Command
+) -> None:
+    """Process 1 of a container would never hear of a signal that it has no handler for."""
+    job = Job(socratasync, scene.spec, scene.dsn)
+    process = socratasync.start("worker", SOCRATASYNC_SPEC=json.dumps(scene.spec), **job.environ)
+    caught = Path(f"/proc/{process.pid}/status")
+    wait_until(lambda: _catches(caught, signal.SIGTERM), timeout_s=30, what="a handler")
+
+    _terminated(process)
+
+    assert process.returncode == 143
+    assert json.loads(job.termination_log.read_text())["error"]["reason"] == "Terminated"
+
+
+def _catches(status: Path, number: int) -> bool:
+    """Whether the process has a handler for the signal."""
+    lines = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
+    return bool(int(lines["SigCgt"], 16) >> (number - 1) & 1)
 
 
 def _terminated(process: subprocess.Popen[str]) -> tuple[str, str]:

@@ -88,7 +88,7 @@ def command(
         except Terminated:
             outcome.report.terminated = True
         _tell(wish, outcome, redact)
-    code = interruption.exit_code or outcome.report.exit_code
+    code = (outcome.report.terminated and interruption.exit_code) or outcome.report.exit_code
     if interruption.exit_code is not None:
         leave(code)
     raise typer.Exit(code)

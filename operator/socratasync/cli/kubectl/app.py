@@ -24,6 +24,8 @@ FULL = f"{GROUP}/full"
 CANCEL = f"{GROUP}/cancelAt"
 
 _POD_POLL_S = 1.0
+_UNCUT = 250
+"""Columns of a table in a pipe: for grep and awk, as kubectl's own are never cut."""
 
 app = typer.Typer(
     name="kubectl socratasync",
@@ -264,7 +266,7 @@ def _print(view: Any, data: Any, output: Output) -> None:
     if output is Output.JSON:
         typer.echo(json.dumps(data, indent=2))
     else:
-        terminal.output().print(view)
+        terminal.output(pipe_width=_UNCUT).print(view)
 
 
 def _say(sentence: str) -> None:

@@ -6,8 +6,11 @@ It goes by the kubeconfig, as kubectl does. Every failure leaves as ``ClusterFai
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +79,20 @@ class Cluster:
         return found
 
     def changes(self, name: str, within_s: int) -> Iterator[Object]:
-        """The SocrataSync as it is, then at every change, for so many seconds. Raises
-        ``ClusterFailure`` if it is deleted meanwhile."""
+        """The SocrataSync as it is, then at every change, for so many seconds. A watch that is cut
+        is taken up again. Raises ``ClusterFailure`` if it is deleted meanwhile."""
+        end = time.monotonic() + within_s
+        while (left := end - time.monotonic()) > 0:
+            yield self.sync(name)
+            try:
+                yield from self._watch(name, math.ceil(left))
+            except ApiException as exc:
+                if exc.status != HTTPStatus.GONE:
+                    raise self._failure(exc, name) from exc
+            except urllib3.exceptions.HTTPError:
+                continue  # whether the API server is still there, the next look tells
+
+    def _watch(self, name: str, within_s: int) -> Iterator[Object]:
         stream = watch.Watch().stream(  # type: ignore[no-untyped-call]  # partly typed library
             self._syncs.list_namespaced_custom_object,
             GROUP,
@@ -87,11 +102,10 @@ class Cluster:
             field_selector=f"metadata.name={name}",
             timeout_seconds=within_s,
         )
-        with self._explained(name):
-            for event in stream:
-                if event["type"] == "DELETED":
-                    raise ClusterFailure(f"{name} was deleted")
-                yield event["object"]
+        for event in stream:
+            if event["type"] == "DELETED":
+                raise ClusterFailure(f"{name} was deleted")
+            yield event["object"]
 
     def pods(self, job: str) -> list[Object]:
         """The pods of a Job, oldest first."""
@@ -134,24 +148,24 @@ class Cluster:
     def _failure(self, exc: ApiException, name: str) -> ClusterFailure:
         status = _status(exc)
         message = str(status.get("message") or exc.reason or "")
-        if exc.status == 404 and not (status.get("details") or {}).get("name"):
+        if exc.status == HTTPStatus.NOT_FOUND and not (status.get("details") or {}).get("name"):
             return ClusterFailure(
                 f"this cluster knows no {KIND}s: the CustomResourceDefinition is not installed. Install "
                 "the operator, or at least: socratasync crd | kubectl apply -f -"
             )
-        if exc.status == 404:
+        if exc.status == HTTPStatus.NOT_FOUND:
             return ClusterFailure(
                 f"there is no {name} in namespace {self.namespace}; -n names another, and "
                 "kubectl socratasync status -A shows all"
             )
-        if exc.status == 401:
+        if exc.status == HTTPStatus.UNAUTHORIZED:
             return ClusterFailure("the cluster does not accept your credentials; log in again")
-        if exc.status == 403:
+        if exc.status == HTTPStatus.FORBIDDEN:
             return ClusterFailure(
                 f"you may not do that: {message}. Ask for the role edit (or view, to look only) in the "
                 "namespace"
             )
-        if exc.status == 400 and _CONTAINER_WAITS in message:
+        if exc.status == HTTPStatus.BAD_REQUEST and _CONTAINER_WAITS in message:
             return NotStarted(message)
         return ClusterFailure(f"the cluster refuses ({exc.status}): {message}")
 
