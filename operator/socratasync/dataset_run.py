@@ -11,12 +11,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from socratasync import catalog, merge, soql
 from socratasync.archive import ArchiveFile
 from socratasync.bookkeeping import Ledger
 from socratasync.drift import check_table
-from socratasync.errors import RowCountMismatch, Terminated
+from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError, Terminated
 from socratasync.journal import Journal
 from socratasync.order import Circumstances, Order
 from socratasync.plan import DatasetPlan
@@ -25,7 +26,7 @@ from socratasync.report import DatasetReport
 from socratasync.socrata import Source
 from socratasync.stage import Stage, Staged
 from socratasync.table import Target
-from socratasync.verify import Counted
+from socratasync.verify import Counted, suspicious_loss
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ class _DatasetRun:
         self._spec = means.order.spec
         self._plan = plan
         self._connection = connection
+        self._destroys = False
 
     def execute(self) -> DatasetReport | Waiting:
         with self._archive() as archive, self._means.journal.timed("download"):
@@ -134,22 +136,32 @@ class _DatasetRun:
         """Fill the stage and count it. A stage that is not what the source counts is gone on with,
         then filled anew, before the count is believed to be wrong for good."""
         before = self._count_before() if self._counts else None
+        self._destroys = before is not None and self._may_destroy(before)
         staged = stage.prepare(self._means.how.clock(), before)
         stage.fill(staged)
         if before is None:
             return staged, Verdict()
-        counted = self._counted(staged, before)
-        for anew in (False, True):
-            if counted.agrees(0):
-                break
-            if anew:
-                if counted.agrees(self._spec.verify.tolerance):
-                    break
-                log.warning("%s; reading anew", counted.sentence(self._plan.dataset))
-                staged = stage.prepare(self._means.how.clock(), before, anew=True)
+        counted, changed_at = self._counted(staged, before, staged.snapshot.rows_updated_at)
+        if not counted.is_exact:
+            counted = self._go_on(stage, staged, counted)
+        if not self._suffices(counted):
+            log.warning("%s; reading anew", counted.sentence(self._plan.dataset))
+            staged = stage.prepare(self._means.how.clock(), before, anew=True)
             stage.fill(staged)
-            counted = self._counted(staged, counted.after)
-        return staged, self._judge(counted)
+            counted, _ = self._counted(staged, counted.after, changed_at)
+        return staged, self._judge(counted, staged)
+
+    def _go_on(self, stage: Stage, staged: Staged, counted: Counted) -> Counted:
+        """Read what came while pages were read, or was hidden by a page that came empty."""
+        stage.fill(staged)
+        after = self._count(self._plan.condition)
+        again = replace(counted, staged=staged.rows, before=counted.after, after=after)
+        return again if again.is_exact else replace(again, before=counted.before)
+
+    def _suffices(self, counted: Counted) -> bool:
+        if self._destroys:
+            return counted.is_exact
+        return counted.agrees(0) or counted.agrees(self._spec.verify.tolerance)
 
     @property
     def _counts(self) -> bool:
@@ -162,16 +174,44 @@ class _DatasetRun:
             return self._plan.snapshot.rows
         return self._count(self._plan.condition)
 
-    def _counted(self, staged: Staged, before: int) -> Counted:
-        return Counted(staged=staged.rows, before=before, after=self._count(self._plan.condition))
+    def _may_destroy(self, before: int) -> bool:
+        """Whether rows that are not staged are to be deleted. An update may do so when it asks for every
+        row there is, as it does after a dataset was replaced wholesale: one more count, of the rows
+        it does not ask for, finds none."""
+        if self._means.order.resets:
+            return True
+        if not self._spec.target.prune:
+            return False
+        if self._plan.load.full:
+            return True
+        if before < max(1, self._plan.snapshot.rows or 0):
+            return False  # no row at all is rather a dataset that is being replaced just now
+        assert self._plan.load.bound is not None
+        unread = soql.before(self._plan.watermark, self._plan.load.bound)
+        return self._count(soql.both(self._plan.where, unread)) == 0
+
+    def _counted(
+        self, staged: Staged, before: int, changed_at: datetime | None
+    ) -> tuple[Counted, datetime | None]:
+        """The stage against the source's counts; and, where rows may be deleted, when the source says
+        that it last changed, which ``changed_at`` was before the first page."""
+        after = self._count(self._plan.condition)
+        now = changed_at
+        if self._destroys:
+            now = self._means.source.metadata(self._plan.dataset).rows_updated_at
+        counted = Counted(staged=staged.rows, before=before, after=after, moved=now != changed_at)
+        return counted, now
 
     def _count(self, condition: str | None) -> int:
         return self._means.source.count(self._plan.dataset, soql.count(condition))
 
-    def _judge(self, counted: Counted) -> Verdict:
+    def _judge(self, counted: Counted, staged: Staged) -> Verdict:
         """Raises ``RowCountMismatch`` where a wrong count must not pass."""
-        if counted.agrees(self._spec.verify.tolerance):
-            return Verdict(exact=counted.agrees(0))
+        tolerance = self._spec.verify.tolerance
+        if counted.agrees(tolerance) and (
+            counted.is_steady(tolerance) or not self._means.order.resets
+        ):
+            return Verdict(exact=counted.is_exact)
         sentence = counted.sentence(self._plan.dataset)
         if self._spec.verify.row_count == "Fail" or self._means.order.resets:
             raise RowCountMismatch(f"{sentence}; nothing was merged, and the next run tries again")
@@ -189,24 +229,38 @@ class _DatasetRun:
         )
 
     def _deletes(self, staged: Staged, verdict: Verdict) -> bool:
-        """Whether rows that were not staged are gone at the source, and are to be deleted."""
-        if not self._spec.target.prune or self._means.order.resets:
+        """Whether rows that were not staged are gone at the source, and are to be deleted. Raises
+        ``RowCountMismatch`` or ``SourceUnavailable`` where all would be replaced by too little."""
+        if not self._destroys:
             return False
-        if self._plan.load.full and not verdict.exact:
-            self._means.journal.warn(
-                f"dataset {self._plan.dataset}: nothing was deleted, since the count leaves in doubt what "
-                "is gone"
-            )
-        return verdict.exact and (self._plan.load.full or self._has_brought_all(staged))
+        doubt = self._doubt(staged, verdict)
+        resets = self._means.order.resets
+        if doubt and resets:
+            merge.drop_stage(self._connection, self._plan.shape)  # the next try is to read anew
+            raise type(doubt)(f"nothing was replaced: {doubt.message}")
+        if doubt:
+            self._means.journal.warn(f"nothing was deleted: {doubt.message}")
+        return not doubt and not resets
 
-    def _has_brought_all(self, staged: Staged) -> bool:
-        """Whether this update read every row there is, as it does after a dataset was replaced
-        wholesale: one more count, of the rows it did not ask for, must find none."""
-        if staged.rows < max(1, staged.snapshot.rows or 0):
-            return False  # no row at all is rather a dataset that is being replaced just now
-        assert self._plan.load.bound is not None
-        unread = soql.before(self._plan.watermark, self._plan.load.bound)
-        return self._count(soql.both(self._plan.where, unread)) == 0
+    def _doubt(self, staged: Staged, verdict: Verdict) -> SyncError | None:
+        """Why rows that were not staged may exist all the same."""
+        dataset, known = self._plan.dataset, self._plan.known
+        if not verdict.exact and not self._means.order.resets:
+            return RowCountMismatch(
+                f"dataset {dataset} changed while it was read, which leaves in doubt what is gone"
+            )
+        if known is None or self._spec.verify.row_count == "Off":
+            return None
+        if staged.replica_as_of is not None:
+            return SourceUnavailable(
+                f"dataset {dataset} was answered by a replica that is behind, and may lack rows that are in"
+            )
+        if known.query != (self._plan.where or ""):
+            return None
+        had = merge.count_rows_of(self._connection, self._plan.shape)
+        changed_at, now = self._plan.snapshot.rows_updated_at, self._means.how.clock()
+        loss = suspicious_loss(dataset, had, staged.rows, changed_at, now)
+        return RowCountMismatch(loss) if loss else None
 
 
 @contextmanager
@@ -252,7 +306,13 @@ def settle(connection: Connection, means: Means, job: merge.Job, report: Dataset
     report.schema_in_sync = job.plan.schema_in_sync
     for warning in job.warnings:
         means.journal.warn(warning)
-    merge.drop_stage(connection, job, means.ledger)
+    merge.drop_stage(connection, job.shape)
+
+
+def let_go(means: Means, plan: DatasetPlan) -> None:
+    """Remove the stage of a dataset that an earlier try of this run merged, and perhaps no more."""
+    with means.connections.connect() as connection:
+        merge.drop_stage(connection, plan.shape)
 
 
 def _no_change(plan: DatasetPlan) -> DatasetReport:

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 _UNCLEAN = (pg.UniqueViolation, pg.NotNullViolation, pg.CardinalityViolation)
 
+_TRIES = 3
+"""``MERGE`` fails on a key that somebody else inserts at the same moment; next time it finds the row."""
+
 _SETTINGS = "SET LOCAL work_mem = '64MB'"
 _NO_NESTED_LOOPS = "SET LOCAL enable_nestloop = off"
 """On a target that was filled since it was analysed, the planner believes it to be tiny and loops."""
@@ -54,6 +57,18 @@ def merge(
     connection: Connection, job: Job, ledger: Ledger, table: Sequence[tuple[str, str]]
 ) -> DatasetReport:
     """One dataset into the target, which is created with the columns ``table`` if it is not there."""
+    for _ in range(_TRIES - 1):
+        try:
+            return _merge(connection, job, ledger, table)
+        except pg.UniqueViolation as exc:
+            log.info("%s: merging again, since %s", job.plan.dataset, exc.diag.message_primary)
+            job.left_out, job.duplicates, job.warnings = 0, 0, []  # all that was rolled back
+    return _merge(connection, job, ledger, table)
+
+
+def _merge(
+    connection: Connection, job: Job, ledger: Ledger, table: Sequence[tuple[str, str]]
+) -> DatasetReport:
     strategy = _choose(connection, job)
     with _transaction(connection, strategy):
         rows = _write(connection, strategy, job, table)
@@ -229,14 +244,15 @@ def _record(job: Job, rows: Rows, strategy: Strategy, ledger: Ledger) -> Dataset
     )
     ledger.record_watermark(known)
     ledger.record_merge(report)
+    ledger.drop_checkpoint(
+        job.shape.stage
+    )  # with the merge: no later run may go on with this stage
     return report
 
 
-def drop_stage(connection: Connection, job: Job, ledger: Ledger) -> None:
-    """The rows are in: remove the stage and its checkpoint."""
-    with connection.transaction():
-        connection.execute(statements.drop_stage(job.shape))
-        ledger.on(connection).drop_checkpoint(job.shape.stage)
+def drop_stage(connection: Connection, shape: MergeShape) -> None:
+    """The rows are in: remove the stage."""
+    connection.execute(statements.drop_stage(shape))
 
 
 def add_columns(
@@ -245,6 +261,15 @@ def add_columns(
     """Columns that the target lacks, in a short transaction of its own: readers wait only for that."""
     if columns:
         connection.execute(statements.add_columns(shape.target, columns))
+
+
+def count_rows_of(connection: Connection, shape: MergeShape) -> int:
+    """How many rows of the dataset an existing target holds; of a table that does not say, all."""
+    target = catalog.read_target(connection, shape.schema, shape.table)
+    if target.column("socrata_dataset") is None:
+        return count(connection, statements.count_rows(shape.target)) if target.exists else 0
+    counts = connection.execute(statements.count_by_dataset(shape.target)).fetchall()
+    return sum(rows for dataset, rows in counts if dataset == shape.dataset)
 
 
 def provenance_columns(names: set[str]) -> list[tuple[str, str]]:

@@ -229,8 +229,10 @@ def _task(
     """What is left to do for one dataset."""
 
     def load() -> DatasetReport | Waiting:
-        if done is not None:
-            return done  # by an earlier try of this very run
+        if done is not None:  # by an earlier try of this very run
+            if isinstance(plan, DatasetPlan):
+                dataset_run.let_go(means, plan)
+            return done
         if isinstance(plan, SyncError):
             raise plan
         return dataset_run.load(means, plan)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -29,6 +29,10 @@ may be wrong by a day, and whose zone nobody knows."""
 
 FURTHEST_WEST = timedelta(hours=12)
 """A time of the clock on the wall is behind UTC by no more than that."""
+
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
+"""A change stamped further ahead of our clock is not believed: a watermark there would pass over all
+that follows. Less than ``OVERLAP``, so that what is read again reaches back to now."""
 
 SETTLED_AFTER = timedelta(hours=1)
 """A change younger than that may not have reached the replica that was read: the next run looks again."""
@@ -174,15 +178,17 @@ def choose_load(
     watermark: Watermark,
     columns: tuple[Column, ...],
     where: str | None,
+    lacking: Sequence[str] = (),
 ) -> Load:
-    """Whether all rows are read, and from when on if not."""
+    """Whether all rows are read, and from when on if not. ``lacking``: columns that the target does
+    not have, whether it never had them or somebody dropped them."""
     if mode == "full":
         return Load(full=True, why="a full run was asked for")
     if known is None:
         return Load(full=True, why="it was never loaded before")
     if known.watermark is None or known.watermark_column != watermark.field:
         return Load(full=True, why="its last load left no watermark to go on from")
-    if reason := _reload_reason(known, columns, where):
+    if reason := _reload_reason(known, columns, where, lacking):
         return Load(full=True, why=reason)
     bound = known.synced_since
     if asked_since is None:
@@ -200,7 +206,9 @@ def choose_load(
     return Load(full=False, bound=asked_since, why="rows that changed since the time given")
 
 
-def _reload_reason(known: Known, columns: tuple[Column, ...], where: str | None) -> str | None:
+def _reload_reason(
+    known: Known, columns: tuple[Column, ...], where: str | None, lacking: Sequence[str]
+) -> str | None:
     """Why rows that did not change must be read all the same."""
     loaded, types = known.columns.get("loaded", {}), known.columns.get("source", {})
     new = [
@@ -208,6 +216,7 @@ def _reload_reason(known: Known, columns: tuple[Column, ...], where: str | None)
         for c in columns
         if loaded.get(c.name) != c.field or types.get(c.field) != c.source_type
     ]
+    new += [name for name in lacking if name not in new]
     if new:
         return f"{', '.join(new[:5])} must be filled anew for all rows"
     if known.query != (where or ""):

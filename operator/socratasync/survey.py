@@ -15,10 +15,11 @@ from typing import TypeVar
 from socratasync import soql
 from socratasync.api import DatasetSpec, SyncSpec
 from socratasync.bookkeeping import stage_name
-from socratasync.columns import Column, select_columns
-from socratasync.drift import agree, common_types
+from socratasync.columns import PROVENANCE, Column, select_columns
+from socratasync.drift import Agreement, agree, common_types
 from socratasync.errors import SyncError
 from socratasync.plan import (
+    CLOCKS_DIFFER_BY,
     DatasetPlan,
     Known,
     Load,
@@ -135,6 +136,7 @@ def _plan(
         watermark=watermark,
         columns=agreement.columns,
         where=dataset.where,
+        lacking=_lacking(spec, target, agreement),
     )
     snapshot = _snapshot(spec, dataset, metadata, source, watermark, now)
     return DatasetPlan(
@@ -152,6 +154,14 @@ def _plan(
         schema_in_sync=agreement.in_sync,
         nothing_to_do=nothing_changed(known, load, snapshot, watermark),
     )
+
+
+def _lacking(spec: SyncSpec, target: Target, agreement: Agreement) -> list[str]:
+    """Columns that an existing target must get, and that are then empty in every row."""
+    if not target.exists:
+        return []
+    provenance = PROVENANCE if spec.target.provenance else {}
+    return [name for name, _ in agreement.add] + [n for n in provenance if target.column(n) is None]
 
 
 def _shape(
@@ -183,10 +193,16 @@ def _snapshot(
     ).get("newest")
     return Snapshot(
         rows=source.count(dataset.id, soql.count(dataset.where)),
-        newest=soql.parse_timestamp(latest) if latest else None,
+        newest=_believable(soql.parse_timestamp(latest), watermark, now) if latest else None,
         rows_updated_at=metadata.rows_updated_at,
         taken_at=now,
     )
+
+
+def _believable(newest: datetime, watermark: soql.Watermark, now: datetime) -> datetime:
+    """The newest change, unless the portal's clock was ahead when it was stamped. Dates that people
+    keep may lie ahead by right."""
+    return min(newest, now + CLOCKS_DIFFER_BY) if watermark.field == soql.UPDATED_AT else newest
 
 
 def _load_warnings(dataset: DatasetSpec, known: Known | None, load: Load) -> tuple[str, ...]:

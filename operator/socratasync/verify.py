@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from socratasync.report import DatasetReport
+
+MANY_ROWS = 1000
+"""A dataset that had fewer may shrink as it likes."""
+
+BELIEVED_AFTER = timedelta(days=1)
+"""A dataset that has been small for that long is not being replaced just now."""
 
 
 def allowed_difference(tolerance: int | str, rows: int) -> int:
@@ -18,11 +25,24 @@ def allowed_difference(tolerance: int | str, rows: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """``staged`` rows against the source's count ``before`` the first page and ``after`` the last."""
+    """``staged`` rows against the source's count ``before`` the first page and ``after`` the last.
+    ``moved``: whether the source said that it changed in between."""
 
     staged: int
     before: int
     after: int
+    moved: bool = False
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the staged rows are those of a source that stood still, so that what is not among
+        them is gone. In a dataset that is being replaced, it may as well be about to come back."""
+        return self.before == self.staged == self.after and not self.moved
+
+    def is_steady(self, tolerance: int | str) -> bool:
+        """Whether nothing but the tolerance lies between the three numbers."""
+        numbers = (self.staged, self.before, self.after)
+        return max(numbers) - min(numbers) <= allowed_difference(tolerance, max(numbers))
 
     def agrees(self, tolerance: int | str) -> bool:
         """Whether a source that changed from ``before`` to ``after`` explains ``staged``.
@@ -41,6 +61,24 @@ class Counted:
             else f"{self.before:,} to {self.after:,}"
         )
         return f"dataset {dataset}: {self.staged:,} rows came, but Socrata counts {counted}"
+
+
+def suspicious_loss(
+    dataset: str, had: int, rows: int, changed_at: datetime | None, now: datetime
+) -> str | None:
+    """A sentence when a dataset of many rows has lost most of them, which a publisher's nightly
+    replacement looks like half-way through; None when what is gone may be deleted. ``had``: rows in
+    the target; ``changed_at``: the source's last change."""
+    if had < MANY_ROWS or rows * 2 >= had:
+        return None
+    settled = changed_at is not None and now - changed_at >= BELIEVED_AFTER
+    if settled and rows:
+        return None
+    when = "" if not rows else " Once it has been so for a day that is believed."
+    return (
+        f"dataset {dataset} has {rows:,} rows, the target {had:,} of it: it may be being replaced just now."
+        f'{when} To delete them at once, set spec.verify.rowCount to "Off" for one full run'
+    )
 
 
 def missing_rows(

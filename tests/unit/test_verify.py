@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from socratasync.report import DatasetReport
-from socratasync.verify import Counted, allowed_difference, missing_rows
+from socratasync.verify import Counted, allowed_difference, missing_rows, suspicious_loss
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,43 @@ def test_a_target_that_holds_fewer_rows_than_the_source_is_told(
 
     assert (sentence is not None) is missing
     assert sentence is None or "abcd-1234" in sentence
+
+
+@pytest.mark.parametrize(
+    ("staged", "before", "after", "moved", "exact"),
+    [
+        pytest.param(100, 100, 100, False, True, id="a source that stood still"),
+        pytest.param(100, 100, 100, True, False, id="one whose numbers agree by chance"),
+        pytest.param(95, 100, 90, False, False, id="one that loses rows meanwhile"),
+        pytest.param(100, 100, 110, False, False, id="one that gets rows meanwhile"),
+    ],
+)
+def test_only_a_source_that_stood_still_says_what_is_gone(
+    staged: int, before: int, after: int, moved: bool, exact: bool
+) -> None:
+    assert Counted(staged=staged, before=before, after=after, moved=moved).is_exact is exact
+
+
+NOW = datetime(2026, 3, 4, 5, tzinfo=UTC)
+JUST_NOW, TWO_DAYS_AGO = NOW - timedelta(minutes=5), NOW - timedelta(days=2)
+
+
+@pytest.mark.parametrize(
+    ("had", "rows", "changed_at", "suspicious"),
+    [
+        pytest.param(2000, 900, JUST_NOW, True, id="most of many rows gone just now"),
+        pytest.param(2000, 900, None, True, id="or nobody knows when"),
+        pytest.param(2000, 900, TWO_DAYS_AGO, False, id="for days: that is how it is now"),
+        pytest.param(2000, 1000, JUST_NOW, False, id="a half of them"),
+        pytest.param(2000, 0, TWO_DAYS_AGO, True, id="no row at all, for however long"),
+        pytest.param(999, 0, JUST_NOW, False, id="few rows may all go"),
+        pytest.param(0, 5000, JUST_NOW, False, id="a first load"),
+    ],
+)
+def test_a_large_dataset_that_lost_most_of_its_rows_is_not_believed_at_once(
+    had: int, rows: int, changed_at: datetime | None, suspicious: bool
+) -> None:
+    sentence = suspicious_loss("abcd-1234", had, rows, changed_at, NOW)
+    assert (sentence is not None) is suspicious
+    if sentence:
+        assert "spec.verify.rowCount" in sentence
