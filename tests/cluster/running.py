@@ -151,24 +151,31 @@ class RunningOperator:
         }
 
 
-def allow_in_namespace(plane: ControlPlane, namespace: str) -> None:
-    """The shipped Role, for a ServiceAccount of the namespace itself."""
-    plane.api.create({"kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}, namespace=namespace)
+def allow_in_namespace(plane: ControlPlane, namespace: str, *, account_in: str = "") -> None:
+    """The shipped Role in ``namespace``, for a ServiceAccount there or in ``account_in``."""
+    home = account_in or namespace
+    _make_account(plane, home)
     role, binding = _shipped("namespaced/role.yaml"), _shipped("namespaced/role-binding.yaml")
-    binding["subjects"] = [_subject(namespace)]
-    for rule in (role, binding):
-        rule["metadata"].pop("namespace", None)
+    binding["subjects"] = [_subject(home)]
+    for each in (role, binding):
+        each["metadata"].pop("namespace", None)
     plane.apply(role, binding, namespace=namespace)
 
 
 def allow_everywhere(plane: ControlPlane, namespace: str) -> None:
     """The shipped ClusterRole, for a ServiceAccount that lives in ``namespace``."""
-    plane.api.create({"kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}, namespace=namespace)
+    _make_account(plane, namespace)
     role, binding = _shipped("cluster-role.yaml"), _shipped("cluster-role-binding.yaml")
     role["metadata"]["name"] = binding["metadata"]["name"] = f"socratasync-{namespace}"
     binding["roleRef"]["name"] = role["metadata"]["name"]
     binding["subjects"] = [_subject(namespace)]
     plane.apply(role, binding)
+
+
+def _make_account(plane: ControlPlane, namespace: str) -> None:
+    if plane.api.find("ServiceAccount", ACCOUNT, namespace=namespace) is None:
+        account = {"kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}
+        plane.api.create(account, namespace=namespace)
 
 
 def _shipped(name: str) -> dict[str, Any]:

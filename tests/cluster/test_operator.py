@@ -2,156 +2,44 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from tests.cluster.api import Api, Object, condition_of
+from tests.cluster.api import Api, condition_of
+from tests.cluster.conftest import make_namespace
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.processes import wait_until
 from tests.cluster.running import ACCOUNT, IMAGE, RunningOperator, allow_in_namespace
-
-KIND = "SocrataSync"
-NEVER = "0 0 29 2 *"
+from tests.cluster.syncs import Sync, failure
 
 
-def manifest(name: str = "la-311", **spec: Any) -> Object:
-    return {
-        "apiVersion": "socratasync.dev/v1alpha1",
-        "kind": KIND,
-        "metadata": {"name": name},
-        "spec": {
-            "domain": "data.lacity.org",
-            "datasets": [{"id": "rq3b-xjk8", "year": 2020}],
-            "schedule": NEVER,
-            "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},
-            **spec,
-        },
-    }
+@pytest.fixture(scope="module")
+def rooms(control_plane: ControlPlane) -> Iterator[list[str]]:
+    """A namespace for each test, all served by one operator: starting one takes seconds."""
+    made = [make_namespace(control_plane) for _ in range(24)]
+    yield list(made)
+    for name in made:
+        control_plane.api.delete("Namespace", name)
 
 
-def report(run: str, *, inserted: int = 3, **more: Any) -> str:
-    rows = {
-        "downloaded": inserted,
-        "inserted": inserted,
-        "updated": 0,
-        "unchanged": 0,
-        "deleted": 0,
-    }
-    mark = "2026-11-23T06:00:00.000Z"
-    dataset = {
-        "id": "rq3b-xjk8",
-        "year": 2020,
-        "rows": {**rows, "target": 100},
-        "sourceRows": 100,
-        "sourceUpdatedAt": mark,
-        "lastSyncedSince": mark,
-        "verified": True,
-        "schemaInSync": True,
-        "error": None,
-    }
-    whole = {
-        "v": 1,
-        "run": run,
-        "ok": True,
-        "mode": "update",
-        "rows": {**rows, "target": 100},
-        "datasets": [dataset],
-        "lastSyncedSince": mark,
-        "bytes": 4096,
-        "seconds": {"download": 1.5, "stage": 0.1, "merge": 0.2, "refresh": 0.3},
-        "warnings": [],
-        "error": None,
-    }
-    return json.dumps({**whole, **more})
-
-
-def failure(run: str, reason: str, message: str) -> str:
-    return report(run, inserted=0, ok=False, error={"reason": reason, "message": message})
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def operator(
-    control_plane: ControlPlane, namespace: str, tmp_path: Path
+    control_plane: ControlPlane, rooms: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningOperator]:
-    allow_in_namespace(control_plane, namespace)
-    kubeconfig = control_plane.kubeconfig_for(ACCOUNT, namespace=namespace)
-    with RunningOperator(kubeconfig, tmp_path / "operator.log", [namespace]) as running:
+    """An operator that holds the shipped Role in each of its namespaces, and nothing else."""
+    for room in rooms:
+        allow_in_namespace(control_plane, room, account_in=rooms[0])
+    kubeconfig = control_plane.kubeconfig_for(ACCOUNT, namespace=rooms[0])
+    log = tmp_path_factory.mktemp("operator") / "operator.log"
+    with RunningOperator(kubeconfig, log, rooms) as running:
         yield running
 
 
 @pytest.fixture
-def sync(operator: RunningOperator, api: Api, namespace: str, kubelet: Kubelet) -> Sync:
+def sync(operator: RunningOperator, api: Api, rooms: list[str], kubelet: Kubelet) -> Sync:
     del operator
-    return Sync(api, kubelet, namespace)
-
-
-class Sync:
-    """One SocrataSync of a test, and what the test does to it and to its Jobs."""
-
-    def __init__(self, api: Api, kubelet: Kubelet, namespace: str, name: str = "la-311") -> None:
-        self.api, self.kubelet, self.namespace, self.name = api, kubelet, namespace, name
-
-    def apply(self, **spec: Any) -> None:
-        self.api.create(manifest(self.name, **spec), namespace=self.namespace)
-
-    def edit(self, **spec: Any) -> None:
-        self.api.patch(KIND, self.name, {"spec": spec}, namespace=self.namespace)
-
-    def annotate(self, **tokens: str) -> None:
-        notes = {f"socratasync.dev/{name}": token for name, token in tokens.items()}
-        body = {"metadata": {"annotations": notes}}
-        self.api.patch(KIND, self.name, body, namespace=self.namespace)
-
-    def status(self) -> Object:
-        found: Object = self.api.get(KIND, self.name, namespace=self.namespace).get("status", {})
-        return found
-
-    def until(self, holds: Callable[[Object], object], timeout_s: float = 30) -> Object:
-        """The status, once ``holds`` is true of it."""
-        whole = self.api.wait_for(
-            KIND,
-            self.name,
-            lambda found: holds(found.get("status", {})),
-            namespace=self.namespace,
-            timeout_s=timeout_s,
-        )
-        found: Object = whole["status"]
-        return found
-
-    def jobs(self) -> list[Object]:
-        jobs = self.api.list(
-            "Job", namespace=self.namespace, selector=f"socratasync.dev/sync={self.name}"
-        )
-        return sorted(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]))
-
-    def started(self, count: int = 1) -> str:
-        """The name of the active Job, once the status names it and ``count`` Jobs were seen ended."""
-        status = self.until(
-            lambda s: s.get("activeRun") and len(s.get("history") or []) == count - 1
-        )
-        return str(status["activeRun"]["job"])
-
-    def succeed(self, job: str, **more: Any) -> Object:
-        """The run succeeds; the status once it says so."""
-        pod = self.kubelet.run(job, namespace=self.namespace)
-        self.kubelet.succeeded(pod, namespace=self.namespace, message=report(job, **more))
-        return self.ended(job)
-
-    def ended(self, job: str) -> Object:
-        return self.until(lambda s: s.get("lastRun", {}).get("job") == job and "activeRun" not in s)
-
-    def events(self) -> list[str]:
-        """Reasons of the resource's events, oldest first."""
-        found = [
-            event
-            for event in self.api.list("Event", namespace=self.namespace)
-            if event["involvedObject"]["name"] == self.name
-        ]
-        return [event["reason"] for event in sorted(found, key=lambda e: e["firstTimestamp"])]
+    return Sync(api, kubelet, rooms.pop())
 
 
 def test_an_applied_sync_is_loaded_and_says_so(
@@ -201,3 +89,299 @@ def test_the_job_is_what_a_restricted_namespace_admits(sync: Sync) -> None:
     assert pod["automountServiceAccountToken"] is False
     assert job["spec"]["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"] == [65, 77, 78]
     assert job["metadata"]["ownerReferences"][0]["name"] == "la-311"
+
+
+def test_an_edit_during_a_run_does_not_change_the_run_and_makes_another(sync: Sync) -> None:
+    sync.apply()
+    job = sync.started()
+    sync.edit(datasets=[{"id": "pvft-t768", "year": 2019}])
+    told = sync.api.get("Job", job, namespace=sync.namespace)
+    env = {e["name"]: e for e in told["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert "rq3b-xjk8" in env["SOCRATASYNC_SPEC"]["value"]
+    assert env["SOCRATASYNC_DSN"]["valueFrom"]["secretKeyRef"] == {"name": "db", "key": "dsn"}
+
+    sync.succeed(job)
+    again = sync.started(2)
+
+    assert again != job
+    assert sync.status()["activeRun"]["trigger"] == "SpecChange"
+
+
+def test_an_edit_that_loads_nothing_else_starts_nothing(sync: Sync) -> None:
+    sync.apply()
+    sync.succeed(sync.started())
+    sync.edit(parallelism=4, verify={"rowCount": "Off"}, schedule="0 1 29 2 *")
+
+    status = sync.until(lambda s: s["observedGeneration"] == 2)
+
+    assert "activeRun" not in status
+    assert len(sync.jobs()) == 1
+    assert status["observedSchedule"].startswith("0 1 29 2 *")
+
+
+def test_a_scheduled_slot_is_run_at_its_minute(sync: Sync) -> None:
+    sync.apply()
+    sync.succeed(sync.started())
+    sync.edit(schedule="* * * * *")
+
+    status = sync.until(lambda s: s.get("activeRun"), timeout_s=75)
+
+    run = status["activeRun"]
+    assert run["trigger"] == "Schedule"
+    assert run["scheduledAt"] == status["lastScheduleTime"] == status["slotsSettledThrough"]
+    assert run["start"][:17] == run["scheduledAt"][:17]
+    sync.edit(schedule="0 0 29 2 *")
+    sync.succeed(run["job"])
+
+
+def test_requests_run_beside_the_schedule_and_are_echoed(sync: Sync) -> None:
+    sync.apply()
+    sync.succeed(sync.started())
+
+    sync.annotate(requestedAt="one")
+    manual = sync.started(2)
+    assert sync.status()["lastHandledReconcileAt"] == "one"
+    sync.annotate(full="two")
+    sync.succeed(manual)
+    full = sync.started(3)
+    status = sync.succeed(full)
+
+    assert [run["trigger"] for run in status["history"]] == ["Full", "Manual", "Creation"]
+    assert status["lastRun"]["mode"] == "full"
+    assert status["lastHandledFullAt"] == "two"
+    assert status["nextScheduleTime"].endswith("-02-29T00:00:00Z")
+
+
+def test_a_suspended_sync_refuses_requests_with_an_event(sync: Sync) -> None:
+    sync.apply(suspend=True)
+    sync.until(lambda s: s.get("phase") == "Suspended")
+    sync.annotate(requestedAt="now")
+
+    sync.until(lambda s: s.get("lastHandledReconcileAt") == "now")
+    wait_until(lambda: "RunRefused" in sync.events(), timeout_s=10, what="an event")
+    assert sync.jobs() == []
+
+    sync.edit(suspend=False)
+    assert sync.status()["phase"] != "Synced"
+    sync.succeed(sync.started())
+    assert "Resumed" in sync.events()
+
+
+def test_a_cancelled_run_stops_and_is_remembered_as_cancelled(sync: Sync) -> None:
+    sync.apply()
+    job = sync.started()
+    pod = sync.kubelet.run(job, namespace=sync.namespace)
+    sync.annotate(cancelAt="now")
+    sync.api.wait_for(
+        "Pod", pod, lambda p: "deletionTimestamp" in p["metadata"], namespace=sync.namespace
+    )
+    sync.annotate(requestedAt="afterwards")
+    assert len(sync.jobs()) == 1, "no other run while the pod still stops"
+    sync.kubelet.stops_deleted(pod, namespace=sync.namespace)
+
+    again = sync.started(2)
+    status = sync.status()
+
+    assert status["lastRun"]["result"] == "Cancelled"
+    assert status["lastHandledCancelAt"] == "now"
+    assert status.get("consecutiveFailures", 0) == 0
+    sync.succeed(again)
+
+
+def test_a_refusal_by_exit_code_fails_at_once_and_stalls(sync: Sync) -> None:
+    sync.apply()
+    job = sync.started()
+    pod = sync.kubelet.run(job, namespace=sync.namespace)
+    message = failure(job, "InvalidAppToken", "Socrata refuses the app token; check the secret")
+    sync.kubelet.failed(pod, namespace=sync.namespace, code=77, message=message)
+    status = sync.ended(job)
+
+    whole = {"status": status}
+    assert status["phase"] == "Failed"
+    assert status["consecutiveFailures"] == 1
+    assert condition_of(whole, "Ready")["reason"] == "InvalidAppToken"
+    assert condition_of(whole, "Stalled")["status"] == "True"
+    assert status["lastRun"]["exitCode"] == 77
+    assert len(sync.kubelet.pods_of(job, namespace=sync.namespace)) == 1
+
+    sync.edit(source={"appTokenSecretRef": {"name": "better"}})
+    status = sync.succeed(sync.started(2))
+    assert condition_of({"status": status}, "Stalled") == {}
+    assert status["consecutiveFailures"] == 0
+
+
+def test_a_worker_killed_for_memory_is_told_with_what_to_do(sync: Sync) -> None:
+    sync.apply(job={"backoffLimit": 0})
+    job = sync.started()
+    sync.kubelet.killed_for_memory(
+        sync.kubelet.run(job, namespace=sync.namespace), namespace=sync.namespace
+    )
+    status = sync.ended(job)
+
+    assert status["lastRun"]["reason"] == "OOMKilled"
+    assert "spec.job.resources.limits.memory" in status["lastRun"]["message"]
+
+
+def test_an_evicted_pod_is_replaced_and_not_counted(sync: Sync) -> None:
+    sync.apply(job={"backoffLimit": 0})
+    job = sync.started()
+    sync.kubelet.evicted(sync.kubelet.run(job, namespace=sync.namespace), namespace=sync.namespace)
+
+    status = sync.succeed(job)
+
+    assert status["lastRun"]["result"] == "Succeeded"
+
+
+def test_retries_end_at_the_backoff_limit_with_the_last_reason(sync: Sync) -> None:
+    sync.apply(job={"backoffLimit": 0})
+    job = sync.started()
+    pod = sync.kubelet.run(job, namespace=sync.namespace)
+    message = failure(job, "SourceUnavailable", "data.lacity.org does not answer")
+    sync.kubelet.failed(pod, namespace=sync.namespace, code=75, message=message)
+    status = sync.ended(job)
+
+    assert status["lastRun"]["reason"] == "SourceUnavailable"
+    assert condition_of({"status": status}, "Stalled") == {}, "the next slot tries again"
+
+
+def test_a_deadline_is_told_as_one(sync: Sync) -> None:
+    sync.apply(job={"activeDeadlineSeconds": 1})
+    job = sync.started()
+    pod = sync.kubelet.next_pod(job, namespace=sync.namespace)
+    sync.api.wait_gone("Pod", pod, namespace=sync.namespace)
+    status = sync.ended(job)
+
+    assert status["lastRun"]["reason"] == "DeadlineExceeded"
+
+
+def test_a_deleted_job_is_a_lost_result_and_no_zeros(sync: Sync) -> None:
+    sync.apply()
+    job = sync.started()
+    sync.kubelet.next_pod(job, namespace=sync.namespace)
+    sync.api.delete("Job", job, namespace=sync.namespace)
+    status = sync.ended(job)
+
+    assert (status["lastRun"]["result"], status["lastRun"]["reason"]) == ("Lost", "ResultLost")
+    assert "rows" not in status
+    assert condition_of({"status": status}, "Ready")["status"] == "Unknown"
+    assert "lastSuccessfulTime" not in status
+
+
+def test_progress_comes_from_the_log(sync: Sync) -> None:
+    sync.apply()
+    job = sync.started()
+    pod = sync.kubelet.run(job, namespace=sync.namespace)
+    line = (
+        '{"ts":"2026-11-23T07:00:05+00:00","event":"progress","dataset":"rq3b-xjk8",'
+        '"stage":"download","rows":5000,"total":20000,"percent":25.0}'
+    )
+    sync.kubelet.log(pod, f"{line}\nnot json\n", namespace=sync.namespace)
+
+    status = sync.until(lambda s: s.get("activeRun", {}).get("progress"), timeout_s=40)
+
+    assert status["activeRun"]["progress"] == {
+        "dataset": "rq3b-xjk8",
+        "stage": "download",
+        "rows": 5000,
+        "total": 20000,
+        "percent": 25,
+        "updatedAt": "2026-11-23T07:00:05Z",
+    }
+    sync.kubelet.succeeded(pod, namespace=sync.namespace)
+    assert sync.ended(job)["lastRun"]["result"] == "Lost", (
+        "a success without a report is no success"
+    )
+
+
+def test_a_deleted_sync_takes_its_running_job_and_its_series_with_it(
+    sync: Sync, operator: RunningOperator
+) -> None:
+    sync.apply()
+    job = sync.started()
+    assert sync.namespace in operator.metrics()
+    sync.api.delete("SocrataSync", sync.name, namespace=sync.namespace)
+
+    sync.api.wait_gone("Job", job, namespace=sync.namespace)
+    wait_until(lambda: 'name="la-311"' not in operator.metrics(), timeout_s=10, what="series to go")
+
+
+def test_history_limits_leave_the_newest_jobs(sync: Sync) -> None:
+    sync.apply(successfulRunsHistoryLimit=1)
+    first = sync.started()
+    sync.succeed(first)
+    sync.annotate(requestedAt="again")
+    second = sync.started(2)
+    status = sync.succeed(second)
+
+    sync.api.wait_gone("Job", first, namespace=sync.namespace)
+    assert [job["metadata"]["name"] for job in sync.jobs()] == [second]
+    assert len(status["history"]) == 2
+
+
+def test_data_gets_stale_with_time_alone(sync: Sync) -> None:
+    sync.apply(freshness={"maxLag": "5s"})
+    status = sync.succeed(sync.started())
+    assert condition_of({"status": status}, "Fresh")["status"] == "True"
+
+    status = sync.until(
+        lambda s: condition_of({"status": s}, "Fresh")["status"] == "False", timeout_s=15
+    )
+
+    assert condition_of({"status": status}, "Ready")["status"] == "True"
+    wait_until(lambda: "Stale" in sync.events(), timeout_s=10, what="an event")
+
+
+def test_a_job_that_the_cluster_refuses_is_told_and_tried_again(sync: Sync) -> None:
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "none"},
+        "spec": {"hard": {"count/jobs.batch": "0"}},
+    }
+    path = f"/api/v1/namespaces/{sync.namespace}/resourcequotas"
+    sync.api.call("POST", path, quota)
+    sync.api.call(
+        "PATCH",
+        f"{path}/none/status",
+        {"status": {"hard": {"count/jobs.batch": "0"}, "used": {"count/jobs.batch": "0"}}},
+        patch="merge",
+    )
+    sync.apply()
+
+    status = sync.until(lambda s: s.get("phase") == "Failed")
+    ready = condition_of({"status": status}, "Ready")
+    assert ready["reason"] == "JobRefused"
+    assert "quota" in ready["message"]
+
+    sync.api.call("DELETE", f"{path}/none")
+    sync.succeed(sync.started())
+
+
+def test_a_pod_that_cannot_start_is_told_while_the_run_goes_on(sync: Sync) -> None:
+    sync.apply()
+    job = sync.started()
+    pod = sync.kubelet.next_pod(job, namespace=sync.namespace)
+    sync.kubelet.bind(pod, namespace=sync.namespace)
+    waiting = {"reason": "CreateContainerConfigError", "message": 'secret "db" not found'}
+    body = {
+        "status": {
+            "containerStatuses": [
+                {
+                    "name": "sync",
+                    "image": "i",
+                    "imageID": "",
+                    "ready": False,
+                    "restartCount": 0,
+                    "state": {"waiting": waiting},
+                }
+            ]
+        }
+    }
+    sync.api.patch("Pod", pod, body, namespace=sync.namespace, part="status")
+
+    status = sync.until(
+        lambda s: condition_of({"status": s}, "Synchronizing")["reason"] == "PodNotStarting",
+        timeout_s=40,
+    )
+
+    assert 'secret "db" not found' in condition_of({"status": status}, "Synchronizing")["message"]

@@ -28,8 +28,9 @@ from socratasync.report import shorten
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What `kubectl describe` shows. ``about`` makes the event's name: the same transition, written
-    twice by an operator that was killed between, is one event."""
+    """What `kubectl describe` shows. ``about`` makes the event's name: the same transition, told twice
+    by an operator that was killed before it wrote the status, is one event. So it must be known
+    before the write, and differ from one transition to the next."""
 
     type: Literal["Normal", "Warning"]
     reason: str
@@ -73,10 +74,10 @@ def transitions(
 ) -> list[Event]:
     """The events of one change from ``old`` to ``new`` status."""
     found: list[Event | None] = [
+        _start(old, new, outcome),
         _end(new, outcome),
         _missed(action),
         _refused(new, action),
-        _start(old, new),
         _problem(old, new),
         _waiting(old, new),
     ]
@@ -129,8 +130,9 @@ def _end(new: Mapping[str, Any], outcome: Outcome | None) -> Event | None:
     return Event(type=kind, reason=reason, message=message, about=_uid(new.get("lastRun")))
 
 
-def _start(old: Mapping[str, Any], new: Mapping[str, Any]) -> Event | None:
-    run = new.get("activeRun")
+def _start(old: Mapping[str, Any], new: Mapping[str, Any], outcome: Outcome | None) -> Event | None:
+    """A run is told of when the status first names it, even if it is over by then."""
+    run = new.get("lastRun") if outcome else new.get("activeRun")
     if not run or _uid(run) == _uid(old.get("activeRun")):
         return None
     return Event(
@@ -186,8 +188,8 @@ def _waiting(old: Mapping[str, Any], new: Mapping[str, Any]) -> Event | None:
     reason = str(now.get("reason"))
     if reason not in _WAITS or before.get("reason") == reason:
         return None
-    run = new.get("activeRun") or new.get("lastRun")
-    return Event(type=_WAITS[reason], reason=reason, message=now["message"], about=_uid(run))
+    since = f"{_uid(new.get('activeRun'))} {before.get('lastTransitionTime')}"
+    return Event(type=_WAITS[reason], reason=reason, message=now["message"], about=since)
 
 
 def _turns(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Event]:
@@ -206,7 +208,7 @@ def _turns(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Event]:
                 type=told[0],
                 reason=told[1],
                 message=condition["message"],
-                about=condition["lastTransitionTime"],
+                about=f"{condition['status']} since {(before or {}).get('lastTransitionTime')}",
             )
         )
     return turned

@@ -109,9 +109,10 @@ class Reconciler:
         status = next_status(
             resource, done.action, now, outcome=done.outcome, progress=done.progress
         )
+        await self._tell(resource, status, done, now)
         written = await self._write(resource, status)
         self._hold_or_free_slot(resource, done.action, status)
-        await self._tell(resource, status, done, now)
+        self._count(resource.key, status, done)
         self._metrics.observe(written)
         if done.refused:
             raise Refused(done.refused)
@@ -185,14 +186,18 @@ class Reconciler:
     async def _tell(
         self, resource: Resource, status: Mapping[str, Any], done: Done, now: datetime
     ) -> None:
-        """Metrics and events of what the status now says: counted after it was written, so once."""
-        if done.outcome is not None:
-            self._metrics.run_ended(resource.key, status["lastRun"], done.outcome.report)
-        if done.action.missed:
-            self._metrics.slots_missed(resource.key, done.action.missed)
+        """Events of what the status is about to say. Their names make them one event however often they
+        are told, so they come before the write: a kill between the two loses neither."""
         for event in transitions(resource.status, status, done.action, done.outcome):
             log.info("%s: %s: %s", resource.key, event.reason, event.message)
             await self._post(resource, event, now)
+
+    def _count(self, key: Key, status: Mapping[str, Any], done: Done) -> None:
+        """Metrics have no names to be one by: counted after the write, so once."""
+        if done.outcome is not None:
+            self._metrics.run_ended(key, status["lastRun"], done.outcome.report)
+        if done.action.missed:
+            self._metrics.slots_missed(key, done.action.missed)
 
     async def _post(self, resource: Resource, event: Event, now: datetime) -> None:
         try:

@@ -1,0 +1,133 @@
+"""A SocrataSync of a test: what its user does to it, and how its runs end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tests.cluster.api import Api, Object
+from tests.cluster.kubelet import Kubelet
+
+KIND = "SocrataSync"
+NEVER = "0 0 29 2 *"
+
+
+def manifest(name: str = "la-311", **spec: Any) -> Object:
+    return {
+        "apiVersion": "socratasync.dev/v1alpha1",
+        "kind": KIND,
+        "metadata": {"name": name},
+        "spec": {
+            "domain": "data.lacity.org",
+            "datasets": [{"id": "rq3b-xjk8", "year": 2020}],
+            "schedule": NEVER,
+            "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},
+            **spec,
+        },
+    }
+
+
+def report(run: str, *, inserted: int = 3, **more: Any) -> str:
+    rows = {
+        "downloaded": inserted,
+        "inserted": inserted,
+        "updated": 0,
+        "unchanged": 0,
+        "deleted": 0,
+    }
+    mark = "2026-11-23T06:00:00.000Z"
+    dataset = {
+        "id": "rq3b-xjk8",
+        "year": 2020,
+        "rows": {**rows, "target": 100},
+        "sourceRows": 100,
+        "sourceUpdatedAt": mark,
+        "lastSyncedSince": mark,
+        "verified": True,
+        "schemaInSync": True,
+        "error": None,
+    }
+    whole = {
+        "v": 1,
+        "run": run,
+        "ok": True,
+        "mode": "update",
+        "rows": {**rows, "target": 100},
+        "datasets": [dataset],
+        "lastSyncedSince": mark,
+        "bytes": 4096,
+        "seconds": {"download": 1.5, "stage": 0.1, "merge": 0.2, "refresh": 0.3},
+        "warnings": [],
+        "error": None,
+    }
+    return json.dumps({**whole, **more})
+
+
+def failure(run: str, reason: str, message: str) -> str:
+    return report(run, inserted=0, ok=False, error={"reason": reason, "message": message})
+
+
+class Sync:
+    """One SocrataSync of a test, and what the test does to it and to its Jobs."""
+
+    def __init__(self, api: Api, kubelet: Kubelet, namespace: str, name: str = "la-311") -> None:
+        self.api, self.kubelet, self.namespace, self.name = api, kubelet, namespace, name
+
+    def apply(self, **spec: Any) -> None:
+        self.api.create(manifest(self.name, **spec), namespace=self.namespace)
+
+    def edit(self, **spec: Any) -> None:
+        self.api.patch(KIND, self.name, {"spec": spec}, namespace=self.namespace)
+
+    def annotate(self, **tokens: str) -> None:
+        notes = {f"socratasync.dev/{name}": token for name, token in tokens.items()}
+        body = {"metadata": {"annotations": notes}}
+        self.api.patch(KIND, self.name, body, namespace=self.namespace)
+
+    def status(self) -> Object:
+        found: Object = self.api.get(KIND, self.name, namespace=self.namespace).get("status", {})
+        return found
+
+    def until(self, holds: Callable[[Object], object], timeout_s: float = 30) -> Object:
+        """The status, once ``holds`` is true of it."""
+        whole = self.api.wait_for(
+            KIND,
+            self.name,
+            lambda found: holds(found.get("status", {})),
+            namespace=self.namespace,
+            timeout_s=timeout_s,
+        )
+        found: Object = whole["status"]
+        return found
+
+    def jobs(self) -> list[Object]:
+        jobs = self.api.list(
+            "Job", namespace=self.namespace, selector=f"socratasync.dev/sync={self.name}"
+        )
+        return sorted(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]))
+
+    def started(self, count: int = 1) -> str:
+        """The name of the active Job, once the status names it and ``count`` Jobs were seen ended."""
+        status = self.until(
+            lambda s: s.get("activeRun") and len(s.get("history") or []) == count - 1
+        )
+        return str(status["activeRun"]["job"])
+
+    def succeed(self, job: str, **more: Any) -> Object:
+        """The run succeeds; the status once it says so."""
+        pod = self.kubelet.run(job, namespace=self.namespace)
+        self.kubelet.succeeded(pod, namespace=self.namespace, message=report(job, **more))
+        return self.ended(job)
+
+    def ended(self, job: str) -> Object:
+        return self.until(lambda s: s.get("lastRun", {}).get("job") == job and "activeRun" not in s)
+
+    def events(self) -> list[str]:
+        """Reasons of the resource's events, oldest first."""
+        found = [
+            event
+            for event in self.api.list("Event", namespace=self.namespace)
+            if event["involvedObject"]["name"] == self.name
+        ]
+        return [event["reason"] for event in sorted(found, key=lambda e: e["firstTimestamp"])]
