@@ -278,13 +278,14 @@ def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
 
 def _reached(plan: DatasetPlan) -> datetime | None:
     """The newest change that the rows read are sure to hold. A lagging replica holds what it had: the
-    newest change may have been told by another one."""
+    newest change may have been told by another one. Where it may also have put old values in place of
+    what was read before, the watermark goes back."""
     newest, as_of = plan.snapshot.newest, plan.replica_as_of
     if newest is None or as_of is None:
         return newest
-    earlier = plan.known
-    if earlier and earlier.watermark and earlier.watermark_column == plan.watermark.field:
-        return max(min(newest, as_of), earlier.watermark)
+    earlier, bound = plan.known, plan.load.bound
+    if earlier and earlier.watermark and bound and bound == earlier.synced_since:
+        return max(min(newest, as_of), earlier.watermark)  # the next update reads all of this again
     return min(newest, as_of)
 
 

@@ -121,7 +121,8 @@ def test_an_update_deletes_no_row_that_changed_behind_its_back(sync, portal, par
     sync.spec["target"]["prune"] = True
     sync.spec["source"] = {"pageSize": 1}
     clock.at = datetime(2020, 1, 1, tzinfo=UTC)
-    parks.replace_all(numbered(0, 1))
+    portal.datasets.clear()
+    parks = portal.add_dataset(PARKS, COLUMNS, numbered(0, 1))
     clock.at = datetime(2021, 1, 1, tzinfo=UTC)
     parks.insert(*numbered(1, 3))
     sync.well()
@@ -202,6 +203,31 @@ def test_rows_that_an_empty_page_hid_are_read_though_the_dataset_shrank_meanwhil
     sync.well()
 
     assert names(sync) == {f"p{n}" for n in range(10)}
+
+
+@pytest.mark.parametrize("how", ["full", "since"])
+def test_old_rows_from_a_replica_that_is_behind_are_put_right_by_the_next_update(
+    sync, portal, parks, clock, how
+):
+    """What a lagging replica overwrites was changed long before the watermark."""
+    clock.at = datetime(2020, 1, 1, tzinfo=UTC)
+    portal.datasets.clear()
+    parks = portal.add_dataset(PARKS, COLUMNS, numbered(0, 5))
+    behind = parks.shown
+    for number in range(5):
+        clock.at += timedelta(days=1)
+        parks.update(parks.find(name=f"p{number}"), acres=100 + number)
+    sync.well()
+    parks._replica = behind
+
+    if how == "full":
+        sync.well(mode="full")
+    else:
+        sync.well(since=datetime(2019, 1, 1, tzinfo=UTC))
+    parks.catch_up()
+    sync.well()
+
+    assert sync.acres() == {f"p{n}": 100 + n for n in range(5)}
 
 
 def test_a_change_stamped_in_the_future_hides_none_that_follows(sync, portal, parks, clock):
