@@ -104,12 +104,13 @@ class Logged:
 
     def _tell(self, dataset: str, step: Step, now: float) -> None:
         facts = step.facts(now)
+        whose = f"{dataset}: " if dataset != step.stage else ""
         of_total = f" of {step.total:,}" if step.total else ""
+        counted = f" {step.rows:,}{of_total} rows" if step.rows or step.total else ""
         log.info(
-            "%s: %s %s%s rows",
-            dataset,
+            "%s%s%s",
+            whose,
             step.stage,
-            f"{step.rows:,}",
-            of_total,
+            counted,
             extra={"facts": {"event": "progress", "dataset": dataset, **facts}},
         )
