@@ -85,8 +85,9 @@ def _differs(shape: MergeShape, source: str) -> sql.Composed:
     """Whether the target row ``t`` must be rewritten from ``source`` (``s``, or ``excluded``).
 
     The source's ``:id`` and ``:updated_at`` do not count: a dataset republished as it was gets
-    new ones for every row. A row that another dataset also holds goes to the newer of the two; of two
-    equally new ones always to the same, or they would take turns.
+    new ones for every row. An update keeps rows that are newer than its own. A row that another
+    dataset also holds goes to the newer of the two; of two equally new ones always to the same, or
+    they would take turns.
     """
     data = [c for c in shape.columns if c.name not in shape.key]
     left: list[sql.Composable] = [_compared(c, "t") for c in data]
@@ -95,9 +96,11 @@ def _differs(shape: MergeShape, source: str) -> sql.Composed:
         return _distinct(left, right) if data else sql.Composed([sql.SQL("false")])
     left.append(sql.SQL("t.socrata_dataset"))
     right.append(sql.Literal(shape.dataset))
+    own = " AND {1} >= t.socrata_updated_at" if shape.keeps_newer else ""
     newer = sql.SQL(
-        "(t.socrata_dataset = {0} OR t.socrata_dataset IS NULL OR t.socrata_updated_at IS NULL"
-        " OR ({1}, {0}::text) > (t.socrata_updated_at, t.socrata_dataset))"
+        "(t.socrata_dataset IS NULL OR t.socrata_updated_at IS NULL OR (t.socrata_dataset = {0}"
+        + own
+        + ") OR ({1}, {0}::text) > (t.socrata_updated_at, t.socrata_dataset))"
     ).format(
         sql.Literal(shape.dataset),
         sql.Identifier(source, "socrata_updated_at" if source == "excluded" else UPDATED_AT),

@@ -31,7 +31,8 @@ _SERIAL = re.compile("(small|big)?serial[248]?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeShape:
-    """One dataset's way into the target: names only, no data."""
+    """One dataset's way into the target: names only, no data. ``keeps_newer``: a row of the target that
+    is newer than the one staged stays. A full load knows better: the newer one is gone."""
 
     schema: str
     table: str
@@ -40,6 +41,7 @@ class MergeShape:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     provenance: bool
+    keeps_newer: bool = False
 
     @property
     def target(self) -> sql.Identifier:

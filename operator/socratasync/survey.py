@@ -142,7 +142,7 @@ def _plan(
     return DatasetPlan(
         dataset=dataset.id,
         year=dataset.year,
-        shape=_shape(spec, dataset, target, agreement.columns),
+        shape=_shape(spec, dataset, target, agreement.columns, keeps_newer=not load.full),
         load=load,
         where=dataset.where,
         watermark=watermark,
@@ -165,7 +165,12 @@ def _lacking(spec: SyncSpec, target: Target, agreement: Agreement) -> list[str]:
 
 
 def _shape(
-    spec: SyncSpec, dataset: DatasetSpec, target: Target, columns: tuple[Column, ...]
+    spec: SyncSpec,
+    dataset: DatasetSpec,
+    target: Target,
+    columns: tuple[Column, ...],
+    *,
+    keeps_newer: bool,
 ) -> MergeShape:
     return MergeShape(
         schema=target.schema,
@@ -175,6 +180,7 @@ def _shape(
         columns=columns,
         key=tuple(spec.target.key),
         provenance=spec.target.provenance,
+        keeps_newer=keeps_newer,
     )
 
 

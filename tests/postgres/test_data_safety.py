@@ -230,6 +230,25 @@ def test_old_rows_from_a_replica_that_is_behind_are_put_right_by_the_next_update
     assert sync.acres() == {f"p{n}": 100 + n for n in range(5)}
 
 
+def test_an_update_puts_no_older_row_of_a_key_in_place_of_a_newer_one(sync, portal, parks, clock):
+    """The older one is read every time, for its date of the year 3020."""
+    sync.spec["source"] = {"watermark": "opened"}
+    clock.at = datetime(2020, 1, 1, tzinfo=UTC)
+    portal.datasets.clear()
+    parks = portal.add_dataset(PARKS, COLUMNS)
+    parks.insert({"name": "k", "acres": 1, "opened": "3020-01-01T00:00:00.000"})
+    for day in (1, 2, 30):
+        clock.at = datetime(2020, 3, day, tzinfo=UTC)
+        opened = f"{clock.at:%Y-%m-%dT%H:%M:%S}.000"
+        parks.insert({"name": "k" if day < 3 else "other", "acres": day, "opened": opened})
+        sync.well()
+
+    parks.insert({"name": "one more", "acres": 0, "opened": opened})
+    sync.well()
+
+    assert sync.acres() == {"k": 2, "other": 30, "one more": 0}
+
+
 def test_a_change_stamped_in_the_future_hides_none_that_follows(sync, portal, parks, clock):
     clock.at = datetime.now(UTC) + timedelta(days=900)
     portal.datasets.clear()
