@@ -5,13 +5,14 @@ from __future__ import annotations
 from psycopg import sql
 
 from socratasync import merge, statements
+from socratasync.arrival import check
 from socratasync.bookkeeping import Ledger
-from socratasync.dataset_run import check
 from socratasync.errors import RowCountMismatch
 from socratasync.journal import Journal
 from socratasync.order import Order
 from socratasync.postgres import Connection
 from socratasync.report import DatasetReport, RunReport
+from socratasync.strategy import Strategy
 from socratasync.verify import missing_rows
 
 
@@ -26,9 +27,7 @@ def count_target(
     if not order.spec.target.provenance or target.column("socrata_dataset") is None:
         report.target_rows = merge.count(connection, statements.count_rows(table))
         return
-    rows: dict[str | None, int] = dict(
-        connection.execute(statements.count_by_dataset(table)).fetchall()
-    )
+    rows = _rows_by_dataset(connection, table, report)
     report.target_rows = sum(rows.values())
     known = ledger.known()
     for dataset in report.datasets:
@@ -37,6 +36,16 @@ def count_target(
             left_out = known[dataset.id].left_out
             _note_left_out(ledger, dataset, left_out)
             _compare(order, dataset, left_out, journal, alone=set(rows) <= {dataset.id})
+
+
+def _rows_by_dataset(
+    connection: Connection, table: sql.Identifier, report: RunReport
+) -> dict[str | None, int]:
+    """A table that this run made for its only dataset need not be counted."""
+    if len(report.datasets) == 1 and report.datasets[0].strategy == Strategy.CREATE:
+        (only,) = report.datasets
+        return {only.id: only.rows.inserted}
+    return dict(connection.execute(statements.count_by_dataset(table)).fetchall())
 
 
 def _note_left_out(ledger: Ledger, report: DatasetReport, left_out: int) -> None:

@@ -7,44 +7,22 @@ and waits.
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from socratasync import catalog, merge, soql
+from socratasync import arrival, merge, soql
 from socratasync.archive import ArchiveFile
-from socratasync.bookkeeping import Ledger
-from socratasync.drift import check_table
-from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError, Terminated
-from socratasync.journal import Journal
-from socratasync.order import Circumstances, Order
+from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
+from socratasync.means import Means
 from socratasync.plan import DatasetPlan
-from socratasync.postgres import Connection, Connections
+from socratasync.postgres import Connection
 from socratasync.report import DatasetReport
-from socratasync.socrata import Source
 from socratasync.stage import Stage, Staged
-from socratasync.table import Target
 from socratasync.verify import Counted, suspicious_loss
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What the datasets of a run share. ``table``: the columns (name, type) of a target still to be
-    made. ``merging`` is held by the one that merges: datasets with keys in common would otherwise
-    wait for each other's rows, in different orders."""
-
-    order: Order
-    how: Circumstances
-    source: Source
-    connections: Connections
-    ledger: Ledger
-    journal: Journal
-    table: tuple[tuple[str, str], ...]
-    merging: threading.Lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +76,8 @@ class _DatasetRun:
         if self._means.order.resets:
             return Waiting(job=job)
         self._means.how.progress.begin(self._plan.dataset, "merge", None)
-        with _turn(self._means), self._means.journal.timed("merge"):
-            complete_table(self._connection, self._means, job)
-            report = merge.merge(
-                self._connection, job, self._means.ledger, table_columns(self._means)
-            )
-        settle(self._connection, self._means, job, report)
+        report = arrival.bring_in(self._connection, self._means, job)
+        arrival.settle(self._connection, self._means, job, report)
         return report
 
     @contextmanager
@@ -261,58 +235,6 @@ class _DatasetRun:
         changed_at, now = self._plan.snapshot.rows_updated_at, self._means.how.clock()
         loss = suspicious_loss(dataset, had, staged.rows, changed_at, now)
         return RowCountMismatch(loss) if loss else None
-
-
-@contextmanager
-def _turn(means: Means) -> Iterator[None]:
-    """Wait for one's turn to merge. Raises ``Terminated``."""
-    while not means.merging.acquire(timeout=0.2):
-        if means.how.stopping.is_set():
-            raise Terminated
-    try:
-        yield
-    finally:
-        means.merging.release()
-
-
-def check(connection: Connection, order: Order) -> Target:
-    """The target as it is now. Raises ``TargetMismatch`` when it cannot be loaded into."""
-    target = catalog.read_target(connection, order.spec.target.schema_, order.spec.target.table)
-    check_table(target, order.spec.target.key)
-    return target
-
-
-def complete_table(connection: Connection, means: Means, job: merge.Job) -> None:
-    """Give an existing table the columns that this dataset brings."""
-    target = check(connection, means.order)
-    if not target.exists:
-        return
-    names = {column.name for column in target.columns}
-    lacking = [(c.name, c.type) for c in job.shape.columns if c.name not in names]
-    if means.order.spec.target.provenance:
-        lacking += merge.provenance_columns(names)
-    merge.add_columns(connection, job.shape, lacking)
-
-
-def table_columns(means: Means) -> Sequence[tuple[str, str]]:
-    """The columns of a table still to be made."""
-    extra = merge.provenance_columns(set()) if means.order.spec.target.provenance else []
-    return [*means.table, *extra]
-
-
-def settle(connection: Connection, means: Means, job: merge.Job, report: DatasetReport) -> None:
-    """What is left once the rows are in: say what was odd, and let go of the stage."""
-    report.verified = job.trusted if means.order.spec.verify.row_count != "Off" else None
-    report.schema_in_sync = job.plan.schema_in_sync
-    for warning in job.warnings:
-        means.journal.warn(warning)
-    merge.drop_stage(connection, job.shape)
-
-
-def let_go(means: Means, plan: DatasetPlan) -> None:
-    """Remove the stage of a dataset that an earlier try of this run merged, and perhaps no more."""
-    with means.connections.connect() as connection:
-        merge.drop_stage(connection, plan.shape)
 
 
 def _no_change(plan: DatasetPlan) -> DatasetReport:

@@ -30,6 +30,7 @@ _TRIES = 3
 """``MERGE`` fails on a key that somebody else inserts at the same moment; next time it finds the row."""
 
 _SETTINGS = "SET LOCAL work_mem = '64MB'"
+_FOR_INDEX = "SET LOCAL maintenance_work_mem = '256MB'"
 _NO_NESTED_LOOPS = "SET LOCAL enable_nestloop = off"
 """On a target that was filled since it was analysed, the planner believes it to be tiny and loops."""
 
@@ -47,10 +48,30 @@ class Job:
     duplicates: int = field(default=0)
     warnings: list[str] = field(default_factory=list)
 
+    keys_are_new: bool = True
+
+    def start_over(self) -> None:
+        """Its transaction was rolled back, for a key that is in the table already."""
+        self.left_out, self.duplicates, self.warnings = 0, 0, []
+        self.keys_are_new = False
+
     @property
     def shape(self) -> MergeShape:
         """The names that the statements need."""
         return self.plan.shape
+
+
+def fill(connection: Connection, job: Job, ledger: Ledger) -> DatasetReport | None:
+    """A dataset that is new to its table, in the hope that none of its keys is there. None: some are,
+    or it is not new after all, and nothing was written. Safe beside others that do the same."""
+    if _choose(connection, job) is not Strategy.FILL:
+        return None
+    try:
+        return _merge(connection, job, ledger, (), Strategy.FILL)
+    except (pg.UniqueViolation, pg.DeadlockDetected) as exc:
+        log.info("%s: merging by key, since %s", job.plan.dataset, exc.diag.message_primary)
+        job.start_over()
+        return None
 
 
 def merge(
@@ -59,22 +80,34 @@ def merge(
     """One dataset into the target, which is created with the columns ``table`` if it is not there."""
     for _ in range(_TRIES - 1):
         try:
-            return _merge(connection, job, ledger, table)
+            return _merge(connection, job, ledger, table, _choose(connection, job))
         except pg.UniqueViolation as exc:
             log.info("%s: merging again, since %s", job.plan.dataset, exc.diag.message_primary)
-            job.left_out, job.duplicates, job.warnings = 0, 0, []  # all that was rolled back
-    return _merge(connection, job, ledger, table)
+            job.start_over()
+    return _merge(connection, job, ledger, table, _choose(connection, job))
 
 
 def _merge(
-    connection: Connection, job: Job, ledger: Ledger, table: Sequence[tuple[str, str]]
+    connection: Connection,
+    job: Job,
+    ledger: Ledger,
+    table: Sequence[tuple[str, str]],
+    strategy: Strategy,
 ) -> DatasetReport:
-    strategy = _choose(connection, job)
     with _transaction(connection, strategy):
         rows = _write(connection, strategy, job, table)
         if job.delete_missing:
             rows.deleted = _delete_missing(connection, job.shape)
         return _record(job, rows, strategy, ledger.on(connection))
+
+
+def create_table(
+    connection: Connection, shape: MergeShape, table: Sequence[tuple[str, str]]
+) -> None:
+    """An empty target with its key, for several datasets to fill at once."""
+    with connection.transaction():
+        connection.execute(statements.create_target(shape.target, table))
+        connection.execute(statements.add_key(shape))
 
 
 def replace_all(
@@ -117,6 +150,7 @@ def _choose(connection: Connection, job: Job) -> Strategy:
     return choose(
         exists=target.exists,
         empty=empty,
+        is_new=job.keys_are_new and job.plan.known is None,
         staged_rows=job.staged_rows,
         target_rows=rows,
         server_version=connection.info.server_version,
@@ -164,6 +198,7 @@ def _write(
 def _create(connection: Connection, job: Job, table: Sequence[tuple[str, str]]) -> tuple[int, int]:
     connection.execute(statements.create_target(job.shape.target, table))
     written = _fill(connection, job)
+    connection.execute(_FOR_INDEX)
     connection.execute(statements.add_key(job.shape))
     return written
 

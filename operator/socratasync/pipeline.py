@@ -7,18 +7,19 @@ by side, ``parallelism`` at once, each on a connection of its own.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 
 from psycopg import sql
 
-from socratasync import announcement, bookkeeping, catalog, dataset_run, refresh
+from socratasync import announcement, arrival, bookkeeping, catalog, dataset_run, refresh
+from socratasync.arrival import check
 from socratasync.audit import count_target
 from socratasync.bookkeeping import Ledger
-from socratasync.dataset_run import Means, Waiting, check
+from socratasync.dataset_run import Waiting
 from socratasync.errors import Misconfigured, SyncError, Terminated, Unexpected
 from socratasync.journal import Journal
+from socratasync.means import Means
 from socratasync.order import Circumstances, Order
 from socratasync.plan import DatasetPlan, Known
 from socratasync.postgres import Connection, Connections, exclusive, translated
@@ -28,6 +29,7 @@ from socratasync.sidebyside import side_by_side
 from socratasync.socrata import Source
 from socratasync.survey import Survey, survey
 from socratasync.table import MaterializedView, Target
+from socratasync.turns import Turns
 
 __all__ = ["Circumstances", "Order", "run"]
 
@@ -154,7 +156,7 @@ class Run:
             ledger=ledger,
             journal=self._journal,
             table=plans.table,
-            merging=threading.Lock(),
+            turns=Turns(self._how.stopping),
         )
         outcomes = side_by_side(
             {d: _task(means, plan, done.get(d)) for d, plan in plans.plans.items()},
@@ -231,7 +233,7 @@ def _task(
     def load() -> DatasetReport | Waiting:
         if done is not None:  # by an earlier try of this very run
             if isinstance(plan, DatasetPlan):
-                dataset_run.let_go(means, plan)
+                arrival.let_go(means, plan)
             return done
         if isinstance(plan, SyncError):
             raise plan

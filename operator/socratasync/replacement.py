@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from socratasync import merge
-from socratasync.dataset_run import Means, Waiting, complete_table, settle, table_columns
+from socratasync.arrival import complete_table, settle, table_columns
+from socratasync.dataset_run import Waiting
 from socratasync.errors import SyncError
+from socratasync.means import Means
 from socratasync.postgres import Connection
 from socratasync.report import DatasetReport
 

@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 
 SMALLEST_PAGE = 1000
 
+_UNHURRIED = "SET LOCAL synchronous_commit TO off"
+"""A crash of the server empties stages and checkpoints anyway: no page need wait for the disk."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Staged:
@@ -191,6 +194,7 @@ class Stage:
     def _copy_page(self, stream: RowStream, staged: Staged) -> Page:
         try:
             with self._connection.transaction(), self._connection.cursor() as cursor:
+                cursor.execute(_UNHURRIED)
                 with cursor.copy(self._copy) as copy:
                     for chunk in self._checked(stream):
                         copy.write(chunk)

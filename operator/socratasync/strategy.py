@@ -2,7 +2,8 @@
 are in docs/performance.md.
 
 - ``CREATE``: no table yet. Fill it, then build its key: the index is built once, in order.
-- ``FILL``: the table is empty. ``INSERT … SELECT``; a failure leaves no dead rows behind.
+- ``FILL``: the table is empty, or the dataset is new to it and large. ``INSERT … SELECT``, in the hope
+  that none of its keys is there; if one is, the others follow.
 - ``UPSERT``: few rows against many. ``ON CONFLICT`` looks each of them up by the key.
 - ``MERGE``: many rows against many. One hash join; rows that are equal write nothing, where
   ``ON CONFLICT`` would lock, and so log, every one of them.
@@ -37,15 +38,19 @@ def choose(
     *,
     exists: bool,
     empty: bool,
+    is_new: bool = False,
     staged_rows: int,
     target_rows: int,
     server_version: int,
 ) -> Strategy:
-    """The strategy for ``staged_rows`` into about ``target_rows``, on ``server_version`` (150004 form)."""
+    """The strategy for ``staged_rows`` into about ``target_rows``, on ``server_version`` (150004 form).
+    ``is_new``: the dataset was never loaded, so its keys are hardly there."""
     if not exists:
         return Strategy.CREATE
     if empty:
         return Strategy.FILL
     if staged_rows <= target_rows * SMALL_SHARE:
         return Strategy.UPSERT
+    if is_new:
+        return Strategy.FILL
     return Strategy.MERGE if server_version >= FIRST_WITH_MERGE else Strategy.DIFFERENCE

@@ -7,6 +7,19 @@ from socratasync.strategy import Strategy, choose
 PG14, PG15, PG18 = 140012, 150000, 180001
 
 
+def test_a_large_dataset_that_is_new_to_the_table_is_filled_in() -> None:
+    chosen = choose(
+        exists=True,
+        empty=False,
+        is_new=True,
+        staged_rows=500,
+        target_rows=1000,
+        server_version=PG18,
+    )
+
+    assert chosen is Strategy.FILL
+
+
 @pytest.mark.parametrize(
     ("exists", "empty", "staged", "target", "server", "strategy"),
     [

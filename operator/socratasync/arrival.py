@@ -1,0 +1,74 @@
+"""A staged dataset's arrival in the target: the table is made fit for it, then its rows come in.
+
+Each step waits for its turn, since other datasets of the run arrive at the same table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from socratasync import catalog, merge
+from socratasync.drift import check_table
+from socratasync.means import Means
+from socratasync.order import Order
+from socratasync.plan import DatasetPlan
+from socratasync.postgres import Connection
+from socratasync.report import DatasetReport
+from socratasync.table import Target
+
+
+def check(connection: Connection, order: Order) -> Target:
+    """The target as it is now. Raises ``TargetMismatch`` when it cannot be loaded into."""
+    target = catalog.read_target(connection, order.spec.target.schema_, order.spec.target.table)
+    check_table(target, order.spec.target.key)
+    return target
+
+
+def bring_in(connection: Connection, means: Means, job: merge.Job) -> DatasetReport:
+    """Merge one dataset. Datasets that are new to the table come in side by side."""
+    several = len(means.order.spec.selected_datasets()) > 1
+    with means.turns.alone(), means.journal.timed("merge"):
+        complete_table(connection, means, job, make=several)
+    with means.turns.beside(), means.journal.timed("merge"):
+        report = merge.fill(connection, job, means.ledger)
+    if report is not None:
+        return report
+    with means.turns.alone(), means.journal.timed("merge"):
+        return merge.merge(connection, job, means.ledger, table_columns(means))
+
+
+def complete_table(
+    connection: Connection, means: Means, job: merge.Job, *, make: bool = False
+) -> None:
+    """Give an existing table the columns that this dataset brings; ``make`` one where there is none."""
+    target = check(connection, means.order)
+    if not target.exists:
+        if make:
+            merge.create_table(connection, job.shape, table_columns(means))
+        return
+    names = {column.name for column in target.columns}
+    lacking = [(c.name, c.type) for c in job.shape.columns if c.name not in names]
+    if means.order.spec.target.provenance:
+        lacking += merge.provenance_columns(names)
+    merge.add_columns(connection, job.shape, lacking)
+
+
+def table_columns(means: Means) -> Sequence[tuple[str, str]]:
+    """The columns of a table still to be made."""
+    extra = merge.provenance_columns(set()) if means.order.spec.target.provenance else []
+    return [*means.table, *extra]
+
+
+def settle(connection: Connection, means: Means, job: merge.Job, report: DatasetReport) -> None:
+    """What is left once the rows are in: say what was odd, and let go of the stage."""
+    report.verified = job.trusted if means.order.spec.verify.row_count != "Off" else None
+    report.schema_in_sync = job.plan.schema_in_sync
+    for warning in job.warnings:
+        means.journal.warn(warning)
+    merge.drop_stage(connection, job.shape)
+
+
+def let_go(means: Means, plan: DatasetPlan) -> None:
+    """Remove the stage of a dataset that an earlier try of this run merged, and perhaps no more."""
+    with means.connections.connect() as connection:
+        merge.drop_stage(connection, plan.shape)

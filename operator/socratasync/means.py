@@ -1,0 +1,26 @@
+"""What the datasets of one run share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from socratasync.bookkeeping import Ledger
+from socratasync.journal import Journal
+from socratasync.order import Circumstances, Order
+from socratasync.postgres import Connections
+from socratasync.socrata import Source
+from socratasync.turns import Turns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """``table``: the columns (name, type) of a target still to be made, without provenance."""
+
+    order: Order
+    how: Circumstances
+    source: Source
+    connections: Connections
+    ledger: Ledger
+    journal: Journal
+    table: tuple[tuple[str, str], ...]
+    turns: Turns

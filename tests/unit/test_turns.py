@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from socratasync.errors import Terminated
+from socratasync.turns import Turns
+
+
+def in_thread(action: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=action, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_turns_beside_each_other_overlap() -> None:
+    turns = Turns(threading.Event())
+    both = threading.Barrier(2, timeout=10)
+
+    def work() -> None:
+        with turns.beside():
+            both.wait()
+
+    thread = in_thread(work)
+    work()
+    thread.join(10)
+    assert not both.broken
+
+
+@pytest.mark.parametrize("other", ["alone", "beside"])
+def test_a_turn_alone_keeps_others_waiting(other: str) -> None:
+    turns = Turns(threading.Event())
+    order: list[str] = []
+    waiting = threading.Event()
+
+    def late() -> None:
+        waiting.set()
+        with getattr(turns, other)():
+            order.append("late")
+
+    with turns.alone():
+        thread = in_thread(late)
+        assert waiting.wait(10)
+        order.append("early")
+    thread.join(10)
+    assert order == ["early", "late"]
+
+
+def test_a_turn_alone_waits_for_those_beside() -> None:
+    turns = Turns(threading.Event())
+    order: list[str] = []
+    waiting = threading.Event()
+
+    def late() -> None:
+        waiting.set()
+        with turns.alone():
+            order.append("late")
+
+    with turns.beside():
+        thread = in_thread(late)
+        assert waiting.wait(10)
+        order.append("early")
+    thread.join(10)
+    assert order == ["early", "late"]
+
+
+def test_a_turn_that_failed_is_over() -> None:
+    turns = Turns(threading.Event())
+
+    with pytest.raises(KeyError), turns.alone():
+        raise KeyError
+
+    with turns.alone():
+        pass
+    with turns.beside():
+        pass
+
+
+def test_a_stopped_run_waits_for_no_turn() -> None:
+    stopping = threading.Event()
+    turns = Turns(stopping)
+    stopping.set()
+
+    with turns.alone(), pytest.raises(Terminated), turns.beside():
+        pass
