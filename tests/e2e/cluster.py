@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -109,7 +110,8 @@ class Cluster:
 
     def environment(self) -> dict[str, str]:
         """That of a user whose kubectl talks to this cluster."""
-        places = {str(path.parent) for path in programs.find("api", "chart").values()}
+        ours = ("chart",) if os.environ.get("KUBECONFIG") else ("api", "chart")
+        places = {str(path.parent) for path in programs.find(*ours).values()}
         path = os.pathsep.join([str(Path(sys.executable).parent), *places, os.environ["PATH"]])
         direct = f"{self.address},127.0.0.1,10.96.0.1"
         return {**os.environ, "PATH": path, "KUBECONFIG": str(self.kubeconfig), "NO_PROXY": direct}
@@ -123,12 +125,13 @@ def why_not() -> str:
             for name in ("SOCRATASYNC_E2E_IMAGE", "SOCRATASYNC_E2E_ADDRESS")
             if not os.environ.get(name)
         ]
-        needs = f"KUBECONFIG is set, so set {' and '.join(missing)} too: see tests/e2e/cluster.py"
-        return needs if missing else ""
+        if missing:
+            return f"KUBECONFIG is set, so set {' and '.join(missing)} too: see {__file__}"
+        return "" if shutil.which("kubectl") else "kubectl is not on PATH: install it"
     if sys.platform != "linux" or os.geteuid() != 0:
         return (
             "end-to-end tests start a Kubernetes node, which needs root on Linux: run make e2e as "
-            "root, or set KUBECONFIG to a cluster: see tests/e2e/cluster.py"
+            f"root, or set KUBECONFIG to a cluster: see {__file__}"
         )
     return ""
 

@@ -5,8 +5,8 @@ set -euo pipefail
 fail() { printf 'make e2e: %s\n' "$*" >&2; exit 1; }
 
 [ -z "${KUBECONFIG:-}" ] || exit 0  # a cluster was given; nothing runs here but clients and servers
-[ "$(uname -s)" = Linux ] || fail "starts a Kubernetes node, which needs Linux; or set KUBECONFIG to a cluster (docs: CONTRIBUTING.md)"
-[ "$(id -u)" = 0 ] || fail "starts a Kubernetes node, which needs root: run it as root, or set KUBECONFIG to a cluster (docs: CONTRIBUTING.md)"
+[ "$(uname -s)" = Linux ] || fail "starts a Kubernetes node, which needs Linux; or set KUBECONFIG to a cluster (see tests/e2e/cluster.py)"
+[ "$(id -u)" = 0 ] || fail "starts a Kubernetes node, which needs root: run it as root, or set KUBECONFIG to a cluster (see tests/e2e/cluster.py)"
 
 declare -A package=(
   [containerd]=containerd [runc]=runc [nft]=nftables [ip]=iproute2 [nsenter]=util-linux
