@@ -45,8 +45,9 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds from a ``Retry-After`` header, given as seconds or as an HTTP date; None if unreadable."""
     if not value:
         return None
-    if value.strip().isdecimal():
-        return float(value)
+    seconds = value.strip()
+    if seconds.isdecimal():
+        return float(seconds)
     try:
         at = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
