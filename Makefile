@@ -62,6 +62,7 @@ bench-scale: $(STAMP)  ## 1,000 and 10,000 SocrataSyncs against a real API serve
 	$(BIN)/python tests/bench/scale.py
 
 chaos: $(STAMP)  ## the property tests at length, the kill tests at every step
+	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadgroup tests/unit
 	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadgroup tests/chaos
 
 crd: $(STAMP)  ## write crds/ and the pages made from it anew

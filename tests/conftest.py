@@ -18,10 +18,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from socratasync.simulator import Portal, Server, serve
+
+# The suite asks the same questions each time; `make chaos` asks new ones. Machines are busy: no deadlines.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.register_profile("chaos", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 Connection = psycopg.Connection[tuple[object, ...]]
 

@@ -10,13 +10,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from hypothesis import settings
 
 from socratasync.simulator import Server
 from socratasync.simulator.synthetic import LA311_COLUMNS
-
-settings.register_profile("no deadline", deadline=None)  # machines here are busy
-settings.load_profile("no deadline")
 
 Ask = Callable[..., requests.Response]
 

@@ -291,5 +291,5 @@ def _finish(coroutine: Any) -> Any:
     raise AssertionError("the model never makes anybody wait")
 
 
-World.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+World.TestCase.settings = settings(stateful_step_count=40)
 TestAnySequence = World.TestCase
