@@ -89,7 +89,7 @@ class Sync:
         found: Object = self.api.get(KIND, self.name, namespace=self.namespace).get("status", {})
         return found
 
-    def until(self, holds: Callable[[Object], object], timeout_s: float = 30) -> Object:
+    def until(self, holds: Callable[[Object], object], timeout_s: float = 60) -> Object:
         """The status, once ``holds`` is true of it."""
         whole = self.api.wait_for(
             KIND,

@@ -301,8 +301,9 @@ def test_a_deleted_sync_takes_its_running_job_and_its_series_with_it(
     assert sync.namespace in operator.metrics()
     sync.api.delete("SocrataSync", sync.name, namespace=sync.namespace)
 
-    sync.api.wait_gone("Job", job, namespace=sync.namespace)
-    wait_until(lambda: 'name="la-311"' not in operator.metrics(), timeout_s=10, what="series to go")
+    # The garbage collector looks for new kinds every half minute.
+    sync.api.wait_gone("Job", job, namespace=sync.namespace, timeout_s=90)
+    wait_until(lambda: sync.namespace not in operator.metrics(), timeout_s=10, what="series to go")
 
 
 def test_history_limits_leave_the_newest_jobs(sync: Sync) -> None:
