@@ -1,0 +1,183 @@
+"""What became of a run, from what its Job and its pods say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.unit.controller.conftest import at
+
+from socratasync.controller.observed_job import ObservedJob
+from socratasync.controller.outcome import Outcome, Result, read_outcome, read_report
+
+MakeJob = Callable[..., ObservedJob]
+NOW = at("2026-11-23T08:00")
+
+SYNCED = {"v": 1, "run": "r", "ok": True, "rows": {"inserted": 2, "updated": 1, "deleted": 0}}
+UNCHANGED = {"v": 1, "run": "r", "ok": True, "rows": {"downloaded": 9, "unchanged": 9}}
+THROTTLED = {
+    "v": 1,
+    "run": "r",
+    "ok": False,
+    "rows": {"inserted": 0},
+    "error": {"reason": "SourceThrottled", "message": "data.lacity.org asks to wait"},
+}
+
+
+def pod(
+    code: int | None = None,
+    said: object = "",
+    *,
+    reason: str = "",
+    fate: str = "",
+    why: str = "",
+    finished: str = "2026-11-23T07:04:00Z",
+    disrupted: bool = False,
+) -> dict[str, Any]:
+    message = said if isinstance(said, str) else json.dumps(said)
+    ended = {"exitCode": code, "reason": reason, "message": message, "finishedAt": finished}
+    state = {"terminated": ended} if code is not None else {}
+    conditions = [{"type": "DisruptionTarget", "status": "True", "message": "node drained"}]
+    return {
+        "status": {
+            "reason": fate or None,
+            "message": why or None,
+            "conditions": conditions if disrupted else [],
+            "containerStatuses": [{"state": state}],
+        }
+    }
+
+
+def outcome(job: ObservedJob, *pods: dict[str, Any]) -> Outcome:
+    return read_outcome(job, pods, NOW)
+
+
+@pytest.mark.parametrize(
+    ("pods", "result", "reason", "says"),
+    [
+        pytest.param(
+            [pod(0, SYNCED)], Result.SUCCEEDED, "Succeeded", "2 rows inserted", id="changes"
+        ),
+        pytest.param(
+            [pod(0, UNCHANGED)], Result.NO_CHANGE, "NoChange", "nothing new", id="no changes"
+        ),
+        pytest.param([pod(0)], Result.LOST, "ResultLost", "No data is lost", id="no word of it"),
+        pytest.param([], Result.LOST, "ResultLost", "No data is lost", id="no pod left"),
+        pytest.param(
+            [pod(75, THROTTLED), pod(0, SYNCED, finished="2026-11-23T07:09:00Z")],
+            Result.SUCCEEDED,
+            "Succeeded",
+            "2 rows",
+            id="a retry that made it",
+        ),
+        pytest.param(
+            [pod(0, f"a line of log\n{json.dumps(SYNCED)}\n")],
+            Result.SUCCEEDED,
+            "Succeeded",
+            "2 rows",
+            id="the log's end instead of a message",
+        ),
+    ],
+)
+def test_a_job_that_completed(
+    job: MakeJob, pods: list[dict[str, Any]], result: Result, reason: str, says: str
+) -> None:
+    found = outcome(job(condition="Complete"), *pods)
+
+    assert (found.result, found.reason) == (result, reason)
+    assert says in found.message
+    assert (found.report is None) == (result is Result.LOST)
+
+
+@pytest.mark.parametrize(
+    ("job_reason", "pods", "reason", "says"),
+    [
+        pytest.param(
+            "PodFailurePolicy",
+            [pod(77, {**THROTTLED, "error": {"reason": "InvalidAppToken", "message": "refused"}})],
+            "InvalidAppToken",
+            "refused",
+            id="the report's own reason",
+        ),
+        pytest.param(
+            "BackoffLimitExceeded",
+            [pod(75, THROTTLED)],
+            "SourceThrottled",
+            "gave up after 4 attempts",
+            id="the last reason after all tries",
+        ),
+        pytest.param(
+            "DeadlineExceeded",
+            [pod(143, THROTTLED)],
+            "DeadlineExceeded",
+            "activeDeadlineSeconds",
+            id="a deadline, whatever the pod said",
+        ),
+        pytest.param(
+            "BackoffLimitExceeded",
+            [pod(137, reason="OOMKilled")],
+            "OOMKilled",
+            "spec.job.resources.limits.memory",
+            id="out of memory",
+        ),
+        pytest.param(
+            "BackoffLimitExceeded",
+            [pod(137, fate="Evicted", why="low on memory", reason="Error")],
+            "Evicted",
+            "low on memory",
+            id="evicted",
+        ),
+        pytest.param(
+            "BackoffLimitExceeded",
+            [pod(143, reason="Error", disrupted=True)],
+            "Disrupted",
+            "node drained",
+            id="drained",
+        ),
+        pytest.param(
+            "BackoffLimitExceeded",
+            [pod(1, '{"level":"error","msg":"Traceback"}', reason="Error")],
+            "WorkerFailed",
+            "exit code 1: Traceback",
+            id="a crash with a log",
+        ),
+        pytest.param(
+            "BackoffLimitExceeded", [], "BackoffLimitExceeded", "none of its pods", id="no pod left"
+        ),
+        pytest.param(
+            "BackoffLimitExceeded",
+            [pod(1, {**THROTTLED, "error": {"reason": "not a reason!", "message": "x"}})],
+            "Failed",
+            "x",
+            id="a reason that no condition can carry",
+        ),
+    ],
+)
+def test_a_job_that_failed(
+    job: MakeJob, job_reason: str, pods: list[dict[str, Any]], reason: str, says: str
+) -> None:
+    found = outcome(job(condition="Failed", reason=job_reason, failed=4), *pods)
+
+    assert (found.result, found.reason) == (Result.FAILED, reason)
+    assert says in found.message
+
+
+def test_passwords_in_a_crash_s_last_words_are_masked(job: MakeJob) -> None:
+    said = "could not connect to postgresql://app:hunter2@db/prod"
+
+    found = outcome(job(condition="Failed"), pod(1, said))
+
+    assert "hunter2" not in found.message
+
+
+def test_a_job_that_was_being_deleted_on_request_is_cancelled(job: MakeJob) -> None:
+    found = read_outcome(job(condition="Failed"), [pod(143, THROTTLED)], NOW, cancelled=True)
+
+    assert (found.result, found.report) == (Result.CANCELLED, None)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"v":2,"ok":true}', '{"v":1', "null", "7"])
+def test_what_is_no_report_is_none(text: str) -> None:
+    assert read_report(text) is None
