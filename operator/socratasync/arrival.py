@@ -5,7 +5,7 @@ Each step waits for its turn, since other datasets of the run arrive at the same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from socratasync import catalog, merge
 from socratasync.drift import check_table
@@ -68,7 +68,9 @@ def settle(connection: Connection, means: Means, job: merge.Job, report: Dataset
     merge.drop_stage(connection, job.shape)
 
 
-def let_go(means: Means, plan: DatasetPlan) -> None:
-    """Remove the stage of a dataset that an earlier try of this run merged, and perhaps no more."""
-    with means.connections.connect() as connection:
+def tidy(connection: Connection, means: Means, plans: Iterable[DatasetPlan]) -> None:
+    """Remove the stages of datasets that are well: of one merged just before its run was killed, or
+    begun by a run that failed, and not wanted any more."""
+    for plan in plans:
         merge.drop_stage(connection, plan.shape)
+        means.ledger.on(connection).drop_checkpoint(plan.shape.stage)

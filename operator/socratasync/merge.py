@@ -68,7 +68,7 @@ def fill(connection: Connection, job: Job, ledger: Ledger) -> DatasetReport | No
         return None
     try:
         return _merge(connection, job, ledger, (), Strategy.FILL)
-    except (pg.UniqueViolation, pg.DeadlockDetected) as exc:
+    except (pg.UniqueViolation, pg.DeadlockDetected, pg.LockNotAvailable) as exc:
         log.info("%s: merging by key, since %s", job.plan.dataset, exc.diag.message_primary)
         job.start_over()
         return None

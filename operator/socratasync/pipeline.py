@@ -167,6 +167,8 @@ class Run:
         if self._order.resets:
             outcomes = replace_all(connection, means, outcomes)
         self._report.datasets = [self._named(d, o, known) for d, o in outcomes.items()]
+        well = [p for d, p in plans.plans.items() if isinstance(outcomes.get(d), DatasetReport)]
+        arrival.tidy(connection, means, [p for p in well if isinstance(p, DatasetPlan)])
         count_target(connection, self._order, ledger, self._report, self._journal)
 
     def _named(
@@ -231,10 +233,8 @@ def _task(
     """What is left to do for one dataset."""
 
     def load() -> DatasetReport | Waiting:
-        if done is not None:  # by an earlier try of this very run
-            if isinstance(plan, DatasetPlan):
-                arrival.let_go(means, plan)
-            return done
+        if done is not None:
+            return done  # by an earlier try of this very run
         if isinstance(plan, SyncError):
             raise plan
         return dataset_run.load(means, plan)
