@@ -1,0 +1,130 @@
+"""What a scrape gets: names and labels as documented, counts once, nothing of what is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from prometheus_client import generate_latest
+from tests.unit.controller.conftest import at
+
+from socratasync.controller.action import Missed, Run, Trigger
+from socratasync.controller.metrics import Metrics
+from socratasync.controller.resource import Resource
+
+MakeResource = Callable[..., Resource]
+NOW = at("2026-11-23T08:00")
+WHERE = 'name="la-311",namespace="data"'
+
+STATUS: dict[str, Any] = {
+    "lastSuccessfulTime": "2026-11-23T07:04:12Z",
+    "lastSyncedSince": "2026-11-22T06:00:00Z",
+    "nextScheduleTime": "2026-11-24T07:00:00Z",
+    "lastRun": {"job": "j", "result": "Succeeded", "reason": "Succeeded"},
+    "conditions": [{"type": "Ready", "status": "True"}, {"type": "Fresh", "status": "False"}],
+    "datasets": [
+        {
+            "id": "rq3b-xjk8",
+            "sourceRows": 50,
+            "rows": {"target": 49},
+            "sourceUpdatedAt": "2026-11-23T06:00:00Z",
+            "lastSyncedSince": "2026-11-22T06:00:00Z",
+        }
+    ],
+}
+LAST_RUN = {
+    "result": "Succeeded",
+    "trigger": "Schedule",
+    "rows": {"inserted": 2, "updated": 0, "target": 90},
+    "bytes": 4096,
+    "seconds": {"download": 61.0, "merge": 1.0},
+}
+
+
+@pytest.fixture(name="metrics")
+def _metrics() -> Metrics:
+    return Metrics(lambda: NOW)
+
+
+def scrape(metrics: Metrics) -> list[str]:
+    return generate_latest(metrics.registry).decode().splitlines()
+
+
+def test_gauges_come_from_the_status(metrics: Metrics, resource: MakeResource) -> None:
+    metrics.observe(resource(status=STATUS))
+    lines = scrape(metrics)
+
+    for line in (
+        f'socratasync_info{{domain="data.lacity.org",mode="update",{WHERE},schedule="0 7 * * *"}} 1.0',
+        f'socratasync_status_condition{{{WHERE},status="True",type="Ready"}} 1.0',
+        f'socratasync_status_condition{{{WHERE},status="False",type="Fresh"}} 1.0',
+        f"socratasync_suspended{{{WHERE}}} 0.0",
+        f"socratasync_last_success_timestamp_seconds{{{WHERE}}} 1.795417452e+09",
+        f"socratasync_expected_interval_seconds{{{WHERE}}} 86400.0",
+        f"socratasync_last_run_succeeded{{{WHERE}}} 1.0",
+        f'socratasync_dataset_source_rows{{dataset="rq3b-xjk8",{WHERE}}} 50.0',
+        f'socratasync_dataset_target_rows{{dataset="rq3b-xjk8",{WHERE}}} 49.0',
+    ):
+        assert line in lines
+    assert not any(line.startswith("socratasync_last_failure_timestamp_seconds{") for line in lines)
+
+
+def test_every_documented_name_is_there(metrics: Metrics) -> None:
+    described = {line.split()[2] for line in scrape(metrics) if line.startswith("# TYPE")}
+
+    assert described >= set(
+        "socratasync_info socratasync_status_condition socratasync_suspended "
+        "socratasync_last_success_timestamp_seconds socratasync_last_failure_timestamp_seconds "
+        "socratasync_last_synced_since_timestamp_seconds socratasync_next_run_timestamp_seconds "
+        "socratasync_expected_interval_seconds socratasync_last_run_succeeded socratasync_runs_total "
+        "socratasync_missed_runs_total socratasync_run_duration_seconds "
+        "socratasync_job_creation_skew_seconds socratasync_dataset_source_rows "
+        "socratasync_dataset_target_rows socratasync_rows_total socratasync_downloaded_bytes_total "
+        "socratasync_dataset_source_updated_timestamp_seconds "
+        "socratasync_dataset_synced_through_timestamp_seconds socratasync_operator_build_info "
+        "socratasync_operator_reconcile_duration_seconds "
+        "socratasync_operator_last_reconcile_timestamp_seconds".split()
+    )
+
+
+def test_a_run_that_ended_is_counted(metrics: Metrics, resource: MakeResource) -> None:
+    key = resource().key
+    metrics.run_ended(key, LAST_RUN, {"v": 1})
+    metrics.run_ended(key, {**LAST_RUN, "result": "Failed", "rows": None, "seconds": None}, None)
+    metrics.slots_missed(key, Missed(newest=NOW, count=3, reason="Superseded"))
+    lines = scrape(metrics)
+
+    for line in (
+        f'socratasync_runs_total{{{WHERE},result="Succeeded",trigger="Schedule"}} 1.0',
+        f'socratasync_runs_total{{{WHERE},result="Failed",trigger="Schedule"}} 1.0',
+        f'socratasync_missed_runs_total{{{WHERE},reason="Superseded"}} 3.0',
+        f'socratasync_rows_total{{{WHERE},op="inserted"}} 2.0',
+        f"socratasync_downloaded_bytes_total{{{WHERE}}} 4096.0",
+        f'socratasync_run_duration_seconds_bucket{{le="60.0",{WHERE},stage="download"}} 0.0',
+        f'socratasync_run_duration_seconds_bucket{{le="120.0",{WHERE},stage="download"}} 1.0',
+        f'socratasync_run_duration_seconds_sum{{{WHERE},stage="download"}} 61.0',
+    ):
+        assert line in lines
+
+
+def test_a_resource_that_is_gone_leaves_no_series(metrics: Metrics, resource: MakeResource) -> None:
+    one, other = resource(status=STATUS), resource(name="other", status=STATUS)
+    for each in (one, other):
+        metrics.observe(each)
+        metrics.run_ended(each.key, LAST_RUN, {"v": 1})
+
+    metrics.forget(one.key)
+
+    assert not any('name="la-311"' in line for line in scrape(metrics))
+    assert any('name="other"' in line for line in scrape(metrics))
+
+
+@pytest.mark.parametrize(("trigger", "count"), [(Trigger.SCHEDULE, 1.0), (Trigger.CATCH_UP, 0.0)])
+def test_only_a_slot_on_time_tells_how_late_the_operator_is(
+    metrics: Metrics, trigger: Trigger, count: float
+) -> None:
+    due = at("2026-11-23T07:59:59")
+    metrics.job_created(Run(job="j", trigger=trigger, mode="update", fingerprint="f", due=due), NOW)
+
+    assert f"socratasync_job_creation_skew_seconds_count {count}" in scrape(metrics)
