@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.cluster.programs import cache
@@ -40,12 +41,30 @@ def build(tag: str = IMAGE, *, version: str = "e2e") -> str:
             mounts += ["--volume", f"{_AUTHORITIES}:{_AUTHORITIES}:ro"]
         arguments = ["--build-arg", f"PYTHON_IMAGE={BASE}", "--build-arg", f"VERSION={version}"]
         _buildah(
-            *("bud", "--quiet", "--layers", "--isolation", "chroot", "--network", "host"),
+            *(
+                "bud",
+                "--quiet",
+                "--layers",
+                "--force-rm",
+                "--isolation",
+                "chroot",
+                "--network",
+                "host",
+            ),
             *mounts,
             *arguments,
             *("--tag", tag, str(ROOT)),
         )
+    _forget_older_builds()
     return tag
+
+
+def _forget_older_builds() -> None:
+    """Of the images without a name, the newest hold the layers that the next build starts from."""
+    unnamed = _buildah("images", "--quiet", "--no-trunc", "--filter", "dangling=true").split()
+    for image in unnamed[2:]:
+        with suppress(BuildFailed):  # one that another stands on
+            _buildah("rmi", image)
 
 
 def export(image: str, archive: Path) -> Path:
