@@ -126,6 +126,8 @@ def _build(name: str) -> dict[str, Path]:
     with _locked(folder.with_suffix(".lock")):
         if built := _from_cache(name):  # by the process that held the lock before us
             return built
+        for left in folder.parent.glob(f"{folder.name}.*/"):  # by a build that was killed
+            shutil.rmtree(left)
         with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as scratch:
             _compile(name, Path(scratch))
             for program in SETS[name].packages:
