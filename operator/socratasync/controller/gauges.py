@@ -5,11 +5,12 @@ Read from the status and nothing else, so the gauges are back as soon as the ope
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from sys import intern
-from typing import Any
+from typing import Any, TypeVar
 
 from socratasync.controller import instants
 from socratasync.controller.outcome import Result
@@ -33,15 +34,17 @@ PER_DATASET = {
 }
 
 Numbers = tuple[float | None, ...]
+Labels = tuple[str, ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
     """``numbers`` are in the order of ``PER_RESOURCE``, each dataset's in that of ``PER_DATASET``."""
 
-    info: tuple[str, str, str]
+    info: Labels
     numbers: Numbers
-    conditions: tuple[tuple[str, str], ...]
+    conditions: tuple[Labels, ...]
     datasets: tuple[tuple[str, Numbers], ...]
 
 
@@ -50,11 +53,7 @@ def read_gauges(resource: Resource, now: datetime) -> Gauges:
     status, spec = resource.status, resource.spec
     gap = resource.schedule.longest_gap(now).total_seconds() if resource.schedule else None
     return Gauges(
-        info=(
-            intern(spec.domain if spec else ""),
-            intern(spec.mode if spec else ""),
-            intern((spec.schedule or "") if spec else ""),
-        ),
+        info=_shared((spec.domain, spec.mode, spec.schedule or "") if spec else ("", "", "")),
         numbers=(
             float(spec.suspend) if spec else None,
             _seconds(status.get("lastSuccessfulTime")),
@@ -64,19 +63,15 @@ def read_gauges(resource: Resource, now: datetime) -> Gauges:
             gap,
             _succeeded(status),
         ),
-        conditions=tuple(
-            (intern(condition["type"]), intern(condition["status"]))
-            for condition in status.get("conditions") or []
-        ),
+        conditions=_shared(tuple((c["type"], c["status"]) for c in status.get("conditions") or [])),
         datasets=tuple(_dataset(dataset) for dataset in status.get("datasets") or []),
     )
 
 
-def samples(gauges: Gauges) -> Iterator[tuple[str, float]]:
-    """Name and value of the resource's own gauges, those that are known."""
-    for name, value in zip(PER_RESOURCE, gauges.numbers, strict=True):
-        if value is not None:
-            yield name, value
+@lru_cache(maxsize=4096)
+def _shared(labels: T) -> T:
+    """One object for all resources that say the same; most of a fleet does."""
+    return labels
 
 
 def _dataset(dataset: Mapping[str, Any]) -> tuple[str, Numbers]:

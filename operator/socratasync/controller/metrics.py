@@ -1,66 +1,36 @@
 """`/metrics`: the operator's own series, and those of every resource, made at the scrape.
 
-The client library would keep an object for each series; thousands of resources with dozens of series
-each are numbers here and series only while they are read. Counters start at zero with the operator.
+Thousands of resources with dozens of series each are numbers here and text only while they are read.
+Gauges come from statuses and are back as soon as the operator is; counters start at zero with it.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector
-
 from socratasync import __version__
 from socratasync.controller.action import Missed, Run, Trigger
-from socratasync.controller.gauges import PER_DATASET, PER_RESOURCE, Gauges, read_gauges, samples
+from socratasync.controller.exposition import Family, write
+from socratasync.controller.gauges import PER_DATASET, PER_RESOURCE, Gauges, read_gauges
+from socratasync.controller.histogram import Histogram
 from socratasync.controller.resource import Key, Resource
 
 _RESOURCE = ("namespace", "name")
 _STAGE_SECONDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21600.0)
 _SKEW_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+_LOOK_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 _OPS = ("downloaded", "inserted", "updated", "unchanged", "deleted")
 
 Labels = tuple[str, ...]
 
 
-class _Stage:
-    """One histogram of one resource's stage."""
-
-    __slots__ = ("counts", "total")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(_STAGE_SECONDS) + 1)
-        self.total = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Count one run's stage."""
-        fits = (n for n, bound in enumerate(_STAGE_SECONDS) if seconds <= bound)
-        self.counts[next(fits, len(_STAGE_SECONDS))] += 1
-        self.total += seconds
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Bounds and cumulative counts, as the exposition format wants them."""
-        running, found = 0, []
-        for bound, count in zip((*map(str, _STAGE_SECONDS), "+Inf"), self.counts, strict=True):
-            running += count
-            found.append((bound, float(running)))
-        return found
-
-
-class Metrics(Collector):
-    """Fed by the reconciler, read by the scrape's thread. ``registry`` is what a server exposes."""
+class Metrics:
+    """Fed by the reconciler, read by the scrape's thread."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -69,32 +39,10 @@ class Metrics(Collector):
         self._missed: Counter[Labels] = Counter()
         self._rows: Counter[Labels] = Counter()
         self._bytes: Counter[Labels] = Counter()
-        self._stages: dict[Labels, _Stage] = {}
-        self.registry = CollectorRegistry()
-        self._skew = Histogram(
-            "socratasync_job_creation_skew_seconds",
-            "From when a scheduled run was due to when its Job was created.",
-            buckets=_SKEW_SECONDS,
-            registry=self.registry,
-        )
-        self._reconcile = Histogram(
-            "socratasync_operator_reconcile_duration_seconds",
-            "One look at one resource.",
-            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0),
-            registry=self.registry,
-        )
-        self._reconciled = Gauge(
-            "socratasync_operator_last_reconcile_timestamp_seconds",
-            "When the operator last looked at a resource, or at all of them.",
-            registry=self.registry,
-        )
-        Gauge(
-            "socratasync_operator_build_info",
-            "Always 1; the operator's version is a label.",
-            ["version"],
-            registry=self.registry,
-        ).labels(__version__).set(1)
-        self.registry.register(self)
+        self._stages: dict[Labels, Histogram] = {}
+        self._skew = Histogram(_SKEW_SECONDS)
+        self._looks = Histogram(_LOOK_SECONDS)
+        self._looked = 0.0
 
     @contextmanager
     def reconciling(self) -> Iterator[None]:
@@ -103,12 +51,12 @@ class Metrics(Collector):
         try:
             yield
         finally:
-            self._reconcile.observe(time.monotonic() - started)
+            self._looks.observe(time.monotonic() - started)
             self.alive()
 
     def alive(self) -> None:
         """The operator has just looked around, even if nothing was to be done."""
-        self._reconciled.set(self._now().timestamp())
+        self._looked = self._now().timestamp()
 
     def observe(self, resource: Resource) -> None:
         """The resource as it stands now."""
@@ -139,69 +87,122 @@ class Metrics(Collector):
         if report and run.get("bytes"):
             self._bytes[key] += run["bytes"]
         for stage, seconds in (run.get("seconds") or {}).items():
-            self._stages.setdefault((*key, stage), _Stage()).observe(seconds)
+            histogram = self._stages.setdefault((*key, stage), Histogram(_STAGE_SECONDS))
+            histogram.observe(seconds)
 
-    def collect(self) -> Iterator[Metric]:
-        """The series of all resources, for one scrape."""
+    def scrape(self) -> Iterator[bytes]:
+        """Everything, in Prometheus' text format, piece by piece."""
+        return write(self._families())
+
+    def _families(self) -> Iterator[Family]:
+        yield from self._own()
         everything = list(self._gauges.items())
-        yield from _resource_gauges(everything)
-        yield from _dataset_gauges(everything)
-        yield _counter("socratasync_runs", "Runs that ended.", ("result", "trigger"), self._runs)
-        yield _counter("socratasync_missed_runs", "Slots without a run.", ("reason",), self._missed)
-        yield _counter("socratasync_rows", "Rows by what became of them.", ("op",), self._rows)
-        yield _counter("socratasync_downloaded_bytes", "Bytes from the source.", (), self._bytes)
-        durations = HistogramMetricFamily(
-            "socratasync_run_duration_seconds",
-            "Seconds that runs spent, by stage.",
-            labels=(*_RESOURCE, "stage"),
+        yield from _resource_families(everything)
+        yield from _dataset_families(everything)
+        yield _counter(
+            "socratasync_runs_total", "Runs that ended.", ("result", "trigger"), self._runs
         )
-        for labels, stage in list(self._stages.items()):
-            durations.add_metric(labels, buckets=stage.buckets(), sum_value=stage.total)
-        yield durations
+        yield _counter(
+            "socratasync_missed_runs_total", "Slots without a run.", ("reason",), self._missed
+        )
+        yield _counter(
+            "socratasync_rows_total", "Rows by what became of them.", ("op",), self._rows
+        )
+        yield _counter("socratasync_downloaded_bytes_total", "Bytes received.", (), self._bytes)
+        yield Family(
+            name="socratasync_run_duration_seconds",
+            kind="histogram",
+            text="Seconds that runs spent, by stage.",
+            labels=(*_RESOURCE, "stage", "le"),
+            samples=(s for labels, h in list(self._stages.items()) for s in h.samples(labels)),
+        )
 
-    def describe(self) -> Iterator[Metric]:
-        """Nothing in advance: registering must not scrape."""
-        return iter(())
+    def _own(self) -> Iterator[Family]:
+        yield Family(
+            name="socratasync_operator_build_info",
+            kind="gauge",
+            text="Always 1; the operator's version is a label.",
+            labels=("version",),
+            samples=[("", (__version__,), 1.0)],
+        )
+        yield Family(
+            name="socratasync_operator_last_reconcile_timestamp_seconds",
+            kind="gauge",
+            text="When the operator last looked at a resource, or at all of them.",
+            labels=(),
+            samples=[("", (), self._looked)],
+        )
+        yield Family(
+            name="socratasync_operator_reconcile_duration_seconds",
+            kind="histogram",
+            text="One look at one resource.",
+            labels=("le",),
+            samples=self._looks.samples(()),
+        )
+        yield Family(
+            name="socratasync_job_creation_skew_seconds",
+            kind="histogram",
+            text="From when a scheduled run was due to when its Job was created.",
+            labels=("le",),
+            samples=self._skew.samples(()),
+        )
 
 
-def _resource_gauges(everything: list[tuple[Key, Gauges]]) -> Iterator[Metric]:
-    info = GaugeMetricFamily(
+Everything = list[tuple[Key, Gauges]]
+
+
+def _resource_families(everything: Everything) -> Iterator[Family]:
+    yield _gauge(
         "socratasync_info",
         "Always 1; what the resource is, as labels.",
-        labels=(*_RESOURCE, "domain", "mode", "schedule"),
+        (*_RESOURCE, "domain", "mode", "schedule"),
+        (((*key, *gauges.info), 1.0) for key, gauges in everything),
     )
-    conditions = GaugeMetricFamily(
+    yield _gauge(
         "socratasync_status_condition",
-        "Always 1 for the status that the condition has.",
-        labels=(*_RESOURCE, "type", "status"),
+        "Always 1, for the status that the condition has.",
+        (*_RESOURCE, "type", "status"),
+        (((*key, *each), 1.0) for key, gauges in everything for each in gauges.conditions),
     )
-    families = {
-        name: GaugeMetricFamily(name, text, labels=_RESOURCE) for name, text in PER_RESOURCE.items()
-    }
-    for key, gauges in everything:
-        info.add_metric((*key, *gauges.info), 1)
-        for condition in gauges.conditions:
-            conditions.add_metric((*key, *condition), 1)
-        for name, value in samples(gauges):
-            families[name].add_metric(key, value)
-    return iter((info, conditions, *families.values()))
+    for number, (name, text) in enumerate(PER_RESOURCE.items()):
+        yield _gauge(
+            name, text, _RESOURCE, _known((key, g.numbers[number]) for key, g in everything)
+        )
 
 
-def _dataset_gauges(everything: list[tuple[Key, Gauges]]) -> Iterator[Metric]:
-    families = [
-        GaugeMetricFamily(name, text, labels=(*_RESOURCE, "dataset"))
-        for name, text in PER_DATASET.items()
-    ]
-    for key, gauges in everything:
-        for dataset, numbers in gauges.datasets:
-            for family, value in zip(families, numbers, strict=True):
-                if value is not None:
-                    family.add_metric((*key, dataset), value)
-    return iter(families)
+def _dataset_families(everything: Everything) -> Iterator[Family]:
+    for number, (name, text) in enumerate(PER_DATASET.items()):
+        yield _gauge(
+            name,
+            text,
+            (*_RESOURCE, "dataset"),
+            _known(
+                ((*key, dataset), numbers[number])
+                for key, gauges in everything
+                for dataset, numbers in gauges.datasets
+            ),
+        )
 
 
-def _counter(name: str, text: str, labels: Labels, counted: Counter[Labels]) -> Metric:
-    family = CounterMetricFamily(name, text, labels=(*_RESOURCE, *labels))
-    for values, count in list(counted.items()):
-        family.add_metric(values, count)
-    return family
+def _known(samples: Iterable[tuple[Labels, float | None]]) -> Iterator[tuple[Labels, float]]:
+    return ((labels, value) for labels, value in samples if value is not None)
+
+
+def _gauge(name: str, text: str, labels: Labels, samples: Iterable[tuple[Labels, float]]) -> Family:
+    return Family(
+        name=name,
+        kind="gauge",
+        text=text,
+        labels=labels,
+        samples=(("", values, value) for values, value in samples),
+    )
+
+
+def _counter(name: str, text: str, labels: Labels, counted: Counter[Labels]) -> Family:
+    return Family(
+        name=name,
+        kind="counter",
+        text=text,
+        labels=(*_RESOURCE, *labels),
+        samples=(("", values, float(count)) for values, count in list(counted.items())),
+    )

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kubernetes.aio import client
-from prometheus_client import start_http_server
 
 from socratasync import __version__
 from socratasync.controller.cluster import Cluster
@@ -25,6 +24,7 @@ from socratasync.controller.handlers import watch
 from socratasync.controller.health import Health, serve_health
 from socratasync.controller.job_names import DOMAIN
 from socratasync.controller.metrics import Metrics
+from socratasync.controller.metrics_server import serve_metrics
 from socratasync.controller.observed_job import owner_key, read_job
 from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.resource import Key, read_resource
@@ -195,12 +195,10 @@ class _Operator:
 async def _servers(operator: _Operator, options: OperatorOptions) -> AsyncIterator[None]:
     """Probes and metrics, from the first moment on."""
     runner = await serve_health(operator.health, options.health_port)
-    server, thread = start_http_server(options.metrics_port, registry=operator.metrics.registry)
     try:
-        yield
+        with serve_metrics(operator.metrics.scrape, options.metrics_port):
+            yield
     finally:
-        server.shutdown()
-        thread.join()
         await runner.cleanup()
 
 

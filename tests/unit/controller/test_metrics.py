@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.controller.conftest import at
 
 from socratasync.controller.action import Missed, Run, Trigger
@@ -48,7 +48,18 @@ def _metrics() -> Metrics:
 
 
 def scrape(metrics: Metrics) -> list[str]:
-    return generate_latest(metrics.registry).decode().splitlines()
+    """The lines of a scrape, which Prometheus' own parser must take; labels by name."""
+    text = b"".join(metrics.scrape()).decode()
+    lines = [line for line in text.splitlines() if line.startswith("#")]
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+            lines.append(
+                f"{sample.name}{{{labels}}} {sample.value}"
+                if labels
+                else f"{sample.name} {sample.value}"
+            )
+    return lines
 
 
 def test_gauges_come_from_the_status(metrics: Metrics, resource: MakeResource) -> None:
@@ -60,7 +71,7 @@ def test_gauges_come_from_the_status(metrics: Metrics, resource: MakeResource) -
         f'socratasync_status_condition{{{WHERE},status="True",type="Ready"}} 1.0',
         f'socratasync_status_condition{{{WHERE},status="False",type="Fresh"}} 1.0',
         f"socratasync_suspended{{{WHERE}}} 0.0",
-        f"socratasync_last_success_timestamp_seconds{{{WHERE}}} 1.795417452e+09",
+        f"socratasync_last_success_timestamp_seconds{{{WHERE}}} 1795417452.0",
         f"socratasync_expected_interval_seconds{{{WHERE}}} 86400.0",
         f"socratasync_last_run_succeeded{{{WHERE}}} 1.0",
         f'socratasync_dataset_source_rows{{dataset="rq3b-xjk8",{WHERE}}} 50.0',
@@ -128,3 +139,10 @@ def test_only_a_slot_on_time_tells_how_late_the_operator_is(
     metrics.job_created(Run(job="j", trigger=trigger, mode="update", fingerprint="f", due=due), NOW)
 
     assert f"socratasync_job_creation_skew_seconds_count {count}" in scrape(metrics)
+
+
+def test_labels_are_escaped(metrics: Metrics, resource: MakeResource) -> None:
+    status = {**STATUS, "conditions": [{"type": 'a"b\\c\nd', "status": "True"}]}
+    metrics.observe(resource(status=status))
+
+    assert any('a"b\\c\nd' in line for line in scrape(metrics))
