@@ -75,24 +75,28 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(timeout=10)
+        self._over.set()  # the thread, which waits for the next change, is left to end with us
 
     def _follow(self) -> None:
+        try:
+            for change in self._changes():
+                if self._over.is_set():
+                    return
+                self._seen(change)
+        except requests.RequestException:
+            if not self._over.is_set():  # the API server goes when the bench is over, not before
+                raise
+
+    def _changes(self) -> Iterator[Object]:
         pki = self._plane.pki
         with requests.Session() as session:
             session.trust_env = False
             session.verify = str(self._plane.ca)
             session.cert = (str(pki / "admin.crt"), str(pki / "admin.key"))
-            url = f"{self._plane.url}{self._path}"
-            while not self._over.is_set():
-                query = {"watch": "1", "timeoutSeconds": "3600"}
-                with session.get(url, params=query, stream=True, timeout=(10, 3600)) as lines:
-                    for line in lines.iter_lines(chunk_size=None):
-                        if self._over.is_set():
-                            return
-                        if line:
-                            self._seen(json.loads(line)["object"])
+            url = f"{self._plane.url}{self._path}?watch=1&timeoutSeconds=3600"
+            with session.get(url, stream=True, timeout=(10, 3600)) as lines:
+                for line in filter(None, lines.iter_lines(chunk_size=None)):
+                    yield json.loads(line)["object"]
 
 
 @contextmanager

@@ -25,14 +25,16 @@ class NotReady(AssertionError):
     """What a test waited for did not come; the message holds what was seen last."""
 
 
-def wait_until(condition: Callable[[], T | None], *, timeout_s: float, what: str) -> T:
+def wait_until(
+    condition: Callable[[], T | None], *, timeout_s: float, what: str, poll_s: float = POLL_S
+) -> T:
     """The first truthy answer of ``condition``. Raises ``NotReady`` after ``timeout_s`` seconds."""
     pause = threading.Event()
     end = time.monotonic() + timeout_s
     while not (answer := condition()):
         if time.monotonic() > end:
             raise NotReady(f"{what}: not within {timeout_s:g} s (last seen: {answer!r})")
-        pause.wait(POLL_S)
+        pause.wait(poll_s)
     return answer
 
 
