@@ -1,0 +1,7 @@
+"""The long form of the tests of data safety: ``make chaos``."""
+
+from __future__ import annotations
+
+from tests.postgres.conftest import sync
+
+__all__ = ["sync"]

@@ -1,0 +1,27 @@
+"""Hundreds of nights, drawn anew each time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from tests.chaos.length import at_length
+from tests.chaos.nights import NIGHTS, SETTINGS, begin, end_quietly, live_through
+from tests.postgres.conftest import Sync
+
+from socratasync.simulator import Portal
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+def test_no_night_harms_the_data_and_a_quiet_one_puts_all_right(
+    sync: Sync, portal: Portal, clock: Any, setting: Any
+) -> None:
+    @at_length(250, short=5)
+    @given(drawn=setting, nights=NIGHTS)
+    def nights_pass(drawn: Any, nights: list[Any]) -> None:
+        judge = begin(sync, portal, clock, drawn)
+        live_through(judge, nights, drawn)
+        end_quietly(judge, drawn)
+
+    nights_pass()
