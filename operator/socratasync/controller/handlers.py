@@ -7,7 +7,7 @@ be done is found out by looking.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import kopf
@@ -19,6 +19,26 @@ from socratasync.controller.job_names import JOB_SELECTOR
 
 Watcher = Callable[[str | None, dict[str, Any]], None]
 """Given the kind of event (None in the first listing, ADDED, MODIFIED, DELETED) and the object."""
+
+
+class NoDiff(kopf.DiffBaseStorage):
+    """Kopf copies every object to compare it with what it handled last; nothing here asks it to."""
+
+    def build(
+        self,
+        *,
+        body: kopf.Body,
+        extra_fields: Iterable[object] | None = None,
+    ) -> kopf.BodyEssence:
+        """Nothing is essential."""
+        return kopf.BodyEssence({})
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        """Nothing is remembered."""
+        return kopf.BodyEssence({})
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is written."""
 
 
 def watch_settings() -> kopf.OperatorSettings:
@@ -33,6 +53,7 @@ def watch_settings() -> kopf.OperatorSettings:
     # A Job that succeeded leaves the watch, which is how its end is noticed, and is not kept in memory.
     settings.watching.field_selectors["batch", "v1", "jobs"] = "status.successful=0"
     settings.queueing.idle_timeout = 0.2  # a worker holds its last event for that long
+    settings.persistence.diffbase_storage = NoDiff()
     settings.scanning.disabled = True  # else it wants to list namespaces and CRDs
     settings.peering.standalone = True
     settings.posting.enabled = False
