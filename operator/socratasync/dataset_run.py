@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -66,8 +66,11 @@ class _DatasetRun:
         self._destroys = False
 
     def execute(self) -> DatasetReport | Waiting:
-        with self._archive() as archive, self._means.journal.timed("download"):
-            stage = self._stage(archive)
+        with (
+            self._archive() as archive,
+            closing(self._stage(archive)) as stage,
+            self._means.journal.timed("download"),
+        ):
             staged, verdict = self._download(stage)
             if archive and self._spec.archive:
                 archive.finish(self._spec.archive.keep_runs)
@@ -96,6 +99,7 @@ class _DatasetRun:
     def _stage(self, archive: ArchiveFile | None) -> Stage:
         return Stage(
             self._connection,
+            self._means.connections,
             self._means.source,
             self._plan,
             ledger=self._means.ledger,
@@ -198,6 +202,7 @@ class _DatasetRun:
         return merge.Job(
             plan=replace(self._plan, snapshot=staged.snapshot, replica_as_of=staged.replica_as_of),
             staged_rows=staged.rows,
+            in_order=staged.in_order,
             trusted=verdict.trusted,
             delete_missing=self._deletes(staged, verdict),
         )

@@ -38,12 +38,14 @@ _NO_NESTED_LOOPS = "SET LOCAL enable_nestloop = off"
 @dataclass(slots=True, kw_only=True)
 class Job:
     """One staged dataset to merge. ``trusted``: the rows were counted and are all there.
-    ``delete_missing``: remove rows of the dataset that were not staged."""
+    ``delete_missing``: remove rows of the dataset that were not staged. ``in_order``: staged rows lie as
+    they came."""
 
     plan: DatasetPlan
     staged_rows: int
     trusted: bool = True
     delete_missing: bool = False
+    in_order: bool = True
     left_out: int = field(default=0)
     duplicates: int = field(default=0)
     warnings: list[str] = field(default_factory=list)
@@ -254,7 +256,9 @@ def _clean(connection: Connection, job: Job) -> bool:
             f"out, among them {', '.join(ids)}"
         )
     if connection.execute(merge_statements.find_duplicates(shape)).fetchone() is not None:
-        job.duplicates = connection.execute(merge_statements.delete_duplicates(shape)).rowcount
+        job.duplicates = connection.execute(
+            merge_statements.delete_duplicates(shape, in_order=job.in_order)
+        ).rowcount
         job.left_out += job.duplicates
         job.warnings.append(
             f"dataset {job.plan.dataset}: {job.duplicates} rows share their {', '.join(shape.key)} with "

@@ -212,14 +212,19 @@ def find_duplicates(shape: MergeShape) -> sql.Composed:
     )
 
 
-def delete_duplicates(shape: MergeShape) -> sql.Composed:
-    """Keep the newest row of each key; of rows equally new, the last in the source's own order,
-    which is the order of arrival."""
+def delete_duplicates(shape: MergeShape, *, in_order: bool = True) -> sql.Composed:
+    """Keep the newest row of each key; of rows equally new, the last in the source's own order, which
+    is the order of arrival, or, if they did not arrive ``in_order``, always the same one."""
+    last = (
+        sql.SQL("s.ctid")
+        if in_order
+        else sql.SQL('s.{} COLLATE "C"').format(sql.Identifier(ROW_ID))
+    )
     return sql.SQL(
         "DELETE FROM {0} x USING (SELECT s.ctid AS place, row_number() OVER (PARTITION BY {1} "
-        "ORDER BY s.{2} DESC NULLS LAST, s.ctid DESC) AS rank FROM {0} s) d "
+        "ORDER BY s.{2} DESC NULLS LAST, {3} DESC) AS rank FROM {0} s) d "
         "WHERE x.ctid = d.place AND d.rank > 1"
-    ).format(shape.staged, _varying_key(shape), sql.Identifier(UPDATED_AT))
+    ).format(shape.staged, _varying_key(shape), sql.Identifier(UPDATED_AT), last)
 
 
 def find_null_keys(shape: MergeShape) -> sql.Composed:

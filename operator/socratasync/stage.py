@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,8 +27,9 @@ from socratasync.errors import (
     SourceUnavailable,
     SyncError,
 )
+from socratasync.pagecopy import copy_page
 from socratasync.plan import DatasetPlan, Snapshot, may_resume
-from socratasync.postgres import Connection, translate
+from socratasync.postgres import Connection, Connections, translate
 from socratasync.progress import Progress
 from socratasync.rowstream import RowStream
 from socratasync.socrata import Source
@@ -51,6 +53,8 @@ class Staged:
     last_id: str | None
     replica_as_of: datetime | None = None
     """The oldest state of a replica that was behind, among the pages."""
+    in_order: bool = True
+    """Whether rows lie in the order in which they came: not those copied on two connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +65,16 @@ class Page:
     bytes: int
     last_id: str | None
     replica_as_of: datetime | None
+    in_order: bool
 
 
 class Stage:
-    """The stage table of one plan, on one connection."""
+    """The stage table of one plan, on one connection and, for large pages, a second one. Close it."""
 
     def __init__(
         self,
         connection: Connection,
+        connections: Connections,
         source: Source,
         plan: DatasetPlan,
         *,
@@ -85,8 +91,14 @@ class Stage:
         self._progress = progress
         self._archive = archive
         self._sink: Sink = Nowhere()
-        match = connection.info.server_version >= FIRST_WITH_HEADER_MATCH
-        self._copy = statements.copy_stage(plan.shape, header_match=match)
+        self._header_match = connection.info.server_version >= FIRST_WITH_HEADER_MATCH
+        self._connections = connections
+        self._second: Connection | None = None
+        self._opened = ExitStack()
+
+    def close(self) -> None:
+        """Let go of the second connection."""
+        self._opened.close()
 
     @property
     def name(self) -> str:
@@ -130,6 +142,7 @@ class Stage:
             snapshot=Snapshot.from_dict(checkpoint.source),
             last_id=checkpoint.last_id,
             replica_as_of=checkpoint.replica_as_of,
+            in_order=checkpoint.in_order,
         )
 
     def _begin(self, now: datetime) -> Staged:
@@ -181,6 +194,7 @@ class Stage:
         staged.bytes += page.bytes
         staged.last_id = page.last_id or staged.last_id
         staged.replica_as_of = page.replica_as_of
+        staged.in_order = page.in_order
         self._progress.advance(self._plan.dataset, page.rows, page.bytes)
         return page.rows
 
@@ -193,18 +207,25 @@ class Stage:
 
     def _copy_page(self, stream: RowStream, staged: Staged) -> Page:
         try:
-            with self._connection.transaction(), self._connection.cursor() as cursor:
-                cursor.execute(_UNHURRIED)
-                with cursor.copy(self._copy) as copy:
-                    for chunk in self._checked(stream):
-                        copy.write(chunk)
-                        self._sink.write(chunk)
+            # The second connection commits last but one: whatever fails before takes both pages' parts
+            # back, and after it the stage is known by its count to be no page's end.
+            with self._connection.transaction(), _transaction(self._second):
+                for connection in filter(None, (self._connection, self._second)):
+                    connection.execute(_UNHURRIED)
+                copied = copy_page(
+                    self._connection,
+                    self._plan.shape,
+                    self._checked(stream),
+                    header_match=self._header_match,
+                    second=self._second,
+                )
                 self._sink.end_page()
                 page = Page(
-                    rows=cursor.rowcount,
+                    rows=copied.rows,
                     bytes=stream.wire_bytes,
                     last_id=stream.last_id,
                     replica_as_of=_older(staged.replica_as_of, stream.replica_as_of),
+                    in_order=staged.in_order and self._second is None,
                 )
                 self._checkpoint(page)
         except psycopg.DataError as exc:
@@ -213,7 +234,17 @@ class Stage:
             if exc.diag.column_name != soql.ROW_ID:
                 raise  # by a domain, that is by the target's own type
             raise SourceUnavailable("Socrata's answer was cut short inside a row") from exc
+        if copied.target_is_slower and self._second is None:
+            self._open_second()
         return page
+
+    def _open_second(self) -> None:
+        """From the next page on, two backends read CSV. A server that has no connection to spare makes
+        the run no slower than it is."""
+        try:
+            self._second = self._opened.enter_context(self._connections.connect())
+        except SyncError as exc:
+            log.info("%s: going on with one connection, since %s", self._plan.dataset, exc.message)
 
     def _checkpoint(self, page: Page) -> None:
         if page.rows == 0:
@@ -227,6 +258,7 @@ class Stage:
             bytes_=page.bytes,
             archived_bytes=self._sink.size,
             replica_as_of=page.replica_as_of,
+            in_order=page.in_order,
         )
 
     def _checked(self, stream: RowStream) -> Iterator[bytes]:
@@ -235,6 +267,7 @@ class Stage:
         for number, chunk in enumerate(stream):
             if number == 0 and stream.header != expected:
                 raise SchemaChanged(_header_sentence(self._plan.dataset, stream.header, expected))
+            self._sink.write(chunk)
             yield chunk
 
 
@@ -246,6 +279,10 @@ def _header_sentence(dataset: str, got: list[str], expected: list[str]) -> str:
         f"{', '.join(missing) or 'none'}; unexpected: {', '.join(extra[:10]) or 'none'}); its schema "
         "may be changing right now"
     )
+
+
+def _transaction(connection: Connection | None) -> AbstractContextManager[object]:
+    return connection.transaction() if connection else nullcontext()
 
 
 def _older(one: datetime | None, other: datetime | None) -> datetime | None:

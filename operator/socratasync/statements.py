@@ -99,6 +99,11 @@ def copy_stage(shape: MergeShape, *, header_match: bool) -> sql.Composed:
     return sql.SQL("COPY {} FROM STDIN (FORMAT csv, HEADER {})").format(shape.staged, header)
 
 
+def copy_rest(shape: MergeShape) -> sql.Composed:
+    """The same, for bytes that come without the header line."""
+    return sql.SQL("COPY {} FROM STDIN (FORMAT csv)").format(shape.staged)
+
+
 def count_rows(table: sql.Identifier) -> sql.Composed:
     """``(count,)`` of a whole table."""
     return sql.SQL("SELECT count(*) FROM {}").format(table)
