@@ -5,6 +5,7 @@ Its rights are those of manifests/; its way to the API server may lead through a
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -16,7 +17,6 @@ from types import TracebackType
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
-import requests
 import yaml
 from tests.cluster.certificates import LOOPBACK
 from tests.cluster.controlplane import ControlPlane
@@ -113,18 +113,25 @@ class RunningOperator:
 
     def probe(self, path: str) -> int:
         """The HTTP status of a probe; 0 while nobody answers."""
-        try:
-            return requests.get(
-                f"http://{LOOPBACK}:{self.health_port}/{path}", timeout=5
-            ).status_code
-        except requests.RequestException:
-            return 0
+        return self._get(self.health_port, path)[0]
 
     def metrics(self) -> str:
         """What a scrape gets."""
-        answer = requests.get(f"http://{LOOPBACK}:{self.metrics_port}/metrics", timeout=30)
-        answer.raise_for_status()
-        return answer.text
+        code, text = self._get(self.metrics_port, "metrics")
+        assert code == 200, f"/metrics answers {code}: {self.words()}"
+        return text
+
+    def _get(self, port: int, path: str) -> tuple[int, str]:
+        """Code and text; no library that keeps a socket when the operator is killed in mid-answer."""
+        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=30)
+        try:
+            connection.request("GET", f"/{path}")
+            with connection.getresponse() as answer:
+                return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException):
+            return 0, ""
+        finally:
+            connection.close()
 
     def resident_mib(self) -> float:
         """Resident memory."""
