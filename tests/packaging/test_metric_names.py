@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from socratasync.controller import conditions
 from socratasync.controller.metrics import Metrics
@@ -23,7 +24,8 @@ GROUPING = re.compile(r"\b(?:by|on) \(([^)]*)\)")
 def exported() -> set[str]:
     """Every series name that a scrape can bring."""
     names: set[str] = set()
-    for family in Metrics(lambda: datetime.now(UTC)).registry.collect():
+    scrape = b"".join(Metrics(lambda: datetime.now(UTC)).scrape()).decode()
+    for family in text_string_to_metric_families(scrape):
         ends = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}
         names |= {family.name + end for end in ends.get(family.type, [""])}
     return names
