@@ -20,11 +20,14 @@ from socratasync.statements import MergeShape, copy_rest, copy_stage
 LARGE_PAGE_BYTES = 4 * 1024 * 1024
 """Below that a second connection would wait for more than it would do."""
 
+HELD_UP = 0.25
+"""The share of the time that went by waiting for PostgreSQL to take what had come: next to none where
+the source is the slower of the two, for a socket buffers more than a chunk."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """``rows`` of one page. ``target_is_slower``: the page is large, and more than half of the time went
-    by waiting for PostgreSQL to take it."""
+    """``rows`` of one page. ``target_is_slower``: the page is large, and the source was held up."""
 
     rows: int
     target_is_slower: bool
@@ -116,5 +119,6 @@ class _Pace:
         self._taking += time.monotonic() - began
 
     def copied(self, rows: int) -> Copied:
-        slower = self._bytes >= LARGE_PAGE_BYTES and self._taking > self._giving
+        held_up = self._taking > HELD_UP * (self._giving + self._taking)
+        slower = self._bytes >= LARGE_PAGE_BYTES and held_up
         return Copied(rows=rows, target_is_slower=slower)

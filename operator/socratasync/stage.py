@@ -243,6 +243,7 @@ class Stage:
         the run no slower than it is."""
         try:
             self._second = self._opened.enter_context(self._connections.connect())
+            log.info("%s: copying on two connections", self._plan.dataset)
         except SyncError as exc:
             log.info("%s: going on with one connection, since %s", self._plan.dataset, exc.message)
 
