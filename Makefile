@@ -25,7 +25,7 @@ demo: $(STAMP)  ## the main job at once: simulated Socrata, real PostgreSQL, loa
 
 test: $(STAMP)  ## the whole suite: units, real PostgreSQL, real HTTPS, a real Kubernetes control plane
 	@$(BIN)/python tests/cluster/programs.py api
-	$(PYTEST) -n $(WORKERS) --dist loadgroup
+	$(PYTEST) -n $(WORKERS) --dist loadfile
 
 versions: $(STAMP)  ## the pipeline's tests on PostgreSQL 14 to 18 (needs npm)
 	@tools/postgres_versions.sh $(BIN)/python
@@ -62,8 +62,8 @@ bench-scale: $(STAMP)  ## 1,000 and 10,000 SocrataSyncs against a real API serve
 	$(BIN)/python tests/bench/scale.py
 
 chaos: $(STAMP)  ## the property tests at length, the kill tests at every step
-	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadgroup tests/unit
-	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadgroup tests/chaos
+	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadfile tests/unit
+	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadfile tests/chaos
 
 crd: $(STAMP)  ## write crds/ and the pages made from it anew
 	$(BIN)/socratasync crd > crds/socratasyncs.yaml

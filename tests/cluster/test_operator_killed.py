@@ -94,7 +94,8 @@ def _live_through(sync: Sync, operator: RunningOperator) -> Object:
         nonlocal ended
         if not operator.is_running:
             operator.start()
-        if not ended and (jobs := sync.jobs()):
+        # A run that ended before its start was written would need a write less.
+        if not ended and sync.status().get("activeRun") and (jobs := sync.jobs()):
             job = str(jobs[0]["metadata"]["name"])
             pods = sync.kubelet.pods_of(job, namespace=sync.namespace)
             if pods:
