@@ -30,10 +30,10 @@ MODES = st.sampled_from(
         "update prune",
     ]
 )
-PAGES = st.sampled_from([1, 2, 3, 7, 1000])
-CHANGES = st.lists(st.tuples(st.integers(0, 1), CHANGE), max_size=6)
+PAGES = st.sampled_from([1, 2, 2, 3, 4, 7, 1000])
+CHANGES = st.lists(st.tuples(st.integers(0, 1), CHANGE), min_size=1, max_size=7)
 NIGHT = st.tuples(CHANGES, TROUBLES, MODES, PAGES, st.integers(0, 40))
-NIGHTS = st.lists(NIGHT, min_size=1, max_size=4)
+NIGHTS = st.lists(NIGHT, min_size=3, max_size=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +88,10 @@ def begin(sync: Sync, portal: Portal, clock: Any, setting: Setting) -> Judge:
         hand_kept=setting.hand_kept,
     )
     ids = [FIRST, SECOND][: setting.datasets]
-    for id in ids:
+    for number, id in enumerate(ids):
         world.add(id)
+        for key in (0, 1, 2, 3, 4, 1, 2):  # two of them twice
+            world.happen(id, ("insert", f"k{key + 4 * number}", key, 0))
     where = {"where": "acres is null or acres::number >= -1"} if setting.filtered else {}
     sync.spec["datasets"] = [{"id": id, **where} for id in ids]
     sync.how = sync.with_(
@@ -126,8 +128,11 @@ def sensible(troubles: list[Any]) -> list[Any]:
 
 
 def live_through(judge: Judge, nights: list[Any], setting: Setting) -> None:
-    """All nights, each with its run, and what must hold after it."""
+    """A first load, then all nights, each with its run, and what must hold after it."""
     sync, world = judge.sync, judge.world
+    manifest(sync, "update", 1000, setting)
+    judge.begins()
+    judge.ends(sync.well(), destroys=False)
     for number, (changes, troubles, mode, page_size, hours) in enumerate(nights):
         for place, change in changes:
             world.happen(list(world.chronicles)[place % setting.datasets], change)
@@ -140,7 +145,7 @@ def live_through(judge: Judge, nights: list[Any], setting: Setting) -> None:
         report = sync.run(how=sync.with_(stopping=stopping), **order(mode, hours, world))
         note(f"night {number}, {mode}: {report.as_dict()}")
         judge.ends(report, destroys="prune" in mode or mode == "reset", resets=mode == "reset")
-        world.portal.faults.clear()
+        world.dawn()
 
 
 def end_quietly(judge: Judge, setting: Setting) -> None:
