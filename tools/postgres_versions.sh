@@ -37,6 +37,7 @@ as=(); [ "$(id -u)" != 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-gr
 stop() { [ -z "${running:-}" ] || "${as[@]}" "$running/pg_ctl" -D "$data" -m immediate stop > /dev/null 2>&1 || true; running=; }
 trap 'stop; rm -rf "$state"' EXIT
 
+failed=()
 for major in "${majors[@]}"; do
   fetched=$(fetch "$major")
   # A cache below a home folder that others can't enter is no place to run from as another user.
@@ -48,6 +49,8 @@ for major in "${majors[@]}"; do
     -o "-c listen_addresses=127.0.0.1 -p $port -c unix_socket_directories= -c fsync=off -c autovacuum=off" > /dev/null
   running=$bin
   printf '\033[1m» %s\033[0m\n' "$("$bin/postgres" --version)"
-  SOCRATASYNC_TEST_DSN="postgresql://postgres@127.0.0.1:$port/postgres" "$python" -m pytest -q -n 2 tests/postgres
+  SOCRATASYNC_TEST_DSN="postgresql://postgres@127.0.0.1:$port/postgres" "$python" -m pytest -q -n 2 tests/postgres ||
+    failed+=("$major")
   stop
 done
+[ ${#failed[@]} = 0 ] || { printf 'failed on PostgreSQL %s\n' "${failed[*]}" >&2; exit 1; }

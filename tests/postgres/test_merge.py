@@ -79,6 +79,8 @@ def merge_by(connection, how, given=None):
         if connection.info.server_version < 170000:
             return merge_by(connection, "merge", given)
         return connection.execute(merge_statements.merge_counted(given)).fetchone()
+    if connection.info.server_version < 150000:
+        return merge_by(connection, "difference", given)
     (new,) = connection.execute(merge_statements.count_new(given)).fetchone()
     return new, connection.execute(merge_statements.merge(given)).rowcount - new
 
