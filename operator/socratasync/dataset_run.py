@@ -97,15 +97,16 @@ class _DatasetRun:
             archive.close()
 
     def _stage(self, archive: ArchiveFile | None) -> Stage:
+        several = len(self._spec.selected_datasets()) > 1  # which keep the server busy as it is
         return Stage(
             self._connection,
-            self._means.connections,
             self._means.source,
             self._plan,
             ledger=self._means.ledger,
             page_size=self._spec.source.page_size,
             progress=self._means.how.progress,
             archive=archive,
+            spare=None if several else self._means.connections,
         )
 
     # -- download and verify ---------------------------------------------------------------------

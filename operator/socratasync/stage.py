@@ -69,12 +69,12 @@ class Page:
 
 
 class Stage:
-    """The stage table of one plan, on one connection and, for large pages, a second one. Close it."""
+    """The stage table of one plan, on one connection and, where there are some to ``spare`` and PostgreSQL
+    is the slower side, a second one. Close it."""
 
     def __init__(
         self,
         connection: Connection,
-        connections: Connections,
         source: Source,
         plan: DatasetPlan,
         *,
@@ -82,6 +82,7 @@ class Stage:
         page_size: int,
         progress: Progress,
         archive: ArchiveFile | None = None,
+        spare: Connections | None = None,
     ) -> None:
         self._connection = connection
         self._source = source
@@ -92,7 +93,7 @@ class Stage:
         self._archive = archive
         self._sink: Sink = Nowhere()
         self._header_match = connection.info.server_version >= FIRST_WITH_HEADER_MATCH
-        self._connections = connections
+        self._spare = spare
         self._second: Connection | None = None
         self._opened = ExitStack()
 
@@ -234,15 +235,15 @@ class Stage:
             if exc.diag.column_name != soql.ROW_ID:
                 raise  # by a domain, that is by the target's own type
             raise SourceUnavailable("Socrata's answer was cut short inside a row") from exc
-        if copied.target_is_slower and self._second is None:
-            self._open_second()
+        if copied.target_is_slower and self._spare and self._second is None:
+            self._open_second(self._spare)
         return page
 
-    def _open_second(self) -> None:
+    def _open_second(self, spare: Connections) -> None:
         """From the next page on, two backends read CSV. A server that has no connection to spare makes
         the run no slower than it is."""
         try:
-            self._second = self._opened.enter_context(self._connections.connect())
+            self._second = self._opened.enter_context(spare.connect())
             log.info("%s: copying on two connections", self._plan.dataset)
         except SyncError as exc:
             log.info("%s: going on with one connection, since %s", self._plan.dataset, exc.message)
