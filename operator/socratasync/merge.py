@@ -234,9 +234,17 @@ def _join(connection: Connection, strategy: Strategy, shape: MergeShape) -> tupl
         return _pair(connection, merge_statements.difference(shape))
     if connection.info.server_version >= FIRST_WITH_MERGE_ACTION:
         return _pair(connection, merge_statements.merge_counted(shape))
-    new = count(connection, merge_statements.count_new(shape))
+    return _merge_and_count(connection, shape)
+
+
+def _merge_and_count(connection: Connection, shape: MergeShape) -> tuple[int, int]:
+    """Before PostgreSQL 17 ``MERGE`` tells one number for both: keys that the target lacked before and
+    holds after were inserted. A trigger may have refused some."""
+    lacking = count(connection, merge_statements.count_new(shape))
     written = connection.execute(merge_statements.merge(shape)).rowcount
-    return new, written - new
+    still = count(connection, merge_statements.count_new(shape)) if lacking else 0
+    inserted = lacking - still
+    return inserted, written - inserted
 
 
 def _delete_missing(connection: Connection, shape: MergeShape) -> int:
