@@ -75,7 +75,7 @@ def common_types(datasets: Iterable[Sequence[Column]]) -> dict[str, str]:
     return types
 
 
-def check_table(target: Target, key: Sequence[str], *, creating: bool = True) -> None:
+def check_table(target: Target, key: Sequence[str]) -> None:
     """Whether a run may write this table at all. Raises ``TargetMismatch`` or ``PermissionDenied``."""
     if problem := _table_problem(target, key):
         raise problem

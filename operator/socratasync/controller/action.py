@@ -36,7 +36,7 @@ class Kind(StrEnum):
     START = "Start"
     """Create a Job."""
     WAIT = "Wait"
-    """Nothing to do until ``Action.look_again``."""
+    """Nothing to do until ``Action.next_due``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
