@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import threading
 import time
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import requests
+from isal import igzip_lib, isal_zlib
 
 from socratasync.errors import DeadlineExceeded, SourceUnavailable, Terminated
 
@@ -112,13 +112,13 @@ class RowStream:
 
     def _inflated(self) -> Iterator[bytes]:
         """The body unpacked: one gzip member, or several in a row, which are one stream together."""
-        inflate = zlib.decompressobj(wbits=31)
+        inflate = isal_zlib.decompressobj(wbits=31)
         for piece in self._received():
             waiting = piece
             while waiting:
                 if inflate.eof:
-                    inflate = zlib.decompressobj(wbits=31)
-                yield inflate.decompress(waiting, CHUNK)  # bounded: a tiny body may hold gigabytes
+                    inflate = isal_zlib.decompressobj(wbits=31)
+                yield _unpack(inflate, waiting)
                 waiting = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
         yield inflate.flush()
         if not inflate.eof:
@@ -134,6 +134,14 @@ class RowStream:
                     "one page took longer than its deadline; the source is slow, or source.pageSize too large"
                 )
             yield piece
+
+
+def _unpack(inflate: isal_zlib.Decompress, packed: bytes) -> bytes:
+    """Up to ``CHUNK`` bytes: a tiny body may hold gigabytes."""
+    try:
+        return inflate.decompress(packed, CHUNK)
+    except igzip_lib.IsalError as exc:  # type: ignore[misc]  # its stub knows no class
+        raise SourceUnavailable(f"Socrata's compressed answer is damaged: {exc}") from exc
 
 
 def _http_date(text: str | None) -> datetime | None:

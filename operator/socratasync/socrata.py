@@ -10,7 +10,6 @@ import contextlib
 import logging
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -143,7 +142,7 @@ class Source:
 
 @contextlib.contextmanager
 def _translated(domain: str, dataset: str) -> Iterator[None]:
-    """Errors of requests, urllib3, zlib and sodapy leave as ours."""
+    """Errors of requests, urllib3 and sodapy leave as ours."""
     where = f"https://{domain} (dataset {dataset})"
     try:
         yield
@@ -158,7 +157,7 @@ def _translated(domain: str, dataset: str) -> Iterator[None]:
         ) from exc
     except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as exc:
         raise SourceUnavailable(f"{where} did not answer in time") from exc
-    except (requests.RequestException, urllib3.exceptions.HTTPError, zlib.error, OSError) as exc:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
         if "TLS CA certificate bundle" in str(exc):
             raise InvalidSpec(
                 f"{exc}. Correct REQUESTS_CA_BUNDLE or SSL_CERT_FILE, which names it"
