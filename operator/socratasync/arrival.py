@@ -26,9 +26,9 @@ def check(connection: Connection, order: Order) -> Target:
 
 def bring_in(connection: Connection, means: Means, job: merge.Job) -> DatasetReport:
     """Merge one dataset. Datasets that are new to the table come in side by side."""
-    several = len(means.order.spec.selected_datasets()) > 1
-    with means.turns.alone(), means.journal.timed("merge"):
-        complete_table(connection, means, job, make=several)
+    if not is_complete(check(connection, means.order), means, job, make=means.several):
+        with means.turns.alone(), means.journal.timed("merge"):
+            complete_table(connection, means, job, make=means.several)
     with means.turns.beside(), means.journal.timed("merge"):
         report = merge.fill(connection, job, means.ledger)
     if report is not None:
@@ -42,15 +42,25 @@ def complete_table(
 ) -> None:
     """Give an existing table the columns that this dataset brings; ``make`` one where there is none."""
     target = check(connection, means.order)
-    if not target.exists:
-        if make:
+    if target.exists:
+        merge.add_columns(connection, job.shape, _lacking(target, means, job))
+    elif make:
+        with connection.transaction():
             merge.create_table(connection, job.shape, table_columns(means))
-        return
+
+
+def is_complete(target: Target, means: Means, job: merge.Job, *, make: bool) -> bool:
+    """Whether ``complete_table`` has nothing to do, as for all but the first of several datasets."""
+    return not _lacking(target, means, job) if target.exists else not make
+
+
+def _lacking(target: Target, means: Means, job: merge.Job) -> list[tuple[str, str]]:
+    """The columns (name, type) that the dataset brings and the existing table does not have."""
     names = {column.name for column in target.columns}
     lacking = [(c.name, c.type) for c in job.shape.columns if c.name not in names]
     if means.order.spec.target.provenance:
         lacking += merge.provenance_columns(names)
-    merge.add_columns(connection, job.shape, lacking)
+    return lacking
 
 
 def table_columns(means: Means) -> Sequence[tuple[str, str]]:

@@ -40,7 +40,6 @@ class Checkpoint:
     bytes: int = 0
     archived_bytes: int = 0
     replica_as_of: datetime | None = None
-    in_order: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +211,6 @@ class Ledger:
         bytes_: int,
         archived_bytes: int,
         replica_as_of: datetime | None,
-        in_order: bool,
     ) -> None:
         """One more page; in the transaction that copied it. Raises ``TargetBusy`` if another run has
         taken the stage over."""
@@ -224,7 +222,6 @@ class Ledger:
             "bytes": bytes_,
             "archived_bytes": archived_bytes,
             "replica_as_of": replica_as_of,
-            "in_order": in_order,
         }
         if self._connection.execute(_SQL["advance_checkpoint"], words).rowcount != 1:
             raise TargetBusy(f"another run has taken over the loading of {self.target}")

@@ -55,6 +55,14 @@ def is_empty(connection: Connection, table: sql.Identifier) -> bool:
     return row is not None and not row[0]
 
 
+def transaction_and_size(connection: Connection, table: sql.Identifier) -> tuple[str, int]:
+    """The open transaction's number, as ``xmin`` shows it on its rows, and the table's blocks."""
+    words = {"table": table.as_string(connection)}
+    row = connection.execute(_SQL["transaction_and_size"], words).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
 def check_types(connection: Connection, fields: Mapping[str, str]) -> None:
     """Whether the types that the manifest gives its columns exist. Raises ``InvalidSpec``."""
     types = {pg_type: name for name, pg_type in fields.items() if pg_type}

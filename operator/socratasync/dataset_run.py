@@ -15,6 +15,7 @@ from datetime import datetime
 from socratasync import arrival, merge, soql
 from socratasync.archive import ArchiveFile
 from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
+from socratasync.fill_ahead import FillAhead
 from socratasync.means import Means
 from socratasync.plan import DatasetPlan
 from socratasync.postgres import Connection
@@ -66,22 +67,24 @@ class _DatasetRun:
         self._destroys = False
 
     def execute(self) -> DatasetReport | Waiting:
-        with (
-            self._archive() as archive,
-            closing(self._stage(archive)) as stage,
-            self._means.journal.timed("download"),
-        ):
-            staged, verdict = self._download(stage)
+        with closing(FillAhead(self._means, self._plan, self._connection)) as ahead:
+            job = self._downloaded(ahead)
+            if self._means.order.resets:
+                return Waiting(job=job)
+            self._means.how.progress.begin(self._plan.dataset, "merge", None)
+            report = ahead.commit(job)
+        if report is None:
+            report = arrival.bring_in(self._connection, self._means, job)
+        arrival.settle(self._connection, self._means, job, report)
+        return report
+
+    def _downloaded(self, ahead: FillAhead) -> merge.Job:
+        with self._archive() as archive, self._means.journal.timed("download"):
+            staged, verdict = self._download(self._stage(archive, ahead))
             if archive and self._spec.archive:
                 archive.finish(self._spec.archive.keep_runs)
         self._means.journal.received(staged.bytes)
-        job = self._job(staged, verdict)
-        if self._means.order.resets:
-            return Waiting(job=job)
-        self._means.how.progress.begin(self._plan.dataset, "merge", None)
-        report = arrival.bring_in(self._connection, self._means, job)
-        arrival.settle(self._connection, self._means, job, report)
-        return report
+        return self._job(staged, verdict)
 
     @contextmanager
     def _archive(self) -> Iterator[ArchiveFile | None]:
@@ -96,8 +99,7 @@ class _DatasetRun:
         finally:
             archive.close()
 
-    def _stage(self, archive: ArchiveFile | None) -> Stage:
-        several = len(self._spec.selected_datasets()) > 1  # which keep the server busy as it is
+    def _stage(self, archive: ArchiveFile | None, ahead: FillAhead) -> Stage:
         return Stage(
             self._connection,
             self._means.source,
@@ -105,8 +107,8 @@ class _DatasetRun:
             ledger=self._means.ledger,
             page_size=self._spec.source.page_size,
             progress=self._means.how.progress,
+            follower=ahead,
             archive=archive,
-            spare=None if several else self._means.connections,
         )
 
     # -- download and verify ---------------------------------------------------------------------
@@ -203,7 +205,6 @@ class _DatasetRun:
         return merge.Job(
             plan=replace(self._plan, snapshot=staged.snapshot, replica_as_of=staged.replica_as_of),
             staged_rows=staged.rows,
-            in_order=staged.in_order,
             trusted=verdict.trusted,
             delete_missing=self._deletes(staged, verdict),
         )

@@ -24,3 +24,8 @@ class Means:
     journal: Journal
     table: tuple[tuple[str, str], ...]
     turns: Turns
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one dataset is loaded, so that two may arrive at once."""
+        return len(self.order.spec.selected_datasets()) > 1

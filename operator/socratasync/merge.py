@@ -38,14 +38,12 @@ _NO_NESTED_LOOPS = "SET LOCAL enable_nestloop = off"
 @dataclass(slots=True, kw_only=True)
 class Job:
     """One staged dataset to merge. ``trusted``: the rows were counted and are all there.
-    ``delete_missing``: remove rows of the dataset that were not staged. ``in_order``: staged rows lie as
-    they came."""
+    ``delete_missing``: remove rows of the dataset that were not staged."""
 
     plan: DatasetPlan
     staged_rows: int
     trusted: bool = True
     delete_missing: bool = False
-    in_order: bool = True
     left_out: int = field(default=0)
     duplicates: int = field(default=0)
     warnings: list[str] = field(default_factory=list)
@@ -66,7 +64,7 @@ class Job:
 def fill(connection: Connection, job: Job, ledger: Ledger) -> DatasetReport | None:
     """A dataset that is new to its table, in the hope that none of its keys is there. None: some are,
     or it is not new after all, and nothing was written. Safe beside others that do the same."""
-    if _choose(connection, job) is not Strategy.FILL:
+    if choose_strategy(connection, job) is not Strategy.FILL:
         return None
     try:
         return _merge(connection, job, ledger, (), Strategy.FILL)
@@ -82,11 +80,11 @@ def merge(
     """One dataset into the target, which is created with the columns ``table`` if it is not there."""
     for _ in range(_TRIES - 1):
         try:
-            return _merge(connection, job, ledger, table, _choose(connection, job))
+            return _merge(connection, job, ledger, table, choose_strategy(connection, job))
         except pg.UniqueViolation as exc:
             log.info("%s: merging again, since %s", job.plan.dataset, exc.diag.message_primary)
             job.start_over()
-    return _merge(connection, job, ledger, table, _choose(connection, job))
+    return _merge(connection, job, ledger, table, choose_strategy(connection, job))
 
 
 def _merge(
@@ -98,18 +96,24 @@ def _merge(
 ) -> DatasetReport:
     with _transaction(connection, strategy):
         rows = _write(connection, strategy, job, table)
-        if job.delete_missing:
-            rows.deleted = _delete_missing(connection, job.shape)
-        return _record(job, rows, strategy, ledger.on(connection))
+        return conclude(connection, job, rows, strategy, ledger)
+
+
+def conclude(
+    connection: Connection, job: Job, rows: Rows, strategy: Strategy, ledger: Ledger
+) -> DatasetReport:
+    """What belongs into the transaction that wrote ``rows``: deletions, watermark and run record."""
+    if job.delete_missing:
+        rows.deleted = _delete_missing(connection, job.shape)
+    return _record(job, rows, strategy, ledger.on(connection))
 
 
 def create_table(
     connection: Connection, shape: MergeShape, table: Sequence[tuple[str, str]]
 ) -> None:
-    """An empty target with its key, for several datasets to fill at once."""
-    with connection.transaction():
-        connection.execute(statements.create_target(shape.target, table))
-        connection.execute(statements.add_key(shape))
+    """An empty target with its key; in a transaction of the caller's."""
+    connection.execute(statements.create_target(shape.target, table))
+    connection.execute(statements.add_key(shape))
 
 
 def replace_all(
@@ -123,8 +127,7 @@ def replace_all(
         if exists:
             connection.execute(statements.truncate(first.target))
         else:
-            connection.execute(statements.create_target(first.target, table))
-            connection.execute(statements.add_key(first))
+            create_table(connection, first, table)
         reports = [_replace_with(connection, job, ledger) for job in jobs]
         reports[0].rows.deleted = gone
         ledger.on(connection).forget_other_datasets([job.plan.dataset for job in jobs])
@@ -143,7 +146,8 @@ def _for_many(connection: Connection) -> Strategy:
     return Strategy.MERGE if has_merge else Strategy.DIFFERENCE
 
 
-def _choose(connection: Connection, job: Job) -> Strategy:
+def choose_strategy(connection: Connection, job: Job) -> Strategy:
+    """How the job's rows would best get into the target as it is now."""
     target = catalog.read_target(connection, job.shape.schema, job.shape.table)
     empty = not target.exists or catalog.is_empty(connection, job.shape.target)
     rows = target.estimate
@@ -264,9 +268,7 @@ def _clean(connection: Connection, job: Job) -> bool:
             f"out, among them {', '.join(ids)}"
         )
     if connection.execute(merge_statements.find_duplicates(shape)).fetchone() is not None:
-        job.duplicates = connection.execute(
-            merge_statements.delete_duplicates(shape, in_order=job.in_order)
-        ).rowcount
+        job.duplicates = connection.execute(merge_statements.delete_duplicates(shape)).rowcount
         job.left_out += job.duplicates
         job.warnings.append(
             f"dataset {job.plan.dataset}: {job.duplicates} rows share their {', '.join(shape.key)} with "

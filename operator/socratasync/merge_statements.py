@@ -12,7 +12,7 @@ from psycopg import sql
 
 from socratasync.columns import PROVENANCE, Column, bare_type
 from socratasync.soql import ROW_ID, UPDATED_AT
-from socratasync.statements import MergeShape, names
+from socratasync.statements import ARRIVAL, MergeShape, names
 
 _COMPARED_DIRECTLY = frozenset(
     "text,character varying,character,smallint,integer,bigint,numeric,real,double precision,boolean,"
@@ -131,6 +131,30 @@ def insert_all(shape: MergeShape) -> sql.Composed:
     )
 
 
+def insert_page(shape: MergeShape, xid: str, first_block: int) -> sql.Composed:
+    """``insert_all`` for the rows that transaction ``xid`` staged in or behind ``first_block``."""
+    return sql.SQL("{} WHERE s.ctid >= {}::tid AND s.xmin = {}::xid").format(
+        insert_all(shape), sql.Literal(_first_place(first_block)), sql.Literal(xid)
+    )
+
+
+def insert_stragglers(shape: MergeShape, pages: Sequence[tuple[str, int]]) -> sql.Composed:
+    """``insert_all`` for what ``insert_page`` left of these pages (xid, first block): rows for which
+    ``COPY`` found room between those of earlier pages."""
+    return sql.SQL(
+        "{} JOIN unnest({}::text[]::xid[], {}::text[]::tid[]) AS p (xid, first)"
+        " ON s.xmin = p.xid AND s.ctid < p.first"
+    ).format(
+        insert_all(shape),
+        sql.Literal([xid for xid, _ in pages]),
+        sql.Literal([_first_place(block) for _, block in pages]),
+    )
+
+
+def _first_place(block: int) -> str:
+    return f"({block},0)"
+
+
 _COUNTED = sql.SQL(
     "WITH written AS ({}) SELECT count(*) FILTER (WHERE is_new), "
     "count(*) FILTER (WHERE NOT is_new) FROM written"
@@ -212,19 +236,13 @@ def find_duplicates(shape: MergeShape) -> sql.Composed:
     )
 
 
-def delete_duplicates(shape: MergeShape, *, in_order: bool = True) -> sql.Composed:
-    """Keep the newest row of each key; of rows equally new, the last in the source's own order, which
-    is the order of arrival, or, if they did not arrive ``in_order``, always the same one."""
-    last = (
-        sql.SQL("s.ctid")
-        if in_order
-        else sql.SQL('s.{} COLLATE "C"').format(sql.Identifier(ROW_ID))
-    )
+def delete_duplicates(shape: MergeShape) -> sql.Composed:
+    """Keep the newest row of each key; of rows equally new, the last in the source's own order."""
     return sql.SQL(
         "DELETE FROM {0} x USING (SELECT s.ctid AS place, row_number() OVER (PARTITION BY {1} "
-        "ORDER BY s.{2} DESC NULLS LAST, {3} DESC) AS rank FROM {0} s) d "
+        "ORDER BY s.{2} DESC NULLS LAST, s.{3} DESC) AS rank FROM {0} s) d "
         "WHERE x.ctid = d.place AND d.rank > 1"
-    ).format(shape.staged, _varying_key(shape), sql.Identifier(UPDATED_AT), last)
+    ).format(shape.staged, _varying_key(shape), sql.Identifier(UPDATED_AT), sql.Identifier(ARRIVAL))
 
 
 def find_null_keys(shape: MergeShape) -> sql.Composed:

@@ -1,24 +1,18 @@
-"""One page of CSV into the stage, by ``COPY`` on one connection or, where PostgreSQL is slower than
-the source, on two at once: one backend reads CSV at some 90 MB/s, whatever the network could do.
-
-Bytes are handed on as they come. For two connections they are cut between rows, which takes no
-look at rows either: outside of cells, the quotes so far are even in number.
-"""
+"""One page of CSV into the stage, by ``COPY``, and which side was the slower one meanwhile."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import cycle
 
 from psycopg import Copy
 
 from socratasync.postgres import Connection
-from socratasync.statements import MergeShape, copy_rest, copy_stage
+from socratasync.statements import MergeShape, copy_stage
 
 LARGE_PAGE_BYTES = 4 * 1024 * 1024
-"""Below that a second connection would wait for more than it would do."""
+"""Smaller pages are over before it shows who waits for whom."""
 
 HELD_UP = 0.25
 """The share of the time that went by waiting for PostgreSQL to take what had come: next to none where
@@ -33,69 +27,17 @@ class Copied:
     target_is_slower: bool
 
 
-class WholeRows:
-    """Cuts a stream of CSV, every cell of it quoted or empty, between rows."""
-
-    def __init__(self) -> None:
-        self._begun = b""
-
-    def feed(self, chunk: bytes) -> bytes:
-        """The rows that are whole by now; the row that has begun waits for the next chunk."""
-        data = self._begun + chunk
-        end = _end_of_rows(data)
-        self._begun = data[end:]
-        return data[:end]
-
-    def rest(self) -> bytes:
-        """What was never followed by the end of its row."""
-        return self._begun
-
-
-def _end_of_rows(data: bytes) -> int:
-    """Where the last whole row ends in ``data``, which begins with a row."""
-    end = data.rfind(b"\n")
-    quotes = data.count(b'"', 0, max(end, 0))
-    while end >= 0 and quotes % 2:  # a newline within a cell
-        before = data.rfind(b"\n", 0, end)
-        quotes -= data.count(b'"', max(before, 0), end)
-        end = before
-    return end + 1
-
-
 def copy_page(
-    connection: Connection,
-    shape: MergeShape,
-    chunks: Iterable[bytes],
-    *,
-    header_match: bool,
-    second: Connection | None,
+    connection: Connection, shape: MergeShape, chunks: Iterable[bytes], *, header_match: bool
 ) -> Copied:
-    """Copy the chunks, the first of which begins with the header line, within the transactions that
-    are open on ``connection`` and, if given, on ``second``."""
-    statement = copy_stage(shape, header_match=header_match)
+    """Copy the chunks, the first of which begins with the header line, within the transaction that is
+    open on ``connection``."""
     pace = _Pace()
     with connection.cursor() as cursor:
-        if second is None:
-            with cursor.copy(statement) as copy:
-                for chunk in pace.coming(chunks):
-                    pace.write(copy, chunk)
-            return pace.copied(cursor.rowcount)
-        with second.cursor() as other:
-            with cursor.copy(statement) as copy, other.copy(copy_rest(shape)) as copy_too:
-                takers = cycle((copy, copy_too))
-                for rows in _between_rows(pace.coming(chunks)):
-                    pace.write(next(takers), rows)
-            return pace.copied(cursor.rowcount + other.rowcount)
-
-
-def _between_rows(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, each piece but the last ending with a row."""
-    whole = WholeRows()
-    for chunk in chunks:
-        if rows := whole.feed(chunk):
-            yield rows
-    if rest := whole.rest():
-        yield rest
+        with cursor.copy(copy_stage(shape, header_match=header_match)) as copy:
+            for chunk in pace.coming(chunks):
+                pace.write(copy, chunk)
+        return pace.copied(cursor.rowcount)
 
 
 class _Pace:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import psycopg
 from psycopg import errors as pg
 
-from socratasync import soql, statements
+from socratasync import catalog, soql, statements
 from socratasync.archive import ArchiveFile, Nowhere, Sink
 from socratasync.bookkeeping import Checkpoint, Ledger
 from socratasync.errors import (
@@ -29,7 +29,7 @@ from socratasync.errors import (
 )
 from socratasync.pagecopy import copy_page
 from socratasync.plan import DatasetPlan, Snapshot, may_resume
-from socratasync.postgres import Connection, Connections, translate
+from socratasync.postgres import Connection, translate
 from socratasync.progress import Progress
 from socratasync.rowstream import RowStream
 from socratasync.socrata import Source
@@ -53,24 +53,37 @@ class Staged:
     last_id: str | None
     replica_as_of: datetime | None = None
     """The oldest state of a replica that was behind, among the pages."""
-    in_order: bool = True
-    """Whether rows lie in the order in which they came: not those copied on two connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What one page brought."""
+    """What one page brought. Its rows lie in the stage as those of transaction ``xid``, about from block
+    ``first_block`` on. ``target_is_slower``: the source had to wait for PostgreSQL."""
 
     rows: int
     bytes: int
     last_id: str | None
     replica_as_of: datetime | None
-    in_order: bool
+    xid: str
+    first_block: int
+    target_is_slower: bool
+
+
+class Follower(Protocol):
+    """Somebody who makes use of pages as soon as they are staged."""
+
+    def restart(self, *, from_empty: bool) -> None:
+        """A stage is about to be filled: an empty one, or one with rows that no page will tell of."""
+
+    def page_came(self, page: Page) -> None:
+        """A page is staged for good."""
+
+    def stop(self) -> None:
+        """A page failed, and nobody knows how long the next one takes."""
 
 
 class Stage:
-    """The stage table of one plan, on one connection and, where there are some to ``spare`` and PostgreSQL
-    is the slower side, a second one. Close it."""
+    """The stage table of one plan."""
 
     def __init__(
         self,
@@ -81,8 +94,8 @@ class Stage:
         ledger: Ledger,
         page_size: int,
         progress: Progress,
+        follower: Follower,
         archive: ArchiveFile | None = None,
-        spare: Connections | None = None,
     ) -> None:
         self._connection = connection
         self._source = source
@@ -93,13 +106,8 @@ class Stage:
         self._archive = archive
         self._sink: Sink = Nowhere()
         self._header_match = connection.info.server_version >= FIRST_WITH_HEADER_MATCH
-        self._spare = spare
-        self._second: Connection | None = None
-        self._opened = ExitStack()
-
-    def close(self) -> None:
-        """Let go of the second connection."""
-        self._opened.close()
+        self._follower = follower
+        self._blocks = 0
 
     @property
     def name(self) -> str:
@@ -109,6 +117,8 @@ class Stage:
     def prepare(self, now: datetime, expected: int | None, *, anew: bool = False) -> Staged:
         """An empty stage, or the one that an earlier try left if it may be gone on with."""
         checkpoint = None if anew else self._usable(self._ledger.checkpoint(self.name), now)
+        self._follower.restart(from_empty=checkpoint is None)  # and let go of the stage
+        self._blocks = 0
         staged = self._resume(checkpoint) if checkpoint else self._begin(now)
         if self._archive:
             self._archive.open(checkpoint.archived_bytes if checkpoint else 0)
@@ -143,7 +153,6 @@ class Stage:
             snapshot=Snapshot.from_dict(checkpoint.source),
             last_id=checkpoint.last_id,
             replica_as_of=checkpoint.replica_as_of,
-            in_order=checkpoint.in_order,
         )
 
     def _begin(self, now: datetime) -> Staged:
@@ -161,8 +170,9 @@ class Stage:
         attempt = 1
         while True:
             try:
-                rows = self._page(staged, limit)
+                page = self._page(staged, limit)
             except (SourceUnavailable, SourceThrottled, DeadlineExceeded) as exc:
+                self._follower.stop()
                 if isinstance(exc, (SourceTooSlow, DeadlineExceeded)):
                     limit = min(limit, max(SMALLEST_PAGE, limit // 2))
                     log.info("%s: asking for %s rows at a time", self._plan.dataset, f"{limit:,}")
@@ -171,10 +181,11 @@ class Stage:
                 attempt += 1
             else:
                 attempt = 1
-                if rows == 0:
+                if page.rows == 0:
                     return
+                self._follower.page_came(page)
 
-    def _page(self, staged: Staged, limit: int) -> int:
+    def _page(self, staged: Staged, limit: int) -> Page:
         """Stage one page. Nothing of it stays if it fails."""
         parameters = soql.rows(
             self._plan.shape.columns,
@@ -195,9 +206,8 @@ class Stage:
         staged.bytes += page.bytes
         staged.last_id = page.last_id or staged.last_id
         staged.replica_as_of = page.replica_as_of
-        staged.in_order = page.in_order
         self._progress.advance(self._plan.dataset, page.rows, page.bytes)
-        return page.rows
+        return page
 
     def _confirm_end(self, staged: Staged) -> None:
         """A page without rows may have been cut right after its header line."""
@@ -208,17 +218,16 @@ class Stage:
 
     def _copy_page(self, stream: RowStream, staged: Staged) -> Page:
         try:
-            # The second connection commits last but one: whatever fails before takes both pages' parts
-            # back, and after it the stage is known by its count to be no page's end.
-            with self._connection.transaction(), _transaction(self._second):
-                for connection in filter(None, (self._connection, self._second)):
-                    connection.execute(_UNHURRIED)
+            with self._connection.transaction():
+                self._connection.execute(_UNHURRIED)
                 copied = copy_page(
                     self._connection,
                     self._plan.shape,
                     self._checked(stream),
                     header_match=self._header_match,
-                    second=self._second,
+                )
+                xid, blocks = catalog.transaction_and_size(
+                    self._connection, self._plan.shape.staged
                 )
                 self._sink.end_page()
                 page = Page(
@@ -226,7 +235,9 @@ class Stage:
                     bytes=stream.wire_bytes,
                     last_id=stream.last_id,
                     replica_as_of=_older(staged.replica_as_of, stream.replica_as_of),
-                    in_order=staged.in_order and self._second is None,
+                    xid=xid,
+                    first_block=self._blocks,
+                    target_is_slower=copied.target_is_slower,
                 )
                 self._checkpoint(page)
         except psycopg.DataError as exc:
@@ -235,18 +246,8 @@ class Stage:
             if exc.diag.column_name != soql.ROW_ID:
                 raise  # by a domain, that is by the target's own type
             raise SourceUnavailable("Socrata's answer was cut short inside a row") from exc
-        if copied.target_is_slower and self._spare and self._second is None:
-            self._open_second(self._spare)
+        self._blocks = blocks
         return page
-
-    def _open_second(self, spare: Connections) -> None:
-        """From the next page on, two backends read CSV. A server that has no connection to spare makes
-        the run no slower than it is."""
-        try:
-            self._second = self._opened.enter_context(spare.connect())
-            log.info("%s: copying on two connections", self._plan.dataset)
-        except SyncError as exc:
-            log.info("%s: going on with one connection, since %s", self._plan.dataset, exc.message)
 
     def _checkpoint(self, page: Page) -> None:
         if page.rows == 0:
@@ -260,7 +261,6 @@ class Stage:
             bytes_=page.bytes,
             archived_bytes=self._sink.size,
             replica_as_of=page.replica_as_of,
-            in_order=page.in_order,
         )
 
     def _checked(self, stream: RowStream) -> Iterator[bytes]:
@@ -281,10 +281,6 @@ def _header_sentence(dataset: str, got: list[str], expected: list[str]) -> str:
         f"{', '.join(missing) or 'none'}; unexpected: {', '.join(extra[:10]) or 'none'}); its schema "
         "may be changing right now"
     )
-
-
-def _transaction(connection: Connection | None) -> AbstractContextManager[object]:
-    return connection.transaction() if connection else nullcontext()
 
 
 def _older(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -1,7 +1,7 @@
 """SQL that makes, fills and counts tables only known at run time, composed with ``psycopg.sql``. Pure.
 
-A stage has the target's columns and types, then the source's ``:updated_at`` and ``:id``. What
-brings its rows into the target is in ``merge_statements``.
+A stage has the target's columns and types, then the source's ``:updated_at`` and ``:id``, and a
+number for each row. What brings its rows into the target is in ``merge_statements``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from psycopg import sql
 
 from socratasync.columns import Column
 from socratasync.errors import InvalidSpec
-from socratasync.soql import ROW_ID, UPDATED_AT
+from socratasync.soql import ROW_ID, UPDATED_AT, header
+
+ARRIVAL = ":arrival"
+"""The stage's own column: rows numbered as they came, which is the source's order. Where they lie is
+not: ``COPY`` puts a small row into an earlier block that has room."""
 
 _WORD = r'([a-z_][a-z0-9_$]*|"([^"\0]|"")+")'
 _LENGTH = r"(\([a-z0-9]+(, ?-?[0-9]+)?\))"
@@ -78,13 +82,14 @@ def _column_definitions(columns: Iterable[tuple[str, str]]) -> sql.Composed:
 def create_stage(shape: MergeShape) -> sql.Composed:
     """Unlogged, without autovacuum: it lives for one run and is rebuilt after a crash."""
     return sql.SQL(
-        "CREATE UNLOGGED TABLE {} ({}, {} timestamp with time zone, {} text NOT NULL) "
-        "WITH (autovacuum_enabled = false)"
+        "CREATE UNLOGGED TABLE {} ({}, {} timestamp with time zone, {} text NOT NULL, "
+        "{} bigint GENERATED ALWAYS AS IDENTITY (CACHE 10000)) WITH (autovacuum_enabled = false)"
     ).format(
         shape.staged,
         _column_definitions((c.staged, c.type) for c in shape.columns),
         sql.Identifier(UPDATED_AT),
         sql.Identifier(ROW_ID),
+        sql.Identifier(ARRIVAL),
     )
 
 
@@ -95,13 +100,10 @@ def drop_stage(shape: MergeShape) -> sql.Composed:
 
 def copy_stage(shape: MergeShape, *, header_match: bool) -> sql.Composed:
     """``COPY`` of Socrata's CSV, which follows PostgreSQL's rules for null and empty."""
-    header = sql.SQL("MATCH" if header_match else "TRUE")
-    return sql.SQL("COPY {} FROM STDIN (FORMAT csv, HEADER {})").format(shape.staged, header)
-
-
-def copy_rest(shape: MergeShape) -> sql.Composed:
-    """The same, for bytes that come without the header line."""
-    return sql.SQL("COPY {} FROM STDIN (FORMAT csv)").format(shape.staged)
+    check = sql.SQL("MATCH" if header_match else "TRUE")
+    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER {})").format(
+        shape.staged, names(header(shape.columns)), check
+    )
 
 
 def count_rows(table: sql.Identifier) -> sql.Composed:

@@ -23,34 +23,69 @@ class Turns:
         self._changed = threading.Condition()
         self._beside = 0
         self._alone = False
+        self._want_to_be_alone = 0
 
     @contextmanager
     def beside(self) -> Iterator[None]:
-        """While others, too, may be ``beside``, and nobody is ``alone``. Raises ``Terminated``."""
+        """While others, too, may be ``beside``, and nobody is ``alone`` or waits to be. Raises
+        ``Terminated``."""
         with self._changed:
-            while self._alone:
+            while not self._may_be_beside():
                 self._wait()
             self._beside += 1
         try:
             yield
         finally:
-            with self._changed:
-                self._beside -= 1
-                self._changed.notify_all()
+            self.leave_beside()
+
+    def try_beside(self) -> bool:
+        """Be ``beside`` from now on, if that may be at once; ``leave_beside`` ends it."""
+        with self._changed:
+            granted = self._may_be_beside()
+            self._beside += granted
+            return granted
+
+    def leave_beside(self) -> None:
+        """End what ``try_beside`` granted."""
+        with self._changed:
+            self._beside -= 1
+            self._changed.notify_all()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """While nobody else has a turn. Raises ``Terminated``."""
         with self._changed:
-            while self._alone or self._beside:
-                self._wait()
-            self._alone = True
+            self._want_to_be_alone += 1
+            try:
+                while self._beside or self._alone:
+                    self._wait()
+                self._alone = True
+            finally:
+                self._want_to_be_alone -= 1
         try:
             yield
         finally:
-            with self._changed:
-                self._alone = False
-                self._changed.notify_all()
+            self._leave_alone()
+
+    @contextmanager
+    def try_alone(self) -> Iterator[bool]:
+        """``alone``, if that may be at once; says whether it may."""
+        with self._changed:
+            granted = self._may_be_beside() and not self._beside
+            self._alone = self._alone or granted
+        try:
+            yield granted
+        finally:
+            if granted:
+                self._leave_alone()
+
+    def _leave_alone(self) -> None:
+        with self._changed:
+            self._alone = False
+            self._changed.notify_all()
+
+    def _may_be_beside(self) -> bool:
+        return not self._alone and not self._want_to_be_alone
 
     def _wait(self) -> None:
         self._changed.wait(_LOOK_UP_S)

@@ -13,6 +13,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from socratasync import pagecopy
 from socratasync.api import SyncSpec
 from socratasync.pipeline import Circumstances, Order, run
 from socratasync.report import DatasetReport, RunReport
@@ -134,6 +135,14 @@ def real_data() -> Path | None:
     given = os.environ.get("SOCRATASYNC_REAL_DATA")
     folder = Path(given) if given else Path(__file__).parents[2].parent / "shared" / "data"
     return folder if folder.is_dir() else None
+
+
+@pytest.fixture
+def slow_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL passes for the slower side from the first page on, however small, so that datasets are
+    filled while they are downloaded."""
+    monkeypatch.setattr(pagecopy, "LARGE_PAGE_BYTES", 0)
+    monkeypatch.setattr(pagecopy, "HELD_UP", -1.0)
 
 
 PARKS = "park-0001"

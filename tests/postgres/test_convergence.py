@@ -6,11 +6,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.chaos.nights import NIGHTS, SETTING, Setting, begin, end_quietly, live_through
 from tests.postgres.conftest import Sync
 
 from socratasync.simulator import Portal
+
+
+@pytest.fixture(params=["a fast server", "a slow server"])
+def pace(request: pytest.FixtureRequest) -> str:
+    """Where PostgreSQL is slow, rows go into the target while others are still downloaded."""
+    if request.param == "a slow server":
+        request.getfixturevalue("slow_server")
+    return str(request.param)
 
 
 @settings(
@@ -21,7 +30,7 @@ from socratasync.simulator import Portal
 )
 @given(setting=SETTING, nights=NIGHTS)
 def test_no_night_harms_the_data_and_a_quiet_one_puts_all_right(
-    sync: Sync, portal: Portal, clock: Any, setting: Setting, nights: list[Any]
+    sync: Sync, portal: Portal, clock: Any, pace: str, setting: Setting, nights: list[Any]
 ) -> None:
     judge = begin(sync, portal, clock, setting)
 

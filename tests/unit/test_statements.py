@@ -45,6 +45,8 @@ BUILDERS: dict[str, Callable[[MergeShape], sql.Composed]] = {
     "add_columns": lambda shape: statements.add_columns(
         shape.target, [(c.name, c.type) for c in shape.columns]
     ),
+    "insert_page": lambda shape: merge_statements.insert_page(shape, "771", 12),
+    "insert_stragglers": lambda shape: merge_statements.insert_stragglers(shape, [("771", 12)]),
     "truncate": lambda shape: statements.truncate(shape.target),
     **{build.__name__: (lambda shape, build=build: build(shape.target)) for build in _WHOLE_TABLE},
     **{
@@ -192,7 +194,8 @@ def test_a_type_that_counts_by_itself_is_refused(written: str) -> None:
 def test_a_stage_is_unlogged_and_ends_with_what_the_source_says_of_each_row() -> None:
     assert text(statements.create_stage(SHAPE)) == (
         'CREATE UNLOGGED TABLE "socratasync"."stage_x" ("srnumber" text, "place" json, '
-        '":updated_at" timestamp with time zone, ":id" text NOT NULL) '
+        '":updated_at" timestamp with time zone, ":id" text NOT NULL, '
+        '":arrival" bigint GENERATED ALWAYS AS IDENTITY (CACHE 10000)) '
         "WITH (autovacuum_enabled = false)"
     )
 
@@ -240,7 +243,7 @@ def test_a_table_keyed_by_the_sources_row_id_is_matched_by_it() -> None:
 def test_of_rows_that_share_a_key_the_newest_then_the_last_is_kept() -> None:
     deleted = text(merge_statements.delete_duplicates(SHAPE))
 
-    assert 'ORDER BY s.":updated_at" DESC NULLS LAST, s.ctid DESC' in deleted
+    assert 'ORDER BY s.":updated_at" DESC NULLS LAST, s.":arrival" DESC' in deleted
     assert "rank > 1" in deleted
 
 

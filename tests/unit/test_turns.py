@@ -85,3 +85,41 @@ def test_a_stopped_run_waits_for_no_turn() -> None:
 
     with turns.alone(), pytest.raises(Terminated), turns.beside():
         pass
+
+
+def test_a_turn_that_is_only_tried_is_granted_when_nothing_speaks_against_it() -> None:
+    turns = Turns(threading.Event())
+
+    assert turns.try_beside()
+    assert turns.try_beside()
+    with turns.try_alone() as granted:
+        assert not granted
+    turns.leave_beside()
+    turns.leave_beside()
+    with turns.try_alone() as granted:
+        assert granted
+        assert not turns.try_beside()
+        with turns.try_alone() as another:
+            assert not another
+        assert not turns.try_beside()
+    assert turns.try_beside()
+
+
+def test_nobody_new_comes_beside_while_somebody_waits_to_be_alone() -> None:
+    turns = Turns(threading.Event())
+    done = threading.Event()
+
+    def late() -> None:
+        with turns.alone():
+            done.set()
+
+    with turns.beside():
+        thread = in_thread(late)
+        while turns.try_beside():  # until the other thread has asked
+            turns.leave_beside()
+        with turns.try_alone() as granted:
+            assert not granted
+        assert not done.is_set()
+    thread.join(10)
+    assert done.is_set()
+    assert turns.try_beside()

@@ -54,8 +54,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS socratasync.checkpoints (
     rows bigint NOT NULL DEFAULT 0,
     bytes bigint NOT NULL DEFAULT 0,
     archived_bytes bigint NOT NULL DEFAULT 0,
-    replica_as_of timestamptz,
-    in_order boolean NOT NULL DEFAULT true
+    replica_as_of timestamptz
 );
 COMMENT ON TABLE socratasync.checkpoints IS 'How far each stage is filled';
 
@@ -151,8 +150,7 @@ INSERT INTO socratasync.checkpoints (stage, run, fingerprint, started_at, source
 VALUES (%(stage)s, %(run)s, %(fingerprint)s, %(started_at)s, %(source)s)
 ON CONFLICT (stage) DO UPDATE SET run = excluded.run, fingerprint = excluded.fingerprint,
     started_at = excluded.started_at, source = excluded.source,
-    last_id = NULL, rows = 0, bytes = 0, archived_bytes = 0, replica_as_of = NULL,
-    in_order = true
+    last_id = NULL, rows = 0, bytes = 0, archived_bytes = 0, replica_as_of = NULL
 
 -- adopt_checkpoint --
 -- A later run goes on with a stage that an earlier one left.
@@ -162,8 +160,7 @@ UPDATE socratasync.checkpoints SET run = %(run)s WHERE stage = %(stage)s
 -- One more page, in the transaction that copied it. No row: another run has taken the stage.
 UPDATE socratasync.checkpoints
 SET last_id = %(last_id)s, rows = rows + %(rows)s, bytes = bytes + %(bytes)s,
-    archived_bytes = %(archived_bytes)s, replica_as_of = %(replica_as_of)s,
-    in_order = %(in_order)s
+    archived_bytes = %(archived_bytes)s, replica_as_of = %(replica_as_of)s
 WHERE stage = %(stage)s AND run = %(run)s
 
 -- drop_checkpoint --

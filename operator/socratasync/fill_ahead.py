@@ -1,0 +1,206 @@
+"""Rows of a dataset that is new go into the target while the rest of them is still downloaded.
+
+Where PostgreSQL is the slower side, it has a second core to do that with, and a load takes little
+longer than its download. It is one transaction, which commits only once the stage is complete and
+verified. Whatever goes wrong with it, it is rolled back, and the stage is merged as usual.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from contextlib import ExitStack, suppress
+
+import psycopg
+
+from socratasync import arrival, merge, merge_statements
+from socratasync.errors import SyncError, Terminated
+from socratasync.means import Means
+from socratasync.plan import DatasetPlan
+from socratasync.postgres import Connection, translate
+from socratasync.report import DatasetReport, Rows
+from socratasync.stage import Page
+from socratasync.statements import MergeShape
+from socratasync.strategy import Strategy
+
+log = logging.getLogger(__name__)
+
+THREAD = "fill-ahead"
+
+_LOOK_UP_S = 0.2
+_FAREWELL_S = 5.0
+
+
+class FillAhead:
+    """Follows one dataset's stage (``stage.Follower``); ``connection`` is that stage's, to look at
+    the target with. Close it."""
+
+    def __init__(self, means: Means, plan: DatasetPlan, connection: Connection) -> None:
+        self._means = means
+        self._plan = plan
+        self._connection = connection
+        self._waiting: list[Page] = []
+        self._over = False
+        self._strategy = Strategy.FILL
+        self._writer: _Writer | None = None
+        self._opened = ExitStack()
+
+    def restart(self, *, from_empty: bool) -> None:
+        """Begin again. Rows that were staged before are not told of, so then there is no filling ahead."""
+        self.stop()
+        self._over = not from_empty or self._means.order.resets
+        self._waiting = []
+
+    def page_came(self, page: Page) -> None:
+        """Insert it, or keep it in mind until the source proves to be the faster side."""
+        if self._over:
+            return
+        self._waiting.append(page)
+        if self._writer is None and page.target_is_slower:
+            self._try_to_begin()
+        if self._writer is None:
+            return
+        if self._writer.error is not None:
+            self._give_up(self._writer.error)
+            return
+        self._writer.add(self._waiting)
+        self._waiting = []
+
+    def stop(self) -> None:
+        """Roll back, if anything was written, and do nothing more."""
+        self._over = True
+        self._waiting = []
+        if self._writer is not None:
+            self._writer.stop()
+            self._writer = None
+        self._opened.close()
+
+    close = stop
+
+    def commit(self, job: merge.Job) -> DatasetReport | None:
+        """The dataset is verified, so the rows stay. None: nothing was written, and the stage is to
+        be merged. Raises ``Terminated``."""
+        if self._writer is None:
+            return None
+        try:
+            with self._means.journal.timed("merge"):
+                return self._commit(self._writer, job)
+        except psycopg.Error as exc:
+            self._give_up(exc)
+            return None
+        finally:
+            self.stop()
+
+    def _commit(self, writer: _Writer, job: merge.Job) -> DatasetReport | None:
+        written = writer.finish(self._means.how.stopping)
+        if written != job.staged_rows:
+            self._say(f"{written:,} of {job.staged_rows:,} rows were found in the stage")
+            return None
+        rows = Rows(downloaded=written, inserted=written)
+        report = merge.conclude(writer.connection, job, rows, self._strategy, self._means.ledger)
+        writer.connection.commit()
+        return report
+
+    # -- the beginning ---------------------------------------------------------------------------
+
+    def _try_to_begin(self) -> None:
+        try:
+            if self._is_fit() and self._means.turns.try_beside():
+                self._opened.callback(self._means.turns.leave_beside)
+                self._begin()
+        except (SyncError, psycopg.Error) as exc:
+            self._give_up(exc)
+
+    def _is_fit(self) -> bool:
+        """Whether the table is there with all its columns, or may be made, and is to be filled."""
+        job = merge.Job(plan=self._plan, staged_rows=self._plan.snapshot.rows or 0)
+        target = arrival.check(self._connection, self._means.order)
+        fit = arrival.is_complete(target, self._means, job, make=self._means.several)
+        if not fit and (target.exists or not self._make_table(job)):
+            return False
+        self._strategy = merge.choose_strategy(self._connection, job)
+        self._over = self._strategy not in (Strategy.CREATE, Strategy.FILL)
+        return not self._over
+
+    def _make_table(self, job: merge.Job) -> bool:
+        """The table that several datasets are about to fill; unless one of them is at it just now."""
+        with self._means.turns.try_alone() as granted:
+            if granted:
+                arrival.complete_table(self._connection, self._means, job, make=True)
+            return granted
+
+    def _begin(self) -> None:
+        connection = self._opened.enter_context(self._means.connections.connect())
+        connection.autocommit = False
+        if self._strategy is Strategy.CREATE:
+            merge.create_table(connection, self._plan.shape, arrival.table_columns(self._means))
+        self._writer = _Writer(connection, self._plan.shape)
+        log.info("%s: filling the target while downloading", self._plan.dataset)
+
+    def _give_up(self, error: SyncError | psycopg.Error) -> None:
+        self._say((error if isinstance(error, SyncError) else translate(error)).message)
+        self.stop()
+
+    def _say(self, why: str) -> None:
+        log.info("%s: not filled while downloading, since %s", self._plan.dataset, why)
+
+
+class _Writer:
+    """One open transaction, and the thread that inserts pages in it, up to the first ``error``."""
+
+    def __init__(self, connection: Connection, shape: MergeShape) -> None:
+        self.connection = connection
+        self._shape = shape
+        self._pages: queue.SimpleQueue[Page | None] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._inserted: list[Page] = []
+        self._written = 0
+        self.error: psycopg.Error | None = None
+        self._thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
+        self._thread.start()
+
+    def add(self, pages: list[Page]) -> None:
+        """More to insert, when there is time."""
+        for page in pages:
+            self._pages.put(page)
+
+    def finish(self, stopping: threading.Event) -> int:
+        """Rows inserted, once all are. Raises what the database raised, or ``Terminated``."""
+        self._pages.put(None)
+        while self._thread.is_alive():
+            self._thread.join(_LOOK_UP_S)
+            if stopping.is_set():
+                raise Terminated
+        if self.error is not None:
+            raise self.error
+        if self._written != sum(page.rows for page in self._inserted):
+            self._insert_stragglers()
+        return self._written
+
+    def stop(self) -> None:
+        """End the thread. What it wrote is rolled back when its connection is closed."""
+        self._stopped.set()
+        self._pages.put(None)
+        if self._thread.is_alive():
+            with suppress(psycopg.Error, OSError):
+                self.connection.cancel_safe(timeout=1.0)
+        self._thread.join(_FAREWELL_S)
+
+    def _work(self) -> None:
+        try:
+            while (page := self._pages.get()) is not None and not self._stopped.is_set():
+                self._insert(page)
+        except psycopg.Error as exc:
+            self.error = exc
+
+    def _insert(self, page: Page) -> None:
+        statement = merge_statements.insert_page(self._shape, page.xid, page.first_block)
+        self._written += self.connection.execute(statement).rowcount
+        self._inserted.append(page)
+
+    def _insert_stragglers(self) -> None:
+        """What was not found behind earlier pages; one pass over the stage finds it for all."""
+        pages = [(page.xid, page.first_block) for page in self._inserted]
+        statement = merge_statements.insert_stragglers(self._shape, pages)
+        self._written += self.connection.execute(statement).rowcount
