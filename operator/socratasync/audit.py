@@ -17,9 +17,16 @@ from socratasync.verify import missing_rows
 
 
 def count_target(
-    connection: Connection, order: Order, ledger: Ledger, report: RunReport, journal: Journal
+    connection: Connection,
+    order: Order,
+    ledger: Ledger,
+    report: RunReport,
+    journal: Journal,
+    *,
+    is_new: bool,
 ) -> None:
-    """Fill in the report's counts of the target, and say where rows are missing."""
+    """Fill in the report's counts of the target, and say where rows are missing. ``is_new``: this
+    run made it."""
     target = check(connection, order)
     if not target.exists:
         return
@@ -27,7 +34,7 @@ def count_target(
     if not order.spec.target.provenance or target.column("socrata_dataset") is None:
         report.target_rows = merge.count(connection, statements.count_rows(table))
         return
-    rows = _rows_by_dataset(connection, table, report)
+    rows = _rows_by_dataset(connection, table, report, is_new)
     report.target_rows = sum(rows.values())
     known = ledger.known()
     for dataset in report.datasets:
@@ -39,12 +46,11 @@ def count_target(
 
 
 def _rows_by_dataset(
-    connection: Connection, table: sql.Identifier, report: RunReport
+    connection: Connection, table: sql.Identifier, report: RunReport, is_new: bool
 ) -> dict[str | None, int]:
-    """A table that this run made for its only dataset need not be counted."""
-    if len(report.datasets) == 1 and report.datasets[0].strategy == Strategy.CREATE:
-        (only,) = report.datasets
-        return {only.id: only.rows.inserted}
+    """What this run did nothing but insert into a table that it made need not be counted."""
+    if is_new and all(d.strategy in (Strategy.CREATE, Strategy.FILL) for d in report.datasets):
+        return {d.id: d.rows.inserted for d in report.datasets}
     return dict(connection.execute(statements.count_by_dataset(table)).fetchall())
 
 

@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 from contextlib import ExitStack, suppress
+from itertools import pairwise
 
 import psycopg
 
@@ -200,7 +201,10 @@ class _Writer:
         self._inserted.append(page)
 
     def _insert_stragglers(self) -> None:
-        """What was not found behind earlier pages; one pass over the stage finds it for all."""
-        pages = [(page.xid, page.first_block) for page in self._inserted]
-        statement = merge_statements.insert_stragglers(self._shape, pages)
-        self._written += self.connection.execute(statement).rowcount
+        """Rows for which there was room between those of earlier pages. One pass over the stage in all;
+        not before its end, for the last page may have put some into the first."""
+        for page, following in pairwise(self._inserted):
+            statement = merge_statements.insert_stragglers(
+                self._shape, page.xid, page.first_block, following.first_block
+            )
+            self._written += self.connection.execute(statement).rowcount

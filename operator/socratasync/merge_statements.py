@@ -133,26 +133,26 @@ def insert_all(shape: MergeShape) -> sql.Composed:
 
 def insert_page(shape: MergeShape, xid: str, first_block: int) -> sql.Composed:
     """``insert_all`` for the rows that transaction ``xid`` staged in or behind ``first_block``."""
-    return sql.SQL("{} WHERE s.ctid >= {}::tid AND s.xmin = {}::xid").format(
-        insert_all(shape), sql.Literal(_first_place(first_block)), sql.Literal(xid)
+    return sql.SQL("{} WHERE s.ctid >= {} AND s.xmin = {}::xid").format(
+        insert_all(shape), _beginning_of(first_block), sql.Literal(xid)
     )
 
 
-def insert_stragglers(shape: MergeShape, pages: Sequence[tuple[str, int]]) -> sql.Composed:
-    """``insert_all`` for what ``insert_page`` left of these pages (xid, first block): rows for which
-    ``COPY`` found room between those of earlier pages."""
-    return sql.SQL(
-        "{} JOIN unnest({}::text[]::xid[], {}::text[]::tid[]) AS p (xid, first)"
-        " ON s.xmin = p.xid AND s.ctid < p.first"
-    ).format(
+def insert_stragglers(
+    shape: MergeShape, xid: str, first_block: int, next_block: int
+) -> sql.Composed:
+    """``insert_all`` for rows in the blocks of the page that ``xid`` staged, up to ``next_block``, but of
+    later pages: ``COPY`` found room for them there."""
+    return sql.SQL("{} WHERE s.ctid >= {} AND s.ctid < {} AND s.xmin <> {}::xid").format(
         insert_all(shape),
-        sql.Literal([xid for xid, _ in pages]),
-        sql.Literal([_first_place(block) for _, block in pages]),
+        _beginning_of(first_block),
+        _beginning_of(next_block),
+        sql.Literal(xid),
     )
 
 
-def _first_place(block: int) -> str:
-    return f"({block},0)"
+def _beginning_of(block: int) -> sql.Composed:
+    return sql.SQL("{}::tid").format(sql.Literal(f"({block},0)"))
 
 
 _COUNTED = sql.SQL(

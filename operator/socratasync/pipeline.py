@@ -107,7 +107,7 @@ class Run:
             done = ledger.begin(self._order.mode)
             try:
                 with translated():
-                    self._load(connection, ledger, plans, known, done)
+                    self._load(connection, ledger, plans, known, done, is_new=not target.exists)
                     self._refresh(connection, ledger, is_new=not target.exists)
             except SyncError as exc:
                 self._failed(exc)
@@ -147,6 +147,8 @@ class Run:
         plans: Survey,
         known: Mapping[str, Known],
         done: Mapping[str, DatasetReport],
+        *,
+        is_new: bool,
     ) -> None:
         means = Means(
             order=self._order,
@@ -169,7 +171,14 @@ class Run:
         self._report.datasets = [self._named(d, o, known) for d, o in outcomes.items()]
         well = [p for d, p in plans.plans.items() if isinstance(outcomes.get(d), DatasetReport)]
         arrival.tidy(connection, means, [p for p in well if isinstance(p, DatasetPlan)])
-        count_target(connection, self._order, ledger, self._report, self._journal)
+        count_target(
+            connection,
+            self._order,
+            ledger,
+            self._report,
+            self._journal,
+            is_new=is_new and not done,
+        )
 
     def _named(
         self, dataset: str, outcome: Outcome | DatasetPlan, known: Mapping[str, Known]

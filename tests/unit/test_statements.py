@@ -46,7 +46,7 @@ BUILDERS: dict[str, Callable[[MergeShape], sql.Composed]] = {
         shape.target, [(c.name, c.type) for c in shape.columns]
     ),
     "insert_page": lambda shape: merge_statements.insert_page(shape, "771", 12),
-    "insert_stragglers": lambda shape: merge_statements.insert_stragglers(shape, [("771", 12)]),
+    "insert_stragglers": lambda shape: merge_statements.insert_stragglers(shape, "771", 12, 19),
     "truncate": lambda shape: statements.truncate(shape.target),
     **{build.__name__: (lambda shape, build=build: build(shape.target)) for build in _WHOLE_TABLE},
     **{
