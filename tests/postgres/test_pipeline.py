@@ -380,7 +380,8 @@ def test_reset_replaces_nothing_when_one_dataset_fails(sync, portal, parks):
     assert any("nothing was replaced" in w for w in report.warnings)
 
 
-def test_reset_of_datasets_with_keys_in_common_takes_the_newer_row(sync, portal, parks):
+def test_reset_of_datasets_with_keys_in_common_takes_the_newer_row(sync, portal, parks, clock):
+    clock.at = datetime.now(UTC) + timedelta(seconds=1)
     portal.add_dataset("othe-rone", COLUMNS, [park("p1", 100)])
     sync.spec["target"]["reset"] = True
 
