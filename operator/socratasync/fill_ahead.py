@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from contextlib import ExitStack, suppress
 from itertools import pairwise
 
@@ -28,6 +29,10 @@ from socratasync.strategy import Strategy
 log = logging.getLogger(__name__)
 
 THREAD = "fill-ahead"
+
+LONGEST_IDLE_S = 60.0
+"""A transaction that is open keeps the server from tidying up, so it may wait a minute, or as long as it
+worked."""
 
 _LOOK_UP_S = 0.2
 _FAREWELL_S = 5.0
@@ -64,9 +69,12 @@ class FillAhead:
             return
         if self._writer.error is not None:
             self._give_up(self._writer.error)
-            return
-        self._writer.add(self._waiting)
-        self._waiting = []
+        elif waits_too_long(self._writer.waited_s, self._writer.worked_s):
+            self._say("the source has become the slower side")
+            self.stop()
+        else:
+            self._writer.add(self._waiting)
+            self._waiting = []
 
     def stop(self) -> None:
         """Roll back, if anything was written, and do nothing more."""
@@ -147,6 +155,11 @@ class FillAhead:
         log.info("%s: not filled while downloading, since %s", self._plan.dataset, why)
 
 
+def waits_too_long(waited_s: float, worked_s: float) -> bool:
+    """Whether a transaction that did so much in all its time is not worth keeping open."""
+    return waited_s > max(LONGEST_IDLE_S, worked_s)
+
+
 class _Writer:
     """One open transaction, and the thread that inserts pages in it, up to the first ``error``."""
 
@@ -157,6 +170,8 @@ class _Writer:
         self._stopped = threading.Event()
         self._inserted: list[Page] = []
         self._written = 0
+        self._began = time.monotonic()
+        self.worked_s = 0.0
         self.error: psycopg.Error | None = None
         self._thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
         self._thread.start()
@@ -165,6 +180,11 @@ class _Writer:
         """More to insert, when there is time."""
         for page in pages:
             self._pages.put(page)
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds in which there was nothing to insert."""
+        return time.monotonic() - self._began - self.worked_s
 
     def finish(self, stopping: threading.Event) -> int:
         """Rows inserted, once all are. Raises what the database raised, or ``Terminated``."""
@@ -196,9 +216,11 @@ class _Writer:
             self.error = exc
 
     def _insert(self, page: Page) -> None:
+        began = time.monotonic()
         statement = merge_statements.insert_page(self._shape, page.xid, page.first_block)
         self._written += self.connection.execute(statement).rowcount
         self._inserted.append(page)
+        self.worked_s += time.monotonic() - began
 
     def _insert_stragglers(self) -> None:
         """Rows for which there was room between those of earlier pages. One pass over the stage in all;

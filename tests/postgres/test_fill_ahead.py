@@ -285,6 +285,20 @@ def test_a_connection_that_is_cut_costs_nothing_but_time(
     assert merged_as_usual == ["park-0001"]
 
 
+def test_a_transaction_that_waits_more_than_it_works_is_not_kept_open(
+    sync, parks, said, merged_as_usual, monkeypatch
+):
+    verdicts = iter([False, False, True])
+    monkeypatch.setattr(fill_ahead, "waits_too_long", lambda waited_s, worked_s: next(verdicts))
+    sync.spec["source"] = {"pageSize": 1}
+
+    assert sync.one().rows.inserted == 5
+
+    assert sync.acres() == EXPECTED
+    assert said("the source has become the slower side") == 1
+    assert merged_as_usual == ["park-0001"]
+
+
 def test_a_stopped_run_rolls_back(sync, portal, parks, said):
     sync.spec["source"] = {"pageSize": 2}
     stopping = threading.Event()
