@@ -264,17 +264,21 @@ def _clean(connection: Connection, job: Job) -> bool:
         count = connection.execute(merge_statements.delete_null_keys(shape)).rowcount
         job.left_out += count
         job.warnings.append(
-            f"dataset {job.plan.dataset}: {count} rows have no {', '.join(shape.key)} and were left "
-            f"out, among them {', '.join(ids)}"
+            f"dataset {job.plan.dataset}: left out, for having no {', '.join(shape.key)}: "
+            f"{_number_of_rows(count)}, among them {', '.join(ids)}"
         )
     if connection.execute(merge_statements.find_duplicates(shape)).fetchone() is not None:
         job.duplicates = connection.execute(merge_statements.delete_duplicates(shape)).rowcount
         job.left_out += job.duplicates
         job.warnings.append(
-            f"dataset {job.plan.dataset}: {job.duplicates} rows share their {', '.join(shape.key)} with "
-            "a newer row, which was taken"
+            f"dataset {job.plan.dataset}: left out, for a newer row with the same {', '.join(shape.key)}: "
+            f"{_number_of_rows(job.duplicates)}"
         )
     return job.left_out > 0
+
+
+def _number_of_rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _record(job: Job, rows: Rows, strategy: Strategy, ledger: Ledger) -> DatasetReport:

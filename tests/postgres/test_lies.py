@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
+from tests.chaos.world import fault
 from tests.postgres.conftest import Sync
 from tests.postgres.test_properties import begin, loaded, truth
 
@@ -92,22 +93,10 @@ class Source:
         match what:
             case ("change", change):
                 return Fault.doing(lambda: self.happen(change))
-            case ("short", rows):
-                return Fault.short_page(rows)
-            case ("cut", at):
-                return Fault.truncated(at)
-            case ("cut packed", at):
-                return Fault.truncated(at, compressed=True)
-            case ("hang up", at):
-                return Fault.hang_up(at)
-            case ("reset", at):
-                return Fault.reset(at)
-            case ("status", status):
-                return Fault.status(status)
-            case ("count", more):
-                return Fault.wrong_count(lambda right: right + more)
-            case _:
+            case ("stop",):
                 return Fault.doing(stop)
+            case _:
+                return fault(what)
 
 
 @settings(

@@ -228,7 +228,7 @@ def test_duplicate_keys_are_resolved_counted_and_told(sync, portal, parks, mode,
     (dataset,) = report.datasets
     assert dataset.duplicates == 2
     assert sync.acres()["p1"] == 101
-    assert any("2 rows share their name" in w for w in report.warnings)
+    assert any("a newer row with the same name: 2 rows" in w for w in report.warnings)
     rows = dataset.rows
     assert rows.downloaded == rows.inserted + rows.updated + rows.unchanged + dataset.duplicates
     assert dataset.verified is True
@@ -243,7 +243,7 @@ def test_rows_without_a_key_are_left_out_and_told(sync, portal, parks, again):
     report = sync.well()
 
     assert len(sync.acres()) == 5
-    assert any("1 rows have no name" in w and row in w for w in report.warnings)
+    assert any("for having no name: 1 row," in w and row in w for w in report.warnings)
     assert report.datasets[0].verified is True
 
 
