@@ -15,7 +15,7 @@ from socratasync.simulator import Portal
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 def test_no_night_harms_the_data_and_a_quiet_one_puts_all_right(
-    sync: Sync, portal: Portal, clock: Any, setting: Any
+    sync: Sync, portal: Portal, clock: Any, pace: str, setting: Any
 ) -> None:
     @at_length(250, short=5)
     @given(drawn=setting, nights=NIGHTS)

@@ -145,6 +145,14 @@ def slow_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pagecopy, "HELD_UP", -1.0)
 
 
+@pytest.fixture(params=["a fast server", "a slow server"])
+def pace(request: pytest.FixtureRequest) -> str:
+    """Where PostgreSQL is slow, rows go into the target while others are still downloaded."""
+    if request.param == "a slow server":
+        request.getfixturevalue("slow_server")
+    return str(request.param)
+
+
 PARKS = "park-0001"
 PARK_COLUMNS = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
 

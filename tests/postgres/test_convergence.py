@@ -6,20 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.chaos.nights import NIGHTS, SETTING, Setting, begin, end_quietly, live_through
 from tests.postgres.conftest import Sync
 
 from socratasync.simulator import Portal
-
-
-@pytest.fixture(params=["a fast server", "a slow server"])
-def pace(request: pytest.FixtureRequest) -> str:
-    """Where PostgreSQL is slow, rows go into the target while others are still downloaded."""
-    if request.param == "a slow server":
-        request.getfixturevalue("slow_server")
-    return str(request.param)
 
 
 @settings(
