@@ -112,7 +112,7 @@ class Judge:
         report: RunReport | None,
         after: Held,
     ) -> None:
-        if told is None or told.error is not None:
+        if told is None or told.result == "Failed":
             return
         assert report is not None
         if any(id in w and any(t in w for t in _ADMITTED) for w in report.warnings):
@@ -131,15 +131,15 @@ class Judge:
         claim.since = None
 
     def _sure(self, id: str, first: int) -> dict[str, Version]:
-        """Key → row, for rows that did not change since ``first`` and that nothing newer once was in
-        front of, as far as the target can know."""
+        """Key → row, for rows that did not change since ``first`` and that no other once was in front of,
+        as far as the target can know."""
         chronicle = self.world.chronicles[id]
-        stable = chronicle.stable(first, chronicle.now())
-        newest = chronicle.newest_since(self.claims[id].all_from)
+        all_from = self.claims[id].all_from
+        stable = chronicle.stable(first, chronicle.now(), fields_since=all_from)
         return {
             key: row
             for key, row in stable.items()
-            if key not in self._shared(id) and newest[key] <= row.rank[0]
+            if key not in self._shared(id) and not chronicle.was_behind(row, all_from)
         }
 
     def _shared(self, id: str) -> set[str]:

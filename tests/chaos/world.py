@@ -86,10 +86,12 @@ class Chronicle:
         version = self.dataset.shown.version
         return max(i for i, v in enumerate(self.versions) if v <= version)
 
-    def stable(self, first: int, last: int) -> dict[str, Version]:
-        """Key → row, for keys whose newest row was one and the same, with the same values."""
+    def stable(self, first: int, last: int, *, fields_since: int) -> dict[str, Version]:
+        """Key → row, for keys whose newest row was one and the same, with the same values in the columns
+        that were there all the time: one that is dropped and added again shows by nothing."""
         span = self.states[first : last + 1]
-        fields = frozenset.intersection(*(s.fields for s in span))
+        always = self.states[min(first, fields_since) : last + 1]
+        fields = frozenset.intersection(*(s.fields for s in always))
         kept: dict[str, Version] = {}
         for key, row in span[-1].winners.items():
             seen = [s.winners.get(key) for s in span]
@@ -106,13 +108,11 @@ class Chronicle:
         span = self.states[first : last + 1]
         return set.intersection(*(set(s.winners) for s in span))
 
-    def newest_since(self, first: int) -> dict[str, str]:
-        """Key → the latest time of change that any of its rows had from a state on."""
-        newest: dict[str, str] = {}
-        for state in self.states[first:]:
-            for key, row in state.winners.items():
-                newest[key] = max(newest.get(key, ""), row.rank[0])
-        return newest
+    def was_behind(self, row: Version, first: int) -> bool:
+        """Whether, in some state from ``first`` on, another row with its key came before it: a newer one,
+        or one as new. When that one is gone, an update does not read this one anew."""
+        before = (state.winners.get(row.key or "") for state in self.states[first:])
+        return any(w and w.id != row.id and w.rank[0] >= row.rank[0] for w in before)
 
 
 def plain(name: str, value: Any) -> Any:
