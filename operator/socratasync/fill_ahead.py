@@ -20,7 +20,7 @@ from socratasync import arrival, merge, merge_statements
 from socratasync.errors import SyncError, Terminated
 from socratasync.means import Means
 from socratasync.plan import DatasetPlan
-from socratasync.postgres import Connection, translate
+from socratasync.postgres import Connection, translate, translated
 from socratasync.report import DatasetReport, Rows
 from socratasync.stage import Page
 from socratasync.statements import MergeShape
@@ -56,7 +56,6 @@ class FillAhead:
         """Begin again. Rows that were staged before are not told of, so then there is no filling ahead."""
         self.stop()
         self._over = not from_empty or self._means.order.resets
-        self._waiting = []
 
     def page_came(self, page: Page) -> None:
         """Insert it, or keep it in mind until the source proves to be the faster side."""
@@ -68,10 +67,9 @@ class FillAhead:
         if self._writer is None:
             return
         if self._writer.error is not None:
-            self._give_up(self._writer.error)
+            self._give_up(translate(self._writer.error).message)
         elif waits_too_long(self._writer.waited_s, self._writer.worked_s):
-            self._say("the source has become the slower side")
-            self.stop()
+            self._give_up("the source has become the slower side")
         else:
             self._writer.add(self._waiting)
             self._waiting = []
@@ -96,7 +94,7 @@ class FillAhead:
             with self._means.journal.timed("merge"):
                 return self._commit(self._writer, job)
         except psycopg.Error as exc:
-            self._give_up(exc)
+            self._give_up(translate(exc).message)
             return None
         finally:
             self.stop()
@@ -104,7 +102,7 @@ class FillAhead:
     def _commit(self, writer: _Writer, job: merge.Job) -> DatasetReport | None:
         written = writer.finish(self._means.how.stopping)
         if written != job.staged_rows:
-            self._say(f"{written:,} of {job.staged_rows:,} rows were found in the stage")
+            self._give_up(f"{written:,} of {job.staged_rows:,} rows were found in the stage")
             return None
         rows = Rows(downloaded=written, inserted=written)
         report = merge.conclude(writer.connection, job, rows, self._strategy, self._means.ledger)
@@ -115,11 +113,12 @@ class FillAhead:
 
     def _try_to_begin(self) -> None:
         try:
-            if self._is_fit() and self._means.turns.try_beside():
-                self._opened.callback(self._means.turns.leave_beside)
-                self._begin()
-        except (SyncError, psycopg.Error) as exc:
-            self._give_up(exc)
+            with translated():
+                if self._is_fit() and self._means.turns.try_beside():
+                    self._opened.callback(self._means.turns.leave_beside)
+                    self._begin()
+        except SyncError as exc:
+            self._give_up(exc.message)
 
     def _is_fit(self) -> bool:
         """Whether the table is there with all its columns, or may be made, and is to be filled."""
@@ -147,12 +146,9 @@ class FillAhead:
         self._writer = _Writer(connection, self._plan.shape)
         log.info("%s: filling the target while downloading", self._plan.dataset)
 
-    def _give_up(self, error: SyncError | psycopg.Error) -> None:
-        self._say((error if isinstance(error, SyncError) else translate(error)).message)
-        self.stop()
-
-    def _say(self, why: str) -> None:
+    def _give_up(self, why: str) -> None:
         log.info("%s: not filled while downloading, since %s", self._plan.dataset, why)
+        self.stop()
 
 
 def waits_too_long(waited_s: float, worked_s: float) -> bool:

@@ -72,7 +72,8 @@ class Turns:
         """``alone``, if that may be at once; says whether it may."""
         with self._changed:
             granted = self._may_be_beside() and not self._beside
-            self._alone = self._alone or granted
+            if granted:
+                self._alone = True
         try:
             yield granted
         finally:

@@ -86,7 +86,7 @@ def test_a_packed_page_that_is_damaged_does_not_pass() -> None:
     body = bytearray(gzip.compress(BODY))
     body[len(body) // 2] ^= 0xFF
 
-    with pytest.raises(SourceUnavailable):
+    with pytest.raises(SourceUnavailable, match="compressed answer is damaged"):
         list(stream(bytes(body), {"Content-Encoding": "gzip"}))
 
 
