@@ -22,7 +22,8 @@ from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from socratasync.simulator import Portal, Server, serve
+from socrata_simulator.http.server import Server, serve
+from socrata_simulator.portal.portal import Portal
 
 # The suite asks the same questions each time; `make chaos` asks new ones. Machines are busy: no deadlines.
 settings.register_profile("suite", deadline=None, derandomize=True)

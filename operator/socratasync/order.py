@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from socratasync.api import SyncSpec
+from socratasync.api.spec import SyncSpec
 from socratasync.plan import Mode
 from socratasync.postgres import TARGET_WAIT_S
 from socratasync.progress import Progress, Silent

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from socratasync.api import Mode, SyncSpec
+from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import InvalidSpec
 from socratasync.redact import Redactor
 from socratasync.retry import RetryPolicy

@@ -13,7 +13,8 @@ from functools import partial
 from typing import TypeVar
 
 from socratasync import soql
-from socratasync.api import DatasetSpec, SyncSpec
+from socratasync.api.source import DatasetSpec
+from socratasync.api.spec import SyncSpec
 from socratasync.bookkeeping import stage_name
 from socratasync.columns import PROVENANCE, Column, select_columns
 from socratasync.drift import Agreement, agree, common_types

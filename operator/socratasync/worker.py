@@ -16,7 +16,8 @@ from typing import Any
 
 from socratasync import logs, settings
 from socratasync.errors import SyncError, Terminated, Unexpected
-from socratasync.pipeline import Circumstances, Order, run
+from socratasync.order import Circumstances, Order
+from socratasync.pipeline import run
 from socratasync.progress import Logged
 from socratasync.redact import Redactor, mask_values
 from socratasync.report import RunReport, fit

@@ -12,7 +12,8 @@ import pytest
 from tests.bad_inputs.scene import Scene
 from tests.conftest import wheel_server
 
-from socratasync.simulator import Portal, Server
+from socrata_simulator.http.server import Server
+from socrata_simulator.portal.portal import Portal
 
 
 @pytest.fixture

@@ -19,8 +19,10 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
+from socrata_simulator.http.server import Server
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.portal import Portal
 from socratasync.cli import main
-from socratasync.simulator import Dataset, Portal, Server
 
 DATASET = "bads-0001"
 COLUMNS = (

@@ -14,8 +14,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.bad_inputs.scene import DATASET, PASSWORD, Scene
 
+from socrata_simulator.portal.faults import Fault
 from socratasync.postgres import lock_number
-from socratasync.simulator import Fault
 
 Spoil = Callable[[Scene], object]
 ALWAYS = 1000

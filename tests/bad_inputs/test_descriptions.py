@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from tests.bad_inputs.scene import DATASET, Scene
 
+from socrata_simulator.http.server import Server
+from socrata_simulator.portal.portal import Portal
 from socratasync.columns import SourceColumn
 from socratasync.errors import DatasetNotFound, SourceUnavailable
 from socratasync.retry import RetryPolicy
-from socratasync.simulator import Portal, Server
 from socratasync.socrata import Source
 
 

@@ -29,7 +29,7 @@ import psycopg
 import requests
 from psycopg import sql
 
-from socratasync.simulator.process import Process, running
+from socrata_simulator.process import Process, running
 
 RATIO_LIMITS = {"one": 1.15, "two": 1.0}
 RSS_LIMIT_MIB = 128

@@ -13,7 +13,7 @@ from tests.chaos.judge import Judge
 from tests.chaos.world import CHANGE, TROUBLES, World
 from tests.postgres.conftest import Sync
 
-from socratasync.simulator import Portal
+from socrata_simulator.portal.portal import Portal
 
 FIRST, SECOND = "park-0001", "park-0002"
 

@@ -32,7 +32,9 @@ from tests.chaos.nights import (
 from tests.chaos.world import CHANGE, World
 from tests.postgres.conftest import Sync
 
-from socratasync.simulator import Dataset, Fault, Portal
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 ROOT = Path(__file__).parents[2]
 

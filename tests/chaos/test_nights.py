@@ -10,7 +10,7 @@ from tests.chaos.length import at_length
 from tests.chaos.nights import NIGHTS, SETTINGS, begin, end_quietly, live_through
 from tests.postgres.conftest import Sync
 
-from socratasync.simulator import Portal
+from socrata_simulator.portal.portal import Portal
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)

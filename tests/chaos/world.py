@@ -14,7 +14,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from socratasync.simulator import Dataset, Fault, Portal
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 Values = Mapping[str, Any]
 SYSTEM = (":id", ":created_at", ":updated_at")

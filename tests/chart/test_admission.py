@@ -15,7 +15,7 @@ from tests.chart.rendering import Object, kustomize, notes, render
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.processes import wait_until
 
-from socratasync.api import read_manifest
+from socratasync.api.manifest import read_manifest
 
 SYNCS = "socratasyncs.socratasync.dev"
 STATUS = f"{SYNCS}/status"

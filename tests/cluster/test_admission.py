@@ -11,7 +11,8 @@ from tests.cluster.api import Api, Object, Refused
 from tests.cluster.controlplane import ControlPlane
 from tests.unit.api.bad_manifests import BAD, GOOD, SAME, Bad, changed
 
-from socratasync.api import SyncSpec, read_manifest
+from socratasync.api.manifest import read_manifest
+from socratasync.api.spec import SyncSpec
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "manifests" / "examples").glob("*.yaml"))
 

@@ -19,7 +19,9 @@ import psycopg
 import pytest
 from tests.cluster.processes import wait_until
 
-from socratasync.simulator import Dataset, Portal, Server
+from socrata_simulator.http.server import Server
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.portal import Portal
 
 ROOT = Path(__file__).parents[2]
 PARKS = "park-0001"

@@ -10,7 +10,9 @@ import psycopg
 import pytest
 from tests.commands.conftest import PARKS, Command, Finished, Manifest, rows
 
-from socratasync.simulator import Dataset, Fault, Portal
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 _EVERYTHING = """
 SELECT n.nspname, c.relname, c.relkind, c.relfilenode, pg_relation_size(c.oid), c.reltuples

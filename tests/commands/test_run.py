@@ -13,7 +13,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from tests.commands.conftest import PARKS, Command, Manifest, document, rows
 
-from socratasync.simulator import Dataset, Fault, Portal
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 
 def test_a_manifest_is_run_and_its_table_holds_the_rows(

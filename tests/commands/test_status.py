@@ -10,8 +10,9 @@ import psycopg
 import pytest
 from tests.commands.conftest import PARKS, Command, Manifest
 
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 from socratasync.postgres import lock_number
-from socratasync.simulator import Fault, Portal
 
 
 def test_what_was_never_run_is_told_so(socratasync: Command, manifest: Manifest, dsn: str) -> None:

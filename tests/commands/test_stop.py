@@ -25,8 +25,10 @@ from tests.commands.conftest import (
 )
 from tests.commands.test_worker import Job
 
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 from socratasync.postgres import lock_number
-from socratasync.simulator import Dataset, Fault, Portal
 
 WITHIN_S = 5
 TARGET = "public.parks"

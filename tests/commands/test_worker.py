@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from tests.commands.conftest import PARKS, Command, Finished, rows
 
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 from socratasync.report import TERMINATION_MESSAGE_BYTES
-from socratasync.simulator import Fault, Portal
 
 
 class Job:

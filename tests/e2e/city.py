@@ -8,7 +8,7 @@ import yaml
 from tests.e2e.cluster import Cluster
 from tests.e2e.install import ROOT
 
-from socratasync.simulator import Portal
+from socrata_simulator.portal.portal import Portal
 
 EXAMPLE = ROOT / "manifests" / "examples" / "la-311.yaml"
 NAME = "la-311"

@@ -20,7 +20,8 @@ from tests.e2e.database import database
 from tests.e2e.install import Installation, manifests_installed
 from tests.e2e.syncs import Sync
 
-from socratasync.simulator import Portal, Server, serve
+from socrata_simulator.http.server import Server, serve
+from socrata_simulator.portal.portal import Portal
 
 Connection = psycopg.Connection[tuple[object, ...]]
 

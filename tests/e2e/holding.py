@@ -6,7 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from socratasync.simulator import Fault, Portal
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 
 class Held:

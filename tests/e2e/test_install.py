@@ -16,7 +16,8 @@ from tests.e2e.cluster import Cluster, Object
 from tests.e2e.holding import held_download
 from tests.e2e.releases import DEFINITION, NEWEST_COLUMN, SYSTEM, Helm, Manifests, Release
 
-from socratasync.simulator import Portal, Server
+from socrata_simulator.http.server import Server
+from socrata_simulator.portal.portal import Portal
 
 Connection = psycopg.Connection[tuple[object, ...]]
 

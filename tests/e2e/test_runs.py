@@ -14,7 +14,8 @@ from tests.e2e.holding import held_download
 from tests.e2e.install import Installation
 from tests.e2e.syncs import DATASET, Sync
 
-from socratasync.simulator import Fault, Portal
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 pytestmark = pytest.mark.usefixtures("installed")
 

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.cluster import Cluster, Object
 from tests.e2e.syncs import DATASET, Sync
 
-from socratasync.simulator import Portal
+from socrata_simulator.portal.portal import Portal
 
 RESTRICTED = {
     "allowPrivilegeEscalation": False,

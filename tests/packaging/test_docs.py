@@ -14,7 +14,7 @@ import yaml
 from typer.main import get_command
 
 from socratasync import errors
-from socratasync.api import read_manifest
+from socratasync.api.manifest import read_manifest
 from socratasync.cli import app as cli
 from socratasync.cli.kubectl import app as kubectl
 from socratasync.controller import conditions, events

@@ -13,12 +13,15 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from socrata_simulator.http.server import Server
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.portal import Portal
 from socratasync import pagecopy
-from socratasync.api import SyncSpec
-from socratasync.pipeline import Circumstances, Order, run
+from socratasync.api.spec import SyncSpec
+from socratasync.order import Circumstances, Order
+from socratasync.pipeline import run
 from socratasync.report import DatasetReport, RunReport
 from socratasync.retry import RetryPolicy
-from socratasync.simulator import Dataset, Portal, Server
 
 Row = dict[str, Any]
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.chaos.nights import NIGHTS, SETTING, Setting, begin, end_quietly, live_through
 from tests.postgres.conftest import Sync
 
-from socratasync.simulator import Portal
+from socrata_simulator.portal.portal import Portal
 
 
 @settings(

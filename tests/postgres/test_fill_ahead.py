@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from socrata_simulator.portal.faults import Fault
 from socratasync import fill_ahead, merge
-from socratasync.simulator import Fault
 
 pytestmark = pytest.mark.usefixtures("slow_server")
 

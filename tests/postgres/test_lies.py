@@ -19,7 +19,9 @@ from tests.chaos.world import fault
 from tests.postgres.conftest import Sync
 from tests.postgres.test_properties import begin, loaded, truth
 
-from socratasync.simulator import Dataset, Fault, Portal
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 KEYS = st.integers(0, 30).map(lambda n: f"k{n}")
 NUMBERS = st.none() | st.integers(-3, 3)

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from socrata_simulator.portal.faults import Fault
 from socratasync import merge_statements, statements
 from socratasync.columns import Column
-from socratasync.simulator import Fault
 from socratasync.statements import MergeShape
 
 COLUMNS = (

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.postgres.conftest import Sync
 
-from socratasync.simulator import Dataset, Portal
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.portal import Portal
 
 KEYS = st.integers(0, 6).map(lambda n: f"k{n}")
 TEXTS = st.none() | st.sampled_from(["", "x", 'a "b"', "two\nlines", "née, 🌳", "\\N", "NULL"])

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from socratasync.simulator import Fault
+from socrata_simulator.portal.faults import Fault
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from socrata_simulator.portal.faults import Fault
 from socratasync.errors import Terminated
 from socratasync.progress import Silent
-from socratasync.simulator import Fault
 
 EXPECTED = {f"p{n}": n for n in range(5)}
 TROUBLES = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.postgres.conftest import Sync
 
-from socratasync.simulator import Portal
+from socrata_simulator.portal.portal import Portal
 
 CELLS: list[tuple[str, Any, str, str]] = [
     # (Socrata type, value at the source, type in PostgreSQL, text of the value there)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from socratasync.simulator import Dataset
+from socrata_simulator.portal.dataset import Dataset
 
 CELL = re.compile(r'(?:"((?:[^"]|"")*)")?([,\n])')
 

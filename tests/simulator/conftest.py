@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from socratasync.simulator import Server
-from socratasync.simulator.synthetic import LA311_COLUMNS
+from socrata_simulator.http.server import Server
+from socrata_simulator.portal.synthetic import LA311_COLUMNS
 
 Ask = Callable[..., requests.Response]
 

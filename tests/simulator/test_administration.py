@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from socratasync.simulator import Portal, Server, serve
+from socrata_simulator.http.server import Server, serve
+from socrata_simulator.portal.portal import Portal
 
 Call = Callable[..., tuple[int, Any]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from socratasync.simulator import Portal
+from socrata_simulator.portal.portal import Portal
 
 Ask = Callable[..., requests.Response]
 ODD = [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socratasync.simulator import cells
+from socrata_simulator.rows import cells
 
 ADDRESS = '{"address":"200 N Spring St","city":"Los Angeles","state":"CA","zip":"90012"}'
 PLACE = {"latitude": "34.05", "longitude": "-118.25", "human_address": ADDRESS}

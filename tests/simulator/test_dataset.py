@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from socratasync.simulator import Dataset, Portal
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.portal import Portal
 
 Ask = Callable[..., requests.Response]
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from socratasync.simulator import Dataset
-from socratasync.simulator.query import parse
-from socratasync.simulator.refusals import Refused
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.refusals import Refused
+from socrata_simulator.soql.query import parse
 
 COLUMNS = [
     ("name", "text"),

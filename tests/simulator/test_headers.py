@@ -11,7 +11,10 @@ from http.client import HTTPSConnection
 import pytest
 import requests
 
-from socratasync.simulator import Dataset, Fault, Portal, Server
+from socrata_simulator.http.server import Server
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 Ask = Callable[..., requests.Response]
 ROWS = "/resource/park-0001.csv"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import requests
 
-from socratasync.simulator import Portal
-from socratasync.simulator.oddities import TEXTS
+from socrata_simulator.portal.oddities import TEXTS
+from socrata_simulator.portal.portal import Portal
 
 Ask = Callable[..., requests.Response]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from socratasync.simulator.__main__ import main
-from socratasync.simulator.process import running
+from socrata_simulator.__main__ import main
+from socrata_simulator.process import running
 
 
 def test_a_process_says_where_it_serves_and_ends_when_told_to(tmp_path: Path) -> None:

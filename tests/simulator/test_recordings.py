@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from socratasync.simulator import Portal
-from socratasync.simulator.recordings import iso, read_export
+from socrata_simulator.portal.portal import Portal
+from socrata_simulator.portal.recordings import iso, read_export
 
 Ask = Callable[..., requests.Response]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from socratasync.simulator import Portal
+from socrata_simulator.portal.portal import Portal
 
 Ask = Callable[..., requests.Response]
 

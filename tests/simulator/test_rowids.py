@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socratasync.simulator import rowids
+from socrata_simulator.rows import rowids
 
 KEY = 0x1234_5678_9ABC
 

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from socratasync.simulator import Dataset, Fault, Portal, Server, serve
-from socratasync.simulator.certificates import issue
+from socrata_simulator.http.certificates import issue
+from socrata_simulator.http.server import Server, serve
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 PAGE = {
     "$select": "srnumber,:updated_at,:id",

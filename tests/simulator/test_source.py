@@ -7,6 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from socrata_simulator.http.server import Server
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 from socratasync import soql
 from socratasync.columns import Column
 from socratasync.errors import (
@@ -22,7 +26,6 @@ from socratasync.errors import (
     SyncError,
 )
 from socratasync.retry import RetryPolicy
-from socratasync.simulator import Dataset, Fault, Portal, Server
 from socratasync.socrata import Source
 
 ONCE = RetryPolicy(attempts=1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from socratasync.simulator import Portal
-from socratasync.simulator.cells import split, unquote
-from socratasync.simulator.synthetic import LA311_COLUMNS, la311_lines
+from socrata_simulator.portal.portal import Portal
+from socrata_simulator.portal.synthetic import LA311_COLUMNS, la311_lines
+from socrata_simulator.rows.cells import split, unquote
 
 
 def test_the_columns_are_those_of_the_real_export(real: Path) -> None:

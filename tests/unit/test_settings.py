@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from socratasync import settings
-from socratasync.api import SyncSpec
+from socratasync.api.spec import SyncSpec
 from socratasync.errors import InvalidSpec
 
 

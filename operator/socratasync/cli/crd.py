@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from socratasync.api import crd_yaml
+from socratasync.api.crd import crd_yaml
 
 
 def command() -> None:

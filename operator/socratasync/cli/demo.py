@@ -25,11 +25,13 @@ from rich.table import Table
 from rich.text import Text
 
 from socratasync import embedded, logs, terminal
-from socratasync.api import Manifest, Mode, read_manifest
+from socratasync.api.manifest import Manifest, read_manifest
+from socratasync.api.spec import Mode
 from socratasync.cli import preview_table, report_table
 from socratasync.cli.preview import look, preview
 from socratasync.errors import Misconfigured, Terminated
-from socratasync.pipeline import Circumstances, Order, run
+from socratasync.order import Circumstances, Order
+from socratasync.pipeline import run
 from socratasync.postgres import Connections
 from socratasync.progress import Logged, Progress
 from socratasync.redact import Redactor
@@ -138,8 +140,8 @@ def _show(
 def _city(console: Console, rows: int) -> Iterator[tuple[City, str]]:
     """The portal, served over HTTPS, and trusted by this process for as long as the block lasts."""
     try:
+        from socrata_simulator.http.server import serve  # optional: extra local
         from socratasync.cli.demo_city import City  # needs the simulator
-        from socratasync.simulator import serve  # optional: extra local
     except ImportError as exc:
         raise NoSimulator(
             f"the demo needs {exc.name}; install it with pip install 'socratasync[local]'"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from socratasync.simulator import Portal
-from socratasync.simulator.synthetic import LA311_COLUMNS, la311_lines
+from socrata_simulator.portal.portal import Portal
+from socrata_simulator.portal.synthetic import LA311_COLUMNS, la311_lines
 
 LAST_YEAR = "requ-2019"
 THIS_YEAR = "requ-2020"

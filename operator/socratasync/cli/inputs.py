@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from socratasync import embedded, settings
-from socratasync.api import Manifest, read_manifest
+from socratasync.api.manifest import Manifest, read_manifest
 from socratasync.cli.arguments import hide
 from socratasync.cli.options import Mode
 from socratasync.errors import InvalidSpec

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import typer
 
 from socratasync import logs, settings, terminal
-from socratasync.api import Manifest
+from socratasync.api.manifest import Manifest
 from socratasync.cli import failures, inputs, options, preview_table
 from socratasync.cli.preview import Preview, look, nothing_there, preview
 from socratasync.errors import SyncError

@@ -17,7 +17,7 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from socratasync import catalog, merge, soql, statements, strategy
-from socratasync.api import Mode, SyncSpec
+from socratasync.api.spec import Mode, SyncSpec
 from socratasync.bookkeeping import Ledger
 from socratasync.columns import Column
 from socratasync.drift import check_table

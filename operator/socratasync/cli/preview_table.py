@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from socratasync.api import Manifest, SyncSpec
+from socratasync.api.manifest import Manifest
+from socratasync.api.spec import SyncSpec
 from socratasync.cli.preview import DatasetPreview, Found, Preview
 from socratasync.errors import SyncError
 from socratasync.redact import Redactor

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from socratasync.api import Manifest
+from socratasync.api.manifest import Manifest
 from socratasync.cli import failures
 from socratasync.redact import Redactor
 from socratasync.report import DatasetReport, Rows, RunReport

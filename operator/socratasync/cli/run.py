@@ -15,10 +15,11 @@ from typing import Annotated
 import typer
 
 from socratasync import logs, settings, terminal
-from socratasync.api import Manifest
+from socratasync.api.manifest import Manifest
 from socratasync.cli import inputs, options, report_table
 from socratasync.errors import SyncError, Terminated
-from socratasync.pipeline import Circumstances, Order, run
+from socratasync.order import Circumstances, Order
+from socratasync.pipeline import run
 from socratasync.progress import Logged, Progress
 from socratasync.redact import Redactor
 from socratasync.report import RunReport, encode

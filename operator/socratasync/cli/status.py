@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from socratasync import logs, settings, terminal
-from socratasync.api import Manifest
+from socratasync.api.manifest import Manifest
 from socratasync.bookkeeping import Ledger, PastRun
 from socratasync.cli import inputs, options
 from socratasync.cli.preview import READ_ONLY, read_known

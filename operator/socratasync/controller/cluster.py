@@ -14,7 +14,8 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from kubernetes.aio import client
 
-from socratasync.api import GROUP, PLURAL, VERSION
+from socratasync.api.crd import PLURAL
+from socratasync.api.manifest import GROUP, VERSION
 from socratasync.controller.cluster_errors import (
     ClusterError,
     Conflict,

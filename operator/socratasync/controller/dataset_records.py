@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from socratasync.api import SyncSpec
+from socratasync.api.spec import SyncSpec
 from socratasync.controller import instants
 from socratasync.controller.run_records import present, row_counts, whole
 from socratasync.report import shorten

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from socratasync.api import SyncSpec
+from socratasync.api.spec import SyncSpec
 from socratasync.controller import instants
 from socratasync.controller.action import Action, Capacity, Kind, Missed, Run, Trigger
 from socratasync.controller.job_names import asked_job_name, slot_job_name

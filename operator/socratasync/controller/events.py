@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from socratasync.api import API_VERSION, KIND
+from socratasync.api.manifest import API_VERSION, KIND
 from socratasync.controller import instants
 from socratasync.controller.action import Action
 from socratasync.controller.conditions import (

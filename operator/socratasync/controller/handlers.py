@@ -13,7 +13,8 @@ from typing import Any
 import kopf
 from kubernetes.aio import client
 
-from socratasync.api import GROUP, PLURAL, VERSION
+from socratasync.api.crd import PLURAL
+from socratasync.api.manifest import GROUP, VERSION
 from socratasync.controller.events import COMPONENT
 from socratasync.controller.job_names import JOB_SELECTOR
 

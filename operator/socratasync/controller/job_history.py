@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from socratasync.api import SyncSpec
+from socratasync.api.spec import SyncSpec
 from socratasync.controller.ledger import Ledger
 from socratasync.controller.observed_job import JobState, ObservedJob
 

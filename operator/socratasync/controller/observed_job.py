@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from socratasync.api import KIND
+from socratasync.api.manifest import KIND
 from socratasync.controller import instants
 from socratasync.controller.job_names import (
     FINGERPRINT,

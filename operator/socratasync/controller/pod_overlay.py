@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from socratasync.api import PodTemplate
+from socratasync.api.job import PodTemplate
 
 _POD_FIELDS = (
     "nodeSelector",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from socratasync.api import SyncSpec
+from socratasync.api.spec import SyncSpec
 from socratasync.controller import instants
 from socratasync.controller.job_names import CANCEL, FULL, REQUESTED
 from socratasync.controller.schedule import Schedule, read_schedule, stable_jitter

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from socratasync.api import API_VERSION, KIND, SyncSpec
+from socratasync.api.manifest import API_VERSION, KIND
+from socratasync.api.spec import SyncSpec
 from socratasync.controller import instants
 from socratasync.controller.action import Run
 from socratasync.controller.job_names import (

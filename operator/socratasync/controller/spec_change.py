@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Any
 
-from socratasync.api import SyncSpec
+from socratasync.api.spec import SyncSpec
 
 _ALTERS_THE_LOAD: dict[str, Any] = {
     "domain": True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from socratasync.api import SyncSpec
+from socratasync.api.spec import SyncSpec
 from socratasync.controller import instants
 from socratasync.controller.action import Run
 from socratasync.controller.resource import Resource

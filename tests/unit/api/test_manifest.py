@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from socratasync.api import read_manifest
+from socratasync.api.manifest import read_manifest
 from socratasync.errors import InvalidSpec
 
 EXAMPLES = Path(__file__).parents[3] / "manifests" / "examples"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.unit.api.bad_manifests import BAD, GOOD, Bad, changed
 
-from socratasync.api import SyncSpec
+from socratasync.api.spec import SyncSpec
 from socratasync.errors import InvalidSpec
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from socratasync.api import SyncStatus
+from socratasync.api.status import SyncStatus
 
 STATUS = {
     "observedGeneration": 2,

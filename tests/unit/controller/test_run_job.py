@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import UID, at
 
-from socratasync.api import SyncSpec
+from socratasync.api.spec import SyncSpec
 from socratasync.controller.action import Run, Trigger
 from socratasync.controller.observed_job import owned_by, owner_key, read_job
 from socratasync.controller.resource import Resource

@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 from tests.unit.controller.conftest import at
 
-from socratasync.api import SyncStatus
+from socratasync.api.status import SyncStatus
 from socratasync.controller.action import Action, Capacity
 from socratasync.controller.conditions import find
 from socratasync.controller.decide import decide

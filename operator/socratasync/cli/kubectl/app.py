@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from socratasync import __version__, terminal
-from socratasync.api import GROUP
+from socratasync.api.manifest import GROUP
 from socratasync.cli.kubectl import views
 from socratasync.cli.kubectl.cluster import Cluster, ClusterFailure, NotStarted
 from socratasync.cli.options import Output, OutputFormat

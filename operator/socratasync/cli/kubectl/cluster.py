@@ -18,7 +18,8 @@ import urllib3
 from kubernetes import client, config, watch
 from kubernetes.client.exceptions import ApiException
 
-from socratasync.api import GROUP, KIND, PLURAL, VERSION
+from socratasync.api.crd import PLURAL
+from socratasync.api.manifest import GROUP, KIND, VERSION
 
 Object = dict[str, Any]
 

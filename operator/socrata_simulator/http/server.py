@@ -13,10 +13,10 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from socratasync.simulator.certificates import Tls, issue
-from socratasync.simulator.handler import Handler
-from socratasync.simulator.pages import Pages
-from socratasync.simulator.portal import Portal
+from socrata_simulator.http.certificates import Tls, issue
+from socrata_simulator.http.handler import Handler
+from socrata_simulator.http.pages import Pages
+from socrata_simulator.portal.portal import Portal
 
 HANDSHAKE_SECONDS = 10.0
 

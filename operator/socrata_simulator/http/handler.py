@@ -14,17 +14,18 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
-from socratasync.simulator import administration, headers, refusals, views
-from socratasync.simulator.asked import Asked, read
-from socratasync.simulator.faults import Fault, first
-from socratasync.simulator.pages import compressed, midway, up_to, written
-from socratasync.simulator.query import parse
-from socratasync.simulator.refusals import Refused
+from socrata_simulator import refusals
+from socrata_simulator.http import administration, headers, views
+from socrata_simulator.http.asked import Asked, read
+from socrata_simulator.http.pages import compressed, midway, up_to, written
+from socrata_simulator.portal.faults import Fault, first
+from socrata_simulator.refusals import Refused
+from socrata_simulator.soql.query import parse
 
 if TYPE_CHECKING:
-    from socratasync.simulator.dataset import Dataset
-    from socratasync.simulator.query import Query
-    from socratasync.simulator.server import Server
+    from socrata_simulator.http.server import Server
+    from socrata_simulator.portal.dataset import Dataset
+    from socrata_simulator.soql.query import Query
 
 
 class Handler(BaseHTTPRequestHandler):

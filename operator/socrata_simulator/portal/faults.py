@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from socratasync.simulator import refusals
-from socratasync.simulator.refusals import Refused
+from socrata_simulator import refusals
+from socrata_simulator.refusals import Refused
 
 KINDS = ("any", "rows", "count", "metadata", "catalog")
 

@@ -12,9 +12,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlencode
 
-from socratasync.simulator.answer import csv_body, json_body
-from socratasync.simulator.dataset import Dataset, State
-from socratasync.simulator.query import Query, parse
+from socrata_simulator.http.answer import csv_body, json_body
+from socrata_simulator.portal.dataset import Dataset, State
+from socrata_simulator.soql.query import Query, parse
 
 CHUNK = 64 * 1024
 KEPT_BYTES = 512 * 1024 * 1024

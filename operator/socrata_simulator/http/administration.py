@@ -20,11 +20,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from socratasync.simulator.dataset import Dataset
-from socratasync.simulator.faults import Fault
-from socratasync.simulator.portal import Portal
-from socratasync.simulator.refusals import Refused
-from socratasync.simulator.synthetic import la311_lines
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
+from socrata_simulator.portal.synthetic import la311_lines
+from socrata_simulator.refusals import Refused
 
 PREFIX = "/_simulator/"
 

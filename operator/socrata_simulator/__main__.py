@@ -1,4 +1,4 @@
-"""``python -m socratasync.simulator``: the simulated portal as a process of its own.
+"""``python -m socrata_simulator``: the simulated portal as a process of its own.
 
 When it is ready it writes one line of JSON to standard output: domain, port, CA file and datasets.
 It serves until SIGTERM or SIGINT.
@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from socratasync.simulator.certificates import Tls, issue
-from socratasync.simulator.portal import Portal
-from socratasync.simulator.server import serve
+from socrata_simulator.http.certificates import Tls, issue
+from socrata_simulator.http.server import serve
+from socrata_simulator.portal.portal import Portal
 
 DATASET_FORMS = (
     "ID=synthetic:ROWS[:SEED], ID=export:ROWS_CSV, ID=recorded:VIEW_JSON:CSV or ID=oddities"
@@ -89,7 +89,7 @@ def _tls(options: argparse.Namespace) -> Tls | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m socratasync.simulator", description="A simulated Socrata portal over HTTPS."
+        prog="python -m socrata_simulator", description="A simulated Socrata portal over HTTPS."
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (0.0.0.0: all)")

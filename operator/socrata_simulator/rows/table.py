@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from socratasync.simulator import rowids
-from socratasync.simulator.cells import (
+from socrata_simulator.rows import rowids
+from socrata_simulator.rows.cells import (
     canonical,
     csv_is_stored_text,
     quoted,

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from socratasync.simulator import rowids
-from socratasync.simulator.evaluate import Compiler, Typed
-from socratasync.simulator.refusals import query
-from socratasync.simulator.selection import Aggregate, Output, parsed, select
-from socratasync.simulator.syntax import (
+from socrata_simulator.refusals import query
+from socrata_simulator.rows import rowids
+from socrata_simulator.rows.table import Table
+from socrata_simulator.soql.evaluate import Compiler, Typed
+from socrata_simulator.soql.selection import Aggregate, Output, parsed, select
+from socrata_simulator.soql.syntax import (
     Call,
     Expression,
     Literal,
@@ -25,7 +26,6 @@ from socratasync.simulator.syntax import (
     parse_order,
     parse_where,
 )
-from socratasync.simulator.table import Table
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ It ships with the package: ``socratasync demo`` shows itself against it, and tes
 from it. In a test::
 
     import pytest
-    from socratasync.simulator import Fault, Portal, serve
+    from socrata_simulator import Fault, Portal, serve
     from socratasync.socrata import Source
 
     @pytest.fixture
@@ -62,16 +62,16 @@ requests pass first. A change between the first two pages is
 
 ``portal.requests`` says what was asked: (kind, dataset, parameters).
 
-As a process of its own, for benches and for pods: ``python -m socratasync.simulator --help``, or
-``with socratasync.simulator.process.running("--dataset", "abcd-1234=synthetic:1000000", "--warm",
+As a process of its own, for benches and for pods: ``python -m socrata_simulator --help``, or
+``with socrata_simulator.process.running("--dataset", "abcd-1234=synthetic:1000000", "--warm",
 "50000", "--gzip-level", "6") as simulator``. ``--warm`` prepares the pages that a client reading all
 columns with that page size asks for, so that serving them costs next to nothing. ``--admin`` opens
 ``/_simulator/`` to change data and switch faults from outside; see ``administration``.
 """
 
-from socratasync.simulator.dataset import Dataset
-from socratasync.simulator.faults import Fault
-from socratasync.simulator.portal import Portal
-from socratasync.simulator.server import Server, serve
+from socrata_simulator.http.server import Server, serve
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 __all__ = ["Dataset", "Fault", "Portal", "Server", "serve"]

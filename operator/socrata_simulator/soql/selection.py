@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from socratasync.simulator.evaluate import AGGREGATES, Compiler, Typed
-from socratasync.simulator.refusals import bad_query, bare
-from socratasync.simulator.syntax import Call, Expression, Name, Selected, Star, parse_select
-from socratasync.simulator.table import SYSTEM_TYPES, Field, Table
-from socratasync.simulator.tokens import BadCharacter, BareTimestamp
+from socrata_simulator.refusals import bad_query, bare
+from socrata_simulator.rows.table import SYSTEM_TYPES, Field, Table
+from socrata_simulator.soql.evaluate import AGGREGATES, Compiler, Typed
+from socrata_simulator.soql.syntax import Call, Expression, Name, Selected, Star, parse_select
+from socrata_simulator.soql.tokens import BadCharacter, BareTimestamp
 
 T = TypeVar("T")
 

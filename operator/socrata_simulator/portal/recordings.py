@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from socratasync.simulator.cells import compact
-from socratasync.simulator.synthetic import LA311_COLUMNS
+from socrata_simulator.portal.synthetic import LA311_COLUMNS
+from socrata_simulator.rows.cells import compact
 
 _US_DATE = re.compile(r"(\d\d)/(\d\d)/(\d{4}) (\d\d):(\d\d:\d\d) ([AP])M")
 _WKT_POINT = re.compile(r"POINT \(\S+ \S+\)")

@@ -27,12 +27,12 @@ class Process:
 
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[Process]:
-    """``python -m socratasync.simulator`` with these arguments, from when it is ready (warmed, if
+    """``python -m socrata_simulator`` with these arguments, from when it is ready (warmed, if
     ``--warm`` is among them) to the end of the block. Raises ``RuntimeError`` if it cannot start."""
-    source = str(Path(__file__).parents[2])
+    source = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
     with subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "socratasync.simulator", *arguments],
+        [sys.executable, "-m", "socrata_simulator", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

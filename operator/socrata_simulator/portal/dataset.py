@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from socratasync.simulator.cells import store
-from socratasync.simulator.query import parse
-from socratasync.simulator.rowids import VERSION, encode
-from socratasync.simulator.table import Field, Table
+from socrata_simulator.rows.cells import store
+from socrata_simulator.rows.rowids import VERSION, encode
+from socrata_simulator.rows.table import Field, Table
+from socrata_simulator.soql.query import parse
 
 Row = Mapping[str, Any]
 ColumnLike = tuple[str, str] | tuple[str, str, str]

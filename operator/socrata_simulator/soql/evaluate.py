@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from socratasync.simulator.cells import GEOMETRY_TYPES, cell_finder
-from socratasync.simulator.refusals import Refused, bad_query
-from socratasync.simulator.syntax import Call, Expression, Literal, Name
-from socratasync.simulator.table import SYSTEM_TYPES, Table
-from socratasync.simulator.values import Value, coerce, reader
+from socrata_simulator.refusals import Refused, bad_query
+from socrata_simulator.rows.cells import GEOMETRY_TYPES, cell_finder
+from socrata_simulator.rows.table import SYSTEM_TYPES, Table
+from socrata_simulator.rows.values import Value, coerce, reader
+from socrata_simulator.soql.syntax import Call, Expression, Literal, Name
 
 Getter = Callable[[int], Value]
 

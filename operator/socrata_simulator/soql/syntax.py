@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from socratasync.simulator.tokens import BadCharacter, Token, tokens
+from socrata_simulator.soql.tokens import BadCharacter, Token, tokens
 
 T = TypeVar("T")
 

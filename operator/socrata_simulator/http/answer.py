@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from socratasync.simulator import rowids
-from socratasync.simulator.cells import (
+from socrata_simulator.rows import rowids
+from socrata_simulator.rows.cells import (
     compact,
     csv_is_stored_text,
     csv_text,
@@ -24,9 +24,9 @@ from socratasync.simulator.cells import (
     stamp,
     unquote,
 )
-from socratasync.simulator.query import Query
-from socratasync.simulator.selection import Aggregate, Output
-from socratasync.simulator.table import Table
+from socrata_simulator.rows.table import Table
+from socrata_simulator.soql.query import Query
+from socrata_simulator.soql.selection import Aggregate, Output
 
 ROWS_AT_ONCE = 2000
 Cell = Callable[[int, list[bytes]], bytes]

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from socratasync.simulator.dataset import ColumnLike, Dataset, Row
-from socratasync.simulator.faults import Faults
-from socratasync.simulator.oddities import EVERY_TYPE, every_type_rows
-from socratasync.simulator.recordings import read_export, read_recorded
-from socratasync.simulator.synthetic import LA311_COLUMNS, la311_lines
+from socrata_simulator.portal.dataset import ColumnLike, Dataset, Row
+from socrata_simulator.portal.faults import Faults
+from socrata_simulator.portal.oddities import EVERY_TYPE, every_type_rows
+from socrata_simulator.portal.recordings import read_export, read_recorded
+from socrata_simulator.portal.synthetic import LA311_COLUMNS, la311_lines
 
 
 class Portal:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from socratasync.simulator import rowids
+from socrata_simulator.rows import rowids
 
 Value = Any
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
-from socratasync.simulator.dataset import Dataset, State
-from socratasync.simulator.query import Query
+from socrata_simulator.portal.dataset import Dataset, State
+from socrata_simulator.soql.query import Query
 
 LONGEST_SCHEMA = 5000
 """Fields and types together; longer ones are dropped, with a warning."""

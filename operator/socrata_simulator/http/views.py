@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from socratasync.simulator.cells import stamp
-from socratasync.simulator.dataset import Dataset
-from socratasync.simulator.table import Field
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.rows.cells import stamp
+from socrata_simulator.rows.table import Field
 
 _CATALOG_TYPES = {
     "calendar_date": "Calendar date",

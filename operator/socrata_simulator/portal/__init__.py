@@ -1,0 +1,1 @@
+"""What the simulated portal holds: datasets, their changes, and the faults that it shows."""

@@ -1,0 +1,1 @@
+"""SoQL, as far as loaders ask it: text in, rows out."""
