@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from socratasync import hooks, notify
+from socratasync.contract.report import RunReport
 from socratasync.errors import HookFailed, SyncError
 from socratasync.journal import Journal
 from socratasync.order import Order
-from socratasync.report import RunReport
 
 
 def call_hooks(order: Order, report: RunReport, journal: Journal) -> SyncError | None:

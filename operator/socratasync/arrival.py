@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from socratasync import catalog, merge
+from socratasync.contract.report import DatasetReport
 from socratasync.drift import check_table
 from socratasync.means import Means
 from socratasync.order import Order
 from socratasync.plan import DatasetPlan
 from socratasync.postgres import Connection
-from socratasync.report import DatasetReport
 from socratasync.table import Target
 
 

@@ -7,11 +7,11 @@ from psycopg import sql
 from socratasync import merge, statements
 from socratasync.arrival import check
 from socratasync.bookkeeping import Ledger
+from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import RowCountMismatch
 from socratasync.journal import Journal
 from socratasync.order import Order
 from socratasync.postgres import Connection
-from socratasync.report import DatasetReport, RunReport
 from socratasync.strategy import Strategy
 from socratasync.verify import missing_rows
 

@@ -15,10 +15,10 @@ from psycopg import errors as pg
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import PermissionDenied, TargetBusy
 from socratasync.plan import Known
 from socratasync.postgres import Connection
-from socratasync.report import DatasetReport, RunReport
 from socratasync.sql import load
 
 _SQL = load("bookkeeping")

@@ -14,12 +14,12 @@ from datetime import datetime
 
 from socratasync import arrival, merge, soql
 from socratasync.archive import ArchiveFile
+from socratasync.contract.report import DatasetReport
 from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
 from socratasync.fill_ahead import FillAhead
 from socratasync.means import Means
 from socratasync.plan import DatasetPlan
 from socratasync.postgres import Connection
-from socratasync.report import DatasetReport
 from socratasync.stage import Stage, Staged
 from socratasync.verify import Counted, suspicious_loss
 

@@ -17,11 +17,11 @@ from itertools import pairwise
 import psycopg
 
 from socratasync import arrival, merge, merge_statements
+from socratasync.contract.report import DatasetReport, Rows
 from socratasync.errors import SyncError, Terminated
 from socratasync.means import Means
 from socratasync.plan import DatasetPlan
 from socratasync.postgres import Connection, translate, translated
-from socratasync.report import DatasetReport, Rows
 from socratasync.stage import Page
 from socratasync.statements import MergeShape
 from socratasync.strategy import Strategy

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from socratasync.report import RunReport
+from socratasync.contract.report import RunReport
 
 log = logging.getLogger(__name__)
 

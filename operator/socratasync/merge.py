@@ -16,9 +16,9 @@ from psycopg import errors as pg
 from socratasync import catalog, merge_statements, statements
 from socratasync.bookkeeping import Ledger
 from socratasync.columns import PROVENANCE
+from socratasync.contract.report import DatasetReport, Rows
 from socratasync.plan import DatasetPlan, known_after
 from socratasync.postgres import Connection
-from socratasync.report import DatasetReport, Rows
 from socratasync.statements import MergeShape
 from socratasync.strategy import FIRST_WITH_MERGE_ACTION, Strategy, choose
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
-from socratasync.report import RunReport
+from socratasync.contract.report import RunReport
 
 Occasion = Literal["Failure", "Recovery", "Success"]
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from socratasync.api.spec import SyncSpec
+from socratasync.contract.progress import Progress, Silent
 from socratasync.plan import Mode
 from socratasync.postgres import TARGET_WAIT_S
-from socratasync.progress import Progress, Silent
 from socratasync.retry import RetryPolicy
 from socratasync.sessions import Timeouts
 

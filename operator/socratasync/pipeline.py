@@ -16,6 +16,7 @@ from socratasync import announcement, arrival, bookkeeping, catalog, dataset_run
 from socratasync.arrival import check
 from socratasync.audit import count_target
 from socratasync.bookkeeping import Ledger
+from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.dataset_run import Waiting
 from socratasync.errors import Misconfigured, SyncError, Terminated, Unexpected
 from socratasync.journal import Journal
@@ -24,7 +25,6 @@ from socratasync.order import Circumstances, Order
 from socratasync.plan import DatasetPlan, Known
 from socratasync.postgres import Connection, Connections, exclusive, translated
 from socratasync.replacement import Outcome, replace_all
-from socratasync.report import DatasetReport, RunReport
 from socratasync.sidebyside import side_by_side
 from socratasync.socrata import Source
 from socratasync.survey import Survey, survey

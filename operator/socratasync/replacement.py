@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 from socratasync import merge
 from socratasync.arrival import complete_table, settle, table_columns
+from socratasync.contract.report import DatasetReport
 from socratasync.dataset_run import Waiting
 from socratasync.errors import SyncError
 from socratasync.means import Means
 from socratasync.postgres import Connection
-from socratasync.report import DatasetReport
 
 Outcome = DatasetReport | Waiting | SyncError
 

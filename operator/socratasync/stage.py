@@ -18,6 +18,7 @@ from psycopg import errors as pg
 from socratasync import catalog, soql, statements
 from socratasync.archive import ArchiveFile, Nowhere, Sink
 from socratasync.bookkeeping import Checkpoint, Ledger
+from socratasync.contract.progress import Progress
 from socratasync.errors import (
     BadValue,
     DeadlineExceeded,
@@ -30,7 +31,6 @@ from socratasync.errors import (
 from socratasync.pagecopy import copy_page
 from socratasync.plan import DatasetPlan, Snapshot, may_resume
 from socratasync.postgres import Connection, translate
-from socratasync.progress import Progress
 from socratasync.rowstream import RowStream
 from socratasync.socrata import Source
 from socratasync.strategy import FIRST_WITH_HEADER_MATCH

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from socratasync.report import DatasetReport
+from socratasync.contract.report import DatasetReport
 
 MANY_ROWS = 1000
 """A dataset that had fewer may shrink as it likes."""

@@ -14,14 +14,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from socratasync import logs, settings
+from socratasync.contract import environment as settings
+from socratasync.contract.progress import Logged
+from socratasync.contract.report import RunReport, fit
 from socratasync.errors import SyncError, Terminated, Unexpected
 from socratasync.order import Circumstances, Order
 from socratasync.pipeline import run
-from socratasync.progress import Logged
-from socratasync.redact import Redactor, mask_values
-from socratasync.report import RunReport, fit
-from socratasync.signals import Interruption, interruptible, leave
+from socratasync.process import logs
+from socratasync.process.redact import Redactor, mask_values
+from socratasync.process.signals import Interruption, interruptible, leave
 
 log = logging.getLogger(__name__)
 

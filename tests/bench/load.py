@@ -315,7 +315,7 @@ def main() -> int:
 
 
 def _wheel_psql() -> str:
-    from socratasync.programs import find
+    from socratasync.embedded.programs import find
 
     return str(find() / "bin" / "psql")
 

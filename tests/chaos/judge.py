@@ -9,7 +9,7 @@ from psycopg import sql
 from tests.chaos.world import Chronicle, Version, World, plain
 from tests.postgres.conftest import Row, Sync
 
-from socratasync.report import DatasetReport, RunReport
+from socratasync.contract.report import DatasetReport, RunReport
 
 PROVENANCE = ("socrata_dataset", "socrata_id", "socrata_updated_at")
 

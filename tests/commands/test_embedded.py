@@ -16,8 +16,9 @@ import pytest
 from tests.cluster.processes import wait_until
 from tests.commands.conftest import ROOT
 
-from socratasync import embedded, programs
-from socratasync.embedded import UnusableFolder, database
+from socratasync.embedded import programs
+from socratasync.embedded import server as embedded
+from socratasync.embedded.server import UnusableFolder, database
 
 _USER = """
 import sys

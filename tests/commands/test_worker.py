@@ -13,7 +13,7 @@ from tests.commands.conftest import PARKS, Command, Finished, rows
 
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
-from socratasync.report import TERMINATION_MESSAGE_BYTES
+from socratasync.contract.report import TERMINATION_MESSAGE_BYTES
 
 
 class Job:

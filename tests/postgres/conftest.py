@@ -18,9 +18,9 @@ from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
 from socratasync import pagecopy
 from socratasync.api.spec import SyncSpec
+from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.order import Circumstances, Order
 from socratasync.pipeline import run
-from socratasync.report import DatasetReport, RunReport
 from socratasync.retry import RetryPolicy
 
 Row = dict[str, Any]

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from socrata_simulator.portal.faults import Fault
+from socratasync.contract.progress import Silent
 from socratasync.errors import Terminated
-from socratasync.progress import Silent
 
 EXPECTED = {f"p{n}": n for n in range(5)}
 TROUBLES = {

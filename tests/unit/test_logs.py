@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from socratasync.logs import JsonFormatter, LogFormat, TextFormatter, configure
-from socratasync.redact import Redactor
+from socratasync.process.logs import JsonFormatter, LogFormat, TextFormatter, configure
+from socratasync.process.redact import Redactor
 
 PASSWORD = 'hun"ter\\2'
 

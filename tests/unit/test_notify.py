@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from socratasync import errors
+from socratasync.contract.report import DatasetReport, Rows, RunReport
 from socratasync.notify import Occasion, is_wanted, occasion, slack_text
-from socratasync.report import DatasetReport, Rows, RunReport
 
 
 def report(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from socratasync.progress import Logged, Silent, Step
+from socratasync.contract.progress import Logged, Silent, Step
 
 
 class Clock:

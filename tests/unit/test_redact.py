@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
-from socratasync.redact import MASK, Redactor, mask_passwords, mask_values, passwords_in
+from socratasync.process.redact import MASK, Redactor, mask_passwords, mask_values, passwords_in
 
 PASSWORD = 's3cr\'et/päss@wort \\ "quoted"'
 

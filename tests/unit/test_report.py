@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socratasync import errors
-from socratasync.report import (
+from socratasync.contract.report import (
     TERMINATION_MESSAGE_BYTES,
     DatasetReport,
     Rows,

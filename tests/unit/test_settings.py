@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from socratasync import settings
 from socratasync.api.spec import SyncSpec
+from socratasync.contract import environment as settings
 from socratasync.errors import InvalidSpec
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from socratasync.report import DatasetReport
+from socratasync.contract.report import DatasetReport
 from socratasync.verify import Counted, allowed_difference, missing_rows, suspicious_loss
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, ValidationError
 
-from socratasync.api.announce import ArchiveSpec, HookSpec, NotifySpec
 from socratasync.api.job import JobSpec
 from socratasync.api.names import Domain, distinct
+from socratasync.api.notify import ArchiveSpec, HookSpec, NotifySpec
 from socratasync.api.problems import problems, without_nulls
 from socratasync.api.rules import Block, Rule
 from socratasync.api.source import DatasetSpec, SourceSpec, Year, years_of

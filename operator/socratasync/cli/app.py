@@ -7,11 +7,24 @@ from typing import Annotated
 
 import typer
 
-from socratasync import __version__, settings, terminal
-from socratasync.cli import crd, demo, failures, inputs, operator, plan, psql, run, status, worker
+from socratasync import __version__
+from socratasync.cli import (
+    crd,
+    demo,
+    failures,
+    inputs,
+    operator,
+    plan,
+    psql,
+    run,
+    status,
+    terminal,
+    worker,
+)
+from socratasync.contract import environment as settings
 from socratasync.errors import SyncError
-from socratasync.redact import Redactor
-from socratasync.signals import interruptible, leave
+from socratasync.process.redact import Redactor
+from socratasync.process.signals import interruptible, leave
 
 app = typer.Typer(
     name="socratasync",

@@ -24,19 +24,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from socratasync import embedded, logs, terminal
 from socratasync.api.manifest import Manifest, read_manifest
 from socratasync.api.spec import Mode
-from socratasync.cli import preview_table, report_table
+from socratasync.cli import preview_table, report_table, terminal
 from socratasync.cli.preview import look, preview
+from socratasync.contract.progress import Logged, Progress
+from socratasync.contract.report import RunReport
+from socratasync.embedded import server as embedded
 from socratasync.errors import Misconfigured, Terminated
 from socratasync.order import Circumstances, Order
 from socratasync.pipeline import run
 from socratasync.postgres import Connections
-from socratasync.progress import Logged, Progress
-from socratasync.redact import Redactor
-from socratasync.report import RunReport
-from socratasync.signals import interruptible, leave
+from socratasync.process import logs
+from socratasync.process.redact import Redactor
+from socratasync.process.signals import interruptible, leave
 from socratasync.socrata import Source
 from socratasync.sql import load
 

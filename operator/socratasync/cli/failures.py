@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from socratasync.errors import SyncError, Unexpected
-from socratasync.redact import Redactor
+from socratasync.process.redact import Redactor
 
 _NEXT = {
     65: "The rows were not merged. See what happened to the dataset at its portal, then run again.",

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from socratasync import embedded, settings
 from socratasync.api.manifest import Manifest, read_manifest
 from socratasync.cli.arguments import hide
 from socratasync.cli.options import Mode
+from socratasync.contract import environment as settings
+from socratasync.contract.environment import Secrets
+from socratasync.embedded import server as embedded
 from socratasync.errors import InvalidSpec
-from socratasync.settings import Secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from socratasync import terminal
-from socratasync.cli import options
+from socratasync.cli import options, terminal
 
 
 class LogLevel(StrEnum):

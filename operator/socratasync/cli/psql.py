@@ -7,8 +7,10 @@ import subprocess
 
 import typer
 
-from socratasync import embedded, programs, settings
 from socratasync.cli import inputs
+from socratasync.contract import environment as settings
+from socratasync.embedded import programs
+from socratasync.embedded import server as embedded
 from socratasync.errors import Misconfigured
 
 

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from socratasync.api.manifest import Manifest
 from socratasync.cli import failures
-from socratasync.redact import Redactor
-from socratasync.report import DatasetReport, Rows, RunReport
-from socratasync.terminal import megabytes
+from socratasync.cli.terminal import megabytes
+from socratasync.contract.report import DatasetReport, Rows, RunReport
+from socratasync.process.redact import Redactor
 
 _COUNTS = ("downloaded", "inserted", "updated", "unchanged", "deleted", "target")
 _HEADS = ("Read", "New", "Changed", "Same", "Deleted", "In table")

@@ -14,17 +14,18 @@ from typing import Annotated
 
 import typer
 
-from socratasync import logs, settings, terminal
 from socratasync.api.manifest import Manifest
-from socratasync.cli import inputs, options, report_table
+from socratasync.cli import inputs, options, report_table, terminal
+from socratasync.contract import environment as settings
+from socratasync.contract.environment import Secrets
+from socratasync.contract.progress import Logged, Progress
+from socratasync.contract.report import RunReport, encode
 from socratasync.errors import SyncError, Terminated
 from socratasync.order import Circumstances, Order
 from socratasync.pipeline import run
-from socratasync.progress import Logged, Progress
-from socratasync.redact import Redactor
-from socratasync.report import RunReport, encode
-from socratasync.settings import Secrets
-from socratasync.signals import Interruption, interruptible, leave
+from socratasync.process import logs
+from socratasync.process.redact import Redactor
+from socratasync.process.signals import Interruption, interruptible, leave
 from socratasync.worker import masked
 
 log = logging.getLogger(__name__)

@@ -12,16 +12,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from socratasync import logs, settings, terminal
 from socratasync.api.manifest import Manifest
 from socratasync.bookkeeping import Ledger, PastRun
-from socratasync.cli import inputs, options
+from socratasync.cli import inputs, options, terminal
 from socratasync.cli.preview import READ_ONLY, read_known
 from socratasync.cli.report_table import when
+from socratasync.contract import environment as settings
+from socratasync.contract.report import timestamp
 from socratasync.plan import Known
 from socratasync.postgres import Connection, Connections, lock_number
-from socratasync.redact import Redactor, mask_values
-from socratasync.report import timestamp
+from socratasync.process import logs
+from socratasync.process.redact import Redactor, mask_values
 from socratasync.sql import load
 
 _SQL = load("status")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from socratasync.contract.report import shorten
 from socratasync.controller import instants
-from socratasync.report import shorten
 
 Truth = Literal["True", "False", "Unknown"]
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from socratasync.api.spec import SyncSpec
+from socratasync.contract.report import shorten
 from socratasync.controller import instants
 from socratasync.controller.run_records import present, row_counts, whole
-from socratasync.report import shorten
 
 _ERROR_CHARACTERS = 500
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from socratasync.api.manifest import API_VERSION, KIND
+from socratasync.contract.report import shorten
 from socratasync.controller import instants
 from socratasync.controller.action import Action
 from socratasync.controller.conditions import (
@@ -23,7 +24,6 @@ from socratasync.controller.conditions import (
 from socratasync.controller.outcome import Outcome, Result
 from socratasync.controller.resource import Resource
 from socratasync.controller.standing import JOB_REFUSED, POD_NOT_STARTING
-from socratasync.report import shorten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,8 +32,8 @@ from socratasync.controller.roster import Roster
 from socratasync.controller.run_slots import RunSlots
 from socratasync.controller.runs import Runs
 from socratasync.controller.scheduler import Scheduler
-from socratasync.logs import LogFormat, configure
-from socratasync.redact import Redactor
+from socratasync.process.logs import LogFormat, configure
+from socratasync.process.redact import Redactor
 
 log = logging.getLogger("socratasync.operator")
 

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from socratasync.contract.report import shorten
 from socratasync.controller import instants
 from socratasync.controller.observed_job import JobState, ObservedJob
-from socratasync.redact import mask_passwords
-from socratasync.report import shorten
+from socratasync.process.redact import mask_passwords
 
 MESSAGE_CHARACTERS = 600
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from socratasync.api.times import write_duration
+from socratasync.contract.report import shorten
 from socratasync.controller import instants
 from socratasync.controller.observed_job import ObservedJob
 from socratasync.controller.outcome import Outcome
-from socratasync.report import shorten
 
 HISTORY = 10
 

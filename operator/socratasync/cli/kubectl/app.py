@@ -12,12 +12,13 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from socratasync import __version__, terminal
+from socratasync import __version__
 from socratasync.api.manifest import GROUP
+from socratasync.cli import terminal
 from socratasync.cli.kubectl import views
 from socratasync.cli.kubectl.cluster import Cluster, ClusterFailure, NotStarted
 from socratasync.cli.options import Output, OutputFormat
-from socratasync.signals import interruptible, leave
+from socratasync.process.signals import interruptible, leave
 
 REQUESTED = f"{GROUP}/requestedAt"
 FULL = f"{GROUP}/full"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from io import TextIOBase
 from typing import Any, Literal, TextIO
 
-from socratasync.redact import mask_values
+from socratasync.process.redact import mask_values
 
 LogFormat = Literal["text", "json"]
 

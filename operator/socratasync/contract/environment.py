@@ -16,7 +16,7 @@ from pathlib import Path
 
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import InvalidSpec
-from socratasync.redact import Redactor
+from socratasync.process.redact import Redactor
 from socratasync.retry import RetryPolicy
 
 TERMINATION_LOG = "/dev/termination-log"

@@ -23,9 +23,9 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from socratasync import programs
+from socratasync.embedded import programs
+from socratasync.embedded.programs import Programs
 from socratasync.errors import Misconfigured, TargetUnavailable
-from socratasync.programs import Programs
 
 log = logging.getLogger(__name__)
 

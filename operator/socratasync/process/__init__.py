@@ -1,0 +1,1 @@
+"""What every process of ours does: signals, log lines, masking of secrets."""
