@@ -18,8 +18,8 @@ from socratasync.contract import environment as settings
 from socratasync.contract.progress import Logged
 from socratasync.contract.report import RunReport, fit
 from socratasync.errors import SyncError, Terminated, Unexpected
-from socratasync.order import Circumstances, Order
-from socratasync.pipeline import run
+from socratasync.pipeline.request import Circumstances, Order
+from socratasync.pipeline.run import run
 from socratasync.process import logs
 from socratasync.process.redact import Redactor, mask_values
 from socratasync.process.signals import Interruption, interruptible, leave

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.bad_inputs.scene import DATASET, PASSWORD, Scene
 
 from socrata_simulator.portal.faults import Fault
-from socratasync.postgres import lock_number
+from socratasync.pipeline.target.connection import lock_number
 
 Spoil = Callable[[Scene], object]
 ALWAYS = 1000

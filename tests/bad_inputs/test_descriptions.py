@@ -11,10 +11,10 @@ from tests.bad_inputs.scene import DATASET, Scene
 
 from socrata_simulator.http.server import Server
 from socrata_simulator.portal.portal import Portal
-from socratasync.columns import SourceColumn
 from socratasync.errors import DatasetNotFound, SourceUnavailable
-from socratasync.retry import RetryPolicy
-from socratasync.socrata import Source
+from socratasync.pipeline.columns import SourceColumn
+from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.source.retry import RetryPolicy
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.commands.conftest import PARKS, Command, Manifest
 
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
-from socratasync.postgres import lock_number
+from socratasync.pipeline.target.connection import lock_number
 
 
 def test_what_was_never_run_is_told_so(socratasync: Command, manifest: Manifest, dsn: str) -> None:

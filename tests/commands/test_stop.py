@@ -28,7 +28,7 @@ from tests.commands.test_worker import Job
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
-from socratasync.postgres import lock_number
+from socratasync.pipeline.target.connection import lock_number
 
 WITHIN_S = 5
 TARGET = "public.parks"

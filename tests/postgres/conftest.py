@@ -16,12 +16,12 @@ from psycopg.rows import dict_row
 from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
-from socratasync import pagecopy
 from socratasync.api.spec import SyncSpec
 from socratasync.contract.report import DatasetReport, RunReport
-from socratasync.order import Circumstances, Order
-from socratasync.pipeline import run
-from socratasync.retry import RetryPolicy
+from socratasync.pipeline.request import Circumstances, Order
+from socratasync.pipeline.run import run
+from socratasync.pipeline.source.retry import RetryPolicy
+from socratasync.pipeline.stage import pagecopy
 
 Row = dict[str, Any]
 

@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 
 from socrata_simulator.portal.faults import Fault
-from socratasync import fill_ahead, merge
+from socratasync.pipeline.merge import fill_ahead, merge
 
 pytestmark = pytest.mark.usefixtures("slow_server")
 
@@ -22,7 +22,7 @@ GIVEN_UP = "not filled while downloading"
 @pytest.fixture
 def said(caplog):
     """How often a sentence was logged."""
-    caplog.set_level(logging.INFO, "socratasync.fill_ahead")
+    caplog.set_level(logging.INFO, "socratasync.pipeline.merge.fill_ahead")
     return lambda sentence: caplog.text.count(sentence)
 
 

@@ -12,9 +12,10 @@ import pytest
 from psycopg import sql
 
 from socrata_simulator.portal.faults import Fault
-from socratasync import merge_statements, statements
-from socratasync.columns import Column
-from socratasync.statements import MergeShape
+from socratasync.pipeline.columns import Column
+from socratasync.pipeline.merge import statements as merge_statements
+from socratasync.pipeline.stage import statements
+from socratasync.pipeline.stage.statements import MergeShape
 
 COLUMNS = (
     Column(name="name", field="name", source_type="text", type="text"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from socratasync import merge_statements, statements
-from socratasync.columns import Column
-from socratasync.pagecopy import copy_page
-from socratasync.statements import MergeShape
+from socratasync.pipeline.columns import Column
+from socratasync.pipeline.merge import statements as merge_statements
+from socratasync.pipeline.stage import statements
+from socratasync.pipeline.stage.pagecopy import copy_page
+from socratasync.pipeline.stage.statements import MergeShape
 
 SHAPE = MergeShape(
     schema="public",

@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import wheel_server
 
 from socrata_simulator.portal.faults import Fault
-from socratasync.postgres import lock_number
+from socratasync.pipeline.target.connection import lock_number
 
 
 def test_a_second_run_waits_and_then_gives_way(sync, parks):

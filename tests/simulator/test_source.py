@@ -11,8 +11,6 @@ from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
-from socratasync import soql
-from socratasync.columns import Column
 from socratasync.errors import (
     AuthenticationFailed,
     DatasetNotFound,
@@ -25,8 +23,10 @@ from socratasync.errors import (
     SourceUnavailable,
     SyncError,
 )
-from socratasync.retry import RetryPolicy
-from socratasync.socrata import Source
+from socratasync.pipeline.columns import Column
+from socratasync.pipeline.source import soql
+from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.source.retry import RetryPolicy
 
 ONCE = RetryPolicy(attempts=1)
 

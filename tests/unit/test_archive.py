@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from socratasync.archive import ArchiveFile, Nowhere
 from socratasync.errors import TargetUnavailable
+from socratasync.pipeline.stage.archive import ArchiveFile, Nowhere
 
 HEADER = b'"srnumber",":id"\n'
 ONE = b'"1","row-a"\n'

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from socratasync.budget import Budget
 from socratasync.errors import Terminated
+from socratasync.pipeline.source.throttle import Budget
 
 
 def test_no_more_requests_are_under_way_than_there_are_slots() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socratasync.columns import (
+from socratasync.errors import InvalidSpec, SchemaChanged
+from socratasync.pipeline.columns import (
     MAX_NAME_BYTES,
     PROVENANCE,
     Column,
@@ -18,7 +19,6 @@ from socratasync.columns import (
     postgres_type,
     select_columns,
 )
-from socratasync.errors import InvalidSpec, SchemaChanged
 
 LONG = "a_name_that_goes_on_and_on_until_postgresql_would_cut_it_off_here"
 MULTIBYTE = "straße_" * 10  # 70 characters, 80 bytes

@@ -5,10 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from socratasync.columns import Column, SourceColumn, postgres_type
-from socratasync.drift import Agreement, Policy, agree, check_table, common_types, fits
 from socratasync.errors import PermissionDenied, SchemaChanged, SyncError, TargetMismatch
-from socratasync.table import Target, TargetColumn
+from socratasync.pipeline.columns import Column, SourceColumn, postgres_type
+from socratasync.pipeline.plan.drift import (
+    Agreement,
+    Policy,
+    agree,
+    check_table,
+    common_types,
+    fits,
+)
+from socratasync.pipeline.target.relations import Target, TargetColumn
 
 
 def there(name: str, pg_type: str = "text", *, required: bool = False) -> TargetColumn:

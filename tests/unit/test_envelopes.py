@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socratasync import errors
-from socratasync.envelopes import Refusal, explain
+from socratasync.pipeline.source.refusals import Refusal, explain
 
 EDGE_404 = json.dumps({"code": "dataset.missing", "error": True, "message": "Not found"})
 EDGE_TOKEN = json.dumps(

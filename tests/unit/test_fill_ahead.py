@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from socratasync.fill_ahead import waits_too_long
+from socratasync.pipeline.merge.fill_ahead import waits_too_long
 
 
 @pytest.mark.parametrize(

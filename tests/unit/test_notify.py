@@ -4,7 +4,7 @@ import pytest
 
 from socratasync import errors
 from socratasync.contract.report import DatasetReport, Rows, RunReport
-from socratasync.notify import Occasion, is_wanted, occasion, slack_text
+from socratasync.pipeline.finish.slack import Occasion, is_wanted, occasion, slack_text
 
 
 def report(

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from socratasync.columns import Column, SourceColumn
 from socratasync.errors import InvalidSpec
-from socratasync.plan import (
+from socratasync.pipeline.columns import Column, SourceColumn
+from socratasync.pipeline.plan.watermark import (
     LONG_OVERLAP,
     OVERLAP,
     RESUME_WITHIN,
@@ -23,8 +23,8 @@ from socratasync.plan import (
     may_resume,
     nothing_changed,
 )
-from socratasync.soql import Watermark
-from socratasync.statements import MergeShape
+from socratasync.pipeline.source.soql import Watermark
+from socratasync.pipeline.stage.statements import MergeShape
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 EARLIER = NOON - timedelta(days=1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socratasync.retry import RetryPolicy, parse_retry_after
+from socratasync.pipeline.source.retry import RetryPolicy, parse_retry_after
 
 NOW = datetime(2024, 2, 29, 12, 0, 0, tzinfo=UTC)
 USUAL = RetryPolicy()

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socratasync.errors import DeadlineExceeded, SourceUnavailable, Terminated
-from socratasync.rowstream import CHUNK, UNKNOWN_TIME, RowStream
+from socratasync.pipeline.source.rowstream import CHUNK, UNKNOWN_TIME, RowStream
 
 HEADER = b'"a",":updated_at",":id"\n'
 BODY = HEADER + b'"1","2024-01-01T00:00:00.000Z","row-a"\n"2","2024-01-01T00:00:00.000Z","row-b"\n'

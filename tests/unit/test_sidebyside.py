@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from socratasync.errors import SchemaChanged, Terminated
-from socratasync.sidebyside import side_by_side
+from socratasync.pipeline.parallel import side_by_side
 
 
 def test_outcomes_come_by_name_in_the_order_of_the_tasks() -> None:

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from socratasync import soql
-from socratasync.columns import Column
 from socratasync.errors import SourceUnavailable
-from socratasync.soql import Watermark
+from socratasync.pipeline.columns import Column
+from socratasync.pipeline.source import soql
+from socratasync.pipeline.source.soql import Watermark
 
 AT = datetime(2024, 2, 29, 23, 59, 58, 987654, tzinfo=UTC)
 BY_CHANGE = Watermark()

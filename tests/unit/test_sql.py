@@ -5,11 +5,11 @@ from importlib.resources import files
 
 import pytest
 
-from socratasync.sql import load
+from socratasync.pipeline.target.sql import load
 
 FILES = [
     path.name.removesuffix(".sql")
-    for path in files("socratasync.sql").iterdir()
+    for path in files("socratasync.pipeline.target.sql").iterdir()
     if path.name.endswith(".sql")
 ]
 
@@ -28,7 +28,7 @@ def test_every_statement_is_named_and_described(file: str) -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_no_name_is_given_twice(file: str) -> None:
-    text = (files("socratasync.sql") / f"{file}.sql").read_text()
+    text = (files("socratasync.pipeline.target.sql") / f"{file}.sql").read_text()
 
     names = re.findall(r"^-- ([a-z_]+) --$", text, re.MULTILINE)
     assert len(names) == len(set(names)) == len(load(file))

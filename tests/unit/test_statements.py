@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import sql
 
-from socratasync import merge_statements, statements
-from socratasync.columns import PROVENANCE, Column
 from socratasync.errors import InvalidSpec
-from socratasync.statements import MergeShape, type_sql
+from socratasync.pipeline.columns import PROVENANCE, Column
+from socratasync.pipeline.merge import statements as merge_statements
+from socratasync.pipeline.stage import statements
+from socratasync.pipeline.stage.statements import MergeShape, type_sql
 
 COLUMNS = (
     Column(name="srnumber", field="srnumber", source_type="text", type="text"),

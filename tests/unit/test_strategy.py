@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from socratasync.strategy import Strategy, choose
+from socratasync.pipeline.merge.strategy import Strategy, choose
 
 PG14, PG15, PG18 = 140012, 150000, 180001
 

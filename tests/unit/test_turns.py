@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from socratasync.errors import Terminated
-from socratasync.turns import Turns
+from socratasync.pipeline.target.table_lock import Turns
 
 
 def in_thread(action: Callable[[], None]) -> threading.Thread:

@@ -5,7 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from socratasync.contract.report import DatasetReport
-from socratasync.verify import Counted, allowed_difference, missing_rows, suspicious_loss
+from socratasync.pipeline.stage.verify import (
+    Counted,
+    allowed_difference,
+    missing_rows,
+    suspicious_loss,
+)
 
 
 @pytest.mark.parametrize(

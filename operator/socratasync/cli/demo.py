@@ -27,19 +27,19 @@ from rich.text import Text
 from socratasync.api.manifest import Manifest, read_manifest
 from socratasync.api.spec import Mode
 from socratasync.cli import preview_table, report_table, terminal
-from socratasync.cli.preview import look, preview
 from socratasync.contract.progress import Logged, Progress
 from socratasync.contract.report import RunReport
 from socratasync.embedded import server as embedded
 from socratasync.errors import Misconfigured, Terminated
-from socratasync.order import Circumstances, Order
-from socratasync.pipeline import run
-from socratasync.postgres import Connections
+from socratasync.pipeline.preview import look, preview
+from socratasync.pipeline.request import Circumstances, Order
+from socratasync.pipeline.run import run
+from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.target.connection import Connections
+from socratasync.pipeline.target.sql import load
 from socratasync.process import logs
 from socratasync.process.redact import Redactor
 from socratasync.process.signals import interruptible, leave
-from socratasync.socrata import Source
-from socratasync.sql import load
 
 if TYPE_CHECKING:
     from socratasync.cli.demo_city import City

@@ -12,16 +12,16 @@ import typer
 
 from socratasync.api.manifest import Manifest
 from socratasync.cli import failures, inputs, options, preview_table, terminal
-from socratasync.cli.preview import Preview, look, nothing_there, preview
 from socratasync.contract import environment as settings
 from socratasync.contract.environment import Secrets
 from socratasync.contract.report import error_dict, summarise
 from socratasync.errors import SyncError
-from socratasync.postgres import Connections
+from socratasync.pipeline.preview import Preview, look, nothing_there, preview
+from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.target.connection import Connections
 from socratasync.process import logs
 from socratasync.process.redact import Redactor, mask_values
 from socratasync.process.signals import Interruption, interruptible, leave
-from socratasync.socrata import Source
 
 
 def command(

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from socratasync.api.manifest import Manifest
 from socratasync.api.spec import SyncSpec
-from socratasync.cli.preview import DatasetPreview, Found, Preview
 from socratasync.cli.terminal import megabytes
 from socratasync.contract.report import error_dict, timestamp
 from socratasync.errors import SyncError
+from socratasync.pipeline.preview import DatasetPreview, Found, Preview
 from socratasync.process.redact import Redactor
 
 _READS = {"full": "all rows", "update": "changes", "none": "nothing"}

@@ -21,8 +21,8 @@ from socratasync.contract.environment import Secrets
 from socratasync.contract.progress import Logged, Progress
 from socratasync.contract.report import RunReport, encode
 from socratasync.errors import SyncError, Terminated
-from socratasync.order import Circumstances, Order
-from socratasync.pipeline import run
+from socratasync.pipeline.request import Circumstances, Order
+from socratasync.pipeline.run import run
 from socratasync.process import logs
 from socratasync.process.redact import Redactor
 from socratasync.process.signals import Interruption, interruptible, leave
@@ -30,7 +30,11 @@ from socratasync.worker import masked
 
 log = logging.getLogger(__name__)
 
-_IN_THE_REPORT = ("socratasync.journal", "socratasync.pipeline", "socratasync.sidebyside")
+_IN_THE_REPORT = (
+    "socratasync.pipeline.journal",
+    "socratasync.pipeline.run",
+    "socratasync.pipeline.parallel",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,17 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 from socratasync.api.manifest import Manifest
-from socratasync.bookkeeping import Ledger, PastRun
 from socratasync.cli import inputs, options, terminal
-from socratasync.cli.preview import READ_ONLY, read_known
 from socratasync.cli.report_table import when
 from socratasync.contract import environment as settings
 from socratasync.contract.report import timestamp
-from socratasync.plan import Known
-from socratasync.postgres import Connection, Connections, lock_number
+from socratasync.pipeline.plan.watermark import Known
+from socratasync.pipeline.preview import READ_ONLY, read_known
+from socratasync.pipeline.target.bookkeeping import Ledger, PastRun
+from socratasync.pipeline.target.connection import Connection, Connections, lock_number
+from socratasync.pipeline.target.sql import load
 from socratasync.process import logs
 from socratasync.process.redact import Redactor, mask_values
-from socratasync.sql import load
 
 _SQL = load("status")
 

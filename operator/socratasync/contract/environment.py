@@ -16,8 +16,8 @@ from pathlib import Path
 
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import InvalidSpec
+from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.process.redact import Redactor
-from socratasync.retry import RetryPolicy
 
 TERMINATION_LOG = "/dev/termination-log"
 

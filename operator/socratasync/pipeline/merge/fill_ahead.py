@@ -16,15 +16,17 @@ from itertools import pairwise
 
 import psycopg
 
-from socratasync import arrival, merge, merge_statements
 from socratasync.contract.report import DatasetReport, Rows
 from socratasync.errors import SyncError, Terminated
-from socratasync.means import Means
-from socratasync.plan import DatasetPlan
-from socratasync.postgres import Connection, translate, translated
-from socratasync.stage import Page
-from socratasync.statements import MergeShape
-from socratasync.strategy import Strategy
+from socratasync.pipeline.means import Means
+from socratasync.pipeline.merge import merge
+from socratasync.pipeline.merge import statements as merge_statements
+from socratasync.pipeline.merge import table as arrival
+from socratasync.pipeline.merge.strategy import Strategy
+from socratasync.pipeline.plan.watermark import DatasetPlan
+from socratasync.pipeline.stage.fill import Page
+from socratasync.pipeline.stage.statements import MergeShape
+from socratasync.pipeline.target.connection import Connection, translate, translated
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
 from socratasync.errors import InvalidSpec, TargetMismatch
-from socratasync.postgres import Connection
-from socratasync.sql import load
-from socratasync.statements import type_sql
-from socratasync.table import MaterializedView, Target, TargetColumn
+from socratasync.pipeline.stage.statements import type_sql
+from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target.relations import MaterializedView, Target, TargetColumn
+from socratasync.pipeline.target.sql import load
 
 _SQL = load("catalog")
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from socratasync.columns import Column
 from socratasync.errors import SourceUnavailable
+from socratasync.pipeline.columns import Column
 
 ROW_ID = ":id"
 UPDATED_AT = ":updated_at"

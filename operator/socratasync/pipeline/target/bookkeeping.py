@@ -17,9 +17,9 @@ from psycopg.types.json import Jsonb
 
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import PermissionDenied, TargetBusy
-from socratasync.plan import Known
-from socratasync.postgres import Connection
-from socratasync.sql import load
+from socratasync.pipeline.plan.watermark import Known
+from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target.sql import load
 
 _SQL = load("bookkeeping")
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from socratasync.columns import PROVENANCE, Column, bare_type
-from socratasync.soql import ROW_ID, UPDATED_AT
-from socratasync.statements import ARRIVAL, MergeShape, names
+from socratasync.pipeline.columns import PROVENANCE, Column, bare_type
+from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT
+from socratasync.pipeline.stage.statements import ARRIVAL, MergeShape, names
 
 _COMPARED_DIRECTLY = frozenset(
     "text,character varying,character,smallint,integer,bigint,numeric,real,double precision,boolean,"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from socratasync.api.spec import SyncSpec
 from socratasync.contract.progress import Progress, Silent
-from socratasync.plan import Mode
-from socratasync.postgres import TARGET_WAIT_S
-from socratasync.retry import RetryPolicy
-from socratasync.sessions import Timeouts
+from socratasync.pipeline.plan.watermark import Mode
+from socratasync.pipeline.source.retry import RetryPolicy
+from socratasync.pipeline.source.session import Timeouts
+from socratasync.pipeline.target.connection import TARGET_WAIT_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from socratasync import arrival, merge, soql
-from socratasync.archive import ArchiveFile
 from socratasync.contract.report import DatasetReport
 from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
-from socratasync.fill_ahead import FillAhead
-from socratasync.means import Means
-from socratasync.plan import DatasetPlan
-from socratasync.postgres import Connection
-from socratasync.stage import Stage, Staged
-from socratasync.verify import Counted, suspicious_loss
+from socratasync.pipeline.means import Means
+from socratasync.pipeline.merge import merge
+from socratasync.pipeline.merge import table as arrival
+from socratasync.pipeline.merge.fill_ahead import FillAhead
+from socratasync.pipeline.plan.watermark import DatasetPlan
+from socratasync.pipeline.source import soql
+from socratasync.pipeline.stage.archive import ArchiveFile
+from socratasync.pipeline.stage.fill import Stage, Staged
+from socratasync.pipeline.stage.verify import Counted, suspicious_loss
+from socratasync.pipeline.target.connection import Connection
 
 log = logging.getLogger(__name__)
 

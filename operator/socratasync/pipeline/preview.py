@@ -16,18 +16,21 @@ from functools import partial
 from psycopg import errors as pg
 from psycopg import sql
 
-from socratasync import catalog, merge, soql, statements, strategy
 from socratasync.api.spec import Mode, SyncSpec
-from socratasync.bookkeeping import Ledger
-from socratasync.columns import Column
-from socratasync.drift import check_table
 from socratasync.errors import SyncError
-from socratasync.plan import DatasetPlan, Known
-from socratasync.postgres import Connection, Connections
-from socratasync.sidebyside import side_by_side
-from socratasync.socrata import Source
-from socratasync.survey import survey
-from socratasync.table import MaterializedView, Target
+from socratasync.pipeline.columns import Column
+from socratasync.pipeline.merge import merge, strategy
+from socratasync.pipeline.parallel import side_by_side
+from socratasync.pipeline.plan.drift import check_table
+from socratasync.pipeline.plan.planner import survey
+from socratasync.pipeline.plan.watermark import DatasetPlan, Known
+from socratasync.pipeline.source import soql
+from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.stage import statements
+from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target.bookkeeping import Ledger
+from socratasync.pipeline.target.connection import Connection, Connections
+from socratasync.pipeline.target.relations import MaterializedView, Target
 
 SAMPLE_ROWS = 1000
 """Enough for gzip to be as good as on whole pages, to within a tenth or so."""

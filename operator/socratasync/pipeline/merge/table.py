@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from socratasync import catalog, merge
 from socratasync.contract.report import DatasetReport
-from socratasync.drift import check_table
-from socratasync.means import Means
-from socratasync.order import Order
-from socratasync.plan import DatasetPlan
-from socratasync.postgres import Connection
-from socratasync.table import Target
+from socratasync.pipeline.means import Means
+from socratasync.pipeline.merge import merge
+from socratasync.pipeline.plan.drift import check_table
+from socratasync.pipeline.plan.watermark import DatasetPlan
+from socratasync.pipeline.request import Order
+from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target.relations import Target
 
 
 def check(connection: Connection, order: Order) -> Target:

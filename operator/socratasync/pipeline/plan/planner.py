@@ -12,14 +12,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from socratasync import soql
 from socratasync.api.source import DatasetSpec
 from socratasync.api.spec import SyncSpec
-from socratasync.bookkeeping import stage_name
-from socratasync.columns import PROVENANCE, Column, select_columns
-from socratasync.drift import Agreement, agree, common_types
 from socratasync.errors import SyncError
-from socratasync.plan import (
+from socratasync.pipeline.columns import PROVENANCE, Column, select_columns
+from socratasync.pipeline.parallel import side_by_side
+from socratasync.pipeline.plan.drift import Agreement, agree, common_types
+from socratasync.pipeline.plan.watermark import (
     CLOCKS_DIFFER_BY,
     DatasetPlan,
     Known,
@@ -30,10 +29,11 @@ from socratasync.plan import (
     find_watermark,
     nothing_changed,
 )
-from socratasync.sidebyside import side_by_side
-from socratasync.socrata import Metadata, Source
-from socratasync.statements import MergeShape
-from socratasync.table import Target
+from socratasync.pipeline.source import soql
+from socratasync.pipeline.source.client import Metadata, Source
+from socratasync.pipeline.stage.statements import MergeShape
+from socratasync.pipeline.target.bookkeeping import stage_name
+from socratasync.pipeline.target.relations import Target
 
 T = TypeVar("T")
 Planned = DatasetPlan | SyncError

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from socratasync import merge
-from socratasync.arrival import complete_table, settle, table_columns
 from socratasync.contract.report import DatasetReport
-from socratasync.dataset_run import Waiting
 from socratasync.errors import SyncError
-from socratasync.means import Means
-from socratasync.postgres import Connection
+from socratasync.pipeline.dataset import Waiting
+from socratasync.pipeline.means import Means
+from socratasync.pipeline.merge import merge
+from socratasync.pipeline.merge.table import complete_table, settle, table_columns
+from socratasync.pipeline.target.connection import Connection
 
 Outcome = DatasetReport | Waiting | SyncError
 

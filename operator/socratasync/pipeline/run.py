@@ -12,24 +12,27 @@ from contextlib import closing, contextmanager
 
 from psycopg import sql
 
-from socratasync import announcement, arrival, bookkeeping, catalog, dataset_run, refresh
-from socratasync.arrival import check
-from socratasync.audit import count_target
-from socratasync.bookkeeping import Ledger
 from socratasync.contract.report import DatasetReport, RunReport
-from socratasync.dataset_run import Waiting
 from socratasync.errors import Misconfigured, SyncError, Terminated, Unexpected
-from socratasync.journal import Journal
-from socratasync.means import Means
-from socratasync.order import Circumstances, Order
-from socratasync.plan import DatasetPlan, Known
-from socratasync.postgres import Connection, Connections, exclusive, translated
-from socratasync.replacement import Outcome, replace_all
-from socratasync.sidebyside import side_by_side
-from socratasync.socrata import Source
-from socratasync.survey import Survey, survey
-from socratasync.table import MaterializedView, Target
-from socratasync.turns import Turns
+from socratasync.pipeline import dataset as dataset_run
+from socratasync.pipeline.dataset import Waiting
+from socratasync.pipeline.finish import announcement, refresh
+from socratasync.pipeline.finish.recount import count_target
+from socratasync.pipeline.journal import Journal
+from socratasync.pipeline.means import Means
+from socratasync.pipeline.merge import table as arrival
+from socratasync.pipeline.merge.replace import Outcome, replace_all
+from socratasync.pipeline.merge.table import check
+from socratasync.pipeline.parallel import side_by_side
+from socratasync.pipeline.plan.planner import Survey, survey
+from socratasync.pipeline.plan.watermark import DatasetPlan, Known
+from socratasync.pipeline.request import Circumstances, Order
+from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.target import bookkeeping, catalog
+from socratasync.pipeline.target.bookkeeping import Ledger
+from socratasync.pipeline.target.connection import Connection, Connections, exclusive, translated
+from socratasync.pipeline.target.relations import MaterializedView, Target
+from socratasync.pipeline.target.table_lock import Turns
 
 __all__ = ["Circumstances", "Order", "run"]
 

@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 import requests
 import urllib3
 
-from socratasync.budget import Budget
-from socratasync.columns import SourceColumn
 from socratasync.errors import DatasetNotFound, InvalidSpec, SourceUnavailable, TryAgain
-from socratasync.retry import RetryPolicy
-from socratasync.rowstream import RowStream
-from socratasync.sessions import Sessions, Timeouts
+from socratasync.pipeline.columns import SourceColumn
+from socratasync.pipeline.source.retry import RetryPolicy
+from socratasync.pipeline.source.rowstream import RowStream
+from socratasync.pipeline.source.session import Sessions, Timeouts
+from socratasync.pipeline.source.throttle import Budget
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

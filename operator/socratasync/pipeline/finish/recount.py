@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from socratasync import merge, statements
-from socratasync.arrival import check
-from socratasync.bookkeeping import Ledger
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import RowCountMismatch
-from socratasync.journal import Journal
-from socratasync.order import Order
-from socratasync.postgres import Connection
-from socratasync.strategy import Strategy
-from socratasync.verify import missing_rows
+from socratasync.pipeline.journal import Journal
+from socratasync.pipeline.merge import merge
+from socratasync.pipeline.merge.strategy import Strategy
+from socratasync.pipeline.merge.table import check
+from socratasync.pipeline.request import Order
+from socratasync.pipeline.stage import statements
+from socratasync.pipeline.stage.verify import missing_rows
+from socratasync.pipeline.target.bookkeeping import Ledger
+from socratasync.pipeline.target.connection import Connection
 
 
 def count_target(

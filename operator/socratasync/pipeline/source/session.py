@@ -21,7 +21,6 @@ import requests
 import sodapy
 import urllib3
 
-from socratasync.envelopes import Refusal, explain
 from socratasync.errors import (
     AuthenticationFailed,
     DeadlineExceeded,
@@ -30,7 +29,8 @@ from socratasync.errors import (
     SourceUnavailable,
     SyncError,
 )
-from socratasync.retry import parse_retry_after
+from socratasync.pipeline.source.refusals import Refusal, explain
+from socratasync.pipeline.source.retry import parse_retry_after
 
 ERROR_BODY_BYTES = 64 * 1024
 ANSWER_BYTES = 64 * 1024 * 1024

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from socratasync.columns import Column
 from socratasync.errors import InvalidSpec
-from socratasync.soql import ROW_ID, UPDATED_AT, header
+from socratasync.pipeline.columns import Column
+from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT, header
 
 ARRIVAL = ":arrival"
 """The stage's own column: rows numbered as they came, which is the source's order. Where they lie is

@@ -15,9 +15,6 @@ from typing import Protocol
 import psycopg
 from psycopg import errors as pg
 
-from socratasync import catalog, soql, statements
-from socratasync.archive import ArchiveFile, Nowhere, Sink
-from socratasync.bookkeeping import Checkpoint, Ledger
 from socratasync.contract.progress import Progress
 from socratasync.errors import (
     BadValue,
@@ -28,12 +25,17 @@ from socratasync.errors import (
     SourceUnavailable,
     SyncError,
 )
-from socratasync.pagecopy import copy_page
-from socratasync.plan import DatasetPlan, Snapshot, may_resume
-from socratasync.postgres import Connection, translate
-from socratasync.rowstream import RowStream
-from socratasync.socrata import Source
-from socratasync.strategy import FIRST_WITH_HEADER_MATCH
+from socratasync.pipeline.merge.strategy import FIRST_WITH_HEADER_MATCH
+from socratasync.pipeline.plan.watermark import DatasetPlan, Snapshot, may_resume
+from socratasync.pipeline.source import soql
+from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.source.rowstream import RowStream
+from socratasync.pipeline.stage import statements
+from socratasync.pipeline.stage.archive import ArchiveFile, Nowhere, Sink
+from socratasync.pipeline.stage.pagecopy import copy_page
+from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target.bookkeeping import Checkpoint, Ledger
+from socratasync.pipeline.target.connection import Connection, translate
 
 log = logging.getLogger(__name__)
 

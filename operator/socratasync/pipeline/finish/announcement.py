@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from socratasync import hooks, notify
 from socratasync.contract.report import RunReport
 from socratasync.errors import HookFailed, SyncError
-from socratasync.journal import Journal
-from socratasync.order import Order
+from socratasync.pipeline.finish import hooks
+from socratasync.pipeline.finish import slack as notify
+from socratasync.pipeline.journal import Journal
+from socratasync.pipeline.request import Order
 
 
 def call_hooks(order: Order, report: RunReport, journal: Journal) -> SyncError | None:

@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from psycopg import IsolationLevel, sql
 from psycopg import errors as pg
 
-from socratasync import catalog, merge_statements, statements
-from socratasync.bookkeeping import Ledger
-from socratasync.columns import PROVENANCE
 from socratasync.contract.report import DatasetReport, Rows
-from socratasync.plan import DatasetPlan, known_after
-from socratasync.postgres import Connection
-from socratasync.statements import MergeShape
-from socratasync.strategy import FIRST_WITH_MERGE_ACTION, Strategy, choose
+from socratasync.pipeline.columns import PROVENANCE
+from socratasync.pipeline.merge import statements as merge_statements
+from socratasync.pipeline.merge.strategy import FIRST_WITH_MERGE_ACTION, Strategy, choose
+from socratasync.pipeline.plan.watermark import DatasetPlan, known_after
+from socratasync.pipeline.stage import statements
+from socratasync.pipeline.stage.statements import MergeShape
+from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target.bookkeeping import Ledger
+from socratasync.pipeline.target.connection import Connection
 
 log = logging.getLogger(__name__)
 

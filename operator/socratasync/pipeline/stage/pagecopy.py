@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from psycopg import Copy
 
-from socratasync.postgres import Connection
-from socratasync.statements import MergeShape, copy_stage
+from socratasync.pipeline.stage.statements import MergeShape, copy_stage
+from socratasync.pipeline.target.connection import Connection
 
 LARGE_PAGE_BYTES = 4 * 1024 * 1024
 """Smaller pages are over before it shows who waits for whom."""

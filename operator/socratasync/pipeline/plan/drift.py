@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from socratasync.columns import PROVENANCE, Column, SourceColumn, bare_type
 from socratasync.errors import PermissionDenied, SchemaChanged, SyncError, TargetMismatch
-from socratasync.table import Target
+from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn, bare_type
+from socratasync.pipeline.target.relations import Target
 
 Policy = Literal["AddColumns", "Ignore", "Fail"]
 Fit = Literal["always", "perhaps", "never"]

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from socratasync.columns import Column, SourceColumn
 from socratasync.errors import InvalidSpec
-from socratasync.soql import UPDATED_AT, Watermark, both, since
-from socratasync.statements import MergeShape
+from socratasync.pipeline.columns import Column, SourceColumn
+from socratasync.pipeline.source.soql import UPDATED_AT, Watermark, both, since
+from socratasync.pipeline.stage.statements import MergeShape
 
 Mode = Literal["update", "full"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from socratasync.bookkeeping import Ledger
-from socratasync.journal import Journal
-from socratasync.order import Circumstances, Order
-from socratasync.postgres import Connections
-from socratasync.socrata import Source
-from socratasync.turns import Turns
+from socratasync.pipeline.journal import Journal
+from socratasync.pipeline.request import Circumstances, Order
+from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.target.bookkeeping import Ledger
+from socratasync.pipeline.target.connection import Connections
+from socratasync.pipeline.target.table_lock import Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Moves data: one run, from a dataset's pages to the target table."""

@@ -1,0 +1,1 @@
+"""Socrata, which is only read."""

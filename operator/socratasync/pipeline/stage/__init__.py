@@ -1,0 +1,1 @@
+"""Rows from the source into a stage table, counted before anything is made of them."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: the target database, and the bookkeeping in it."""
