@@ -24,7 +24,7 @@ RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /dis
  && /opt/socratasync/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
       /opt/socratasync/lib \
  && /opt/socratasync/bin/socratasync --version \
- && /opt/socratasync/bin/python -c 'import kopf, socratasync.controller.cluster'
+ && /opt/socratasync/bin/python -c 'import kopf, socratasync.controller.cluster.client'
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=dev

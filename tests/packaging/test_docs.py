@@ -17,8 +17,9 @@ from socratasync import errors
 from socratasync.api.manifest import read_manifest
 from socratasync.cli import app as cli
 from socratasync.cli.kubectl import app as kubectl
-from socratasync.controller import conditions, events
-from socratasync.controller.outcome import NEEDS_A_PERSON
+from socratasync.controller.jobs.outcome import NEEDS_A_PERSON
+from socratasync.controller.status import condition_types as conditions
+from socratasync.controller.status import events
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from socratasync.controller import conditions
-from socratasync.controller.metrics import Metrics
-from socratasync.controller.outcome import Result
+from socratasync.controller.jobs.outcome import Result
+from socratasync.controller.metrics.series import Metrics
+from socratasync.controller.status import condition_types as conditions
 
 FILES = Path(__file__).parents[2] / "helm" / "socrata-sync" / "files"
 GROUPING = re.compile(r"\b(?:by|on) \(([^)]*)\)")

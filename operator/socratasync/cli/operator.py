@@ -70,8 +70,8 @@ def command(
     Within a cluster it uses its service account; outside, the kubeconfig.
     """
     try:
-        from socratasync.controller import operator  # heavy, and an extra
-        from socratasync.controller.cluster_errors import ClusterError
+        from socratasync.controller import main as operator  # heavy, and an extra
+        from socratasync.controller.cluster.errors import ClusterError
     except ModuleNotFoundError as exc:
         terminal.messages().print(
             f"error: the operator needs {exc.name}; install it with pip install 'socratasync[operator]'"

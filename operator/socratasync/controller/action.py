@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from socratasync.controller.observed_job import ObservedJob
+from socratasync.controller.observed.job import ObservedJob
 
 
 class Trigger(StrEnum):

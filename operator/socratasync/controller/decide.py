@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from socratasync.api.spec import SyncSpec
 from socratasync.controller import instants
 from socratasync.controller.action import Action, Capacity, Kind, Missed, Run, Trigger
-from socratasync.controller.job_names import asked_job_name, slot_job_name
-from socratasync.controller.ledger import Ledger, read_ledger, settled_through
-from socratasync.controller.observed_job import ObservedJob
-from socratasync.controller.resource import Resource
-from socratasync.controller.schedule import stable_jitter
-from socratasync.controller.spec_change import fingerprint
+from socratasync.controller.observed.job import ObservedJob
+from socratasync.controller.observed.labels import asked_job_name, slot_job_name
+from socratasync.controller.observed.memory import Ledger, read_ledger, settled_through
+from socratasync.controller.observed.resource import Resource
+from socratasync.controller.observed.schedule import stable_jitter
+from socratasync.controller.observed.spec_change import fingerprint
 
 LATE = timedelta(minutes=2)
 """A slot that starts later than this is called a catch-up; less is the operator's ordinary haste."""

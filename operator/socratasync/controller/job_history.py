@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from socratasync.api.spec import SyncSpec
-from socratasync.controller.ledger import Ledger
-from socratasync.controller.observed_job import JobState, ObservedJob
+from socratasync.controller.observed.job import JobState, ObservedJob
+from socratasync.controller.observed.memory import Ledger
 
 
 def surplus_jobs(jobs: Sequence[ObservedJob], spec: SyncSpec, ledger: Ledger) -> list[ObservedJob]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from socratasync.controller import instants
-from socratasync.controller.run_records import present, whole
+from socratasync.controller.status.records import present, whole
 
 LINES = 40
 """Enough for a progress line of each dataset under way to be among them, whatever else is logged."""

@@ -14,21 +14,21 @@ from datetime import datetime
 from typing import Any
 
 from socratasync.controller.action import Action, Capacity, Kind
-from socratasync.controller.cluster import Cluster
-from socratasync.controller.cluster_errors import ClusterError, Refused
+from socratasync.controller.cluster.client import Cluster
+from socratasync.controller.cluster.errors import ClusterError, Refused
 from socratasync.controller.decide import decide
-from socratasync.controller.events import Event, event_object, transitions
-from socratasync.controller.freshness import read_freshness
-from socratasync.controller.ledger import read_ledger, settled_through
-from socratasync.controller.metrics import Metrics
-from socratasync.controller.observed_job import ObservedJob
-from socratasync.controller.outcome import Outcome, gone
-from socratasync.controller.resource import Key, Resource, read_resource
+from socratasync.controller.jobs.outcome import Outcome, gone
+from socratasync.controller.metrics.series import Metrics
+from socratasync.controller.observed.job import ObservedJob
+from socratasync.controller.observed.memory import read_ledger, settled_through
+from socratasync.controller.observed.resource import Key, Resource, read_resource
 from socratasync.controller.roster import Roster
-from socratasync.controller.run_slots import RunSlots
 from socratasync.controller.runs import LOOK_EVERY, Runs
-from socratasync.controller.standing import JOB_REFUSED
-from socratasync.controller.status import difference, next_status
+from socratasync.controller.slots import RunSlots
+from socratasync.controller.status.conditions import JOB_REFUSED
+from socratasync.controller.status.events import Event, event_object, transitions
+from socratasync.controller.status.freshness import read_freshness
+from socratasync.controller.status.next import difference, next_status
 from socratasync.errors import InvalidSpec
 
 log = logging.getLogger("socratasync.operator")

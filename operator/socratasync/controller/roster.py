@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from socratasync.controller.resource import Key
+from socratasync.controller.observed.resource import Key
 
 
 @dataclass(slots=True)

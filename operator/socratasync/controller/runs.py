@@ -12,17 +12,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from socratasync.controller.action import Action, Run
-from socratasync.controller.cluster import Cluster
-from socratasync.controller.cluster_errors import ClusterError, Conflict, Refused
+from socratasync.controller.cluster.client import Cluster
+from socratasync.controller.cluster.errors import ClusterError, Conflict, Refused
 from socratasync.controller.job_history import surplus_jobs
-from socratasync.controller.ledger import read_ledger
-from socratasync.controller.observed_job import ObservedJob, owned_by, owner_uid, read_job
-from socratasync.controller.outcome import Outcome, read_outcome
-from socratasync.controller.pod_start import running_pod, what_holds_it_up
+from socratasync.controller.jobs.build import build_job
+from socratasync.controller.jobs.outcome import Outcome, read_outcome
+from socratasync.controller.jobs.pods import running_pod, what_holds_it_up
+from socratasync.controller.observed.job import ObservedJob, owned_by, owner_uid, read_job
+from socratasync.controller.observed.memory import read_ledger
+from socratasync.controller.observed.resource import Key, Resource
 from socratasync.controller.progress_log import LINES, read_progress
-from socratasync.controller.resource import Key, Resource
-from socratasync.controller.run_job import build_job
-from socratasync.controller.standing import POD_NOT_STARTING
+from socratasync.controller.status.conditions import POD_NOT_STARTING
 
 log = logging.getLogger("socratasync.operator")
 

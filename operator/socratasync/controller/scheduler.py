@@ -12,8 +12,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from socratasync.controller.cluster_errors import ClusterError, Conflict
-from socratasync.controller.resource import Key
+from socratasync.controller.cluster.errors import ClusterError, Conflict
+from socratasync.controller.observed.resource import Key
 
 log = logging.getLogger("socratasync.operator")
 

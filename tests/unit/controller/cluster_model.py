@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from socratasync.controller import instants
-from socratasync.controller.cluster_errors import Conflict
-from socratasync.controller.resource import Key
+from socratasync.controller.cluster.errors import Conflict
+from socratasync.controller.observed.resource import Key
 
 Object = dict[str, Any]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from socratasync.controller.observed_job import ObservedJob, read_job
-from socratasync.controller.resource import Resource, read_resource
+from socratasync.controller.observed.job import ObservedJob, read_job
+from socratasync.controller.observed.resource import Resource, read_resource
 
 SPEC: dict[str, Any] = {
     "domain": "data.lacity.org",

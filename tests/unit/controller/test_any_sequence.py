@@ -21,13 +21,13 @@ from hypothesis.stateful import (
 from tests.unit.controller.cluster_model import ClusterModel, Killed, minutes
 
 from socratasync.controller import instants
-from socratasync.controller.ledger import written_schedule
-from socratasync.controller.metrics import Metrics
+from socratasync.controller.metrics.series import Metrics
+from socratasync.controller.observed.memory import written_schedule
+from socratasync.controller.observed.resource import read_resource
 from socratasync.controller.reconcile import Reconciler
-from socratasync.controller.resource import read_resource
 from socratasync.controller.roster import Roster
-from socratasync.controller.run_slots import RunSlots
 from socratasync.controller.runs import Runs
+from socratasync.controller.slots import RunSlots
 
 SPEC: dict[str, Any] = {
     "domain": "data.lacity.org",

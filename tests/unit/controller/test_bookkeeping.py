@@ -11,11 +11,11 @@ from tests.unit.controller.conftest import at
 
 from socratasync.controller.health import Health
 from socratasync.controller.job_history import surplus_jobs
-from socratasync.controller.ledger import read_ledger
-from socratasync.controller.observed_job import ObservedJob
-from socratasync.controller.resource import Key, Resource
+from socratasync.controller.observed.job import ObservedJob
+from socratasync.controller.observed.memory import read_ledger
+from socratasync.controller.observed.resource import Key, Resource
+from socratasync.controller.observed.spec_change import fingerprint
 from socratasync.controller.roster import Roster
-from socratasync.controller.spec_change import fingerprint
 
 MakeResource = Callable[..., Resource]
 MakeJob = Callable[..., ObservedJob]

@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.controller.conftest import at
 
 from socratasync.controller.action import Missed, Run, Trigger
-from socratasync.controller.metrics import Metrics
-from socratasync.controller.resource import Resource
+from socratasync.controller.metrics.series import Metrics
+from socratasync.controller.observed.resource import Resource
 
 MakeResource = Callable[..., Resource]
 NOW = at("2026-11-23T08:00")

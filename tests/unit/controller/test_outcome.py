@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import at
 
-from socratasync.controller.observed_job import ObservedJob
-from socratasync.controller.outcome import Outcome, Result, read_outcome, read_report
+from socratasync.controller.jobs.outcome import Outcome, Result, read_outcome, read_report
+from socratasync.controller.observed.job import ObservedJob
 
 MakeJob = Callable[..., ObservedJob]
 NOW = at("2026-11-23T08:00")

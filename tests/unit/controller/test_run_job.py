@@ -11,9 +11,9 @@ from tests.unit.controller.conftest import UID, at
 
 from socratasync.api.spec import SyncSpec
 from socratasync.controller.action import Run, Trigger
-from socratasync.controller.observed_job import owned_by, owner_key, read_job
-from socratasync.controller.resource import Resource
-from socratasync.controller.run_job import build_job
+from socratasync.controller.jobs.build import build_job
+from socratasync.controller.observed.job import owned_by, owner_key, read_job
+from socratasync.controller.observed.resource import Resource
 from socratasync.errors import InvalidSpec
 
 MakeResource = Callable[..., Resource]

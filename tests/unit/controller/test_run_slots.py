@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.controller.conftest import at
 
-from socratasync.controller.resource import Key
-from socratasync.controller.run_slots import RunSlots
+from socratasync.controller.observed.resource import Key
+from socratasync.controller.slots import RunSlots
 
 SEVEN = at("2026-11-23T07:00")
 

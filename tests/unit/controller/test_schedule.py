@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from socratasync.controller.schedule import read_schedule, stable_jitter
+from socratasync.controller.observed.schedule import read_schedule, stable_jitter
 from socratasync.errors import InvalidSchedule
 
 LA = "America/Los_Angeles"

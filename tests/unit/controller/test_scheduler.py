@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from socratasync.controller.cluster_errors import Conflict, Unreachable
-from socratasync.controller.resource import Key
+from socratasync.controller.cluster.errors import Conflict, Unreachable
+from socratasync.controller.observed.resource import Key
 from socratasync.controller.scheduler import AT_ONCE, Scheduler
 
 A, B = Key("data", "a"), Key("data", "b")

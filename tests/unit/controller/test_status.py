@@ -11,13 +11,13 @@ from tests.unit.controller.conftest import at
 
 from socratasync.api.status import SyncStatus
 from socratasync.controller.action import Action, Capacity
-from socratasync.controller.conditions import find
 from socratasync.controller.decide import decide
-from socratasync.controller.events import transitions
-from socratasync.controller.observed_job import ObservedJob
-from socratasync.controller.outcome import Outcome, Result
-from socratasync.controller.resource import Resource
-from socratasync.controller.status import difference, next_status
+from socratasync.controller.jobs.outcome import Outcome, Result
+from socratasync.controller.observed.job import ObservedJob
+from socratasync.controller.observed.resource import Resource
+from socratasync.controller.status.condition_types import find
+from socratasync.controller.status.events import transitions
+from socratasync.controller.status.next import difference, next_status
 
 MakeResource = Callable[..., Resource]
 MakeJob = Callable[..., ObservedJob]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import at
 
-from socratasync.controller.observed_job import ObservedJob
-from socratasync.controller.pod_start import running_pod, what_holds_it_up
+from socratasync.controller.jobs.pods import running_pod, what_holds_it_up
+from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.progress_log import read_progress
 
 MakeJob = Callable[..., ObservedJob]

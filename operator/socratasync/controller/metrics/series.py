@@ -15,10 +15,10 @@ from typing import Any
 
 from socratasync import __version__
 from socratasync.controller.action import Missed, Run, Trigger
-from socratasync.controller.exposition import Family, write
-from socratasync.controller.gauges import PER_DATASET, PER_RESOURCE, Gauges, read_gauges
-from socratasync.controller.histogram import Histogram
-from socratasync.controller.resource import Key, Resource
+from socratasync.controller.metrics.gauges import PER_DATASET, PER_RESOURCE, Gauges, read_gauges
+from socratasync.controller.metrics.histogram import Histogram
+from socratasync.controller.metrics.text import Family, write
+from socratasync.controller.observed.resource import Key, Resource
 
 _RESOURCE = ("namespace", "name")
 _STAGE_SECONDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21600.0)

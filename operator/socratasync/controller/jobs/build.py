@@ -8,7 +8,9 @@ from socratasync.api.manifest import API_VERSION, KIND
 from socratasync.api.spec import SyncSpec
 from socratasync.controller import instants
 from socratasync.controller.action import Run
-from socratasync.controller.job_names import (
+from socratasync.controller.jobs.pod_overlay import overlaid
+from socratasync.controller.jobs.worker_env import worker_env, worker_volumes
+from socratasync.controller.observed.labels import (
     DOMAIN,
     FINGERPRINT,
     FULL,
@@ -21,10 +23,8 @@ from socratasync.controller.job_names import (
     TRIGGER,
     sync_label,
 )
-from socratasync.controller.pod_overlay import overlaid
-from socratasync.controller.resource import Resource
-from socratasync.controller.run_records import present
-from socratasync.controller.worker_env import worker_env, worker_volumes
+from socratasync.controller.observed.resource import Resource
+from socratasync.controller.status.records import present
 
 CONTAINER: Final = "sync"
 

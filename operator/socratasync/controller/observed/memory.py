@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from socratasync.controller import instants
-from socratasync.controller.observed_job import ObservedJob
-from socratasync.controller.resource import Resource
+from socratasync.controller.observed.job import ObservedJob
+from socratasync.controller.observed.resource import Resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from socratasync.controller.action import Action, Kind, Trigger
-from socratasync.controller.conditions import (
+from socratasync.controller.jobs.outcome import NEEDS_A_PERSON, Result
+from socratasync.controller.observed.resource import Resource
+from socratasync.controller.status.condition_types import (
     DATA_VERIFIED,
     LAST_SYNC_SUCCEEDED,
     READY,
@@ -19,9 +21,7 @@ from socratasync.controller.conditions import (
     Truth,
     truth,
 )
-from socratasync.controller.freshness import read_freshness
-from socratasync.controller.outcome import NEEDS_A_PERSON, Result
-from socratasync.controller.resource import Resource
+from socratasync.controller.status.freshness import read_freshness
 
 JOB_REFUSED = "JobRefused"
 """The API server would not take the Job: a quota, a policy, or a bad pod template."""

@@ -11,7 +11,7 @@ from typing import Any
 from socratasync.api.spec import SyncSpec
 from socratasync.controller import instants
 from socratasync.controller.action import Run
-from socratasync.controller.resource import Resource
+from socratasync.controller.observed.resource import Resource
 from socratasync.errors import InvalidSpec
 
 ARCHIVE_FOLDER = "/var/lib/socratasync/archive"

@@ -14,7 +14,7 @@ from typing import Any
 
 from socratasync.api.manifest import KIND
 from socratasync.controller import instants
-from socratasync.controller.job_names import (
+from socratasync.controller.observed.labels import (
     FINGERPRINT,
     FULL,
     GENERATION,

@@ -12,7 +12,9 @@ from socratasync.api.manifest import API_VERSION, KIND
 from socratasync.contract.report import shorten
 from socratasync.controller import instants
 from socratasync.controller.action import Action
-from socratasync.controller.conditions import (
+from socratasync.controller.jobs.outcome import Outcome, Result
+from socratasync.controller.observed.resource import Resource
+from socratasync.controller.status.condition_types import (
     DATA_VERIFIED,
     FRESH,
     READY,
@@ -21,9 +23,7 @@ from socratasync.controller.conditions import (
     SYNCHRONIZING,
     find,
 )
-from socratasync.controller.outcome import Outcome, Result
-from socratasync.controller.resource import Resource
-from socratasync.controller.standing import JOB_REFUSED, POD_NOT_STARTING
+from socratasync.controller.status.conditions import JOB_REFUSED, POD_NOT_STARTING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

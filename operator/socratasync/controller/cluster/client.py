@@ -16,15 +16,15 @@ from kubernetes.aio import client
 
 from socratasync.api.crd import PLURAL
 from socratasync.api.manifest import GROUP, VERSION
-from socratasync.controller.cluster_errors import (
+from socratasync.controller.cluster.errors import (
     ClusterError,
     Conflict,
     NotThere,
     Unreachable,
     from_status,
 )
-from socratasync.controller.job_names import JOB_SELECTOR, sync_selector
-from socratasync.controller.resource import Key
+from socratasync.controller.observed.labels import JOB_SELECTOR, sync_selector
+from socratasync.controller.observed.resource import Key
 
 Object = dict[str, Any]
 

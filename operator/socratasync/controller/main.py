@@ -17,21 +17,21 @@ from typing import Any
 from kubernetes.aio import client
 
 from socratasync import __version__
-from socratasync.controller.cluster import Cluster
-from socratasync.controller.cluster_errors import ClusterError, Unreachable
-from socratasync.controller.credentials import load_credentials
-from socratasync.controller.handlers import watch
+from socratasync.controller.cluster.client import Cluster
+from socratasync.controller.cluster.credentials import load_credentials
+from socratasync.controller.cluster.errors import ClusterError, Unreachable
 from socratasync.controller.health import Health, serve_health
-from socratasync.controller.job_names import DOMAIN
-from socratasync.controller.metrics import Metrics
-from socratasync.controller.metrics_server import serve_metrics
-from socratasync.controller.observed_job import owner_key, read_job
+from socratasync.controller.metrics.series import Metrics
+from socratasync.controller.metrics.server import serve_metrics
+from socratasync.controller.observed.job import owner_key, read_job
+from socratasync.controller.observed.labels import DOMAIN
+from socratasync.controller.observed.resource import Key, read_resource
 from socratasync.controller.reconcile import Reconciler
-from socratasync.controller.resource import Key, read_resource
 from socratasync.controller.roster import Roster
-from socratasync.controller.run_slots import RunSlots
 from socratasync.controller.runs import Runs
 from socratasync.controller.scheduler import Scheduler
+from socratasync.controller.slots import RunSlots
+from socratasync.controller.watch import watch
 from socratasync.process.logs import LogFormat, configure
 from socratasync.process.redact import Redactor
 

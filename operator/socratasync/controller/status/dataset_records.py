@@ -12,7 +12,7 @@ from typing import Any
 from socratasync.api.spec import SyncSpec
 from socratasync.contract.report import shorten
 from socratasync.controller import instants
-from socratasync.controller.run_records import present, row_counts, whole
+from socratasync.controller.status.records import present, row_counts, whole
 
 _ERROR_CHARACTERS = 500
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from socratasync.contract.report import shorten
 from socratasync.controller import instants
-from socratasync.controller.observed_job import JobState, ObservedJob
+from socratasync.controller.observed.job import JobState, ObservedJob
 from socratasync.process.redact import mask_passwords
 
 MESSAGE_CHARACTERS = 600

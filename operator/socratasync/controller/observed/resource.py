@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from socratasync.api.spec import SyncSpec
 from socratasync.controller import instants
-from socratasync.controller.job_names import CANCEL, FULL, REQUESTED
-from socratasync.controller.schedule import Schedule, read_schedule, stable_jitter
+from socratasync.controller.observed.labels import CANCEL, FULL, REQUESTED
+from socratasync.controller.observed.schedule import Schedule, read_schedule, stable_jitter
 from socratasync.errors import InvalidSchedule, InvalidSpec, SyncError
 
 _TOKEN_CHARACTERS = 253

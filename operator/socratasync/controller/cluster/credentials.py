@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kubernetes.aio import client, config
 
-from socratasync.controller.cluster_errors import Refused
+from socratasync.controller.cluster.errors import Refused
 
 _TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from socratasync.controller.action import Capacity
-from socratasync.controller.resource import Key
+from socratasync.controller.observed.resource import Key
 
 
 class RunSlots:

@@ -13,9 +13,9 @@ from sys import intern
 from typing import Any, TypeVar
 
 from socratasync.controller import instants
-from socratasync.controller.outcome import Result
-from socratasync.controller.resource import Resource
-from socratasync.controller.standing import judging_run
+from socratasync.controller.jobs.outcome import Result
+from socratasync.controller.observed.resource import Resource
+from socratasync.controller.status.conditions import judging_run
 
 PER_RESOURCE = {
     "socratasync_suspended": "Whether spec.suspend is true.",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from socratasync.controller.exposition import CONTENT_TYPE
+from socratasync.controller.metrics.text import CONTENT_TYPE
 
 Scrape = Callable[[], Iterator[bytes]]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from socratasync.api.times import write_duration
 from socratasync.controller import instants
-from socratasync.controller.conditions import FRESH, Condition
-from socratasync.controller.resource import Resource
+from socratasync.controller.observed.resource import Resource
+from socratasync.controller.status.condition_types import FRESH, Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing import Any
 from socratasync.api.times import write_duration
 from socratasync.contract.report import shorten
 from socratasync.controller import instants
-from socratasync.controller.observed_job import ObservedJob
-from socratasync.controller.outcome import Outcome
+from socratasync.controller.jobs.outcome import Outcome
+from socratasync.controller.observed.job import ObservedJob
 
 HISTORY = 10
 

@@ -12,14 +12,20 @@ from typing import Any
 
 from socratasync.controller import instants
 from socratasync.controller.action import Action
-from socratasync.controller.conditions import merge
-from socratasync.controller.dataset_records import dataset_records, oldest_watermark
-from socratasync.controller.ledger import written_schedule
-from socratasync.controller.observed_job import ObservedJob
-from socratasync.controller.outcome import Outcome, Result
-from socratasync.controller.resource import Resource
-from socratasync.controller.run_records import active_run, last_run, present, row_counts, with_run
-from socratasync.controller.standing import phase, standing
+from socratasync.controller.jobs.outcome import Outcome, Result
+from socratasync.controller.observed.job import ObservedJob
+from socratasync.controller.observed.memory import written_schedule
+from socratasync.controller.observed.resource import Resource
+from socratasync.controller.status.condition_types import merge
+from socratasync.controller.status.conditions import phase, standing
+from socratasync.controller.status.dataset_records import dataset_records, oldest_watermark
+from socratasync.controller.status.records import (
+    active_run,
+    last_run,
+    present,
+    row_counts,
+    with_run,
+)
 
 
 def next_status(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from socratasync.controller.observed_job import ObservedJob
+from socratasync.controller.observed.job import ObservedJob
 
 _SOON = timedelta(seconds=30)
 """A pod needs a moment; what lasts longer is worth a word."""

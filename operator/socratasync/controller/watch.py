@@ -15,8 +15,8 @@ from kubernetes.aio import client
 
 from socratasync.api.crd import PLURAL
 from socratasync.api.manifest import GROUP, VERSION
-from socratasync.controller.events import COMPONENT
-from socratasync.controller.job_names import JOB_SELECTOR
+from socratasync.controller.observed.labels import JOB_SELECTOR
+from socratasync.controller.status.events import COMPONENT
 
 Watcher = Callable[[str | None, dict[str, Any]], None]
 """Given the kind of event (None in the first listing, ADDED, MODIFIED, DELETED) and the object."""

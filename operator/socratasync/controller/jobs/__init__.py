@@ -1,0 +1,1 @@
+"""A run's Job: how it is built, and what becomes of it."""

@@ -1,0 +1,1 @@
+"""`/metrics`: what the operator counts, and how it is served."""

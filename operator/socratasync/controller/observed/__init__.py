@@ -1,0 +1,1 @@
+"""What is seen of a resource: its spec, its status, its Jobs, its schedule."""
