@@ -18,7 +18,7 @@ from socratasync.contract import environment as settings
 from socratasync.contract.progress import Logged
 from socratasync.contract.report import RunReport, fit
 from socratasync.errors import SyncError, Terminated, Unexpected
-from socratasync.pipeline.request import Circumstances, Order
+from socratasync.pipeline.request import RunOptions, RunRequest, read_lock_wait, read_policy
 from socratasync.pipeline.run import run
 from socratasync.process import logs
 from socratasync.process.redact import Redactor, mask_values
@@ -91,14 +91,14 @@ def _carry_out(
     try:
         secrets = settings.read_secrets(environ)
         redact.add(*secrets.values())
-        order, warnings = _order(settings.read_assignment(environ), secrets)
-        how = Circumstances(
+        request, warnings = _request(settings.read_assignment(environ), secrets)
+        options = RunOptions(
             progress=Logged(),
             stopping=interruption.stopping,
-            policy=settings.read_policy(environ),
-            lock_wait_s=settings.read_lock_wait(environ),
+            policy=read_policy(environ),
+            lock_wait_s=read_lock_wait(environ),
         )
-        report = run(order, how)
+        report = run(request, options)
         report.warnings[:0] = warnings
     except SyncError as exc:
         log.error("%s: %s", exc.reason, exc.message)  # noqa: TRY400  # expected: no traceback
@@ -109,12 +109,14 @@ def _carry_out(
     return report
 
 
-def _order(assignment: settings.Assignment, secrets: settings.Secrets) -> tuple[Order, list[str]]:
+def _request(
+    assignment: settings.Assignment, secrets: settings.Secrets
+) -> tuple[RunRequest, list[str]]:
     assert secrets.dsn is not None  # read_assignment insists on it
     warnings = settings.not_given(assignment.spec, secrets)
     for warning in warnings:
         log.warning("%s", warning)
-    order = Order(
+    request = RunRequest(
         name=assignment.name,
         run=assignment.run,
         spec=assignment.spec,
@@ -127,7 +129,7 @@ def _order(assignment: settings.Assignment, secrets: settings.Secrets) -> tuple[
         hook_headers=secrets.hook_headers,
         archive_folder=assignment.archive,
     )
-    return order, warnings
+    return request, warnings
 
 
 def _blank(environ: Mapping[str, str]) -> RunReport:

@@ -23,7 +23,7 @@ from socratasync.embedded.server import UnusableFolder, database
 _USER = """
 import sys
 from pathlib import Path
-from socratasync.embedded import database
+from socratasync.embedded.server import database
 with database(Path(sys.argv[1]), throwaway=True) as dsn:
     print(dsn, flush=True)
     sys.stdin.read()

@@ -18,7 +18,7 @@ from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
 from socratasync.api.spec import SyncSpec
 from socratasync.contract.report import DatasetReport, RunReport
-from socratasync.pipeline.request import Circumstances, Order
+from socratasync.pipeline.request import RunOptions, RunRequest
 from socratasync.pipeline.run import run
 from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.stage import pagecopy
@@ -38,16 +38,16 @@ class Sync:
             "domain": domain,
             "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},
         }
-        self.how = Circumstances(policy=IMPATIENT, lock_wait_s=0.3)
+        self.how = RunOptions(policy=IMPATIENT, lock_wait_s=0.3)
         self._numbers = itertools.count(1)
 
-    def order(self, *, mode: str = "update", run: str = "", **order: Any) -> Order:
+    def order(self, *, mode: str = "update", run: str = "", **order: Any) -> RunRequest:
         """The order for the manifest as it is now. Datasets: those of the portal, unless it says."""
         spec = {**self.spec, "mode": mode}
         spec.setdefault("datasets", [{"id": id} for id in self.portal.datasets])
         read = SyncSpec.from_json(spec)
         name = run or f"run-{next(self._numbers)}"
-        return Order(name="test", run=name, spec=read, mode=read.mode, dsn=self.dsn, **order)
+        return RunRequest(name="test", run=name, spec=read, mode=read.mode, dsn=self.dsn, **order)
 
     def run(self, **order: Any) -> RunReport:
         """Run it, whatever becomes of it."""
@@ -65,8 +65,8 @@ class Sync:
         (dataset,) = self.well(**order).datasets
         return dataset
 
-    def with_(self, **how: Any) -> Circumstances:
-        """Circumstances that differ."""
+    def with_(self, **how: Any) -> RunOptions:
+        """RunOptions that differ."""
         return dataclasses.replace(self.how, **how)
 
     # -- the database ----------------------------------------------------------------------------

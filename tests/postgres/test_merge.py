@@ -14,8 +14,8 @@ from psycopg import sql
 from socrata_simulator.portal.faults import Fault
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.merge import statements as merge_statements
+from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.stage import statements
-from socratasync.pipeline.stage.statements import MergeShape
 
 COLUMNS = (
     Column(name="name", field="name", source_type="text", type="text"),
@@ -34,7 +34,7 @@ def shape(**changes):
         "key": ("name",),
         "provenance": True,
     }
-    return MergeShape(**{**given, **changes})
+    return Shape(**{**given, **changes})
 
 
 @pytest.fixture

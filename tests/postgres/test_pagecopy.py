@@ -7,11 +7,11 @@ import pytest
 
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.merge import statements as merge_statements
+from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.stage import statements
 from socratasync.pipeline.stage.pagecopy import copy_page
-from socratasync.pipeline.stage.statements import MergeShape
 
-SHAPE = MergeShape(
+SHAPE = Shape(
     schema="public",
     table="parks",
     stage="stage_parks",

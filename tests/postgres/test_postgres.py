@@ -98,14 +98,15 @@ def test_a_run_is_recorded_with_its_whole_report(sync, parks):
 
 WORKER = """
 import os, signal, sys, threading
-from socratasync.api import SyncSpec
-from socratasync.pipeline import Circumstances, Order, run
-from socratasync.signals import interruptible, leave
+from socratasync.api.spec import SyncSpec
+from socratasync.pipeline.request import RunOptions, RunRequest
+from socratasync.pipeline.run import run
+from socratasync.process.signals import interruptible, leave
 
 spec = SyncSpec.from_json(os.environ["SPEC"])
-order = Order(name="test", run="job-1", spec=spec, mode=spec.mode, dsn=os.environ["DSN"])
+request = RunRequest(name="test", run="job-1", spec=spec, mode=spec.mode, dsn=os.environ["DSN"])
 with interruptible() as interruption:
-    report = run(order, Circumstances(stopping=interruption.stopping))
+    report = run(request, RunOptions(stopping=interruption.stopping))
     interruption.too_late()
 leave(interruption.exit_code or report.exit_code)
 """
@@ -119,12 +120,12 @@ WAITING = f"SELECT 1 FROM pg_locks WHERE NOT granted AND database = {HERE}"
 class Worker:
     """A run in a process of its own."""
 
-    def __init__(self, sync, **order):
-        order = sync.order(**order)
+    def __init__(self, sync, **request):
+        request = sync.order(**request)
         environ = {
             **os.environ,
-            "SPEC": order.spec.to_json(),
-            "DSN": order.dsn,
+            "SPEC": request.spec.to_json(),
+            "DSN": request.dsn,
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
         self.process = subprocess.Popen([sys.executable, "-c", WORKER], env=environ)

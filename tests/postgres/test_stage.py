@@ -370,9 +370,10 @@ def test_the_source_as_it_was_before_the_first_page_counts_for_a_resumed_stage(s
 
 KILLED = """
 import os, signal, sys
-from socratasync.api import SyncSpec
-from socratasync.pipeline import Circumstances, Order, run
-from socratasync.progress import Silent
+from socratasync.api.spec import SyncSpec
+from socratasync.pipeline.request import RunOptions, RunRequest
+from socratasync.pipeline.run import run
+from socratasync.contract.progress import Silent
 
 class KillAfter(Silent):
     staged = 0
@@ -382,8 +383,8 @@ class KillAfter(Silent):
             os.kill(os.getpid(), signal.SIGKILL)
 
 spec = SyncSpec.from_json(os.environ["SPEC"])
-order = Order(name="test", run="job-1", spec=spec, mode="update", dsn=os.environ["DSN"])
-run(order, Circumstances(progress=KillAfter()))
+order = RunRequest(name="test", run="job-1", spec=spec, mode="update", dsn=os.environ["DSN"])
+run(order, RunOptions(progress=KillAfter()))
 """
 
 

@@ -6,11 +6,11 @@ import time
 import pytest
 
 from socratasync.errors import Terminated
-from socratasync.pipeline.source.throttle import Budget
+from socratasync.pipeline.source.throttle import Throttle
 
 
 def test_no_more_requests_are_under_way_than_there_are_slots() -> None:
-    budget = Budget(2, threading.Event())
+    budget = Throttle(2, threading.Event())
     under_way, most, guard = 0, 0, threading.Lock()
     both_in = threading.Barrier(2, timeout=10)
 
@@ -35,14 +35,14 @@ def test_no_more_requests_are_under_way_than_there_are_slots() -> None:
 
 
 def test_a_slot_is_given_back_after_a_failure() -> None:
-    budget = Budget(1, threading.Event())
+    budget = Throttle(1, threading.Event())
     for _ in range(3):
         with pytest.raises(ValueError, match="no"), budget.request():
             raise ValueError("no")
 
 
 def test_a_pause_holds_every_request_back() -> None:
-    budget = Budget(2, threading.Event())
+    budget = Throttle(2, threading.Event())
     started = time.monotonic()
     budget.pause(0.05)
     budget.pause(0.01)  # a shorter one does not end the longer
@@ -55,7 +55,7 @@ def test_a_pause_holds_every_request_back() -> None:
 
 def test_a_run_that_is_stopped_waits_no_longer() -> None:
     stopping = threading.Event()
-    budget = Budget(1, stopping)
+    budget = Throttle(1, stopping)
     budget.pause(3600)
     stopping.set()
 

@@ -8,17 +8,19 @@ from hypothesis import strategies as st
 
 from socratasync.errors import InvalidSpec, SchemaChanged
 from socratasync.pipeline.columns import (
-    MAX_NAME_BYTES,
     PROVENANCE,
     Column,
     SourceColumn,
-    bare_type,
-    column_name,
     is_known_type,
-    name_all,
     postgres_type,
+)
+from socratasync.pipeline.plan.selection import (
+    MAX_NAME_BYTES,
+    column_name,
+    name_all,
     select_columns,
 )
+from socratasync.pipeline.target.types import bare_type
 
 LONG = "a_name_that_goes_on_and_on_until_postgresql_would_cut_it_off_here"
 MULTIBYTE = "straße_" * 10  # 70 characters, 80 bytes

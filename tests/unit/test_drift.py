@@ -15,7 +15,7 @@ from socratasync.pipeline.plan.drift import (
     common_types,
     fits,
 )
-from socratasync.pipeline.target.relations import Target, TargetColumn
+from socratasync.pipeline.target.catalog import Target, TargetColumn
 
 
 def there(name: str, pg_type: str = "text", *, required: bool = False) -> TargetColumn:

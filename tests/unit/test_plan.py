@@ -8,15 +8,11 @@ import pytest
 
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.columns import Column, SourceColumn
+from socratasync.pipeline.plan.model import DatasetPlan, Load, Mode, Shape, Snapshot
 from socratasync.pipeline.plan.watermark import (
     LONG_OVERLAP,
     OVERLAP,
     RESUME_WITHIN,
-    DatasetPlan,
-    Known,
-    Load,
-    Mode,
-    Snapshot,
     choose_load,
     find_watermark,
     known_after,
@@ -24,7 +20,7 @@ from socratasync.pipeline.plan.watermark import (
     nothing_changed,
 )
 from socratasync.pipeline.source.soql import Watermark
-from socratasync.pipeline.stage.statements import MergeShape
+from socratasync.pipeline.target.bookkeeping import Known
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 EARLIER = NOON - timedelta(days=1)
@@ -57,7 +53,7 @@ KNOWN = Known(
     query="",
 )
 SNAPSHOT = Snapshot(rows=100, newest=NOON, rows_updated_at=NOON)
-SHAPE = MergeShape(
+SHAPE = Shape(
     schema="public",
     table="requests",
     stage="stage_x",

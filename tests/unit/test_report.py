@@ -19,8 +19,8 @@ from socratasync.contract.report import (
     fit,
     shorten,
     summarise,
-    timestamp,
 )
+from socratasync.times import write_instant
 
 AT = datetime(2024, 2, 29, 23, 59, 58, 987654, tzinfo=UTC)
 
@@ -244,7 +244,7 @@ def test_a_message_is_cut_with_an_ellipsis() -> None:
     ],
 )
 def test_times_are_in_utc_with_milliseconds(at: datetime | None, text: str | None) -> None:
-    assert timestamp(at) == text
+    assert write_instant(at, "milliseconds") == text
 
 
 # -- the termination message --------------------------------------------------------------------

@@ -8,7 +8,9 @@ import pytest
 
 from socratasync.api.spec import SyncSpec
 from socratasync.contract import environment as settings
+from socratasync.embedded import server
 from socratasync.errors import InvalidSpec
+from socratasync.pipeline import request
 
 
 def test_secrets_come_from_the_environment() -> None:
@@ -100,9 +102,9 @@ def test_other_variables_are_no_hook_headers(name: str) -> None:
 
 
 def test_the_usual_policy_needs_no_settings() -> None:
-    assert settings.read_policy({}).attempts == 7
-    assert settings.read_policy({}).first_wait == 1.0
-    assert settings.read_lock_wait({}) == 30.0
+    assert request.read_policy({}).attempts == 7
+    assert request.read_policy({}).first_wait == 1.0
+    assert request.read_lock_wait({}) == 30.0
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_the_usual_policy_needs_no_settings() -> None:
     ],
 )
 def test_the_policy_can_be_set(environ: dict[str, str], attempts: int, first_wait: float) -> None:
-    policy = settings.read_policy(environ)
+    policy = request.read_policy(environ)
 
     assert (policy.attempts, policy.first_wait) == (attempts, first_wait)
 
@@ -122,18 +124,18 @@ def test_the_policy_can_be_set(environ: dict[str, str], attempts: int, first_wai
 @pytest.mark.parametrize("text", ["", "soon", "-1", "nan", "inf", "1e9"])
 def test_a_setting_that_is_no_sensible_number_is_refused_by_name(text: str) -> None:
     with pytest.raises(InvalidSpec, match="SOCRATASYNC_LOCK_WAIT must be"):
-        settings.read_lock_wait({"SOCRATASYNC_LOCK_WAIT": text})
+        request.read_lock_wait({"SOCRATASYNC_LOCK_WAIT": text})
 
 
 def test_the_data_folder_is_the_one_given() -> None:
-    assert settings.data_folder({"SOCRATASYNC_DATA": "/srv/data", "XDG_DATA_HOME": "/x"}) == Path(
+    assert server.data_folder({"SOCRATASYNC_DATA": "/srv/data", "XDG_DATA_HOME": "/x"}) == Path(
         "/srv/data"
     )
-    assert settings.data_folder({"SOCRATASYNC_DATA": "~/data"}) == Path("~/data").expanduser()
+    assert server.data_folder({"SOCRATASYNC_DATA": "~/data"}) == Path("~/data").expanduser()
 
 
 def test_the_data_folder_is_otherwise_one_that_its_user_may_write() -> None:
-    folder = settings.data_folder({"XDG_DATA_HOME": "/home/joe/.data"})
+    folder = server.data_folder({"XDG_DATA_HOME": "/home/joe/.data"})
 
     as_root = os.geteuid() == 0
     assert folder == Path("/var/lib/socratasync" if as_root else "/home/joe/.data/socratasync")

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from socratasync.errors import SchemaChanged, Terminated
-from socratasync.pipeline.parallel import side_by_side
+from socratasync.pipeline.parallel import in_parallel
 
 
 def test_outcomes_come_by_name_in_the_order_of_the_tasks() -> None:
@@ -19,7 +19,7 @@ def test_outcomes_come_by_name_in_the_order_of_the_tasks() -> None:
         turn.set()
         return "early"
 
-    outcomes = side_by_side({"a": late, "b": early}, at_once=2, stopping=threading.Event())
+    outcomes = in_parallel({"a": late, "b": early}, at_once=2, stopping=threading.Event())
 
     assert list(outcomes.items()) == [("a", "late"), ("b", "early")]
 
@@ -33,7 +33,7 @@ def test_a_task_that_fails_leaves_the_others_alone(caplog: pytest.LogCaptureFixt
     def broken() -> str:
         raise KeyError("oops")
 
-    outcomes = side_by_side(
+    outcomes = in_parallel(
         {"a": refused, "b": broken, "c": lambda: "fine"}, at_once=1, stopping=threading.Event()
     )
 
@@ -44,7 +44,7 @@ def test_a_task_that_fails_leaves_the_others_alone(caplog: pytest.LogCaptureFixt
 
 
 def test_no_tasks_are_done_at_once() -> None:
-    assert side_by_side({}, at_once=2, stopping=threading.Event()) == {}
+    assert in_parallel({}, at_once=2, stopping=threading.Event()) == {}
 
 
 def test_no_more_tasks_are_done_at_once_than_asked_for() -> None:
@@ -53,7 +53,7 @@ def test_no_more_tasks_are_done_at_once_than_asked_for() -> None:
     def work() -> None:
         names.add(threading.current_thread().name)
 
-    side_by_side({str(n): work for n in range(20)}, at_once=3, stopping=threading.Event())
+    in_parallel({str(n): work for n in range(20)}, at_once=3, stopping=threading.Event())
 
     assert len(names) <= 3
 
@@ -68,7 +68,7 @@ def test_a_run_that_is_stopped_wakes_its_threads_and_starts_no_more() -> None:
         raise Terminated
 
     with pytest.raises(Terminated):
-        side_by_side(
+        in_parallel(
             {"a": waits, "b": lambda: done.append("b")},
             at_once=1,
             stopping=stopping,

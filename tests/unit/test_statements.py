@@ -12,14 +12,16 @@ from psycopg import sql
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.columns import PROVENANCE, Column
 from socratasync.pipeline.merge import statements as merge_statements
+from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.stage import statements
-from socratasync.pipeline.stage.statements import MergeShape, type_sql
+from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target.types import type_sql
 
 COLUMNS = (
     Column(name="srnumber", field="srnumber", source_type="text", type="text"),
     Column(name="place", field="place", source_type="json", type="json"),
 )
-SHAPE = MergeShape(
+SHAPE = Shape(
     schema="public",
     table="requests",
     stage="stage_x",
@@ -34,21 +36,21 @@ names = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=
     lambda name: name not in PROVENANCE  # those columns have a meaning of their own
 )
 
-_WHOLE_TABLE = [statements.count_rows, statements.count_by_dataset, statements.analyze]
-BUILDERS: dict[str, Callable[[MergeShape], sql.Composed]] = {
+_WHOLE_TABLE = [catalog.count_rows, catalog.count_by_dataset, catalog.analyze]
+BUILDERS: dict[str, Callable[[Shape], sql.Composed]] = {
     "create_stage": statements.create_stage,
     "drop_stage": statements.drop_stage,
     "copy_stage": lambda shape: statements.copy_stage(shape, header_match=True),
-    "create_target": lambda shape: statements.create_target(
+    "create_target": lambda shape: merge_statements.create_target(
         shape.target, [(c.name, c.type) for c in shape.columns]
     ),
-    "add_key": statements.add_key,
-    "add_columns": lambda shape: statements.add_columns(
+    "add_key": merge_statements.add_key,
+    "add_columns": lambda shape: merge_statements.add_columns(
         shape.target, [(c.name, c.type) for c in shape.columns]
     ),
     "insert_page": lambda shape: merge_statements.insert_page(shape, "771", 12),
     "insert_stragglers": lambda shape: merge_statements.insert_stragglers(shape, "771", 12, 19),
-    "truncate": lambda shape: statements.truncate(shape.target),
+    "truncate": lambda shape: merge_statements.truncate(shape.target),
     **{build.__name__: (lambda shape, build=build: build(shape.target)) for build in _WHOLE_TABLE},
     **{
         build.__name__: build
@@ -87,7 +89,7 @@ def test_no_name_whatever_leaves_its_quotes(builder: str, name: str) -> None:
     harmless, hostile = "x", name
     build = BUILDERS[builder]
 
-    def shape(word: str) -> MergeShape:
+    def shape(word: str) -> Shape:
         column = replace(COLUMNS[0], name=word, field=word)
         return replace(
             SHAPE,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from socratasync.errors import Terminated
-from socratasync.pipeline.target.table_lock import Turns
+from socratasync.pipeline.target.table_lock import TableLock
 
 
 def in_thread(action: Callable[[], None]) -> threading.Thread:
@@ -16,7 +16,7 @@ def in_thread(action: Callable[[], None]) -> threading.Thread:
 
 
 def test_turns_beside_each_other_overlap() -> None:
-    turns = Turns(threading.Event())
+    turns = TableLock(threading.Event())
     both = threading.Barrier(2, timeout=10)
 
     def work() -> None:
@@ -31,7 +31,7 @@ def test_turns_beside_each_other_overlap() -> None:
 
 @pytest.mark.parametrize("other", ["alone", "beside"])
 def test_a_turn_alone_keeps_others_waiting(other: str) -> None:
-    turns = Turns(threading.Event())
+    turns = TableLock(threading.Event())
     order: list[str] = []
     waiting = threading.Event()
 
@@ -49,7 +49,7 @@ def test_a_turn_alone_keeps_others_waiting(other: str) -> None:
 
 
 def test_a_turn_alone_waits_for_those_beside() -> None:
-    turns = Turns(threading.Event())
+    turns = TableLock(threading.Event())
     order: list[str] = []
     waiting = threading.Event()
 
@@ -67,7 +67,7 @@ def test_a_turn_alone_waits_for_those_beside() -> None:
 
 
 def test_a_turn_that_failed_is_over() -> None:
-    turns = Turns(threading.Event())
+    turns = TableLock(threading.Event())
 
     with pytest.raises(KeyError), turns.alone():
         raise KeyError
@@ -80,7 +80,7 @@ def test_a_turn_that_failed_is_over() -> None:
 
 def test_a_stopped_run_waits_for_no_turn() -> None:
     stopping = threading.Event()
-    turns = Turns(stopping)
+    turns = TableLock(stopping)
     stopping.set()
 
     with turns.alone(), pytest.raises(Terminated), turns.beside():
@@ -88,7 +88,7 @@ def test_a_stopped_run_waits_for_no_turn() -> None:
 
 
 def test_a_turn_that_is_only_tried_is_granted_when_nothing_speaks_against_it() -> None:
-    turns = Turns(threading.Event())
+    turns = TableLock(threading.Event())
 
     assert turns.try_beside()
     assert turns.try_beside()
@@ -106,7 +106,7 @@ def test_a_turn_that_is_only_tried_is_granted_when_nothing_speaks_against_it() -
 
 
 def test_nobody_new_comes_beside_while_somebody_waits_to_be_alone() -> None:
-    turns = Turns(threading.Event())
+    turns = TableLock(threading.Event())
     done = threading.Event()
 
     def late() -> None:

@@ -5,8 +5,8 @@
 from socratasync.api.crd import CRD_NAME, PLURAL, crd, crd_yaml
 from socratasync.api.job import JobSpec, PodTemplate, Resources
 from socratasync.api.manifest import API_VERSION, GROUP, KIND, VERSION, Manifest, read_manifest
-from socratasync.api.notify import ArchiveSpec, HookSpec, NotifySpec
-from socratasync.api.source import DatasetSpec, SourceSpec
+from socratasync.api.notify import HookSpec, NotifySpec
+from socratasync.api.source import ArchiveSpec, DatasetSpec, SourceSpec
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.api.status import SyncStatus
 from socratasync.api.target import FreshnessSpec, RefreshSpec, TargetSpec, VerifySpec

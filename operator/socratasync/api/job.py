@@ -6,13 +6,15 @@ when the Job is made.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt, StrictStr
 
 from socratasync.api.names import ObjectName, shaped
-from socratasync.api.quantity import Quantities, no_request_above_its_limit
-from socratasync.api.rules import Block, Rule
+from socratasync.api.rules import Block, IntOrString, Rule
+from socratasync.api.times import matches
 
 Anything = Annotated[
     dict[str, Any],
@@ -41,6 +43,46 @@ Annotations = Annotated[
         cel="!self.exists(a, a.startsWith('socratasync.dev/'))",
     ),
 ]
+
+
+_QUANTITY = "^[0-9]+([.][0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
+_SUFFIXES = {
+    "m": Decimal("0.001"),
+    **{suffix: Decimal(1000) ** (n + 1) for n, suffix in enumerate("kMGTPE")},
+    **{f"{suffix}i": Decimal(1024) ** (n + 1) for n, suffix in enumerate("KMGTPE")},
+}
+
+
+Quantity = Annotated[
+    int | str,
+    IntOrString(),
+    Rule(
+        message="must be a quantity, such as 100m, 2 or 512Mi",
+        holds=lambda value: matches(_QUANTITY, str(value)),
+        cel=f"string(self).matches('{_QUANTITY}')",
+    ),
+]
+Quantities = Annotated[
+    dict[Annotated[StrictStr, Field(min_length=1, max_length=63)], Quantity], Field(max_length=8)
+]
+
+
+def read_quantity(value: int | str) -> Decimal:
+    """The quantity as a number: cores, bytes, …"""
+    text = str(value)
+    suffix = text.lstrip("0123456789.")
+    return Decimal(text.removesuffix(suffix)) * _SUFFIXES.get(suffix, Decimal(1))
+
+
+def no_request_above_its_limit(
+    requests: Mapping[str, int | str], limits: Mapping[str, int | str]
+) -> bool:
+    """Kubernetes refuses a pod that asks for more than it may use."""
+    return all(
+        read_quantity(asked) <= read_quantity(limits[name])
+        for name, asked in requests.items()
+        if name in limits
+    )
 
 
 class Resources(Block):

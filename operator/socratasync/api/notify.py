@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, model_validator
 
-from socratasync.api.names import Address, ObjectName, distinct
+from socratasync.api.names import Address, distinct
 from socratasync.api.rules import Block
 from socratasync.api.secrets import HeadersSecretRef, SlackWebhookSecretRef
 
@@ -59,12 +59,3 @@ class NotifySpec(Block):
         if not isinstance(given, Mapping) or "true" not in given:
             return given
         return {**{k: v for k, v in given.items() if k != "true"}, "on": given["true"]}
-
-
-class ArchiveSpec(Block):
-    """Each download also kept as gzip CSV, by dataset and year."""
-
-    persistent_volume_claim: ObjectName
-    """The claim that keeps the files."""
-    keep_runs: Annotated[StrictInt, Field(ge=1, le=1000)] = 5
-    """How many runs' files are kept of each dataset and year."""

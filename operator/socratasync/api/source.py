@@ -10,6 +10,7 @@ from socratasync.api.names import (
     PROVENANCE_COLUMNS,
     ColumnName,
     DatasetId,
+    ObjectName,
     SourceField,
     is_column_name,
 )
@@ -78,3 +79,12 @@ class SourceSpec(Block):
 def years_of(datasets: tuple[DatasetSpec, ...]) -> set[Any]:
     """The years that datasets carry."""
     return {dataset.year for dataset in datasets if dataset.year is not None}
+
+
+class ArchiveSpec(Block):
+    """Each download also kept as gzip CSV, by dataset and year."""
+
+    persistent_volume_claim: ObjectName
+    """The claim that keeps the files."""
+    keep_runs: Annotated[StrictInt, Field(ge=1, le=1000)] = 5
+    """How many runs' files are kept of each dataset and year."""

@@ -10,10 +10,10 @@ from pydantic import Field, StrictBool, StrictInt, ValidationError
 
 from socratasync.api.job import JobSpec
 from socratasync.api.names import Domain, distinct
-from socratasync.api.notify import ArchiveSpec, HookSpec, NotifySpec
+from socratasync.api.notify import HookSpec, NotifySpec
 from socratasync.api.problems import problems, without_nulls
 from socratasync.api.rules import Block, Rule
-from socratasync.api.source import DatasetSpec, SourceSpec, Year, years_of
+from socratasync.api.source import ArchiveSpec, DatasetSpec, SourceSpec, Year, years_of
 from socratasync.api.target import FreshnessSpec, RefreshSpec, TargetSpec, VerifySpec
 from socratasync.api.times import Instant, Schedule, TimeZone
 from socratasync.errors import InvalidSpec

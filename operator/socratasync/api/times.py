@@ -15,6 +15,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import Field, StrictStr
 
 from socratasync.api.rules import Rule, Written
+from socratasync.times import read_duration, read_instant, write_duration, write_instant
 
 MACROS = {
     "@yearly": "0 0 1 1 *",
@@ -92,33 +93,6 @@ def instant_exists(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def read_instant(text: str) -> datetime:
-    """RFC 3339 → an aware datetime in UTC."""
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def write_instant(at: datetime) -> str:
-    """RFC 3339 in UTC."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def read_duration(text: str) -> timedelta:
-    """``1d12h``, ``90m``, ``36h`` → a timedelta."""
-    units = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-    parts = re.findall(r"([0-9]+)([dhms])", text)
-    return timedelta(**{units[unit]: int(number) for number, unit in parts})
-
-
-def write_duration(duration: timedelta) -> str:
-    """The shortest way to write a duration of whole seconds, largest unit first: ``36h`` is ``1d12h``."""
-    left = int(duration.total_seconds())
-    written = ""
-    for unit, seconds in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, seconds)
-        written += f"{count}{unit}" if count else ""
-    return written or "0s"
 
 
 Schedule = Annotated[

@@ -32,7 +32,7 @@ from socratasync.contract.report import RunReport
 from socratasync.embedded import server as embedded
 from socratasync.errors import Misconfigured, Terminated
 from socratasync.pipeline.preview import look, preview
-from socratasync.pipeline.request import Circumstances, Order
+from socratasync.pipeline.request import RunOptions, RunRequest
 from socratasync.pipeline.run import run
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target.connection import Connections
@@ -195,10 +195,12 @@ class _Stage:
             yield Logged(every_s=2.0)
 
     def run(self, name: str, manifest: Manifest, mode: Mode) -> RunReport:
-        order = Order(name=manifest.name, run=name, spec=manifest.spec, mode=mode, dsn=self.dsn)
+        request = RunRequest(
+            name=manifest.name, run=name, spec=manifest.spec, mode=mode, dsn=self.dsn
+        )
         started = time.monotonic()
         with self.progress() as progress:
-            report = run(order, Circumstances(progress=progress, stopping=self.stopping))
+            report = run(request, RunOptions(progress=progress, stopping=self.stopping))
         if report.terminated:
             raise Terminated
         report_table.show(

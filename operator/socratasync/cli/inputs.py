@@ -16,6 +16,7 @@ from socratasync.cli.arguments import hide
 from socratasync.cli.options import Mode
 from socratasync.contract import environment as settings
 from socratasync.contract.environment import Secrets
+from socratasync.embedded import server
 from socratasync.embedded import server as embedded
 from socratasync.errors import InvalidSpec
 
@@ -70,7 +71,7 @@ def database(given: Secrets, environ: Mapping[str, str]) -> Iterator[Database]:
     if given.dsn:
         yield Database(dsn=given.dsn)
         return
-    folder = settings.data_folder(environ)
+    folder = server.data_folder(environ)
     with embedded.database(folder) as dsn:
         yield Database(dsn=dsn, folder=folder)
 
@@ -78,7 +79,7 @@ def database(given: Secrets, environ: Mapping[str, str]) -> Iterator[Database]:
 @contextlib.contextmanager
 def existing_database(given: Secrets, environ: Mapping[str, str]) -> Iterator[Database | None]:
     """The same, but nothing is made: None when there is no DSN and no embedded database yet."""
-    if not given.dsn and not embedded.is_there(settings.data_folder(environ)):
+    if not given.dsn and not embedded.is_there(server.data_folder(environ)):
         yield None
         return
     with database(given, environ) as found:

@@ -16,6 +16,7 @@ from socratasync.contract import environment as settings
 from socratasync.contract.environment import Secrets
 from socratasync.contract.report import error_dict, summarise
 from socratasync.errors import SyncError
+from socratasync.pipeline import request
 from socratasync.pipeline.preview import Preview, look, nothing_there, preview
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target.connection import Connections
@@ -95,7 +96,7 @@ def _source(
     manifest: Manifest, given: Secrets, environ: Mapping[str, str], interruption: Interruption
 ) -> Source:
     # A person waits: a source in trouble is told after a few tries, where a run would be patient.
-    patience = settings.read_policy(environ)
+    patience = request.read_policy(environ)
     return Source(
         manifest.spec.domain,
         app_token=given.app_token,

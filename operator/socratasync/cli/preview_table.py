@@ -11,10 +11,11 @@ from rich.text import Text
 from socratasync.api.manifest import Manifest
 from socratasync.api.spec import SyncSpec
 from socratasync.cli.terminal import megabytes
-from socratasync.contract.report import error_dict, timestamp
+from socratasync.contract.report import error_dict
 from socratasync.errors import SyncError
 from socratasync.pipeline.preview import DatasetPreview, Found, Preview
 from socratasync.process.redact import Redactor
+from socratasync.times import write_instant
 
 _READS = {"full": "all rows", "update": "changes", "none": "nothing"}
 
@@ -130,7 +131,7 @@ def _dataset(dataset: str, outcome: DatasetPreview | SyncError) -> dict[str, Any
         "year": plan.year,
         "load": outcome.load,
         "why": plan.load.why,
-        "since": timestamp(plan.load.bound),
+        "since": write_instant(plan.load.bound, "milliseconds"),
         "rows": outcome.rows,
         "sourceRows": plan.snapshot.rows,
         "estimatedBytes": outcome.estimated_bytes,

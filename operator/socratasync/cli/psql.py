@@ -8,8 +8,7 @@ import subprocess
 import typer
 
 from socratasync.cli import inputs
-from socratasync.contract import environment as settings
-from socratasync.embedded import programs
+from socratasync.embedded import programs, server
 from socratasync.embedded import server as embedded
 from socratasync.errors import Misconfigured
 
@@ -25,7 +24,7 @@ def command(context: typer.Context) -> None:
 
     Such as: socratasync psql -c 'SELECT count(*) FROM requests'
     """
-    folder = settings.data_folder(inputs.environment())
+    folder = server.data_folder(inputs.environment())
     if not embedded.is_there(folder):
         raise NoDatabase(
             f"there is no database in {folder} yet; socratasync run -f FILE without a DSN makes one, "

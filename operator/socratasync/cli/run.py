@@ -20,8 +20,9 @@ from socratasync.contract import environment as settings
 from socratasync.contract.environment import Secrets
 from socratasync.contract.progress import Logged, Progress
 from socratasync.contract.report import RunReport, encode
+from socratasync.embedded import server
 from socratasync.errors import SyncError, Terminated
-from socratasync.pipeline.request import Circumstances, Order
+from socratasync.pipeline.request import RunOptions, RunRequest, read_lock_wait, read_policy
 from socratasync.pipeline.run import run
 from socratasync.process import logs
 from socratasync.process.redact import Redactor
@@ -129,30 +130,30 @@ def _carry_out(
             outcome.database = database
             if database.folder:
                 log.info("no DSN was given: using the %s", database.place)
-            order = _order(wish, manifest, given, database, since, environ)
-            how = Circumstances(
+            request = _request(wish, manifest, given, database, since, environ)
+            options = RunOptions(
                 progress=progress,
                 stopping=interruption.stopping,
-                policy=settings.read_policy(environ),
-                lock_wait_s=settings.read_lock_wait(environ),
+                policy=read_policy(environ),
+                lock_wait_s=read_lock_wait(environ),
             )
             started = time.monotonic()
-            outcome.report = run(order, how)
+            outcome.report = run(request, options)
             outcome.report.warnings[:0] = warnings
             outcome.seconds = time.monotonic() - started
 
 
-def _order(
+def _request(
     wish: Wish,
     manifest: Manifest,
     given: Secrets,
     database: inputs.Database,
     since: datetime | None,
     environ: Mapping[str, str],
-) -> Order:
+) -> RunRequest:
     spec = manifest.spec
-    archive = environ.get("SOCRATASYNC_ARCHIVE") or settings.data_folder(environ) / "archive"
-    return Order(
+    archive = environ.get("SOCRATASYNC_ARCHIVE") or server.data_folder(environ) / "archive"
+    return RunRequest(
         name=manifest.name,
         run=_run_id(manifest.name, datetime.now(UTC)),
         spec=spec,

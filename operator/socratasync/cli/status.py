@@ -16,14 +16,13 @@ from socratasync.api.manifest import Manifest
 from socratasync.cli import inputs, options, terminal
 from socratasync.cli.report_table import when
 from socratasync.contract import environment as settings
-from socratasync.contract.report import timestamp
-from socratasync.pipeline.plan.watermark import Known
 from socratasync.pipeline.preview import READ_ONLY, read_known
-from socratasync.pipeline.target.bookkeeping import Ledger, PastRun
+from socratasync.pipeline.target.bookkeeping import Known, Ledger, PastRun
 from socratasync.pipeline.target.connection import Connection, Connections, lock_number
 from socratasync.pipeline.target.sql import load
 from socratasync.process import logs
 from socratasync.process.redact import Redactor, mask_values
+from socratasync.times import write_instant
 
 _SQL = load("status")
 
@@ -156,8 +155,8 @@ def _as_dict(manifest: Manifest, standing: Standing) -> dict[str, Any]:
             {
                 "run": run.run,
                 "mode": run.mode,
-                "startedAt": timestamp(run.started_at),
-                "finishedAt": timestamp(run.finished_at),
+                "startedAt": write_instant(run.started_at, "milliseconds"),
+                "finishedAt": write_instant(run.finished_at, "milliseconds"),
                 "ok": run.ok,
                 "report": run.report,
             }
@@ -171,8 +170,8 @@ def _dataset_dict(dataset: str, year: int | None, known: Known | None) -> dict[s
         "id": dataset,
         "year": year,
         "loaded": known is not None,
-        "lastSyncedSince": timestamp(known.synced_since) if known else None,
-        "newestChange": timestamp(known.watermark) if known else None,
+        "lastSyncedSince": write_instant(known.synced_since, "milliseconds") if known else None,
+        "newestChange": write_instant(known.watermark, "milliseconds") if known else None,
         "sourceRows": known.source_rows if known else None,
-        "sourceUpdatedAt": timestamp(known.rows_updated_at) if known else None,
+        "sourceUpdatedAt": write_instant(known.rows_updated_at, "milliseconds") if known else None,
     }

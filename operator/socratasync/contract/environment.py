@@ -7,7 +7,6 @@ where other users of the machine could read it.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from pathlib import Path
 
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import InvalidSpec
-from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.process.redact import Redactor
 
 TERMINATION_LOG = "/dev/termination-log"
@@ -200,41 +198,3 @@ def _headers(name: str, value: str) -> dict[str, str]:
     if not isinstance(headers, dict):
         raise InvalidSpec(f"{name} must be a JSON object of headers")
     return {str(header): str(text) for header, text in headers.items()}
-
-
-def read_policy(environ: Mapping[str, str]) -> RetryPolicy:
-    """``SOCRATASYNC_ATTEMPTS`` (7) tries of a request, the first wait ``SOCRATASYNC_FIRST_WAIT`` (1 s)."""
-    usual = RetryPolicy()
-    return RetryPolicy(
-        attempts=max(1, int(_number(environ, "SOCRATASYNC_ATTEMPTS", usual.attempts))),
-        first_wait=_number(environ, "SOCRATASYNC_FIRST_WAIT", usual.first_wait),
-    )
-
-
-def read_lock_wait(environ: Mapping[str, str]) -> float:
-    """``SOCRATASYNC_LOCK_WAIT``: seconds to wait for another run on the same target (30)."""
-    return _number(environ, "SOCRATASYNC_LOCK_WAIT", 30.0)
-
-
-def _number(environ: Mapping[str, str], name: str, usual: float) -> float:
-    text = environ.get(name)
-    if text is None:
-        return usual
-    try:
-        number = float(text)
-    except ValueError as exc:
-        raise InvalidSpec(f"{name} must be a number, not {text!r}") from exc
-    if not 0 <= number < 1e6:
-        raise InvalidSpec(f"{name} must be between 0 and 1,000,000, not {text}")
-    return number
-
-
-def data_folder(environ: Mapping[str, str]) -> Path:
-    """Where the embedded database and, by default, archives live: ``SOCRATASYNC_DATA``, else the
-    user's data folder. Root's home is closed to the user as whom root's PostgreSQL runs."""
-    if given := environ.get("SOCRATASYNC_DATA"):
-        return Path(given).expanduser()
-    if os.geteuid() == 0:
-        return Path("/var/lib/socratasync")
-    base = environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "socratasync"

@@ -11,10 +11,11 @@ import bisect
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from socratasync.errors import SyncError
+from socratasync.times import instant_or_none, write_instant
 
 TERMINATION_MESSAGE_BYTES = 4096
 MESSAGE_CHARACTERS = 500
@@ -78,8 +79,8 @@ class DatasetReport:
             "rows": self.rows.as_dict(),
             "duplicates": self.duplicates,
             "sourceRows": self.source_rows,
-            "sourceUpdatedAt": timestamp(self.source_updated_at),
-            "lastSyncedSince": timestamp(self.last_synced_since),
+            "sourceUpdatedAt": write_instant(self.source_updated_at, "milliseconds"),
+            "lastSyncedSince": write_instant(self.last_synced_since, "milliseconds"),
             "strategy": self.strategy,
             "verified": self.verified,
             "schemaInSync": self.schema_in_sync,
@@ -97,8 +98,8 @@ class DatasetReport:
             rows=Rows(**data["rows"]),
             duplicates=data["duplicates"],
             source_rows=data["sourceRows"],
-            source_updated_at=_read_timestamp(data["sourceUpdatedAt"]),
-            last_synced_since=_read_timestamp(data["lastSyncedSince"]),
+            source_updated_at=instant_or_none(data["sourceUpdatedAt"]),
+            last_synced_since=instant_or_none(data["lastSyncedSince"]),
             strategy=data["strategy"],
             verified=data["verified"],
             schema_in_sync=data["schemaInSync"],
@@ -160,7 +161,7 @@ class RunReport:
             "mode": self.mode,
             "rows": self.rows.as_dict(),
             "datasets": [dataset.as_dict() for dataset in self.datasets],
-            "lastSyncedSince": timestamp(self.last_synced_since),
+            "lastSyncedSince": write_instant(self.last_synced_since, "milliseconds"),
             "bytes": self.bytes,
             "seconds": {stage: round(spent, 3) for stage, spent in self.seconds.items()},
             "warnings": self.warnings,
@@ -194,17 +195,6 @@ def total(parts: Iterable[Rows], target: int | None) -> Rows:
         summed.unchanged += part.unchanged
         summed.deleted += part.deleted
     return summed
-
-
-def timestamp(at: datetime | None) -> str | None:
-    """RFC 3339 in UTC with milliseconds, as Socrata writes it."""
-    if at is None:
-        return None
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _read_timestamp(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 def error_dict(error: SyncError | None) -> dict[str, str] | None:

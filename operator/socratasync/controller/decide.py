@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from socratasync.api.spec import SyncSpec
-from socratasync.controller import instants
 from socratasync.controller.action import Action, Capacity, Kind, Missed, Run, Trigger
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.labels import asked_job_name, slot_job_name
-from socratasync.controller.observed.memory import Ledger, read_ledger, settled_through
-from socratasync.controller.observed.resource import Resource
+from socratasync.controller.observed.memory import Memory, read_memory, settled_through
+from socratasync.controller.observed.resource import Resource, fingerprint
 from socratasync.controller.observed.schedule import stable_jitter
-from socratasync.controller.observed.spec_change import fingerprint
+from socratasync.times import write_instant
 
 LATE = timedelta(minutes=2)
 """A slot that starts later than this is called a catch-up; less is the operator's ordinary haste."""
@@ -29,7 +28,7 @@ class Situation:
     """All that a rule may look at. ``jobs`` are this object's own, oldest first."""
 
     resource: Resource
-    ledger: Ledger
+    memory: Memory
     jobs: Sequence[ObservedJob]
     now: datetime
     capacity: Capacity
@@ -57,22 +56,22 @@ def decide(
     capacity: Capacity,
 ) -> Action:
     """The one thing to do next. ``jobs`` must be the Jobs owned by this resource, freshly listed."""
-    ledger = read_ledger(resource.status)
+    memory = read_memory(resource.status)
     situation = Situation(
         resource=resource,
-        ledger=ledger,
+        memory=memory,
         jobs=sorted(jobs, key=lambda job: (job.created, job.name)),
         now=now,
         capacity=capacity,
-        slots=read_slots(resource, ledger, now),
+        slots=read_slots(resource, memory, now),
     )
     actions = (rule(situation) for rule in RULES)
     return next(action for action in actions if action is not None)
 
 
-def read_slots(resource: Resource, ledger: Ledger, now: datetime) -> Slots:
+def read_slots(resource: Resource, memory: Memory, now: datetime) -> Slots:
     """The newest slot that is due and not settled, unless it is too late for it."""
-    settled = settled_through(resource, ledger, now)
+    settled = settled_through(resource, memory, now)
     spec, schedule = resource.spec, resource.schedule
     if spec is None or schedule is None or spec.suspend:
         return Slots(settled=settled)
@@ -93,7 +92,7 @@ def read_slots(resource: Resource, ledger: Ledger, now: datetime) -> Slots:
 
 def a_finished_run_is_recorded(at: Situation) -> Action | None:
     """Before anything else: its result may change what comes next."""
-    finished = (job for job in at.jobs if not job.is_active and not at.ledger.has_recorded(job))
+    finished = (job for job in at.jobs if not job.is_active and not at.memory.has_recorded(job))
     job = next(finished, None)
     if job is None:
         return None
@@ -105,13 +104,13 @@ def a_finished_run_is_recorded(at: Situation) -> Action | None:
         job=job,
         settled=_settled_by(at, job),
         next_due=at.slots.next_due,
-        cancelled=job.deleting and _is_new(at.resource.asked.cancel, at.ledger.cancelled),
+        cancelled=job.deleting and _is_new(at.resource.asked.cancel, at.memory.cancelled),
     )
 
 
 def a_vanished_run_is_recorded(at: Situation) -> Action | None:
     """The status knows of a run whose Job is gone: cancelled if that was asked for, else lost."""
-    uid = at.ledger.active_uid
+    uid = at.memory.active_uid
     if uid is None or any(job.uid == uid for job in at.jobs):
         return None
     reason, message = _idle(at)
@@ -119,16 +118,16 @@ def a_vanished_run_is_recorded(at: Situation) -> Action | None:
         kind=Kind.RECORD_GONE,
         reason=reason,
         message=message,
-        settled=settled_through(at.resource, at.ledger, at.now),
+        settled=settled_through(at.resource, at.memory, at.now),
         next_due=at.slots.next_due,
-        cancelled=_is_new(at.resource.asked.cancel, at.ledger.cancelled),
+        cancelled=_is_new(at.resource.asked.cancel, at.memory.cancelled),
     )
 
 
 def an_active_run_is_cancelled_on_demand(at: Situation) -> Action | None:
     """A Job that is being deleted already needs no second request."""
     job = _active(at.jobs)
-    if job is None or job.deleting or not _is_new(at.resource.asked.cancel, at.ledger.cancelled):
+    if job is None or job.deleting or not _is_new(at.resource.asked.cancel, at.memory.cancelled):
         return None
     return Action(
         kind=Kind.CANCEL,
@@ -170,8 +169,8 @@ def a_suspended_resource_starts_nothing(at: Situation) -> Action | None:
     """Requests are refused, for a run that comes days after its request helps nobody."""
     if not _spec(at).suspend:
         return None
-    asked, ledger = at.resource.asked, at.ledger
-    refused = _is_new(asked.run, ledger.requested) or _is_new(asked.full, ledger.full)
+    asked, memory = at.resource.asked, at.memory
+    refused = _is_new(asked.run, memory.requested) or _is_new(asked.full, memory.full)
     reason, message = _idle(at)
     return Action(
         kind=Kind.WAIT,
@@ -179,7 +178,7 @@ def a_suspended_resource_starts_nothing(at: Situation) -> Action | None:
         message=message,
         settled=at.slots.settled,
         refused=refused,
-        cancelled=_is_new(asked.cancel, ledger.cancelled),
+        cancelled=_is_new(asked.cancel, memory.cancelled),
     )
 
 
@@ -204,7 +203,7 @@ def whatever_is_due_is_started(at: Situation) -> Action | None:
         settled=max(slots.settled, run.slot) if run.slot else slots.settled,
         next_due=slots.next_due,
         missed=slots.too_late or superseded,
-        cancelled=_is_new(at.resource.asked.cancel, at.ledger.cancelled),
+        cancelled=_is_new(at.resource.asked.cancel, at.memory.cancelled),
     )
 
 
@@ -227,7 +226,7 @@ RULES: tuple[Rule, ...] = (
 
 def next_run(at: Situation) -> Run | None:
     """The run that answers what is open: requests, the first load, a changed spec, a slot."""
-    resource, ledger, slots, spec = at.resource, at.ledger, at.slots, _spec(at)
+    resource, memory, slots, spec = at.resource, at.memory, at.slots, _spec(at)
     trigger = _trigger(at)
     if trigger is None:
         return None
@@ -245,7 +244,7 @@ def next_run(at: Situation) -> Run | None:
                 asked.full or "",
                 asked.run or "",
                 print_,
-                ledger.last_job or "",
+                memory.last_job or "",
             )
         ),
         trigger=trigger,
@@ -259,14 +258,14 @@ def next_run(at: Situation) -> Run | None:
 
 
 def _trigger(at: Situation) -> Trigger | None:
-    resource, ledger, slots = at.resource, at.ledger, at.slots
-    if _is_new(resource.asked.full, ledger.full):
+    resource, memory, slots = at.resource, at.memory, at.slots
+    if _is_new(resource.asked.full, memory.full):
         return Trigger.FULL
-    if _is_new(resource.asked.run, ledger.requested):
+    if _is_new(resource.asked.run, memory.requested):
         return Trigger.MANUAL
-    if ledger.fingerprint is None:
+    if memory.fingerprint is None:
         return Trigger.CREATION
-    if ledger.fingerprint != fingerprint(_spec(at)):
+    if memory.fingerprint != fingerprint(_spec(at)):
         return Trigger.SPEC_CHANGE
     if slots.open is not None:
         late = at.now - resource.due(slots.open) > LATE
@@ -294,7 +293,7 @@ def _idle(at: Situation) -> tuple[str, str]:
         )
     if next_due is None:
         return "NoSchedule", "the schedule names no further time"
-    return "WaitingForSchedule", f"the next run is due at {instants.write(next_due)}"
+    return "WaitingForSchedule", f"the next run is due at {write_instant(next_due, 'seconds')}"
 
 
 def _wait(at: Situation, reason: str, message: str) -> Action:
@@ -305,13 +304,13 @@ def _wait(at: Situation, reason: str, message: str) -> Action:
         settled=at.slots.settled,
         next_due=at.slots.next_due,
         missed=at.slots.too_late,
-        cancelled=_is_new(at.resource.asked.cancel, at.ledger.cancelled),
+        cancelled=_is_new(at.resource.asked.cancel, at.memory.cancelled),
     )
 
 
 def _settled_by(at: Situation, job: ObservedJob) -> datetime:
     """A Job that the status does not know yet settles its own slot."""
-    settled = settled_through(at.resource, at.ledger, at.now)
+    settled = settled_through(at.resource, at.memory, at.now)
     return max(settled, job.slot) if job.slot else settled
 
 

@@ -153,7 +153,7 @@ class _Operator:
                 listed[key] = version
                 if self._roster.is_news(key, version) and not (first and key not in self._roster):
                     self.scheduler.wake(key)
-        for key in self._roster.ghosts(listed, known_before):
+        for key in self._roster.gone(listed, known_before):
             self._forget(key)
         self.health.resynced = _now()
         self.metrics.alive()
@@ -168,7 +168,7 @@ class _Operator:
             return
         if not self._roster.is_news(key, body["metadata"]["resourceVersion"]):
             return  # what the operator wrote itself
-        when = self._reconciler.glance(read_resource(body))
+        when = self._reconciler.needs_reconcile_at(read_resource(body))
         if when is None:
             self.scheduler.forget(key)
         elif when <= _now():

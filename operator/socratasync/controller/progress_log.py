@@ -6,8 +6,8 @@ import json
 from datetime import datetime
 from typing import Any
 
-from socratasync.controller import instants
 from socratasync.controller.status.records import present, whole
+from socratasync.times import instant_or_none, write_instant
 
 LINES = 40
 """Enough for a progress line of each dataset under way to be among them, whatever else is logged."""
@@ -43,7 +43,7 @@ def _progress(entry: dict[str, Any], now: datetime) -> dict[str, Any]:
             "total": whole(entry.get("total")),
             # Rows may outnumber what the source counted before the run; 100 is as far as it goes.
             "percent": min(100.0, float(percent)) if known and percent is not None else None,
-            "updatedAt": instants.write(instants.read(entry.get("ts")) or now),
+            "updatedAt": write_instant(instant_or_none(entry.get("ts")) or now, "seconds"),
         }
     )
 

@@ -20,14 +20,13 @@ from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome, gone
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.memory import read_ledger, settled_through
+from socratasync.controller.observed.memory import read_memory, settled_through
 from socratasync.controller.observed.resource import Key, Resource, read_resource
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import LOOK_EVERY, Runs
 from socratasync.controller.slots import RunSlots
-from socratasync.controller.status.conditions import JOB_REFUSED
+from socratasync.controller.status.conditions import JOB_REFUSED, read_freshness
 from socratasync.controller.status.events import Event, event_object, transitions
-from socratasync.controller.status.freshness import read_freshness
 from socratasync.controller.status.next import difference, next_status
 from socratasync.errors import InvalidSpec
 
@@ -72,17 +71,17 @@ class Reconciler:
                 return None
             return await self._step(read_resource(body))
 
-    def glance(self, resource: Resource) -> datetime | None:
+    def needs_reconcile_at(self, resource: Resource) -> datetime | None:
         """When a resource must be looked at, judged from itself alone: now, later, or (None) not before
         it changes. Without any call, for the thousands that need nothing."""
         now = self._now()
         self._metrics.observe(resource)
-        early = self._roster.early_jobs(resource.key)
+        early = self._roster.jobs_seen_early(resource.key)
         self._note(resource)
         if resource.deleting:
             self._slots.free(resource.key)
             return None
-        if resource.status.get("activeRun") or early - read_ledger(resource.status).recorded:
+        if resource.status.get("activeRun") or early - read_memory(resource.status).recorded:
             return now
         action = decide(resource, [], now, Capacity())
         if action.kind not in (Kind.WAIT, Kind.REJECT):
@@ -147,7 +146,7 @@ class Reconciler:
                 )
                 return Done(action=action, outcome=outcome)
             case Kind.RECORD_GONE:
-                job = read_ledger(resource.status).active_job or ""
+                job = read_memory(resource.status).active_job or ""
                 return Done(action=action, outcome=gone(job, now, cancelled=action.cancelled))
         return Done(action=action)
 
@@ -212,7 +211,7 @@ def _refused(resource: Resource, action: Action, message: str, now: datetime) ->
         kind=Kind.WAIT,
         reason=JOB_REFUSED,
         message=f"the run's Job could not be created: {message}",
-        settled=settled_through(resource, read_ledger(resource.status), now),
+        settled=settled_through(resource, read_memory(resource.status), now),
         next_due=action.next_due,
     )
 

@@ -45,7 +45,7 @@ class Roster:
     def is_old_news(self, key: Key, job_uid: str) -> bool:
         """Whether a finished Job is the one whose result was recorded last.
 
-        Of a resource not seen yet nobody can tell: the Job is kept in mind for ``early_jobs``.
+        Of a resource not seen yet nobody can tell: the Job is kept in mind for ``jobs_seen_early``.
         """
         seen = self._seen.get(key)
         if seen is None:
@@ -53,7 +53,7 @@ class Roster:
             return True
         return seen.last_run == job_uid
 
-    def early_jobs(self, key: Key) -> set[str]:
+    def jobs_seen_early(self, key: Key) -> set[str]:
         """Finished Jobs that were seen before their resource was; they are told once."""
         return self._early.pop(key, set())
 
@@ -62,7 +62,7 @@ class Roster:
         self._seen.pop(key, None)
         self._early.pop(key, None)
 
-    def ghosts(self, listed: Mapping[Key, str], known_before: Iterable[Key]) -> list[Key]:
+    def gone(self, listed: Mapping[Key, str], known_before: Iterable[Key]) -> list[Key]:
         """Resources known before a listing began that the listing does not have."""
         return [key for key in known_before if key in self._seen and key not in listed]
 

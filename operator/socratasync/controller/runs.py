@@ -11,15 +11,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from socratasync.api.spec import SyncSpec
 from socratasync.controller.action import Action, Run
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import ClusterError, Conflict, Refused
-from socratasync.controller.job_history import surplus_jobs
 from socratasync.controller.jobs.build import build_job
 from socratasync.controller.jobs.outcome import Outcome, read_outcome
 from socratasync.controller.jobs.pods import running_pod, what_holds_it_up
-from socratasync.controller.observed.job import ObservedJob, owned_by, owner_uid, read_job
-from socratasync.controller.observed.memory import read_ledger
+from socratasync.controller.observed.job import JobState, ObservedJob, owned_by, owner_uid, read_job
+from socratasync.controller.observed.memory import Memory, read_memory
 from socratasync.controller.observed.resource import Key, Resource
 from socratasync.controller.progress_log import LINES, read_progress
 from socratasync.controller.status.conditions import POD_NOT_STARTING
@@ -102,7 +102,7 @@ class Runs:
         """Delete the Jobs beyond the history limits, of those whose results are in the status."""
         if resource.spec is None:
             return
-        for job in surplus_jobs(jobs, resource.spec, read_ledger(resource.status)):
+        for job in surplus_jobs(jobs, resource.spec, read_memory(resource.status)):
             await self._cluster.delete_job(
                 resource.key.namespace, job.name, job.uid, pods_first=False
             )
@@ -124,3 +124,17 @@ class Runs:
                 if same_run and action.job and not action.job.deleting:
                     return replace(action, reason=POD_NOT_STARTING, message=condition["message"])
         return action
+
+
+def surplus_jobs(jobs: Sequence[ObservedJob], spec: SyncSpec, memory: Memory) -> list[ObservedJob]:
+    """The recorded Jobs beyond the history limits, oldest first."""
+    done = [job for job in jobs if not job.deleting and memory.has_recorded(job)]
+    return [
+        *_beyond(done, JobState.SUCCEEDED, spec.successful_runs_history_limit),
+        *_beyond(done, JobState.FAILED, spec.failed_runs_history_limit),
+    ]
+
+
+def _beyond(jobs: Sequence[ObservedJob], state: JobState, limit: int) -> list[ObservedJob]:
+    ended = sorted((job for job in jobs if job.state is state), key=lambda job: job.created)
+    return ended[: max(0, len(ended) - limit)]

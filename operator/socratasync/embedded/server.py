@@ -17,7 +17,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
@@ -299,3 +299,14 @@ def _check_version(data: Path, found: Programs) -> None:
             f"{data} was made by PostgreSQL {made}, and this is {said.strip()}; choose another folder with "
             "SOCRATASYNC_DATA"
         )
+
+
+def data_folder(environ: Mapping[str, str]) -> Path:
+    """Where the embedded database and, by default, archives live: ``SOCRATASYNC_DATA``, else the
+    user's data folder. Root's home is closed to the user as whom root's PostgreSQL runs."""
+    if given := environ.get("SOCRATASYNC_DATA"):
+        return Path(given).expanduser()
+    if os.geteuid() == 0:
+        return Path("/var/lib/socratasync")
+    base = environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "socratasync"

@@ -14,25 +14,18 @@ from datetime import datetime
 
 from socratasync.contract.report import DatasetReport
 from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
-from socratasync.pipeline.means import Means
 from socratasync.pipeline.merge import merge
-from socratasync.pipeline.merge import table as arrival
 from socratasync.pipeline.merge.fill_ahead import FillAhead
-from socratasync.pipeline.plan.watermark import DatasetPlan
+from socratasync.pipeline.merge.replace import Deferred
+from socratasync.pipeline.plan.model import DatasetPlan
+from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.stage.archive import ArchiveFile
 from socratasync.pipeline.stage.fill import Stage, Staged
-from socratasync.pipeline.stage.verify import Counted, suspicious_loss
+from socratasync.pipeline.stage.verify import Counted, StagedDataset, suspicious_loss
 from socratasync.pipeline.target.connection import Connection
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A dataset that is staged and verified, and is merged once all are."""
-
-    job: merge.Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,58 +37,60 @@ class Verdict:
     exact: bool = True
 
 
-def load(means: Means, plan: DatasetPlan) -> DatasetReport | Waiting:
+def load(context: RunContext, plan: DatasetPlan) -> DatasetReport | Deferred:
     """Carry out the plan. Raises ``SyncError``; nothing is merged then."""
     for warning in plan.warnings:
-        means.journal.warn(warning)
+        context.journal.warn(warning)
     if plan.nothing_to_do:
         return _no_change(plan)
     log.info("%s: %s, %s", plan.dataset, "full" if plan.load.full else "update", plan.load.why)
     try:
-        with means.connections.connect() as connection:
-            return _DatasetRun(means, plan, connection).execute()
+        with context.connections.connect() as connection:
+            return _DatasetRun(context, plan, connection).execute()
     finally:
-        means.how.progress.finish(plan.dataset)
+        context.options.progress.finish(plan.dataset)
 
 
 class _DatasetRun:
     """One plan being carried out, on one connection."""
 
-    def __init__(self, means: Means, plan: DatasetPlan, connection: Connection) -> None:
-        self._means = means
-        self._spec = means.order.spec
+    def __init__(self, context: RunContext, plan: DatasetPlan, connection: Connection) -> None:
+        self._context = context
+        self._spec = context.request.spec
         self._plan = plan
         self._connection = connection
         self._destroys = False
 
-    def execute(self) -> DatasetReport | Waiting:
-        with closing(FillAhead(self._means, self._plan, self._connection)) as ahead:
+    def execute(self) -> DatasetReport | Deferred:
+        with closing(FillAhead(self._context, self._plan, self._connection)) as ahead:
             job = self._downloaded(ahead)
-            if self._means.order.resets:
-                return Waiting(job=job)
-            self._means.how.progress.begin(self._plan.dataset, "merge", None)
+            if self._context.request.resets:
+                return Deferred(job=job)
+            self._context.options.progress.begin(self._plan.dataset, "merge", None)
             report = ahead.commit(job)
         if report is None:
-            report = arrival.bring_in(self._connection, self._means, job)
-        arrival.settle(self._connection, self._means, job, report)
+            report = merge.bring_in(self._connection, self._context, job)
+        merge.settle(self._connection, self._context, job, report)
         return report
 
-    def _downloaded(self, ahead: FillAhead) -> merge.Job:
-        with self._archive() as archive, self._means.journal.timed("download"):
+    def _downloaded(self, ahead: FillAhead) -> StagedDataset:
+        with self._archive() as archive, self._context.journal.timed("download"):
             staged, verdict = self._download(self._stage(archive, ahead))
             if archive and self._spec.archive:
                 archive.finish(self._spec.archive.keep_runs)
-        self._means.journal.received(staged.bytes)
+        self._context.journal.received(staged.bytes)
         return self._job(staged, verdict)
 
     @contextmanager
     def _archive(self) -> Iterator[ArchiveFile | None]:
         """Where the download is also written, closed at the end; what is unfinished stays to go on with."""
-        folder = self._means.order.archive_folder
+        folder = self._context.request.archive_folder
         if not folder or not self._spec.archive:
             yield None
             return
-        archive = ArchiveFile(folder, self._plan.dataset, self._plan.year, self._means.order.run)
+        archive = ArchiveFile(
+            folder, self._plan.dataset, self._plan.year, self._context.request.run
+        )
         try:
             yield archive
         finally:
@@ -104,11 +99,11 @@ class _DatasetRun:
     def _stage(self, archive: ArchiveFile | None, ahead: FillAhead) -> Stage:
         return Stage(
             self._connection,
-            self._means.source,
+            self._context.source,
             self._plan,
-            ledger=self._means.ledger,
+            ledger=self._context.ledger,
             page_size=self._spec.source.page_size,
-            progress=self._means.how.progress,
+            progress=self._context.options.progress,
             follower=ahead,
             archive=archive,
         )
@@ -120,7 +115,7 @@ class _DatasetRun:
         then filled anew, before the count is believed to be wrong for good."""
         before = self._count_before() if self._counts else None
         self._destroys = before is not None and self._may_destroy(before)
-        staged = stage.prepare(self._means.how.clock(), before)
+        staged = stage.prepare(self._context.options.clock(), before)
         stage.fill(staged)
         if before is None:
             return staged, Verdict()
@@ -129,7 +124,7 @@ class _DatasetRun:
             counted = self._go_on(stage, staged, counted)
         if not self._suffices(counted):
             log.warning("%s; reading anew", counted.sentence(self._plan.dataset))
-            staged = stage.prepare(self._means.how.clock(), before, anew=True)
+            staged = stage.prepare(self._context.options.clock(), before, anew=True)
             stage.fill(staged)
             counted, _ = self._counted(staged, counted.after, changed_at)
         return staged, self._judge(counted, staged)
@@ -149,7 +144,7 @@ class _DatasetRun:
     @property
     def _counts(self) -> bool:
         """Whether rows are counted: where rows are deleted for not being staged, always."""
-        destroys = self._means.order.resets or self._spec.target.prune
+        destroys = self._context.request.resets or self._spec.target.prune
         return destroys or self._spec.verify.row_count != "Off"
 
     def _count_before(self) -> int:
@@ -161,7 +156,7 @@ class _DatasetRun:
         """Whether rows that are not staged are to be deleted. An update may do so when it asks for every
         row there is, as it does after a dataset was replaced wholesale: one more count, of the rows
         it does not ask for, finds none."""
-        if self._means.order.resets:
+        if self._context.request.resets:
             return True
         if not self._spec.target.prune:
             return False
@@ -181,30 +176,32 @@ class _DatasetRun:
         after = self._count(self._plan.condition)
         now = changed_at
         if self._destroys:
-            now = self._means.source.metadata(self._plan.dataset).rows_updated_at
+            now = self._context.source.metadata(self._plan.dataset).rows_updated_at
         counted = Counted(staged=staged.rows, before=before, after=after, moved=now != changed_at)
         return counted, now
 
     def _count(self, condition: str | None) -> int:
-        return self._means.source.count(self._plan.dataset, soql.count(condition))
+        return self._context.source.count(self._plan.dataset, soql.count(condition))
 
     def _judge(self, counted: Counted, staged: Staged) -> Verdict:
         """Raises ``RowCountMismatch`` where a wrong count must not pass."""
         tolerance = self._spec.verify.tolerance
         if counted.agrees(tolerance) and (
-            counted.is_steady(tolerance) or not self._means.order.resets
+            counted.is_steady(tolerance) or not self._context.request.resets
         ):
             return Verdict(exact=counted.is_exact)
         sentence = counted.sentence(self._plan.dataset)
-        if self._spec.verify.row_count == "Fail" or self._means.order.resets:
+        if self._spec.verify.row_count == "Fail" or self._context.request.resets:
             raise RowCountMismatch(f"{sentence}; nothing was merged, and the next run tries again")
-        self._means.journal.warn(f"{sentence}; they were merged, and the next run reads them again")
+        self._context.journal.warn(
+            f"{sentence}; they were merged, and the next run reads them again"
+        )
         return Verdict(trusted=False, exact=False)
 
     # -- merge -----------------------------------------------------------------------------------
 
-    def _job(self, staged: Staged, verdict: Verdict) -> merge.Job:
-        return merge.Job(
+    def _job(self, staged: Staged, verdict: Verdict) -> StagedDataset:
+        return StagedDataset(
             plan=replace(self._plan, snapshot=staged.snapshot, replica_as_of=staged.replica_as_of),
             staged_rows=staged.rows,
             trusted=verdict.trusted,
@@ -217,18 +214,18 @@ class _DatasetRun:
         if not self._destroys:
             return False
         doubt = self._doubt(staged, verdict)
-        resets = self._means.order.resets
+        resets = self._context.request.resets
         if doubt and resets:
             merge.drop_stage(self._connection, self._plan.shape)  # the next try is to read anew
             raise type(doubt)(f"nothing was replaced: {doubt.message}")
         if doubt:
-            self._means.journal.warn(f"nothing was deleted: {doubt.message}")
+            self._context.journal.warn(f"nothing was deleted: {doubt.message}")
         return not doubt and not resets
 
     def _doubt(self, staged: Staged, verdict: Verdict) -> SyncError | None:
         """Why rows that were not staged may exist all the same."""
         dataset, known = self._plan.dataset, self._plan.known
-        if not verdict.exact and not self._means.order.resets:
+        if not verdict.exact and not self._context.request.resets:
             return RowCountMismatch(
                 f"dataset {dataset} changed while it was read, which leaves in doubt what is gone"
             )
@@ -241,7 +238,7 @@ class _DatasetRun:
         if known.query != (self._plan.where or ""):
             return None
         had = merge.count_rows_of(self._connection, self._plan.shape)
-        changed_at, now = self._plan.snapshot.rows_updated_at, self._means.how.clock()
+        changed_at, now = self._plan.snapshot.rows_updated_at, self._context.options.clock()
         loss = suspicious_loss(dataset, had, staged.rows, changed_at, now)
         return RowCountMismatch(loss) if loss else None
 

@@ -22,7 +22,7 @@ _FAREWELL_S = 2.0
 """How long a stopped run waits for its threads to roll back; what is slower, the server undoes."""
 
 
-def side_by_side(
+def in_parallel(
     tasks: Mapping[str, Callable[[], T]],
     *,
     at_once: int,

@@ -19,18 +19,17 @@ from psycopg import sql
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import SyncError
 from socratasync.pipeline.columns import Column
-from socratasync.pipeline.merge import merge, strategy
-from socratasync.pipeline.parallel import side_by_side
+from socratasync.pipeline.merge import strategy
+from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.drift import check_table
+from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import survey
-from socratasync.pipeline.plan.watermark import DatasetPlan, Known
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Source
-from socratasync.pipeline.stage import statements
-from socratasync.pipeline.target import catalog
-from socratasync.pipeline.target.bookkeeping import Ledger
+from socratasync.pipeline.target import catalog, connection
+from socratasync.pipeline.target.bookkeeping import Known, Ledger
+from socratasync.pipeline.target.catalog import MaterializedView, Target
 from socratasync.pipeline.target.connection import Connection, Connections
-from socratasync.pipeline.target.relations import MaterializedView, Target
 
 SAMPLE_ROWS = 1000
 """Enough for gzip to be as good as on whole pages, to within a tenth or so."""
@@ -120,7 +119,7 @@ def _rows(connection: Connection, target: Target) -> int:
     table = sql.Identifier(target.schema, target.table)
     if catalog.is_empty(connection, table):
         return 0
-    return target.estimate or merge.count(connection, statements.count_rows(table))
+    return target.estimate or catalog.count(connection, catalog.count_rows(table))
 
 
 def nothing_there(spec: SyncSpec) -> Found:
@@ -153,7 +152,7 @@ def preview(
         return Preview(found=found, mode=mode, datasets={}, error=exc)
     plans = survey(spec, source, found.target, _known(found), mode=mode, since=since, now=now).plans
     look_closer = partial(_preview, spec, source, found, spec.target.reset and mode == "full")
-    datasets = side_by_side(
+    datasets = in_parallel(
         {dataset: partial(look_closer, plan) for dataset, plan in plans.items()},
         at_once=spec.parallelism,
         stopping=stopping,
@@ -183,7 +182,7 @@ def _preview(
             empty=found.empty,
             staged_rows=rows,
             target_rows=found.rows,
-            server_version=found.version or strategy.FIRST_WITH_MERGE_ACTION,
+            server_version=found.version or connection.FIRST_WITH_MERGE_ACTION,
         )
     return DatasetPreview(
         plan=plan, rows=rows, estimated_bytes=_estimate(source, plan, rows), strategy=way

@@ -10,14 +10,19 @@ from pathlib import Path
 
 from socratasync.api.spec import SyncSpec
 from socratasync.contract.progress import Progress, Silent
-from socratasync.pipeline.plan.watermark import Mode
+from socratasync.errors import InvalidSpec
+from socratasync.pipeline.journal import Journal
+from socratasync.pipeline.plan.model import Mode
+from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.source.session import Timeouts
-from socratasync.pipeline.target.connection import TARGET_WAIT_S
+from socratasync.pipeline.target.bookkeeping import Ledger
+from socratasync.pipeline.target.connection import TARGET_WAIT_S, Connections
+from socratasync.pipeline.target.table_lock import TableLock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class RunRequest:
     """What to run. Secrets are values here; nothing in this class is ever logged."""
 
     name: str
@@ -44,7 +49,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
+class RunOptions:
     """How to run: what differs between a Job, a terminal and a test."""
 
     progress: Progress = field(default_factory=Silent)
@@ -56,3 +61,49 @@ class Circumstances:
     target_wait_s: float = TARGET_WAIT_S
     """For others who use the target, such as readers while it is replaced."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+def read_policy(environ: Mapping[str, str]) -> RetryPolicy:
+    """``SOCRATASYNC_ATTEMPTS`` (7) tries of a request, the first wait ``SOCRATASYNC_FIRST_WAIT`` (1 s)."""
+    usual = RetryPolicy()
+    return RetryPolicy(
+        attempts=max(1, int(_number(environ, "SOCRATASYNC_ATTEMPTS", usual.attempts))),
+        first_wait=_number(environ, "SOCRATASYNC_FIRST_WAIT", usual.first_wait),
+    )
+
+
+def read_lock_wait(environ: Mapping[str, str]) -> float:
+    """``SOCRATASYNC_LOCK_WAIT``: seconds to wait for another run on the same target (30)."""
+    return _number(environ, "SOCRATASYNC_LOCK_WAIT", 30.0)
+
+
+def _number(environ: Mapping[str, str], name: str, usual: float) -> float:
+    text = environ.get(name)
+    if text is None:
+        return usual
+    try:
+        number = float(text)
+    except ValueError as exc:
+        raise InvalidSpec(f"{name} must be a number, not {text!r}") from exc
+    if not 0 <= number < 1e6:
+        raise InvalidSpec(f"{name} must be between 0 and 1,000,000, not {text}")
+    return number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """``table``: the columns (name, type) of a target still to be made, without provenance."""
+
+    request: RunRequest
+    options: RunOptions
+    source: Source
+    connections: Connections
+    ledger: Ledger
+    journal: Journal
+    table: tuple[tuple[str, str], ...]
+    turns: TableLock
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one dataset is loaded, so that two may arrive at once."""
+        return len(self.request.spec.selected_datasets()) > 1

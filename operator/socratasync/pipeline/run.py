@@ -15,54 +15,52 @@ from psycopg import sql
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import Misconfigured, SyncError, Terminated, Unexpected
 from socratasync.pipeline import dataset as dataset_run
-from socratasync.pipeline.dataset import Waiting
-from socratasync.pipeline.finish import announcement, refresh
+from socratasync.pipeline.finish import hooks, refresh, slack
 from socratasync.pipeline.finish.recount import count_target
 from socratasync.pipeline.journal import Journal
-from socratasync.pipeline.means import Means
-from socratasync.pipeline.merge import table as arrival
-from socratasync.pipeline.merge.replace import Outcome, replace_all
+from socratasync.pipeline.merge import merge
+from socratasync.pipeline.merge.replace import Deferred, Outcome, replace_all
 from socratasync.pipeline.merge.table import check
-from socratasync.pipeline.parallel import side_by_side
-from socratasync.pipeline.plan.planner import Survey, survey
-from socratasync.pipeline.plan.watermark import DatasetPlan, Known
-from socratasync.pipeline.request import Circumstances, Order
+from socratasync.pipeline.parallel import in_parallel
+from socratasync.pipeline.plan.model import DatasetPlan
+from socratasync.pipeline.plan.planner import Plans, survey
+from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target import bookkeeping, catalog
-from socratasync.pipeline.target.bookkeeping import Ledger
+from socratasync.pipeline.target.bookkeeping import Known, Ledger
+from socratasync.pipeline.target.catalog import MaterializedView, Target
 from socratasync.pipeline.target.connection import Connection, Connections, exclusive, translated
-from socratasync.pipeline.target.relations import MaterializedView, Target
-from socratasync.pipeline.target.table_lock import Turns
+from socratasync.pipeline.target.table_lock import TableLock
 
-__all__ = ["Circumstances", "Order", "run"]
+__all__ = ["RunOptions", "RunRequest", "run"]
 
 log = logging.getLogger(__name__)
 
 
-def run(order: Order, circumstances: Circumstances) -> RunReport:
-    """Carry out the order. Never raises: what failed is in the report."""
-    return Run(order, circumstances).execute()
+def run(request: RunRequest, options: RunOptions) -> RunReport:
+    """Carry out the request. Never raises: what failed is in the report."""
+    return Run(request, options).execute()
 
 
 class Run:
     """The state of one run; used once."""
 
-    def __init__(self, order: Order, circumstances: Circumstances) -> None:
-        self._order = order
-        self._spec = order.spec
-        self._how = circumstances
-        self._connections = Connections(order.dsn, target_wait_s=circumstances.target_wait_s)
-        self._report = RunReport(run=order.run, mode=order.mode)
+    def __init__(self, request: RunRequest, options: RunOptions) -> None:
+        self._request = request
+        self._spec = request.spec
+        self._options = options
+        self._connections = Connections(request.dsn, target_wait_s=options.target_wait_s)
+        self._report = RunReport(run=request.run, mode=request.mode)
         self._journal = Journal(self._report)
         self._failed_before = False
         self._source = Source(
-            order.spec.domain,
-            app_token=order.app_token,
-            credentials=order.credentials,
-            requests_at_once=order.spec.parallelism,
-            policy=circumstances.policy,
-            timeouts=circumstances.timeouts,
-            stopping=circumstances.stopping,
+            request.spec.domain,
+            app_token=request.app_token,
+            credentials=request.credentials,
+            requests_at_once=request.spec.parallelism,
+            policy=options.policy,
+            timeouts=options.timeouts,
+            stopping=options.stopping,
         )
 
     def execute(self) -> RunReport:
@@ -78,14 +76,14 @@ class Run:
             log.exception("a fault of Socrata Sync")
             self._failed(Unexpected.because_of(exc))
         if not self._report.terminated:
-            announcement.tell_people(
-                self._order, self._report, self._journal, failed_before=self._failed_before
+            slack.tell_people(
+                self._request, self._report, self._journal, failed_before=self._failed_before
             )
         return self._report
 
     def _failed(self, error: SyncError) -> None:
         """A statement that SIGTERM cancelled fails, too."""
-        if self._how.stopping.is_set():
+        if self._options.stopping.is_set():
             self._report.terminated = True
         else:
             log.error("%s: %s", error.reason, error.message)
@@ -93,21 +91,21 @@ class Run:
 
     def _with_target(self, connection: Connection) -> None:
         """Check and lock the target, plan, then load, refresh and write down how it went."""
-        target = check(connection, self._order)
+        target = check(connection, self._request)
         catalog.check_types(connection, self._spec.target.fields)
         if target.exists:
             self._views(connection)
-        with exclusive(connection, target.name, self._how.lock_wait_s):
-            target = check(connection, self._order)
+        with exclusive(connection, target.name, self._options.lock_wait_s):
+            target = check(connection, self._request)
             known = self._known(connection, target)
             plans = self._survey(target, known)
             if _is_refused(plans) and not bookkeeping.exists(connection):
                 self._report.datasets = [self._named(d, o, known) for d, o in plans.plans.items()]
                 return
             bookkeeping.create(connection)
-            ledger = Ledger(connection, target.name, self._order.run)
+            ledger = Ledger(connection, target.name, self._request.run)
             self._failed_before = ledger.last_run_failed()
-            done = ledger.begin(self._order.mode)
+            done = ledger.begin(self._request.mode)
             try:
                 with translated():
                     self._load(connection, ledger, plans, known, done, is_new=not target.exists)
@@ -116,22 +114,22 @@ class Run:
                 self._failed(exc)
             ledger.finish(self._report)
 
-    def _survey(self, target: Target, known: Mapping[str, Known]) -> Survey:
+    def _survey(self, target: Target, known: Mapping[str, Known]) -> Plans:
         return survey(
             self._spec,
             self._source,
             target,
             known,
-            mode=self._order.mode,
-            since=self._order.lower_bound,
-            now=self._how.clock(),
+            mode=self._request.mode,
+            since=self._request.lower_bound,
+            now=self._options.clock(),
         )
 
     def _known(self, connection: Connection, target: Target) -> dict[str, Known]:
         """What is in already; nothing, if somebody emptied or dropped the table since."""
         if not bookkeeping.exists(connection):
             return {}
-        known = Ledger(connection, target.name, self._order.run).known()
+        known = Ledger(connection, target.name, self._request.run).known()
         table = sql.Identifier(target.schema, target.table)
         there = target.exists and not catalog.is_empty(connection, table)
         if known and not there and any(k.source_rows != 0 for k in known.values()):
@@ -147,36 +145,36 @@ class Run:
         self,
         connection: Connection,
         ledger: Ledger,
-        plans: Survey,
+        plans: Plans,
         known: Mapping[str, Known],
         done: Mapping[str, DatasetReport],
         *,
         is_new: bool,
     ) -> None:
-        means = Means(
-            order=self._order,
-            how=self._how,
+        context = RunContext(
+            request=self._request,
+            options=self._options,
             source=self._source,
             connections=self._connections,
             ledger=ledger,
             journal=self._journal,
             table=plans.table,
-            turns=Turns(self._how.stopping),
+            turns=TableLock(self._options.stopping),
         )
-        outcomes = side_by_side(
-            {d: _task(means, plan, done.get(d)) for d, plan in plans.plans.items()},
+        outcomes = in_parallel(
+            {d: _task(context, plan, done.get(d)) for d, plan in plans.plans.items()},
             at_once=self._spec.parallelism,
-            stopping=self._how.stopping,
+            stopping=self._options.stopping,
             on_stop=self._connections.cancel_all,
         )
-        if self._order.resets:
-            outcomes = replace_all(connection, means, outcomes)
+        if self._request.resets:
+            outcomes = replace_all(connection, context, outcomes)
         self._report.datasets = [self._named(d, o, known) for d, o in outcomes.items()]
         well = [p for d, p in plans.plans.items() if isinstance(outcomes.get(d), DatasetReport)]
-        arrival.tidy(connection, means, [p for p in well if isinstance(p, DatasetPlan)])
+        merge.tidy(connection, context, [p for p in well if isinstance(p, DatasetPlan)])
         count_target(
             connection,
-            self._order,
+            self._request,
             ledger,
             self._report,
             self._journal,
@@ -195,7 +193,7 @@ class Run:
         return DatasetReport(
             id=dataset,
             year=next(d.year for d in self._spec.datasets if d.id == dataset),
-            mode=self._order.mode,
+            mode=self._request.mode,
             result="Failed",
             last_synced_since=earlier.synced_since if earlier else None,
             error=outcome if isinstance(outcome, SyncError) else None,
@@ -213,18 +211,18 @@ class Run:
             done = refresh.refresh(connection, target, self._spec.refresh.vacuum, views)
             for warning in done.warnings:
                 self._journal.warn(warning)
-            error = done.error or announcement.call_hooks(self._order, self._report, self._journal)
+            error = done.error or hooks.call_hooks(self._request, self._report, self._journal)
         if error:
             raise error
         ledger.mark_refreshed()
 
     @contextmanager
     def _showing(self, step: str) -> Iterator[None]:
-        self._how.progress.begin(step, step, None)
+        self._options.progress.begin(step, step, None)
         try:
             yield
         finally:
-            self._how.progress.finish(step)
+            self._options.progress.finish(step)
 
     def _views(self, connection: Connection, *, is_new: bool = False) -> list[MaterializedView]:
         """The views to refresh. On a table that this very run made there can be none yet."""
@@ -240,20 +238,20 @@ class Run:
 
 
 def _task(
-    means: Means, plan: DatasetPlan | SyncError, done: DatasetReport | None
-) -> Callable[[], DatasetReport | Waiting]:
+    context: RunContext, plan: DatasetPlan | SyncError, done: DatasetReport | None
+) -> Callable[[], DatasetReport | Deferred]:
     """What is left to do for one dataset."""
 
-    def load() -> DatasetReport | Waiting:
+    def load() -> DatasetReport | Deferred:
         if done is not None:
             return done  # by an earlier try of this very run
         if isinstance(plan, SyncError):
             raise plan
-        return dataset_run.load(means, plan)
+        return dataset_run.load(context, plan)
 
     return load
 
 
-def _is_refused(plans: Survey) -> bool:
+def _is_refused(plans: Plans) -> bool:
     """Whether the manifest and the target fit no dataset, so that nothing is to be touched."""
     return all(isinstance(plan, Misconfigured) for plan in plans.plans.values())

@@ -15,7 +15,7 @@ from socratasync.api.names import (
     TableName,
     ViewName,
 )
-from socratasync.pipeline.stage.statements import type_sql
+from socratasync.pipeline.target.types import type_sql
 
 TAKEN = [
     (Domain, "data.lacity.org"),

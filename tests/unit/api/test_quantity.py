@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from socratasync.api.quantity import no_request_above_its_limit, read_quantity
+from socratasync.api.job import no_request_above_its_limit, read_quantity
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,9 @@ from socratasync.api.times import (
     cron_fields,
     cron_occurs,
     matches,
-    read_duration,
-    read_instant,
-    write_duration,
-    write_instant,
     zone_exists,
 )
+from socratasync.times import read_duration, read_instant, write_duration, write_instant
 
 FIELDS = {
     "minute": [str(n) for n in range(60)],

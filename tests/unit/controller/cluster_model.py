@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from socratasync.controller import instants
 from socratasync.controller.cluster.errors import Conflict
 from socratasync.controller.observed.resource import Key
+from socratasync.times import write_instant
 
 Object = dict[str, Any]
 
@@ -46,7 +46,7 @@ class ClusterModel:
                 "uid": "uid-of-the-sync",
                 "generation": 1,
                 "resourceVersion": "1",
-                "creationTimestamp": instants.write(now),
+                "creationTimestamp": write_instant(now, "seconds"),
                 "annotations": {},
             },
             "spec": dict(spec),
@@ -74,7 +74,7 @@ class ClusterModel:
 
     def end(self, name: str, *, ok: bool, code: int = 0, with_pod: bool = True) -> None:
         """The Job ends; its pod has a report, or is gone."""
-        ended = instants.write(self.now)
+        ended = write_instant(self.now, "seconds")
         report = {"v": 1, "run": name, "ok": ok, "rows": {"inserted": 1 if ok else 0}}
         if not ok:
             report["error"] = {"reason": "SourceUnavailable", "message": "no answer"}
@@ -117,7 +117,7 @@ class ClusterModel:
         made = copy.deepcopy(job)
         made["metadata"] |= {
             "uid": f"job-{self._uids}",
-            "creationTimestamp": instants.write(self.now),
+            "creationTimestamp": write_instant(self.now, "seconds"),
         }
         made["status"] = {}
         self.jobs[name] = made
@@ -130,7 +130,7 @@ class ClusterModel:
         job = self.jobs.get(name)
         if job is not None and job["metadata"]["uid"] == uid:
             if pods_first:
-                job["metadata"]["deletionTimestamp"] = instants.write(self.now)
+                job["metadata"]["deletionTimestamp"] = write_instant(self.now, "seconds")
             else:
                 self.remove(name)
         self._call()

@@ -20,7 +20,6 @@ from hypothesis.stateful import (
 )
 from tests.unit.controller.cluster_model import ClusterModel, Killed, minutes
 
-from socratasync.controller import instants
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.memory import written_schedule
 from socratasync.controller.observed.resource import read_resource
@@ -28,6 +27,7 @@ from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import Runs
 from socratasync.controller.slots import RunSlots
+from socratasync.times import instant_or_none
 
 SPEC: dict[str, Any] = {
     "domain": "data.lacity.org",
@@ -276,7 +276,7 @@ class World(RuleBasedStateMachine):
 
     def _slots(self, jobs: list[Any] | None = None) -> list[datetime]:
         found = [
-            instants.read(job["metadata"]["annotations"].get("socratasync.dev/scheduled-at"))
+            instant_or_none(job["metadata"]["annotations"].get("socratasync.dev/scheduled-at"))
             for job in (self.cluster.created if jobs is None else jobs)
         ]
         return [slot for slot in found if slot]

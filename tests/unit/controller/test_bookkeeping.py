@@ -10,12 +10,11 @@ import pytest
 from tests.unit.controller.conftest import at
 
 from socratasync.controller.health import Health
-from socratasync.controller.job_history import surplus_jobs
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.memory import read_ledger
-from socratasync.controller.observed.resource import Key, Resource
-from socratasync.controller.observed.spec_change import fingerprint
+from socratasync.controller.observed.memory import read_memory
+from socratasync.controller.observed.resource import Key, Resource, fingerprint
 from socratasync.controller.roster import Roster
+from socratasync.controller.runs import surplus_jobs
 
 MakeResource = Callable[..., Resource]
 MakeJob = Callable[..., ObservedJob]
@@ -64,7 +63,7 @@ def test_history_limits_spare_what_is_not_recorded(resource: MakeResource, job: 
     spec = resource(successfulRunsHistoryLimit=2, failedRunsHistoryLimit=1).spec
     assert spec is not None
 
-    gone = surplus_jobs(jobs, spec, read_ledger({"lastRun": last}))
+    gone = surplus_jobs(jobs, spec, read_memory({"lastRun": last}))
 
     assert [each.name for each in gone] == ["good-1", "bad-1"]
 
@@ -73,8 +72,8 @@ def test_the_roster_knows_own_writes_ghosts_and_old_news() -> None:
     roster = Roster()
     assert roster.is_news(KEY, "7")
     assert roster.is_old_news(KEY, "a job"), "nobody can tell before the resource is seen"
-    assert roster.early_jobs(KEY) == {"a job"}
-    assert roster.early_jobs(KEY) == set(), "told once"
+    assert roster.jobs_seen_early(KEY) == {"a job"}
+    assert roster.jobs_seen_early(KEY) == set(), "told once"
 
     roster.note(KEY, "7", "last")
     assert not roster.is_news(KEY, "7")
@@ -84,7 +83,7 @@ def test_the_roster_knows_own_writes_ghosts_and_old_news() -> None:
 
     known = roster.keys()
     roster.note(Key("data", "new"), "1", None)
-    assert roster.ghosts({}, known) == [KEY], "one that came meanwhile is none"
+    assert roster.gone({}, known) == [KEY], "one that came meanwhile is none"
     roster.forget(KEY)
     assert KEY not in roster
 

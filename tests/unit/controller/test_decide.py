@@ -11,8 +11,7 @@ from tests.unit.controller.conftest import at
 from socratasync.controller.action import Action, Capacity, Kind, Trigger
 from socratasync.controller.decide import decide
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.resource import Resource
-from socratasync.controller.observed.spec_change import fingerprint
+from socratasync.controller.observed.resource import Resource, fingerprint
 
 MakeResource = Callable[..., Resource]
 MakeJob = Callable[..., ObservedJob]

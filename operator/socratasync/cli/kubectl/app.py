@@ -19,6 +19,7 @@ from socratasync.cli.kubectl import views
 from socratasync.cli.kubectl.cluster import Cluster, ClusterFailure, NotStarted
 from socratasync.cli.options import Output, OutputFormat
 from socratasync.process.signals import interruptible, leave
+from socratasync.times import write_instant
 
 REQUESTED = f"{GROUP}/requestedAt"
 FULL = f"{GROUP}/full"
@@ -241,7 +242,7 @@ def _ask(
 
 def _annotate(cluster: Cluster, name: str, annotation: str) -> str:
     """Set the annotation to a value that it never had: this moment."""
-    value = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    value = write_instant(datetime.now(UTC), "milliseconds")
     cluster.patch(name, {"metadata": {"annotations": {annotation: value}}})
     return value
 

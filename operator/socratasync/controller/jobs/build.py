@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
+from socratasync.api.annotations import FULL, REQUESTED
+from socratasync.api.job import PodTemplate
 from socratasync.api.manifest import API_VERSION, KIND
 from socratasync.api.spec import SyncSpec
-from socratasync.controller import instants
 from socratasync.controller.action import Run
-from socratasync.controller.jobs.pod_overlay import overlaid
 from socratasync.controller.jobs.worker_env import worker_env, worker_volumes
 from socratasync.controller.observed.labels import (
     DOMAIN,
     FINGERPRINT,
-    FULL,
     GENERATION,
     MANAGED_BY,
     MODE,
-    REQUESTED,
     SCHEDULED_AT,
     SYNC,
     TRIGGER,
@@ -25,6 +24,7 @@ from socratasync.controller.observed.labels import (
 )
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.records import present
+from socratasync.times import write_instant
 
 CONTAINER: Final = "sync"
 
@@ -81,7 +81,7 @@ def _annotations(resource: Resource, run: Run) -> dict[str, str]:
     """All that the status must be told of a run, should the operator die before it tells it."""
     return present(
         {
-            SCHEDULED_AT: instants.write(run.slot),
+            SCHEDULED_AT: write_instant(run.slot, "seconds"),
             REQUESTED: run.requested,
             FULL: run.full,
             FINGERPRINT: run.fingerprint,
@@ -155,5 +155,41 @@ def _pod(resource: Resource, spec: SyncSpec, run: Run, image: str) -> dict[str, 
                 }
             ],
             "volumes": [volume for volume, _ in volumes],
+        },
+    }
+
+
+_POD_FIELDS = (
+    "nodeSelector",
+    "tolerations",
+    "affinity",
+    "topologySpreadConstraints",
+    "imagePullSecrets",
+    "priorityClassName",
+    "serviceAccountName",
+)
+
+
+def overlaid(pod: Mapping[str, Any], template: PodTemplate) -> dict[str, Any]:
+    """The Job's ``template`` (metadata and spec, one container) with the overlay on it."""
+    given = template.as_manifest()
+    metadata, spec = pod["metadata"], pod["spec"]
+    container = spec["containers"][0]
+    return {
+        "metadata": {
+            "labels": {**given.get("labels", {}), **metadata["labels"]},
+            "annotations": {**given.get("annotations", {}), **metadata["annotations"]},
+        },
+        "spec": {
+            **spec,
+            **{name: given[name] for name in _POD_FIELDS if given.get(name)},
+            "volumes": [*spec["volumes"], *given.get("volumes", [])],
+            "containers": [
+                {
+                    **container,
+                    "env": [*given.get("env", []), *container["env"]],
+                    "volumeMounts": [*container["volumeMounts"], *given.get("volumeMounts", [])],
+                }
+            ],
         },
     }

@@ -16,9 +16,9 @@ from enum import StrEnum
 from typing import Any
 
 from socratasync.contract.report import shorten
-from socratasync.controller import instants
 from socratasync.controller.observed.job import JobState, ObservedJob
 from socratasync.process.redact import mask_passwords
+from socratasync.times import instant_or_none
 
 MESSAGE_CHARACTERS = 600
 
@@ -220,7 +220,7 @@ def read_pod_end(pod: Mapping[str, Any]) -> PodEnd:
     text = terminated.get("message") or ""
     container_reason = terminated.get("reason") or ""
     return PodEnd(
-        finished=instants.read(terminated.get("finishedAt")) or _LONG_AGO,
+        finished=instant_or_none(terminated.get("finishedAt")) or _LONG_AGO,
         exit_code=terminated.get("exitCode"),
         # The pod's own reason (Evicted, NodeLost) tells more than a container's "Error".
         reason=container_reason

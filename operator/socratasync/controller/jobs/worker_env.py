@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from socratasync.api.spec import SyncSpec
-from socratasync.controller import instants
 from socratasync.controller.action import Run
 from socratasync.controller.observed.resource import Resource
 from socratasync.errors import InvalidSpec
+from socratasync.times import write_instant
 
 ARCHIVE_FOLDER = "/var/lib/socratasync/archive"
 HOOK_FOLDER = "/etc/socratasync/hooks"
@@ -23,7 +23,7 @@ _LONGEST_VARIABLE = 120_000
 
 def worker_env(resource: Resource, spec: SyncSpec, run: Run) -> list[dict[str, Any]]:
     """The container's variables. Raises ``InvalidSpec`` for a spec too long to be one."""
-    since = instants.write(spec.since) if spec.since and run.mode == "update" else None
+    since = write_instant(spec.since, "seconds") if spec.since and run.mode == "update" else None
     plain = {
         "SOCRATASYNC_NAME": resource.key.name,
         "SOCRATASYNC_NAMESPACE": resource.key.namespace,

@@ -12,10 +12,10 @@ from functools import lru_cache
 from sys import intern
 from typing import Any, TypeVar
 
-from socratasync.controller import instants
 from socratasync.controller.jobs.outcome import Result
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.conditions import judging_run
+from socratasync.times import instant_or_none
 
 PER_RESOURCE = {
     "socratasync_suspended": "Whether spec.suspend is true.",
@@ -92,7 +92,7 @@ def _succeeded(status: Mapping[str, Any]) -> float | None:
 
 
 def _seconds(text: Any) -> float | None:
-    at = instants.read(text)
+    at = instant_or_none(text)
     return at.timestamp() if at else None
 
 

@@ -12,17 +12,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from socratasync.api.annotations import FULL, REQUESTED
 from socratasync.api.manifest import KIND
-from socratasync.controller import instants
 from socratasync.controller.observed.labels import (
     FINGERPRINT,
-    FULL,
     GENERATION,
     MODE,
-    REQUESTED,
     SCHEDULED_AT,
     TRIGGER,
 )
+from socratasync.times import instant_or_none
 
 
 class JobState(StrEnum):
@@ -88,18 +87,19 @@ def read_job(job: Mapping[str, Any]) -> ObservedJob:
     return ObservedJob(
         name=metadata["name"],
         uid=metadata["uid"],
-        created=instants.read(metadata.get("creationTimestamp")) or datetime.fromtimestamp(0, UTC),
+        created=instant_or_none(metadata.get("creationTimestamp"))
+        or datetime.fromtimestamp(0, UTC),
         state=state,
         trigger=labels.get(TRIGGER, "Manual"),
         mode=labels.get(MODE, "update"),
         generation=int(notes[GENERATION]) if notes.get(GENERATION, "").isdigit() else None,
         fingerprint=notes.get(FINGERPRINT),
-        slot=instants.read(notes.get(SCHEDULED_AT)),
+        slot=instant_or_none(notes.get(SCHEDULED_AT)),
         requested=notes.get(REQUESTED),
         full=notes.get(FULL),
-        started=instants.read(status.get("startTime")),
-        finished=instants.read(status.get("completionTime"))
-        or instants.read(condition.get("lastTransitionTime")),
+        started=instant_or_none(status.get("startTime")),
+        finished=instant_or_none(status.get("completionTime"))
+        or instant_or_none(condition.get("lastTransitionTime")),
         reason=condition.get("reason", ""),
         message=condition.get("message", ""),
         running_pods=status.get("ready") or 0,

@@ -9,7 +9,7 @@ import hashlib
 from datetime import datetime
 from typing import Final
 
-GROUP: Final = "socratasync.dev"
+from socratasync.api.manifest import GROUP
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 SYNC: Final = f"{GROUP}/sync"
@@ -18,9 +18,6 @@ TRIGGER: Final = f"{GROUP}/trigger"
 JOB_SELECTOR: Final = f"{MANAGED_BY}=socratasync"
 
 SCHEDULED_AT: Final = f"{GROUP}/scheduled-at"
-REQUESTED: Final = f"{GROUP}/requestedAt"
-FULL: Final = f"{GROUP}/full"
-CANCEL: Final = f"{GROUP}/cancelAt"
 FINGERPRINT: Final = f"{GROUP}/fingerprint"
 GENERATION: Final = f"{GROUP}/generation"
 DOMAIN: Final = f"{GROUP}/domain"

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from socratasync.controller import instants
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.resource import Resource
+from socratasync.times import instant_or_none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class Memory:
     """``settled``: slots up to here are run, missed or dropped, and never looked at again.
     ``recorded``: uids of the Jobs whose results are in."""
 
@@ -40,12 +40,12 @@ class Ledger:
         return job.uid in self.recorded or (older and job.uid != self.active_uid)
 
 
-def read_ledger(status: Mapping[str, Any]) -> Ledger:
-    """The ledger of a resource's status; of an empty status an empty one."""
+def read_memory(status: Mapping[str, Any]) -> Memory:
+    """The memory in a resource's status; of an empty status an empty one."""
     last, active = status.get("lastRun") or {}, status.get("activeRun") or {}
     runs = [last, *(status.get("history") or [])]
-    return Ledger(
-        settled=instants.read(status.get("slotsSettledThrough")),
+    return Memory(
+        settled=instant_or_none(status.get("slotsSettledThrough")),
         schedule=status.get("observedSchedule"),
         fingerprint=status.get("loadedSpecHash"),
         requested=status.get("lastHandledReconcileAt"),
@@ -54,7 +54,7 @@ def read_ledger(status: Mapping[str, Any]) -> Ledger:
         active_job=active.get("job"),
         active_uid=active.get("uid"),
         last_job=last.get("job"),
-        last_created=instants.read(last.get("createdAt")),
+        last_created=instant_or_none(last.get("createdAt")),
         recorded=frozenset(run["uid"] for run in runs if run.get("uid")),
         suspended=is_condition_true(status, "Suspended"),
     )
@@ -76,16 +76,16 @@ def written_schedule(resource: Resource) -> str:
     return f"{spec.schedule} {spec.time_zone}"
 
 
-def settled_through(resource: Resource, ledger: Ledger, now: datetime) -> datetime:
+def settled_through(resource: Resource, memory: Memory, now: datetime) -> datetime:
     """Slots later than this may still be run.
 
     A resumed resource and an edited schedule count from now on: what was missed before is not made
     up for. A new resource counts from its creation.
     """
     if resource.spec is None:
-        return ledger.settled or resource.created
-    resumed = ledger.suspended and not resource.spec.suspend
-    edited = ledger.schedule is not None and ledger.schedule != written_schedule(resource)
+        return memory.settled or resource.created
+    resumed = memory.suspended and not resource.spec.suspend
+    edited = memory.schedule is not None and memory.schedule != written_schedule(resource)
     if resumed or edited:
         return now
-    return ledger.settled or resource.created
+    return memory.settled or resource.created

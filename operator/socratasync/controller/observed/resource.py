@@ -4,16 +4,18 @@ annotation, and the status as it is written. Pure.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from socratasync.api.annotations import CANCEL, FULL, REQUESTED
 from socratasync.api.spec import SyncSpec
-from socratasync.controller import instants
-from socratasync.controller.observed.labels import CANCEL, FULL, REQUESTED
 from socratasync.controller.observed.schedule import Schedule, read_schedule, stable_jitter
 from socratasync.errors import InvalidSchedule, InvalidSpec, SyncError
+from socratasync.times import instant_or_none
 
 _TOKEN_CHARACTERS = 253
 """An annotation may be 256 KiB long; a status should not be."""
@@ -77,7 +79,8 @@ def read_resource(body: Mapping[str, Any]) -> Resource:
         uid=metadata["uid"],
         generation=metadata.get("generation", 1),
         version=metadata["resourceVersion"],
-        created=instants.read(metadata.get("creationTimestamp")) or datetime.fromtimestamp(0, UTC),
+        created=instant_or_none(metadata.get("creationTimestamp"))
+        or datetime.fromtimestamp(0, UTC),
         asked=_read_asked(metadata.get("annotations") or {}),
         status=body.get("status") or {},
         spec=spec,
@@ -110,3 +113,25 @@ def _read_asked(annotations: Mapping[str, str]) -> Asked:
         return (annotations.get(name) or "")[:_TOKEN_CHARACTERS] or None
 
     return Asked(run=token(REQUESTED), full=token(FULL), cancel=token(CANCEL))
+
+
+_ALTERS_THE_LOAD: dict[str, Any] = {
+    "domain": True,
+    "datasets": True,
+    "years": True,
+    "mode": True,
+    "since": True,
+    "source": {"app_token_secret_ref", "credentials_secret_ref", "watermark"},
+    "target": True,
+}
+
+
+def fingerprint(spec: SyncSpec) -> str:
+    """Sixteen hex digits that differ when, and only when, what is loaded differs.
+
+    Secrets count by reference: the operator cannot see their values. The app token is among them
+    because another one is how ``InvalidAppToken`` is repaired.
+    """
+    loaded = spec.model_dump(mode="json", by_alias=True, include=_ALTERS_THE_LOAD)
+    text = json.dumps(loaded, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from socratasync.contract.report import shorten
-from socratasync.controller import instants
+from socratasync.times import write_instant
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -88,7 +88,7 @@ def _merged(
         "observedGeneration": generation,
         "lastTransitionTime": old.get("lastTransitionTime")
         if old is not None and stays
-        else instants.write(now),
+        else write_instant(now, "seconds"),
         "reason": new.reason,
         "message": shorten(new.message, _MESSAGE_CHARACTERS),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from socratasync.controller.jobs.outcome import NEEDS_A_PERSON, Result
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import (
     DATA_VERIFIED,
+    FRESH,
     LAST_SYNC_SUCCEEDED,
     READY,
     SCHEMA_IN_SYNC,
@@ -21,7 +23,7 @@ from socratasync.controller.status.condition_types import (
     Truth,
     truth,
 )
-from socratasync.controller.status.freshness import read_freshness
+from socratasync.times import instant_or_none, write_duration, write_instant
 
 JOB_REFUSED = "JobRefused"
 """The API server would not take the Job: a quota, a policy, or a bad pod template."""
@@ -193,3 +195,40 @@ def _stalled(resource: Resource, action: Action, status: Mapping[str, Any]) -> C
 
 def _condition(kind: str, status: Truth, reason: str, message: str) -> Condition:
     return Condition(type=kind, status=status, reason=reason, message=message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """The condition, and when it turns if no run ends before; None when time alone changes nothing."""
+
+    condition: Condition
+    turns: datetime | None
+
+
+def read_freshness(
+    resource: Resource, status: Mapping[str, Any], now: datetime
+) -> Freshness | None:
+    """None without a maxLag."""
+    if resource.spec is None or resource.spec.freshness is None:
+        return None
+    lag = resource.spec.freshness.max_lag
+    allowed = write_duration(lag)
+    succeeded = instant_or_none(status.get("lastSuccessfulTime"))
+    expires = (succeeded or resource.created) + lag
+    stale = now >= expires
+    if succeeded is None:
+        condition = Condition(
+            type=FRESH,
+            status="False" if stale else "Unknown",
+            reason="NeverSynced",
+            message=f"no run has succeeded yet; spec.freshness.maxLag is {allowed}",
+        )
+    else:
+        condition = Condition(
+            type=FRESH,
+            status="False" if stale else "True",
+            reason="Stale" if stale else "Fresh",
+            message=f"the last good run ended at {write_instant(succeeded, 'seconds')}; "
+            f"{'more' if stale else 'not more'} than {allowed} ago",
+        )
+    return Freshness(condition=condition, turns=None if stale else expires)

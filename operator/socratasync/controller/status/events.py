@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from socratasync.api.manifest import API_VERSION, KIND
 from socratasync.contract.report import shorten
-from socratasync.controller import instants
 from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome, Result
 from socratasync.controller.observed.resource import Resource
@@ -24,6 +23,7 @@ from socratasync.controller.status.condition_types import (
     find,
 )
 from socratasync.controller.status.conditions import JOB_REFUSED, POD_NOT_STARTING
+from socratasync.times import write_instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def event_object(event: Event, resource: Resource, now: datetime) -> dict[str, A
     digest = hashlib.sha256(
         "\0".join((resource.uid, event.reason, event.about)).encode()
     ).hexdigest()
-    moment = instants.write(now)
+    moment = write_instant(now, "seconds")
     return {
         "apiVersion": "v1",
         "kind": "Event",

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from socratasync.controller import instants
 from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome, Result
 from socratasync.controller.observed.job import ObservedJob
@@ -18,14 +17,16 @@ from socratasync.controller.observed.memory import written_schedule
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import merge
 from socratasync.controller.status.conditions import phase, standing
-from socratasync.controller.status.dataset_records import dataset_records, oldest_watermark
 from socratasync.controller.status.records import (
     active_run,
+    dataset_records,
     last_run,
+    oldest_watermark,
     present,
     row_counts,
     with_run,
 )
+from socratasync.times import write_instant
 
 
 def next_status(
@@ -81,8 +82,8 @@ def _settle_slots(status: dict[str, Any], resource: Resource, action: Action) ->
         return
     status["observedSchedule"] = written_schedule(resource)
     if resource.schedule is not None:
-        status["slotsSettledThrough"] = instants.write(action.settled)
-    status["nextScheduleTime"] = instants.write(action.next_due)
+        status["slotsSettledThrough"] = write_instant(action.settled, "seconds")
+    status["nextScheduleTime"] = write_instant(action.next_due, "seconds")
     if action.missed:
         status["missedRuns"] = status.get("missedRuns", 0) + action.missed.count
 
@@ -107,13 +108,13 @@ def _take_up(status: dict[str, Any], job: ObservedJob, progress: Mapping[str, An
     status["lastHandledReconcileAt"] = job.requested or status.get("lastHandledReconcileAt")
     status["lastHandledFullAt"] = job.full or status.get("lastHandledFullAt")
     if job.slot:
-        status["lastScheduleTime"] = instants.write(job.slot)
+        status["lastScheduleTime"] = write_instant(job.slot, "seconds")
 
 
 def _record(status: dict[str, Any], resource: Resource, outcome: Outcome) -> None:
     """The active run is the last one."""
     run = last_run(status.pop("activeRun", None) or {}, outcome)
-    ended = instants.write(outcome.ended)
+    ended = write_instant(outcome.ended, "seconds")
     if outcome.result.is_good:
         status["lastSuccessfulTime"] = ended
         status["consecutiveFailures"] = 0

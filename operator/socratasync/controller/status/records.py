@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from socratasync.api.times import write_duration
+from socratasync.api.spec import SyncSpec
 from socratasync.contract.report import shorten
-from socratasync.controller import instants
 from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.job import ObservedJob
+from socratasync.times import instant_or_none, write_duration, write_instant
 
 HISTORY = 10
 
@@ -32,8 +32,8 @@ def active_run(job: ObservedJob, progress: Mapping[str, Any] | None) -> dict[str
             "uid": job.uid,
             "trigger": job.trigger,
             "mode": job.mode,
-            "start": instants.write(job.created),
-            "scheduledAt": instants.write(job.slot),
+            "start": write_instant(job.created, "seconds"),
+            "scheduledAt": write_instant(job.slot, "seconds"),
             "generation": job.generation,
             "progress": progress,
         }
@@ -43,7 +43,7 @@ def active_run(job: ObservedJob, progress: Mapping[str, Any] | None) -> dict[str
 def last_run(active: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
     """``status.lastRun`` of a run that was told as ``active`` and has ended."""
     report = outcome.report or {}
-    start = instants.read(active.get("start"))
+    start = instant_or_none(active.get("start"))
     return present(
         {
             **{name: active.get(name) for name in ("job", "uid", "trigger", "mode")},
@@ -51,7 +51,7 @@ def last_run(active: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
             "generation": active.get("generation"),
             "createdAt": active.get("start"),
             "start": active.get("start"),
-            "end": instants.write(outcome.ended),
+            "end": write_instant(outcome.ended, "seconds"),
             "duration": _duration(start, outcome.ended),
             "result": outcome.result.value,
             "reason": outcome.reason,
@@ -104,3 +104,70 @@ def _warnings(warnings: Any) -> list[str] | None:
     if not isinstance(warnings, list):
         return None
     return [shorten(str(text), _WARNING_CHARACTERS) for text in warnings[:_WARNINGS]] or None
+
+
+_ERROR_CHARACTERS = 500
+
+
+def dataset_records(
+    spec: SyncSpec | None,
+    known: Iterable[Mapping[str, Any]],
+    report: Mapping[str, Any] | None,
+) -> list[dict[str, Any]]:
+    """``status.datasets``: those in use, in the manifest's order; without a readable spec, those known."""
+    before = {dataset["id"]: dict(dataset) for dataset in known}
+    reported = {d["id"]: d for d in (report or {}).get("datasets") or [] if d.get("id")}
+    if spec is None:
+        in_use: list[tuple[str, int | None]] = [
+            (id_, (before.get(id_) or reported.get(id_) or {}).get("year"))
+            for id_ in dict.fromkeys([*before, *reported])
+        ]
+    else:
+        in_use = [(dataset.id, dataset.year) for dataset in spec.selected_datasets()]
+    return [
+        _overlaid({**before.get(id_, {}), **present({"id": id_, "year": year})}, reported.get(id_))
+        for id_, year in in_use
+    ]
+
+
+def _overlaid(known: dict[str, Any], said: Mapping[str, Any] | None) -> dict[str, Any]:
+    if said is None:
+        return known
+    error = said.get("error")
+    news = {
+        "lastSyncedSince": _instant(said.get("lastSyncedSince")),
+        "sourceRows": whole(said.get("sourceRows")),
+        "sourceUpdatedAt": _instant(said.get("sourceUpdatedAt")),
+        "rows": _rows(known.get("rows"), said.get("rows")),
+        "verified": said.get("verified"),
+        "schemaInSync": said.get("schemaInSync"),
+    }
+    overlaid = {**known, **present(news)}
+    if error:
+        message = shorten(str(error.get("message") or ""), _ERROR_CHARACTERS)
+        overlaid["error"] = {"reason": str(error.get("reason") or "Failed"), "message": message}
+    else:
+        overlaid.pop("error", None)
+        if "verified" in said and said["verified"] is None:
+            overlaid.pop("verified", None)
+    return overlaid
+
+
+def _rows(known: Any, said: Any) -> dict[str, int] | None:
+    """The run's counts; what the table holds stays known if the run did not count it."""
+    counts = row_counts(said)
+    if counts is None:
+        return None
+    target = {"target": known["target"]} if isinstance(known, Mapping) and "target" in known else {}
+    return {**target, **counts}
+
+
+def _instant(text: Any) -> str | None:
+    return write_instant(instant_or_none(text), "seconds")
+
+
+def oldest_watermark(datasets: Iterable[Mapping[str, Any]]) -> str | None:
+    """Where the next update starts; None while a dataset has no watermark."""
+    marks = [instant_or_none(dataset.get("lastSyncedSince")) for dataset in datasets]
+    known = [mark for mark in marks if mark]
+    return write_instant(min(known), "seconds") if known and len(known) == len(marks) else None

@@ -13,7 +13,11 @@ from urllib.parse import urlsplit
 
 import requests
 
-from socratasync.errors import HookFailed
+from socratasync.contract.report import RunReport
+from socratasync.errors import HookFailed, SyncError
+from socratasync.pipeline.finish import hooks
+from socratasync.pipeline.journal import Journal
+from socratasync.pipeline.request import RunRequest
 
 log = logging.getLogger(__name__)
 
@@ -68,3 +72,23 @@ def _send(
 
 def _bundle() -> str | bool:
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or True
+
+
+def call_hooks(request: RunRequest, report: RunReport, journal: Journal) -> SyncError | None:
+    """Call every hook; returns the first failure of a required one."""
+    failed: SyncError | None = None
+    for number, hook in enumerate(request.spec.hooks):
+        call = hooks.Hook(
+            url=hook.url,
+            method=hook.method,
+            headers=request.hook_headers.get(number, {}),
+            timeout_s=hook.timeout_seconds,
+            required=hook.required,
+        )
+        try:
+            hooks.call(call, report.as_dict())
+        except HookFailed as exc:
+            journal.warn(f"hook: {exc.message}")
+            if hook.required:
+                failed = failed or exc
+    return failed

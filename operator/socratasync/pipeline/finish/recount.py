@@ -7,19 +7,18 @@ from psycopg import sql
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import RowCountMismatch
 from socratasync.pipeline.journal import Journal
-from socratasync.pipeline.merge import merge
 from socratasync.pipeline.merge.strategy import Strategy
 from socratasync.pipeline.merge.table import check
-from socratasync.pipeline.request import Order
-from socratasync.pipeline.stage import statements
+from socratasync.pipeline.request import RunRequest
 from socratasync.pipeline.stage.verify import missing_rows
+from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import Connection
 
 
 def count_target(
     connection: Connection,
-    order: Order,
+    request: RunRequest,
     ledger: Ledger,
     report: RunReport,
     journal: Journal,
@@ -28,12 +27,12 @@ def count_target(
 ) -> None:
     """Fill in the report's counts of the target, and say where rows are missing. ``is_new``: this
     run made it."""
-    target = check(connection, order)
+    target = check(connection, request)
     if not target.exists:
         return
     table = sql.Identifier(target.schema, target.table)
-    if not order.spec.target.provenance or target.column("socrata_dataset") is None:
-        report.target_rows = merge.count(connection, statements.count_rows(table))
+    if not request.spec.target.provenance or target.column("socrata_dataset") is None:
+        report.target_rows = catalog.count(connection, catalog.count_rows(table))
         return
     rows = _rows_by_dataset(connection, table, report, is_new)
     report.target_rows = sum(rows.values())
@@ -43,7 +42,7 @@ def count_target(
         if dataset.error is None and dataset.id in known:
             left_out = known[dataset.id].left_out
             _note_left_out(ledger, dataset, left_out)
-            _compare(order, dataset, left_out, journal, alone=set(rows) <= {dataset.id})
+            _compare(request, dataset, left_out, journal, alone=set(rows) <= {dataset.id})
 
 
 def _rows_by_dataset(
@@ -52,7 +51,7 @@ def _rows_by_dataset(
     """What this run did nothing but insert into a table that it made need not be counted."""
     if is_new and all(d.strategy in (Strategy.CREATE, Strategy.FILL) for d in report.datasets):
         return {d.id: d.rows.inserted for d in report.datasets}
-    return dict(connection.execute(statements.count_by_dataset(table)).fetchall())
+    return dict(connection.execute(catalog.count_by_dataset(table)).fetchall())
 
 
 def _note_left_out(ledger: Ledger, report: DatasetReport, left_out: int) -> None:
@@ -65,11 +64,11 @@ def _note_left_out(ledger: Ledger, report: DatasetReport, left_out: int) -> None
 
 
 def _compare(
-    order: Order, report: DatasetReport, left_out: int, journal: Journal, *, alone: bool
+    request: RunRequest, report: DatasetReport, left_out: int, journal: Journal, *, alone: bool
 ) -> None:
     """Where keys may be shared with another dataset, or with rows read earlier, fewer rows prove
     nothing: that is worth a warning, not a failure."""
-    verify = order.spec.verify
+    verify = request.spec.verify
     if verify.row_count == "Off":
         return
     sentence = missing_rows(report, report.rows.target or 0, left_out, verify.tolerance)

@@ -15,8 +15,8 @@ import psycopg
 from psycopg import sql
 
 from socratasync.errors import SyncError
+from socratasync.pipeline.target.catalog import MaterializedView
 from socratasync.pipeline.target.connection import Connection, translate
-from socratasync.pipeline.target.relations import MaterializedView
 
 log = logging.getLogger(__name__)
 

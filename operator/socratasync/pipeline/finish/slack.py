@@ -6,6 +6,11 @@ from collections.abc import Collection
 from typing import Literal
 
 from socratasync.contract.report import RunReport
+from socratasync.errors import HookFailed
+from socratasync.pipeline.finish import hooks
+from socratasync.pipeline.finish import slack as notify
+from socratasync.pipeline.journal import Journal
+from socratasync.pipeline.request import RunRequest
 
 Occasion = Literal["Failure", "Recovery", "Success"]
 
@@ -47,3 +52,18 @@ def slack_text(name: str, what: Occasion, report: RunReport) -> str:
 def _escaped(text: str) -> str:
     """Text that others wrote, such as Socrata's own sentence: it must not call everybody in the channel."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def tell_people(
+    request: RunRequest, report: RunReport, journal: Journal, *, failed_before: bool
+) -> None:
+    """Write to Slack if the manifest wants it for this occasion. Never raises."""
+    if not request.spec.notify or not request.slack_webhook:
+        return
+    what = notify.occasion(report, failed_before=failed_before)
+    if not notify.is_wanted(what, request.spec.notify.on, changed=report.rows.changed > 0):
+        return
+    try:
+        hooks.post_to_slack(request.slack_webhook, notify.slack_text(request.name, what, report))
+    except HookFailed as exc:
+        journal.warn(f"nobody was told: {exc.message}")

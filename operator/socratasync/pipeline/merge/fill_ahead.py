@@ -18,14 +18,14 @@ import psycopg
 
 from socratasync.contract.report import DatasetReport, Rows
 from socratasync.errors import SyncError, Terminated
-from socratasync.pipeline.means import Means
-from socratasync.pipeline.merge import merge
+from socratasync.pipeline.merge import merge, table
 from socratasync.pipeline.merge import statements as merge_statements
 from socratasync.pipeline.merge import table as arrival
 from socratasync.pipeline.merge.strategy import Strategy
-from socratasync.pipeline.plan.watermark import DatasetPlan
+from socratasync.pipeline.plan.model import DatasetPlan, Shape
+from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.fill import Page
-from socratasync.pipeline.stage.statements import MergeShape
+from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target.connection import Connection, translate, translated
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ class FillAhead:
     """Follows one dataset's stage (``stage.Follower``); ``connection`` is that stage's, to look at
     the target with. Close it."""
 
-    def __init__(self, means: Means, plan: DatasetPlan, connection: Connection) -> None:
-        self._means = means
+    def __init__(self, context: RunContext, plan: DatasetPlan, connection: Connection) -> None:
+        self._context = context
         self._plan = plan
         self._connection = connection
         self._waiting: list[Page] = []
@@ -57,7 +57,7 @@ class FillAhead:
     def restart(self, *, from_empty: bool) -> None:
         """Begin again. Rows that were staged before are not told of, so then there is no filling ahead."""
         self.stop()
-        self._over = not from_empty or self._means.order.resets
+        self._over = not from_empty or self._context.request.resets
 
     def page_came(self, page: Page) -> None:
         """Insert it, or keep it in mind until the source proves to be the faster side."""
@@ -87,13 +87,13 @@ class FillAhead:
 
     close = stop
 
-    def commit(self, job: merge.Job) -> DatasetReport | None:
+    def commit(self, job: StagedDataset) -> DatasetReport | None:
         """The dataset is verified, so the rows stay. None: nothing was written, and the stage is to
         be merged. Raises ``Terminated``."""
         if self._writer is None:
             return None
         try:
-            with self._means.journal.timed("merge"):
+            with self._context.journal.timed("merge"):
                 return self._commit(self._writer, job)
         except psycopg.Error as exc:
             self._give_up(translate(exc).message)
@@ -101,13 +101,13 @@ class FillAhead:
         finally:
             self.stop()
 
-    def _commit(self, writer: _Writer, job: merge.Job) -> DatasetReport | None:
-        written = writer.finish(self._means.how.stopping)
+    def _commit(self, writer: _Writer, job: StagedDataset) -> DatasetReport | None:
+        written = writer.finish(self._context.options.stopping)
         if written != job.staged_rows:
             self._give_up(f"{written:,} of {job.staged_rows:,} rows were found in the stage")
             return None
         rows = Rows(downloaded=written, inserted=written)
-        report = merge.conclude(writer.connection, job, rows, self._strategy, self._means.ledger)
+        report = merge.conclude(writer.connection, job, rows, self._strategy, self._context.ledger)
         writer.connection.commit()
         return report
 
@@ -116,35 +116,35 @@ class FillAhead:
     def _try_to_begin(self) -> None:
         try:
             with translated():
-                if self._is_fit() and self._means.turns.try_beside():
-                    self._opened.callback(self._means.turns.leave_beside)
+                if self._is_fit() and self._context.turns.try_beside():
+                    self._opened.callback(self._context.turns.leave_beside)
                     self._begin()
         except SyncError as exc:
             self._give_up(exc.message)
 
     def _is_fit(self) -> bool:
         """Whether the table is there with all its columns, or may be made, and is to be filled."""
-        job = merge.Job(plan=self._plan, staged_rows=self._plan.snapshot.rows or 0)
-        target = arrival.check(self._connection, self._means.order)
-        fit = arrival.is_complete(target, self._means, job, make=self._means.several)
+        job = StagedDataset(plan=self._plan, staged_rows=self._plan.snapshot.rows or 0)
+        target = arrival.check(self._connection, self._context.request)
+        fit = arrival.is_complete(target, self._context, job, make=self._context.several)
         if not fit and (target.exists or not self._make_table(job)):
             return False
         self._strategy = merge.choose_strategy(self._connection, job)
         self._over = self._strategy not in (Strategy.CREATE, Strategy.FILL)
         return not self._over
 
-    def _make_table(self, job: merge.Job) -> bool:
+    def _make_table(self, job: StagedDataset) -> bool:
         """The table that several datasets are about to fill; unless one of them is at it just now."""
-        with self._means.turns.try_alone() as granted:
+        with self._context.turns.try_alone() as granted:
             if granted:
-                arrival.complete_table(self._connection, self._means, job, make=True)
+                arrival.complete_table(self._connection, self._context, job, make=True)
             return granted
 
     def _begin(self) -> None:
-        connection = self._opened.enter_context(self._means.connections.connect())
+        connection = self._opened.enter_context(self._context.connections.connect())
         connection.autocommit = False
         if self._strategy is Strategy.CREATE:
-            merge.create_table(connection, self._plan.shape, arrival.table_columns(self._means))
+            table.create_table(connection, self._plan.shape, arrival.table_columns(self._context))
         self._writer = _Writer(connection, self._plan.shape)
         log.info("%s: filling the target while downloading", self._plan.dataset)
 
@@ -161,7 +161,7 @@ def waits_too_long(waited_s: float, worked_s: float) -> bool:
 class _Writer:
     """One open transaction, and the thread that inserts pages in it, up to the first ``error``."""
 
-    def __init__(self, connection: Connection, shape: MergeShape) -> None:
+    def __init__(self, connection: Connection, shape: Shape) -> None:
         self.connection = connection
         self._shape = shape
         self._pages: queue.SimpleQueue[Page | None] = queue.SimpleQueue()

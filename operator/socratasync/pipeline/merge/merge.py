@@ -6,23 +6,31 @@ Run again, it changes nothing. Which statement does it is chosen by ``strategy``
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from psycopg import IsolationLevel, sql
 from psycopg import errors as pg
 
 from socratasync.contract.report import DatasetReport, Rows
-from socratasync.pipeline.columns import PROVENANCE
-from socratasync.pipeline.merge import statements as merge_statements
-from socratasync.pipeline.merge.strategy import FIRST_WITH_MERGE_ACTION, Strategy, choose
-from socratasync.pipeline.plan.watermark import DatasetPlan, known_after
-from socratasync.pipeline.stage import statements
-from socratasync.pipeline.stage.statements import MergeShape
+from socratasync.pipeline.merge import statements
+from socratasync.pipeline.merge.strategy import Strategy, choose
+from socratasync.pipeline.merge.table import (
+    check,
+    complete_table,
+    create_table,
+    is_complete,
+    table_columns,
+)
+from socratasync.pipeline.plan.model import DatasetPlan, Shape
+from socratasync.pipeline.plan.watermark import known_after
+from socratasync.pipeline.request import RunContext
+from socratasync.pipeline.stage.statements import drop_stage as drop_stage_sql
+from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.bookkeeping import Ledger
-from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target.catalog import count
+from socratasync.pipeline.target.connection import FIRST_WITH_MERGE_ACTION, Connection
 
 log = logging.getLogger(__name__)
 
@@ -37,33 +45,7 @@ _NO_NESTED_LOOPS = "SET LOCAL enable_nestloop = off"
 """On a target that was filled since it was analysed, the planner believes it to be tiny and loops."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Job:
-    """One staged dataset to merge. ``trusted``: the rows were counted and are all there.
-    ``delete_missing``: remove rows of the dataset that were not staged."""
-
-    plan: DatasetPlan
-    staged_rows: int
-    trusted: bool = True
-    delete_missing: bool = False
-    left_out: int = field(default=0)
-    duplicates: int = field(default=0)
-    warnings: list[str] = field(default_factory=list)
-
-    keys_are_new: bool = True
-
-    def start_over(self) -> None:
-        """Its transaction was rolled back, for a key that is in the table already."""
-        self.left_out, self.duplicates, self.warnings = 0, 0, []
-        self.keys_are_new = False
-
-    @property
-    def shape(self) -> MergeShape:
-        """The names that the statements need."""
-        return self.plan.shape
-
-
-def fill(connection: Connection, job: Job, ledger: Ledger) -> DatasetReport | None:
+def fill(connection: Connection, job: StagedDataset, ledger: Ledger) -> DatasetReport | None:
     """A dataset that is new to its table, in the hope that none of its keys is there. None: some are,
     or it is not new after all, and nothing was written. Safe beside others that do the same."""
     if choose_strategy(connection, job) is not Strategy.FILL:
@@ -77,7 +59,7 @@ def fill(connection: Connection, job: Job, ledger: Ledger) -> DatasetReport | No
 
 
 def merge(
-    connection: Connection, job: Job, ledger: Ledger, table: Sequence[tuple[str, str]]
+    connection: Connection, job: StagedDataset, ledger: Ledger, table: Sequence[tuple[str, str]]
 ) -> DatasetReport:
     """One dataset into the target, which is created with the columns ``table`` if it is not there."""
     for _ in range(_TRIES - 1):
@@ -91,7 +73,7 @@ def merge(
 
 def _merge(
     connection: Connection,
-    job: Job,
+    job: StagedDataset,
     ledger: Ledger,
     table: Sequence[tuple[str, str]],
     strategy: Strategy,
@@ -102,7 +84,7 @@ def _merge(
 
 
 def conclude(
-    connection: Connection, job: Job, rows: Rows, strategy: Strategy, ledger: Ledger
+    connection: Connection, job: StagedDataset, rows: Rows, strategy: Strategy, ledger: Ledger
 ) -> DatasetReport:
     """What belongs into the transaction that wrote ``rows``: deletions, watermark and run record."""
     if job.delete_missing:
@@ -110,22 +92,17 @@ def conclude(
     return _record(job, rows, strategy, ledger.on(connection))
 
 
-def create_table(
-    connection: Connection, shape: MergeShape, table: Sequence[tuple[str, str]]
-) -> None:
-    """An empty target with its key; in a transaction of the caller's."""
-    connection.execute(statements.create_target(shape.target, table))
-    connection.execute(statements.add_key(shape))
-
-
 def replace_all(
-    connection: Connection, jobs: Sequence[Job], ledger: Ledger, table: Sequence[tuple[str, str]]
+    connection: Connection,
+    jobs: Sequence[StagedDataset],
+    ledger: Ledger,
+    table: Sequence[tuple[str, str]],
 ) -> list[DatasetReport]:
     """Make the target hold exactly what was staged: every dataset in one transaction, or none."""
     first = jobs[0].shape
     exists = catalog.read_target(connection, first.schema, first.table).exists
     with _transaction(connection, Strategy.REPLACE):
-        gone = count(connection, statements.count_rows(first.target)) if exists else 0
+        gone = count(connection, catalog.count_rows(first.target)) if exists else 0
         if exists:
             connection.execute(statements.truncate(first.target))
         else:
@@ -136,7 +113,7 @@ def replace_all(
     return reports
 
 
-def _replace_with(connection: Connection, job: Job, ledger: Ledger) -> DatasetReport:
+def _replace_with(connection: Connection, job: StagedDataset, ledger: Ledger) -> DatasetReport:
     """Into the emptied table; datasets after the first may have keys in common with it."""
     empty = catalog.is_empty(connection, job.shape.target)
     rows = _write(connection, Strategy.FILL if empty else _for_many(connection), job, ())
@@ -148,13 +125,13 @@ def _for_many(connection: Connection) -> Strategy:
     return Strategy.MERGE if has_merge else Strategy.DIFFERENCE
 
 
-def choose_strategy(connection: Connection, job: Job) -> Strategy:
+def choose_strategy(connection: Connection, job: StagedDataset) -> Strategy:
     """How the job's rows would best get into the target as it is now."""
     target = catalog.read_target(connection, job.shape.schema, job.shape.table)
     empty = not target.exists or catalog.is_empty(connection, job.shape.target)
     rows = target.estimate
     if not empty and rows == 0:  # never analysed
-        rows = count(connection, statements.count_rows(job.shape.target))
+        rows = count(connection, catalog.count_rows(job.shape.target))
     return choose(
         exists=target.exists,
         empty=empty,
@@ -182,7 +159,7 @@ def _transaction(connection: Connection, strategy: Strategy) -> Iterator[None]:
 
 
 def _write(
-    connection: Connection, strategy: Strategy, job: Job, table: Sequence[tuple[str, str]]
+    connection: Connection, strategy: Strategy, job: StagedDataset, table: Sequence[tuple[str, str]]
 ) -> Rows:
     match strategy:
         case Strategy.CREATE:
@@ -196,14 +173,16 @@ def _write(
             inserted, updated = _upsert(connection, job.shape)
         case _:
             _clean(connection, job)
-            connection.execute(statements.analyze(job.shape.staged))
+            connection.execute(catalog.analyze(job.shape.staged))
             connection.execute(_NO_NESTED_LOOPS)
             inserted, updated = _join(connection, strategy, job.shape)
     unchanged = job.staged_rows - job.left_out - inserted - updated
     return Rows(downloaded=job.staged_rows, inserted=inserted, updated=updated, unchanged=unchanged)
 
 
-def _create(connection: Connection, job: Job, table: Sequence[tuple[str, str]]) -> tuple[int, int]:
+def _create(
+    connection: Connection, job: StagedDataset, table: Sequence[tuple[str, str]]
+) -> tuple[int, int]:
     connection.execute(statements.create_target(job.shape.target, table))
     written = _fill(connection, job)
     connection.execute(_FOR_INDEX)
@@ -211,12 +190,12 @@ def _create(connection: Connection, job: Job, table: Sequence[tuple[str, str]]) 
     return written
 
 
-def _fill(connection: Connection, job: Job) -> tuple[int, int]:
-    return connection.execute(merge_statements.insert_all(job.shape)).rowcount, 0
+def _fill(connection: Connection, job: StagedDataset) -> tuple[int, int]:
+    return connection.execute(statements.insert_all(job.shape)).rowcount, 0
 
 
 def _once_clean(
-    connection: Connection, job: Job, write: Callable[[], tuple[int, int]]
+    connection: Connection, job: StagedDataset, write: Callable[[], tuple[int, int]]
 ) -> tuple[int, int]:
     """Write in the hope that keys are unique and present; clean the stage only if they are not.
 
@@ -231,46 +210,46 @@ def _once_clean(
         return write()
 
 
-def _upsert(connection: Connection, shape: MergeShape) -> tuple[int, int]:
-    return _pair(connection, merge_statements.upsert(shape))
+def _upsert(connection: Connection, shape: Shape) -> tuple[int, int]:
+    return _pair(connection, statements.upsert(shape))
 
 
-def _join(connection: Connection, strategy: Strategy, shape: MergeShape) -> tuple[int, int]:
+def _join(connection: Connection, strategy: Strategy, shape: Shape) -> tuple[int, int]:
     if strategy is Strategy.DIFFERENCE:
-        return _pair(connection, merge_statements.difference(shape))
+        return _pair(connection, statements.difference(shape))
     if connection.info.server_version >= FIRST_WITH_MERGE_ACTION:
-        return _pair(connection, merge_statements.merge_counted(shape))
+        return _pair(connection, statements.merge_counted(shape))
     return _merge_and_count(connection, shape)
 
 
-def _merge_and_count(connection: Connection, shape: MergeShape) -> tuple[int, int]:
+def _merge_and_count(connection: Connection, shape: Shape) -> tuple[int, int]:
     """Before PostgreSQL 17 ``MERGE`` tells one number for both: keys that the target lacked before and
     holds after were inserted. A trigger may have refused some."""
-    lacking = count(connection, merge_statements.count_new(shape))
-    written = connection.execute(merge_statements.merge(shape)).rowcount
-    still = count(connection, merge_statements.count_new(shape)) if lacking else 0
+    lacking = count(connection, statements.count_new(shape))
+    written = connection.execute(statements.merge(shape)).rowcount
+    still = count(connection, statements.count_new(shape)) if lacking else 0
     inserted = lacking - still
     return inserted, written - inserted
 
 
-def _delete_missing(connection: Connection, shape: MergeShape) -> int:
+def _delete_missing(connection: Connection, shape: Shape) -> int:
     connection.execute(_NO_NESTED_LOOPS)
-    return connection.execute(merge_statements.delete_missing(shape)).rowcount
+    return connection.execute(statements.delete_missing(shape)).rowcount
 
 
-def _clean(connection: Connection, job: Job) -> bool:
+def _clean(connection: Connection, job: StagedDataset) -> bool:
     """Remove staged rows without a key, and all but the newest of each key. True if there were any."""
     shape = job.shape
-    ids = [row[0] for row in connection.execute(merge_statements.find_null_keys(shape)).fetchall()]
+    ids = [row[0] for row in connection.execute(statements.find_null_keys(shape)).fetchall()]
     if ids:
-        count = connection.execute(merge_statements.delete_null_keys(shape)).rowcount
+        count = connection.execute(statements.delete_null_keys(shape)).rowcount
         job.left_out += count
         job.warnings.append(
             f"dataset {job.plan.dataset}: left out, for having no {', '.join(shape.key)}: "
             f"{_number_of_rows(count)}, among them {', '.join(ids)}"
         )
-    if connection.execute(merge_statements.find_duplicates(shape)).fetchone() is not None:
-        job.duplicates = connection.execute(merge_statements.delete_duplicates(shape)).rowcount
+    if connection.execute(statements.find_duplicates(shape)).fetchone() is not None:
+        job.duplicates = connection.execute(statements.delete_duplicates(shape)).rowcount
         job.left_out += job.duplicates
         job.warnings.append(
             f"dataset {job.plan.dataset}: left out, for a newer row with the same {', '.join(shape.key)}: "
@@ -283,7 +262,7 @@ def _number_of_rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
-def _record(job: Job, rows: Rows, strategy: Strategy, ledger: Ledger) -> DatasetReport:
+def _record(job: StagedDataset, rows: Rows, strategy: Strategy, ledger: Ledger) -> DatasetReport:
     plan = job.plan
     known = known_after(plan, trusted=job.trusted, left_out=job.left_out)
     report = DatasetReport(
@@ -305,31 +284,18 @@ def _record(job: Job, rows: Rows, strategy: Strategy, ledger: Ledger) -> Dataset
     return report
 
 
-def drop_stage(connection: Connection, shape: MergeShape) -> None:
+def drop_stage(connection: Connection, shape: Shape) -> None:
     """The rows are in: remove the stage."""
-    connection.execute(statements.drop_stage(shape))
+    connection.execute(drop_stage_sql(shape))
 
 
-def add_columns(
-    connection: Connection, shape: MergeShape, columns: Sequence[tuple[str, str]]
-) -> None:
-    """Columns that the target lacks, in a short transaction of its own: readers wait only for that."""
-    if columns:
-        connection.execute(statements.add_columns(shape.target, columns))
-
-
-def count_rows_of(connection: Connection, shape: MergeShape) -> int:
+def count_rows_of(connection: Connection, shape: Shape) -> int:
     """How many rows of the dataset an existing target holds; of a table that does not say, all."""
     target = catalog.read_target(connection, shape.schema, shape.table)
     if target.column("socrata_dataset") is None:
-        return count(connection, statements.count_rows(shape.target)) if target.exists else 0
-    counts = connection.execute(statements.count_by_dataset(shape.target)).fetchall()
+        return count(connection, catalog.count_rows(shape.target)) if target.exists else 0
+    counts = connection.execute(catalog.count_by_dataset(shape.target)).fetchall()
     return sum(rows for dataset, rows in counts if dataset == shape.dataset)
-
-
-def provenance_columns(names: set[str]) -> list[tuple[str, str]]:
-    """Which provenance columns a table with these columns still lacks."""
-    return [(name, pg_type) for name, pg_type in PROVENANCE.items() if name not in names]
 
 
 def _pair(connection: Connection, statement: sql.Composed) -> tuple[int, int]:
@@ -338,8 +304,33 @@ def _pair(connection: Connection, statement: sql.Composed) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def count(connection: Connection, statement: sql.Composed) -> int:
-    """The single number that a statement returns."""
-    row = connection.execute(statement).fetchone()
-    assert row is not None
-    return int(row[0])
+def bring_in(connection: Connection, context: RunContext, job: StagedDataset) -> DatasetReport:
+    """Merge one dataset. Datasets that are new to the table come in side by side."""
+    if not is_complete(check(connection, context.request), context, job, make=context.several):
+        with context.turns.alone(), context.journal.timed("merge"):
+            complete_table(connection, context, job, make=context.several)
+    with context.turns.beside(), context.journal.timed("merge"):
+        report = fill(connection, job, context.ledger)
+    if report is not None:
+        return report
+    with context.turns.alone(), context.journal.timed("merge"):
+        return merge(connection, job, context.ledger, table_columns(context))
+
+
+def settle(
+    connection: Connection, context: RunContext, job: StagedDataset, report: DatasetReport
+) -> None:
+    """What is left once the rows are in: say what was odd, and let go of the stage."""
+    report.verified = job.trusted if context.request.spec.verify.row_count != "Off" else None
+    report.schema_in_sync = job.plan.schema_in_sync
+    for warning in job.warnings:
+        context.journal.warn(warning)
+    drop_stage(connection, job.shape)
+
+
+def tidy(connection: Connection, context: RunContext, plans: Iterable[DatasetPlan]) -> None:
+    """Remove the stages of datasets that are well: of one merged just before its run was killed, or
+    begun by a run that failed, and not wanted any more."""
+    for plan in plans:
+        drop_stage(connection, plan.shape)
+        context.ledger.on(connection).drop_checkpoint(plan.shape.stage)

@@ -6,33 +6,43 @@ If one dataset is missing nothing is replaced, since its rows would be lost.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from socratasync.contract.report import DatasetReport
 from socratasync.errors import SyncError
-from socratasync.pipeline.dataset import Waiting
-from socratasync.pipeline.means import Means
 from socratasync.pipeline.merge import merge
-from socratasync.pipeline.merge.table import complete_table, settle, table_columns
+from socratasync.pipeline.merge.merge import settle
+from socratasync.pipeline.merge.table import complete_table, table_columns
+from socratasync.pipeline.request import RunContext
+from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target.connection import Connection
 
-Outcome = DatasetReport | Waiting | SyncError
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred:
+    """A dataset that is staged and verified, and is merged once all are."""
+
+    job: StagedDataset
+
+
+Outcome = DatasetReport | Deferred | SyncError
 
 
 def replace_all(
-    connection: Connection, means: Means, outcomes: Mapping[str, Outcome]
+    connection: Connection, context: RunContext, outcomes: Mapping[str, Outcome]
 ) -> dict[str, Outcome]:
     """Put the staged datasets in place of what the table holds. Returns what became of each."""
-    waiting = {dataset: o.job for dataset, o in outcomes.items() if isinstance(o, Waiting)}
+    waiting = {dataset: o.job for dataset, o in outcomes.items() if isinstance(o, Deferred)}
     if any(isinstance(outcome, SyncError) for outcome in outcomes.values()):
-        means.journal.warn("nothing was replaced, since not every dataset could be read")
+        context.journal.warn("nothing was replaced, since not every dataset could be read")
         return dict(outcomes)
     if not waiting:
         return dict(outcomes)  # done by an earlier try of this run
     jobs = list(waiting.values())
-    with means.journal.timed("merge"):
+    with context.journal.timed("merge"):
         for job in jobs:
-            complete_table(connection, means, job)
-        reports = merge.replace_all(connection, jobs, means.ledger, table_columns(means))
+            complete_table(connection, context, job)
+        reports = merge.replace_all(connection, jobs, context.ledger, table_columns(context))
     for job, report in zip(jobs, reports, strict=True):
-        settle(connection, means, job, report)
+        settle(connection, context, job, report)
     return dict(zip(waiting, reports, strict=True))

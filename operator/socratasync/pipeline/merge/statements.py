@@ -6,13 +6,15 @@ Statements that merge return one row ``(inserted, updated)``, so counts are the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
-from socratasync.pipeline.columns import PROVENANCE, Column, bare_type
+from socratasync.pipeline.columns import PROVENANCE, Column
+from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT
-from socratasync.pipeline.stage.statements import ARRIVAL, MergeShape, names
+from socratasync.pipeline.stage.statements import ARRIVAL, _column_definitions, names
+from socratasync.pipeline.target.types import bare_type, type_sql
 
 _COMPARED_DIRECTLY = frozenset(
     "text,character varying,character,smallint,integer,bigint,numeric,real,double precision,boolean,"
@@ -23,11 +25,11 @@ _COMPARED_DIRECTLY = frozenset(
 case, a box's compares areas) are compared as text."""
 
 
-def _written(shape: MergeShape) -> list[str]:
+def _written(shape: Shape) -> list[str]:
     return [c.name for c in shape.columns] + (list(PROVENANCE) if shape.provenance else [])
 
 
-def _values(shape: MergeShape, source: str = "s") -> list[sql.Composable]:
+def _values(shape: Shape, source: str = "s") -> list[sql.Composable]:
     """What is written, in the order of ``_written``: from the stage, or in ``ON CONFLICT`` from
     ``excluded``, which has the target's own names."""
     if source == "excluded":
@@ -42,11 +44,11 @@ def _values(shape: MergeShape, source: str = "s") -> list[sql.Composable]:
     return values
 
 
-def _value_list(shape: MergeShape) -> sql.Composed:
+def _value_list(shape: Shape) -> sql.Composed:
     return sql.SQL(", ").join(_values(shape))
 
 
-def _staged_key(shape: MergeShape) -> list[tuple[str, sql.Composable]]:
+def _staged_key(shape: Shape) -> list[tuple[str, sql.Composable]]:
     """Key column → its value in the stage ``s``. A table keyed by the source's own row id finds it
     there under its Socrata name."""
     system = {
@@ -60,14 +62,14 @@ def _staged_key(shape: MergeShape) -> list[tuple[str, sql.Composable]]:
     return [(name, system[name] if name in system else staged[name]) for name in shape.key]
 
 
-def _varying_key(shape: MergeShape) -> sql.Composed:
+def _varying_key(shape: Shape) -> sql.Composed:
     """The key's values that differ within one stage."""
     return sql.SQL(", ").join(
         value for name, value in _staged_key(shape) if not isinstance(value, sql.Literal)
     )
 
 
-def _same_key(shape: MergeShape) -> sql.Composed:
+def _same_key(shape: Shape) -> sql.Composed:
     return sql.SQL(" AND ").join(
         sql.SQL("{} = {}").format(sql.Identifier("t", name), value)
         for name, value in _staged_key(shape)
@@ -81,7 +83,7 @@ def _compared(column: Column, alias: str) -> sql.Composable:
     return sql.SQL("{}::text").format(identifier)
 
 
-def _differs(shape: MergeShape, source: str) -> sql.Composed:
+def _differs(shape: Shape, source: str) -> sql.Composed:
     """Whether the target row ``t`` must be rewritten from ``source`` (``s``, or ``excluded``).
 
     The source's ``:id`` and ``:updated_at`` do not count: a dataset republished as it was gets
@@ -113,7 +115,7 @@ def _distinct(left: Sequence[sql.Composable], right: Sequence[sql.Composable]) -
     return sql.SQL("ROW({}) IS DISTINCT FROM ROW({})").format(comma.join(left), comma.join(right))
 
 
-def _assignments(shape: MergeShape, source: str) -> sql.Composed:
+def _assignments(shape: Shape, source: str) -> sql.Composed:
     if set(_written(shape)) <= set(shape.key):
         return sql.SQL("{0} = t.{0}").format(sql.Identifier(shape.key[0]))
     pairs = zip(_written(shape), _values(shape, source), strict=True)
@@ -124,23 +126,21 @@ def _assignments(shape: MergeShape, source: str) -> sql.Composed:
     )
 
 
-def insert_all(shape: MergeShape) -> sql.Composed:
+def insert_all(shape: Shape) -> sql.Composed:
     """Every staged row into an empty target; the row count is the number inserted."""
     return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} s").format(
         shape.target, names(_written(shape)), _value_list(shape), shape.staged
     )
 
 
-def insert_page(shape: MergeShape, xid: str, first_block: int) -> sql.Composed:
+def insert_page(shape: Shape, xid: str, first_block: int) -> sql.Composed:
     """``insert_all`` for the rows that transaction ``xid`` staged in or behind ``first_block``."""
     return sql.SQL("{} WHERE s.ctid >= {} AND s.xmin = {}::xid").format(
         insert_all(shape), _beginning_of(first_block), sql.Literal(xid)
     )
 
 
-def insert_stragglers(
-    shape: MergeShape, xid: str, first_block: int, next_block: int
-) -> sql.Composed:
+def insert_stragglers(shape: Shape, xid: str, first_block: int, next_block: int) -> sql.Composed:
     """``insert_all`` for rows in the blocks of the page that ``xid`` staged, up to ``next_block``, but of
     later pages: ``COPY`` found room for them there."""
     return sql.SQL("{} WHERE s.ctid >= {} AND s.ctid < {} AND s.xmin <> {}::xid").format(
@@ -161,12 +161,12 @@ _COUNTED = sql.SQL(
 )
 
 
-def upsert(shape: MergeShape) -> sql.Composed:
+def upsert(shape: Shape) -> sql.Composed:
     """Few rows against many, one look-up by key each."""
     return _COUNTED.format(_on_conflict(shape, sql.SQL("FROM {} s").format(shape.staged)))
 
 
-def difference(shape: MergeShape) -> sql.Composed:
+def difference(shape: Shape) -> sql.Composed:
     """New and differing rows found by one join, then written by key: ``MERGE`` for PostgreSQL 14."""
     rows = sql.SQL("FROM {} s LEFT JOIN {} t ON {} WHERE t.{} IS NULL OR ({})").format(
         shape.staged,
@@ -178,7 +178,7 @@ def difference(shape: MergeShape) -> sql.Composed:
     return _COUNTED.format(_on_conflict(shape, rows))
 
 
-def _on_conflict(shape: MergeShape, rows: sql.Composed) -> sql.Composed:
+def _on_conflict(shape: Shape, rows: sql.Composed) -> sql.Composed:
     return sql.SQL(
         "INSERT INTO {} AS t ({}) SELECT {} {} ON CONFLICT ({}) DO UPDATE SET {} WHERE {} "
         "RETURNING (t.xmax = 0) AS is_new"
@@ -193,7 +193,7 @@ def _on_conflict(shape: MergeShape, rows: sql.Composed) -> sql.Composed:
     )
 
 
-def merge(shape: MergeShape) -> sql.Composed:
+def merge(shape: Shape) -> sql.Composed:
     """Many rows against many; the row count is inserted plus updated (PostgreSQL 15 and 16)."""
     return sql.SQL(
         "MERGE INTO {} t USING {} s ON {} WHEN MATCHED AND {} THEN UPDATE SET {} "
@@ -209,34 +209,34 @@ def merge(shape: MergeShape) -> sql.Composed:
     )
 
 
-def merge_counted(shape: MergeShape) -> sql.Composed:
+def merge_counted(shape: Shape) -> sql.Composed:
     """``merge`` that says which rows were new (PostgreSQL 17 and later)."""
     returning = sql.SQL(" RETURNING (merge_action() = 'INSERT') AS is_new")
     return _COUNTED.format(merge(shape) + returning)
 
 
-def count_new(shape: MergeShape) -> sql.Composed:
+def count_new(shape: Shape) -> sql.Composed:
     """``(count,)`` of staged rows whose key the target lacks."""
     return sql.SQL("SELECT count(*) FROM {} s WHERE NOT EXISTS (SELECT FROM {} t WHERE {})").format(
         shape.staged, shape.target, _same_key(shape)
     )
 
 
-def delete_missing(shape: MergeShape) -> sql.Composed:
+def delete_missing(shape: Shape) -> sql.Composed:
     """Rows that came from this dataset and are no longer in it."""
     return sql.SQL(
         "DELETE FROM {} t WHERE t.socrata_dataset = {} AND NOT EXISTS (SELECT FROM {} s WHERE {})"
     ).format(shape.target, sql.Literal(shape.dataset), shape.staged, _same_key(shape))
 
 
-def find_duplicates(shape: MergeShape) -> sql.Composed:
+def find_duplicates(shape: Shape) -> sql.Composed:
     """One row if any key is staged twice, else none."""
     return sql.SQL("SELECT FROM {} s GROUP BY {} HAVING count(*) > 1 LIMIT 1").format(
         shape.staged, _varying_key(shape)
     )
 
 
-def delete_duplicates(shape: MergeShape) -> sql.Composed:
+def delete_duplicates(shape: Shape) -> sql.Composed:
     """Keep the newest row of each key; of rows equally new, the last in the source's own order."""
     return sql.SQL(
         "DELETE FROM {0} x USING (SELECT s.ctid AS place, row_number() OVER (PARTITION BY {1} "
@@ -245,19 +245,44 @@ def delete_duplicates(shape: MergeShape) -> sql.Composed:
     ).format(shape.staged, _varying_key(shape), sql.Identifier(UPDATED_AT), sql.Identifier(ARRIVAL))
 
 
-def find_null_keys(shape: MergeShape) -> sql.Composed:
+def find_null_keys(shape: Shape) -> sql.Composed:
     """``(row id,)`` of a few staged rows that have no key."""
     return sql.SQL("SELECT {} FROM {} s WHERE {} LIMIT 5").format(
         sql.Identifier(ROW_ID), shape.staged, _null_key(shape)
     )
 
 
-def delete_null_keys(shape: MergeShape) -> sql.Composed:
+def delete_null_keys(shape: Shape) -> sql.Composed:
     """Remove staged rows that have no key; the row count says how many."""
     return sql.SQL("DELETE FROM {} s WHERE {}").format(shape.staged, _null_key(shape))
 
 
-def _null_key(shape: MergeShape) -> sql.Composed:
+def _null_key(shape: Shape) -> sql.Composed:
     return sql.SQL(" OR ").join(
         sql.SQL("{} IS NULL").format(value) for _, value in _staged_key(shape)
     )
+
+
+def create_target(target: sql.Identifier, columns: Iterable[tuple[str, str]]) -> sql.Composed:
+    """The target of (name, type) columns, without its key: ``add_key`` builds that after the first
+    fill."""
+    return sql.SQL("CREATE TABLE {} ({})").format(target, _column_definitions(columns))
+
+
+def add_key(shape: Shape) -> sql.Composed:
+    """The primary key of a table made by ``create_target``."""
+    return sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(shape.target, names(shape.key))
+
+
+def add_columns(target: sql.Identifier, columns: Sequence[tuple[str, str]]) -> sql.Composed:
+    """Add nullable columns, (name, type) each."""
+    added = sql.SQL(", ").join(
+        sql.SQL("ADD COLUMN IF NOT EXISTS {} {}").format(sql.Identifier(name), type_sql(pg_type))
+        for name, pg_type in columns
+    )
+    return sql.SQL("ALTER TABLE {} {}").format(target, added)
+
+
+def truncate(target: sql.Identifier) -> sql.Composed:
+    """Empty the target, keeping its identity: grants, views and foreign keys stay."""
+    return sql.SQL("TRUNCATE {}").format(target)

@@ -15,12 +15,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from socratasync.pipeline.target.connection import FIRST_WITH_MERGE
+
 SMALL_SHARE = 0.10
 """Above a tenth of the target, one pass over it beats that many look-ups."""
-
-FIRST_WITH_MERGE = 150000
-FIRST_WITH_MERGE_ACTION = 170000
-FIRST_WITH_HEADER_MATCH = 150000
 
 
 class Strategy(StrEnum):

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from socratasync.errors import PermissionDenied, SchemaChanged, SyncError, TargetMismatch
-from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn, bare_type
-from socratasync.pipeline.target.relations import Target
+from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
+from socratasync.pipeline.target.catalog import Target
+from socratasync.pipeline.target.types import bare_type
 
 Policy = Literal["AddColumns", "Ignore", "Fail"]
 Fit = Literal["always", "perhaps", "never"]

@@ -15,32 +15,28 @@ from typing import TypeVar
 from socratasync.api.source import DatasetSpec
 from socratasync.api.spec import SyncSpec
 from socratasync.errors import SyncError
-from socratasync.pipeline.columns import PROVENANCE, Column, select_columns
-from socratasync.pipeline.parallel import side_by_side
+from socratasync.pipeline.columns import PROVENANCE, Column
+from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.drift import Agreement, agree, common_types
+from socratasync.pipeline.plan.model import DatasetPlan, Load, Mode, Shape, Snapshot
+from socratasync.pipeline.plan.selection import select_columns
 from socratasync.pipeline.plan.watermark import (
     CLOCKS_DIFFER_BY,
-    DatasetPlan,
-    Known,
-    Load,
-    Mode,
-    Snapshot,
     choose_load,
     find_watermark,
     nothing_changed,
 )
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Metadata, Source
-from socratasync.pipeline.stage.statements import MergeShape
-from socratasync.pipeline.target.bookkeeping import stage_name
-from socratasync.pipeline.target.relations import Target
+from socratasync.pipeline.target.bookkeeping import Known, stage_name
+from socratasync.pipeline.target.catalog import Target
 
 T = TypeVar("T")
 Planned = DatasetPlan | SyncError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class Plans:
     """The plans, or errors, in the order of the manifest; ``table`` is the columns (name, type) that a
     new target would have."""
 
@@ -65,7 +61,7 @@ def survey(
     mode: Mode,
     since: datetime | None,
     now: datetime,
-) -> Survey:
+) -> Plans:
     """Plan every dataset that the manifest selects."""
     datasets = spec.selected_datasets()
     described = _each(spec, source, datasets, lambda d: _describe(spec, source, d))
@@ -79,7 +75,7 @@ def survey(
             spec, dataset, found, source, target, known.get(dataset.id), types, mode, since, now
         )
 
-    return Survey(plans=_each(spec, source, datasets, plan), table=tuple(types.items()))
+    return Plans(plans=_each(spec, source, datasets, plan), table=tuple(types.items()))
 
 
 def _each(
@@ -89,7 +85,7 @@ def _each(
     action: Callable[[DatasetSpec], T],
 ) -> dict[str, T | SyncError]:
     tasks = {dataset.id: partial(action, dataset) for dataset in datasets}
-    return side_by_side(tasks, at_once=spec.parallelism, stopping=source.stopping)
+    return in_parallel(tasks, at_once=spec.parallelism, stopping=source.stopping)
 
 
 def _describe(spec: SyncSpec, source: Source, dataset: DatasetSpec) -> Described:
@@ -172,8 +168,8 @@ def _shape(
     columns: tuple[Column, ...],
     *,
     keeps_newer: bool,
-) -> MergeShape:
-    return MergeShape(
+) -> Shape:
+    return Shape(
         schema=target.schema,
         table=target.table,
         stage=stage_name(target.name, dataset.id),

@@ -6,19 +6,14 @@ never what the target holds: rows that come late, or were missed, are then asked
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
 
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.columns import Column, SourceColumn
-from socratasync.pipeline.source.soql import UPDATED_AT, Watermark, both, since
-from socratasync.pipeline.stage.statements import MergeShape
-
-Mode = Literal["update", "full"]
+from socratasync.pipeline.plan.model import DatasetPlan, Load, Mode, Snapshot
+from socratasync.pipeline.source.soql import UPDATED_AT, Watermark
+from socratasync.pipeline.target.bookkeeping import Known
 
 OVERLAP = timedelta(minutes=15)
 """Read again before the watermark: Socrata stamps rows when a change begins, not when it shows."""
@@ -34,118 +29,12 @@ CLOCKS_DIFFER_BY = timedelta(minutes=5)
 """A change stamped further ahead of our clock is not believed: a watermark there would pass over all
 that follows. Less than ``OVERLAP``, so that what is read again reaches back to now."""
 
-SETTLED_AFTER = timedelta(hours=1)
-"""A change younger than that may not have reached the replica that was read: the next run looks again."""
 
 EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 """Times beyond cannot be turned into another zone; no row is older or newer than these."""
 
 RESUME_WITHIN = timedelta(hours=24)
 """A stage older than that is begun anew: its rows may be gone from the source."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """How far a dataset is in, as the bookkeeping has it. ``columns``: ``source`` (field → type, all
-    of them) and ``loaded`` (target column → field)."""
-
-    dataset: str
-    year: int | None
-    watermark_column: str
-    watermark: datetime | None
-    synced_since: datetime | None
-    source_rows: int | None
-    rows_updated_at: datetime | None
-    columns: dict[str, dict[str, str]]
-    query: str
-    left_out: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """As the bookkeeping row."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-    @classmethod
-    def from_dict(cls, row: Mapping[str, Any]) -> Known:
-        """From the bookkeeping row, which has more columns."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """``full``: every row; else rows that changed at or after ``bound``. ``advances``: whether the
-    watermark may move afterwards. ``why`` is a sentence for people."""
-
-    full: bool
-    bound: datetime | None = None
-    advances: bool = True
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """What the source said before the first page, and when."""
-
-    rows: int | None
-    newest: datetime | None
-    rows_updated_at: datetime | None
-    taken_at: datetime | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether all replicas surely hold the change of ``rows_updated_at``, which comes from another
-        place than the rows, and only to the second."""
-        if self.taken_at is None or self.rows_updated_at is None:
-            return True
-        return self.taken_at - self.rows_updated_at >= SETTLED_AFTER
-
-    def as_dict(self) -> dict[str, Any]:
-        """As a checkpoint stores it."""
-        return {
-            "rows": self.rows,
-            "newest": self.newest and self.newest.isoformat(),
-            "rows_updated_at": self.rows_updated_at and self.rows_updated_at.isoformat(),
-            "taken_at": self.taken_at and self.taken_at.isoformat(),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Snapshot:
-        """From a checkpoint."""
-        names = ("newest", "rows_updated_at", "taken_at")
-        times = {n: datetime.fromisoformat(data[n]) if data.get(n) else None for n in names}
-        return cls(rows=data["rows"], **times)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetPlan:
-    """Everything decided about one dataset before its first row is read."""
-
-    dataset: str
-    year: int | None
-    shape: MergeShape
-    load: Load
-    where: str | None
-    watermark: Watermark
-    snapshot: Snapshot
-    source: tuple[SourceColumn, ...]
-    add: tuple[tuple[str, str], ...] = ()
-    known: Known | None = None
-    warnings: tuple[str, ...] = ()
-    schema_in_sync: bool = True
-    nothing_to_do: bool = False
-    replica_as_of: datetime | None = None
-    """How old the rows read were, when they came from a replica that was behind (``rowstream``)."""
-
-    @property
-    def condition(self) -> str | None:
-        """The rows to read: the manifest's ``where`` and the lower bound."""
-        return both(self.where, since(self.watermark, self.load.bound))
-
-    @property
-    def fingerprint(self) -> str:
-        """Stages with the same fingerprint hold the same columns of the same rows."""
-        columns = [(c.name, c.field, c.type) for c in self.shape.columns]
-        text = json.dumps([self.dataset, columns, self.condition], default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def find_watermark(

@@ -23,7 +23,7 @@ from socratasync.pipeline.columns import SourceColumn
 from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.source.rowstream import RowStream
 from socratasync.pipeline.source.session import Sessions, Timeouts
-from socratasync.pipeline.source.throttle import Budget
+from socratasync.pipeline.source.throttle import Throttle
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class Source:
         self.stopping = stopping or threading.Event()
         self._policy = policy or RetryPolicy()
         self._timeouts = timeouts or Timeouts()
-        self._budget = Budget(requests_at_once, self.stopping)
+        self._budget = Throttle(requests_at_once, self.stopping)
         self._sessions = Sessions(
             domain, app_token=app_token, credentials=credentials, timeouts=self._timeouts
         )

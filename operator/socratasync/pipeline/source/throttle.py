@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from socratasync.errors import Terminated
 
 
-class Budget:
+class Throttle:
     """Slots for requests, and one pause for all of them. Shared between threads."""
 
     def __init__(self, requests_at_once: int, stopping: threading.Event) -> None:

@@ -25,8 +25,8 @@ from socratasync.errors import (
     SourceUnavailable,
     SyncError,
 )
-from socratasync.pipeline.merge.strategy import FIRST_WITH_HEADER_MATCH
-from socratasync.pipeline.plan.watermark import DatasetPlan, Snapshot, may_resume
+from socratasync.pipeline.plan.model import DatasetPlan, Snapshot
+from socratasync.pipeline.plan.watermark import may_resume
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.rowstream import RowStream
@@ -35,7 +35,7 @@ from socratasync.pipeline.stage.archive import ArchiveFile, Nowhere, Sink
 from socratasync.pipeline.stage.pagecopy import copy_page
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.bookkeeping import Checkpoint, Ledger
-from socratasync.pipeline.target.connection import Connection, translate
+from socratasync.pipeline.target.connection import FIRST_WITH_HEADER_MATCH, Connection, translate
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class Stage:
         if self._archive and not self._archive.can_resume(found.archived_bytes):
             return None
         try:
-            count = statements.count_rows(self._plan.shape.staged)
+            count = catalog.count_rows(self._plan.shape.staged)
             row = self._connection.execute(count).fetchone()
         except pg.UndefinedTable:
             return None

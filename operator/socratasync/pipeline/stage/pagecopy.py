@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from psycopg import Copy
 
-from socratasync.pipeline.stage.statements import MergeShape, copy_stage
+from socratasync.pipeline.plan.model import Shape
+from socratasync.pipeline.stage.statements import copy_stage
 from socratasync.pipeline.target.connection import Connection
 
 LARGE_PAGE_BYTES = 4 * 1024 * 1024
@@ -28,7 +29,7 @@ class Copied:
 
 
 def copy_page(
-    connection: Connection, shape: MergeShape, chunks: Iterable[bytes], *, header_match: bool
+    connection: Connection, shape: Shape, chunks: Iterable[bytes], *, header_match: bool
 ) -> Copied:
     """Copy the chunks, the first of which begins with the header line, within the transaction that is
     open on ``connection``."""

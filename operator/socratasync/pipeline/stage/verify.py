@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
 
 from socratasync.contract.report import DatasetReport
+from socratasync.pipeline.plan.model import DatasetPlan, Shape
 
 MANY_ROWS = 1000
 """A dataset that had fewer may shrink as it likes."""
 
 BELIEVED_AFTER = timedelta(days=1)
 """A dataset that has been small for that long is not being replaced just now."""
+
+
+@dataclass(slots=True, kw_only=True)
+class StagedDataset:
+    """One staged dataset to merge. ``trusted``: the rows were counted and are all there.
+    ``delete_missing``: remove rows of the dataset that were not staged."""
+
+    plan: DatasetPlan
+    staged_rows: int
+    trusted: bool = True
+    delete_missing: bool = False
+    left_out: int = field(default=0)
+    duplicates: int = field(default=0)
+    warnings: list[str] = field(default_factory=list)
+
+    keys_are_new: bool = True
+
+    def start_over(self) -> None:
+        """Its transaction was rolled back, for a key that is in the table already."""
+        self.left_out, self.duplicates, self.warnings = 0, 0, []
+        self.keys_are_new = False
+
+    @property
+    def shape(self) -> Shape:
+        """The names that the statements need."""
+        return self.plan.shape
 
 
 def allowed_difference(tolerance: int | str, rows: int) -> int:

@@ -7,6 +7,7 @@ other place could promise that.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,6 @@ from psycopg.types.json import Jsonb
 
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import PermissionDenied, TargetBusy
-from socratasync.pipeline.plan.watermark import Known
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.sql import load
 
@@ -229,3 +229,29 @@ class Ledger:
     def drop_checkpoint(self, stage: str) -> None:
         """The stage is gone."""
         self._connection.execute(_SQL["drop_checkpoint"], {"stage": stage})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """How far a dataset is in, as the bookkeeping has it. ``columns``: ``source`` (field → type, all
+    of them) and ``loaded`` (target column → field)."""
+
+    dataset: str
+    year: int | None
+    watermark_column: str
+    watermark: datetime | None
+    synced_since: datetime | None
+    source_rows: int | None
+    rows_updated_at: datetime | None
+    columns: dict[str, dict[str, str]]
+    query: str
+    left_out: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the bookkeeping row."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Known:
+        """From the bookkeeping row, which has more columns."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})

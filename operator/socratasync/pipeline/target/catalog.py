@@ -6,15 +6,15 @@ Reads only. What it means for a run is decided elsewhere (``drift``).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
 from socratasync.errors import InvalidSpec, TargetMismatch
-from socratasync.pipeline.stage.statements import type_sql
 from socratasync.pipeline.target.connection import Connection
-from socratasync.pipeline.target.relations import MaterializedView, Target, TargetColumn
 from socratasync.pipeline.target.sql import load
+from socratasync.pipeline.target.types import type_sql
 
 _SQL = load("catalog")
 
@@ -95,3 +95,74 @@ def read_view(connection: Connection, name: str) -> MaterializedView:
             "refresh it; change its owner or connect as that role"
         )
     return MaterializedView(name=name, concurrently=row["concurrently"] and row["populated"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetColumn:
+    """A column of the target table as PostgreSQL describes it."""
+
+    name: str
+    type: str
+    required: bool
+    has_default: bool
+    generated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The target table. ``kind`` is pg_class's relkind; None when there is no such relation."""
+
+    schema: str
+    table: str
+    kind: str | None = None
+    owned: bool = False
+    owner: str = ""
+    schema_exists: bool = True
+    may_create: bool = True
+    estimate: int = 0
+    columns: tuple[TargetColumn, ...] = ()
+    unique_keys: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """``schema.table``, as people write it."""
+        return f"{self.schema}.{self.table}"
+
+    @property
+    def exists(self) -> bool:
+        """Whether something of that name is there."""
+        return self.kind is not None
+
+    def column(self, name: str) -> TargetColumn | None:
+        """The column of that name, if there is one."""
+        return next((c for c in self.columns if c.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaterializedView:
+    """A view to refresh. ``concurrently``: readers need not wait for it."""
+
+    name: str
+    concurrently: bool
+
+
+def count_rows(table: sql.Identifier) -> sql.Composed:
+    """``(count,)`` of a whole table."""
+    return sql.SQL("SELECT count(*) FROM {}").format(table)
+
+
+def count_by_dataset(target: sql.Identifier) -> sql.Composed:
+    """``(dataset, rows)`` for the whole target, rows of no known dataset under null."""
+    return sql.SQL("SELECT socrata_dataset, count(*) FROM {} GROUP BY 1").format(target)
+
+
+def analyze(table: sql.Identifier) -> sql.Composed:
+    """Statistics, without which the planner guesses a stage to be tiny."""
+    return sql.SQL("ANALYZE {}").format(table)
+
+
+def count(connection: Connection, statement: sql.Composed) -> int:
+    """The single number that a statement returns."""
+    row = connection.execute(statement).fetchone()
+    assert row is not None
+    return int(row[0])

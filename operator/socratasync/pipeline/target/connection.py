@@ -194,3 +194,12 @@ def exclusive(connection: Connection, target: str, wait_s: float) -> Iterator[No
     finally:
         with suppress(psycopg.Error):
             connection.execute("SELECT pg_advisory_unlock(%s)", [number])
+
+
+FIRST_WITH_MERGE = 150000
+
+
+FIRST_WITH_MERGE_ACTION = 170000
+
+
+FIRST_WITH_HEADER_MATCH = 150000

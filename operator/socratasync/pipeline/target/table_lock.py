@@ -15,7 +15,7 @@ from socratasync.errors import Terminated
 _LOOK_UP_S = 0.2
 
 
-class Turns:
+class TableLock:
     """Shared between the threads of a run."""
 
     def __init__(self, stopping: threading.Event) -> None:

@@ -1,0 +1,127 @@
+"""What is decided about a dataset before its first row is read, as plain values. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from psycopg import sql
+
+from socratasync.pipeline.columns import Column, SourceColumn
+from socratasync.pipeline.source.soql import Watermark, both, since
+from socratasync.pipeline.target.bookkeeping import Known
+from socratasync.times import instant_or_none, write_instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """One dataset's way into the target: names only, no data. ``keeps_newer``: a row of the target that
+    is newer than the one staged stays. A full load knows better: the newer one is gone."""
+
+    schema: str
+    table: str
+    stage: str
+    dataset: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    provenance: bool
+    keeps_newer: bool = False
+
+    @property
+    def target(self) -> sql.Identifier:
+        """The target table, qualified."""
+        return sql.Identifier(self.schema, self.table)
+
+    @property
+    def staged(self) -> sql.Identifier:
+        """The stage table, qualified."""
+        return sql.Identifier("socratasync", self.stage)
+
+
+Mode = Literal["update", "full"]
+
+
+SETTLED_AFTER = timedelta(hours=1)
+"""A change younger than that may not have reached the replica that was read: the next run looks again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """``full``: every row; else rows that changed at or after ``bound``. ``advances``: whether the
+    watermark may move afterwards. ``why`` is a sentence for people."""
+
+    full: bool
+    bound: datetime | None = None
+    advances: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What the source said before the first page, and when."""
+
+    rows: int | None
+    newest: datetime | None
+    rows_updated_at: datetime | None
+    taken_at: datetime | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all replicas surely hold the change of ``rows_updated_at``, which comes from another
+        place than the rows, and only to the second."""
+        if self.taken_at is None or self.rows_updated_at is None:
+            return True
+        return self.taken_at - self.rows_updated_at >= SETTLED_AFTER
+
+    def as_dict(self) -> dict[str, Any]:
+        """As a checkpoint stores it."""
+        return {
+            "rows": self.rows,
+            "newest": write_instant(self.newest),
+            "rows_updated_at": write_instant(self.rows_updated_at),
+            "taken_at": write_instant(self.taken_at),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Snapshot:
+        """From a checkpoint."""
+        names = ("newest", "rows_updated_at", "taken_at")
+        times = {n: instant_or_none(data.get(n)) for n in names}
+        return cls(rows=data["rows"], **times)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetPlan:
+    """Everything decided about one dataset before its first row is read."""
+
+    dataset: str
+    year: int | None
+    shape: Shape
+    load: Load
+    where: str | None
+    watermark: Watermark
+    snapshot: Snapshot
+    source: tuple[SourceColumn, ...]
+    add: tuple[tuple[str, str], ...] = ()
+    known: Known | None = None
+    warnings: tuple[str, ...] = ()
+    schema_in_sync: bool = True
+    nothing_to_do: bool = False
+    replica_as_of: datetime | None = None
+    """How old the rows read were, when they came from a replica that was behind (``rowstream``)."""
+
+    @property
+    def condition(self) -> str | None:
+        """The rows to read: the manifest's ``where`` and the lower bound."""
+        return both(self.where, since(self.watermark, self.load.bound))
+
+    @property
+    def fingerprint(self) -> str:
+        """Stages with the same fingerprint hold the same columns of the same rows."""
+        columns = [(c.name, c.field, c.type) for c in self.shape.columns]
+        text = json.dumps([self.dataset, columns, self.condition], default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,68 @@
+"""PostgreSQL types as people write them: which texts are types at all, and which mean the same. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from psycopg import sql
+
+from socratasync.errors import InvalidSpec
+
+_WORD = r'([a-z_][a-z0-9_$]*|"([^"\0]|"")+")'
+
+_LENGTH = r"(\([a-z0-9]+(, ?-?[0-9]+)?\))"
+
+_FIELD = "(year|month|day|hour|minute|second)"
+
+_TYPE = re.compile(
+    rf"({_WORD}(\.{_WORD})?{_LENGTH}?|double precision|(character|bit) varying{_LENGTH}?"
+    rf"|time(stamp)?{_LENGTH}? with(out)? time zone|interval {_FIELD}( to {_FIELD})?{_LENGTH}?)(\[\])*",
+    re.IGNORECASE | re.ASCII,
+)
+"""Types as people write them and as ``format_type`` does; no more words, which could be constraints."""
+
+_SERIAL = re.compile("(small|big)?serial[248]?", re.IGNORECASE)
+
+
+def type_sql(pg_type: str) -> sql.SQL:
+    """A column type as SQL. Raises ``InvalidSpec`` for anything that is not plainly a type."""
+    if not _TYPE.fullmatch(pg_type):
+        raise InvalidSpec(
+            f"spec.target.fields: {pg_type!r} is not a PostgreSQL type; write one such as text, "
+            "integer, numeric(10,2) or timestamp with time zone"
+        )
+    if _SERIAL.fullmatch(pg_type):
+        raise InvalidSpec(
+            f"spec.target.fields: {pg_type} counts by itself and takes no nulls; write integer or bigint"
+        )
+    return sql.SQL(pg_type)
+
+
+_MODIFIER = re.compile(r"\s*\(.*\)")
+
+_NORMAL_TYPES = {
+    "int": "integer",
+    "int4": "integer",
+    "serial": "integer",
+    "int2": "smallint",
+    "int8": "bigint",
+    "bigserial": "bigint",
+    "bool": "boolean",
+    "float4": "real",
+    "float": "double precision",
+    "float8": "double precision",
+    "decimal": "numeric",
+    "timestamp": "timestamp without time zone",
+    "timestamptz": "timestamp with time zone",
+    "varchar": "character varying",
+    "char": "character",
+    "bpchar": "character",
+    "time": "time without time zone",
+    "timetz": "time with time zone",
+}
+
+
+def bare_type(pg_type: str) -> str:
+    """The type's one name, without length or precision: ``varchar(20)`` → ``character varying``."""
+    bare = " ".join(_MODIFIER.sub("", pg_type.lower()).split())
+    return _NORMAL_TYPES.get(bare, bare)
