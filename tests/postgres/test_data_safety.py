@@ -13,6 +13,8 @@ import pytest
 
 from socrata_simulator.portal.faults import Fault
 
+pytestmark = pytest.mark.usefixtures("foretold")
+
 PARKS = "park-0001"
 COLUMNS = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
 
@@ -181,7 +183,7 @@ def test_a_large_dataset_that_has_been_smaller_for_days_is_believed(sync, portal
     parks.replace_all(numbered(0, 700))
     later = sync.with_(clock=lambda: datetime.now(UTC) + timedelta(days=2))
 
-    assert sync.one(mode="full", how=later).rows.deleted == 1300
+    assert sync.one(mode="full", options=later).rows.deleted == 1300
 
 
 # -- what the watermark may pass ----------------------------------------------------------------------
@@ -269,11 +271,11 @@ def test_a_change_stamped_in_the_future_hides_none_that_follows(sync, portal, pa
 
 def test_a_column_that_the_target_lost_is_filled_again_for_every_row(sync, parks):
     settled = sync.with_(clock=lambda: datetime.now(UTC) + timedelta(days=1))
-    sync.well(how=settled)
-    assert sync.one(how=settled).result == "NoChange"
+    sync.well(options=settled)
+    assert sync.one(options=settled).result == "NoChange"
     sync.query("ALTER TABLE parks DROP COLUMN acres")
 
-    sync.well(how=settled)
+    sync.well(options=settled)
 
     assert sync.acres() == {f"p{n}": n for n in range(5)}
 
@@ -295,6 +297,7 @@ def test_provenance_that_is_wanted_later_is_filled_for_every_row(sync, parks):
 def test_datasets_whose_rows_changed_at_the_same_moment_do_not_take_turns(
     sync, portal, parks, clock
 ):
+    sync.shares_keys = True
     clock.at = datetime.now(UTC) + timedelta(hours=1)
     portal.datasets.clear()
     for number in range(2):
@@ -361,7 +364,7 @@ def test_a_row_that_the_app_keeps_locked_makes_the_run_give_way_and_changes_noth
     with psycopg.connect(sync.dsn) as app:
         app.execute("SELECT FROM parks WHERE name = 'p3' FOR UPDATE")
 
-        report = sync.run(how=sync.with_(target_wait_s=0.2))
+        report = sync.run(options=sync.with_(target_wait_s=0.2))
 
         assert report.exit_code == 75
         assert report.datasets[0].error.reason == "TargetBusy"
@@ -403,6 +406,7 @@ def test_a_trigger_that_refuses_rows_leaves_them_out_of_the_counts(sync, portal,
 @pytest.mark.parametrize("filled", [False, True], ids=["empty", "filled"])
 def test_keys_that_are_equal_to_the_target_are_one(sync, portal, parks, filled):
     """``char`` takes no notice of spaces at the end."""
+    sync.shares_keys = True
     sync.query("CREATE TABLE parks (name char(10) PRIMARY KEY, acres numeric)")
     sync.spec["target"]["fields"] = {"name": "", "acres": ""}
     if filled:

@@ -16,6 +16,9 @@ from socratasync.pipeline.columns import Column
 from socratasync.pipeline.merge import statements as merge_statements
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.stage import statements
+from socratasync.pipeline.target.connection import FIRST_WITH_MERGE_RETURNING
+
+pytestmark = pytest.mark.usefixtures("foretold")
 
 COLUMNS = (
     Column(name="name", field="name", source_type="text", type="text"),
@@ -71,22 +74,12 @@ def stage(connection, *rows):
 
 def merge_by(connection, how, given=None):
     """(inserted, updated) of one way to merge."""
-    given = given or shape()
-    if how == "upsert":
-        return connection.execute(merge_statements.upsert(given)).fetchone()
-    if how == "difference":
-        return connection.execute(merge_statements.difference(given)).fetchone()
-    if how == "merge_counted":
-        if connection.info.server_version < 170000:
-            return merge_by(connection, "merge", given)
-        return connection.execute(merge_statements.merge_counted(given)).fetchone()
-    if connection.info.server_version < 150000:
-        return merge_by(connection, "difference", given)
-    (new,) = connection.execute(merge_statements.count_new(given)).fetchone()
-    return new, connection.execute(merge_statements.merge(given)).rowcount - new
+    if how == "merge" and connection.info.server_version < FIRST_WITH_MERGE_RETURNING:
+        how = "difference"
+    return connection.execute(getattr(merge_statements, how)(given or shape())).fetchone()
 
 
-WAYS = ["upsert", "difference", "merge", "merge_counted"]
+WAYS = ["upsert", "difference", "merge"]
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -267,6 +260,7 @@ def test_datasets_with_keys_in_common_load_at_once(sync, portal, parks):
             [{"name": f"p{n}", "acres": number} for n in range(50)],
         )
     sync.spec["parallelism"] = 5
+    sync.shares_keys = True
 
     report = sync.well()
 

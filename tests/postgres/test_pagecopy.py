@@ -8,6 +8,7 @@ import pytest
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.merge import statements as merge_statements
 from socratasync.pipeline.plan.model import Shape
+from socratasync.pipeline.request import FillingAhead
 from socratasync.pipeline.stage import statements
 from socratasync.pipeline.stage.pagecopy import copy_page
 
@@ -45,7 +46,7 @@ def connection(dsn):
 def copied(connection, chunks):
     match = connection.info.server_version >= 150000
     with connection.transaction():
-        return copy_page(connection, SHAPE, chunks, header_match=match)
+        return copy_page(connection, SHAPE, chunks, header_match=match, judged_by=FillingAhead())
 
 
 def staged(connection):

@@ -8,6 +8,8 @@ import pytest
 
 from socrata_simulator.portal.faults import Fault
 
+pytestmark = pytest.mark.usefixtures("foretold")
+
 PARKS = "park-0001"
 COLUMNS = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
 
@@ -130,7 +132,7 @@ def test_a_null_that_became_a_value_is_a_change(sync, parks):
 
 def test_an_unchanged_source_is_not_read_at_all(sync, parks):
     tomorrow = sync.with_(clock=lambda: datetime.now(UTC) + timedelta(days=1))
-    sync.well(how=tomorrow)
+    sync.well(options=tomorrow)
     pages = len(sync.pages())
 
     dataset = sync.one()
@@ -449,6 +451,7 @@ def test_years_choose_the_datasets(sync, portal, parks):
 def test_of_two_datasets_with_one_key_the_newer_row_wins_whichever_comes_last(
     sync, portal, parks, clock
 ):
+    sync.shares_keys = True
     clock.at = datetime.now(UTC) + timedelta(hours=1)
     newer = portal.add_dataset("othe-rone", COLUMNS, [park("p1", 100)])
     sync.spec["datasets"] = [{"id": "othe-rone"}, {"id": PARKS}]

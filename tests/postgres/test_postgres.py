@@ -17,12 +17,12 @@ import pytest
 from tests.conftest import wheel_server
 
 from socrata_simulator.portal.faults import Fault
-from socratasync.pipeline.target.connection import lock_number
+from socratasync.pipeline.target.table_lock import run_lock_number
 
 
 def test_a_second_run_waits_and_then_gives_way(sync, parks):
     with psycopg.connect(sync.dsn, autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.parks")])
+        other.execute("SELECT pg_advisory_lock(%s)", [run_lock_number("public.parks")])
 
         report = sync.run()
 
@@ -37,7 +37,7 @@ def test_a_second_run_goes_on_once_the_first_is_done(sync, portal, parks):
 
     def start_second():
         thread = threading.Thread(
-            target=lambda: second.update(report=sync.run(run="two", how=patient))
+            target=lambda: second.update(report=sync.run(run="two", options=patient))
         )
         thread.start()
         second["thread"] = thread
@@ -56,7 +56,7 @@ def test_a_second_run_goes_on_once_the_first_is_done(sync, portal, parks):
 
 def test_runs_on_other_tables_do_not_wait(sync, parks):
     with psycopg.connect(sync.dsn, autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.other")])
+        other.execute("SELECT pg_advisory_lock(%s)", [run_lock_number("public.other")])
 
         assert sync.one().rows.inserted == 5
 
@@ -68,7 +68,7 @@ def test_readers_that_hold_the_table_make_a_reset_give_way(sync, parks):
     with psycopg.connect(sync.dsn) as reader:
         reader.execute("SELECT count(*) FROM parks")
 
-        report = sync.run(mode="full", how=sync.with_(target_wait_s=0.2))
+        report = sync.run(mode="full", options=sync.with_(target_wait_s=0.2))
 
     assert report.exit_code == 75
     assert report.as_dict()["error"]["reason"] == "TargetBusy"
@@ -121,7 +121,7 @@ class Worker:
     """A run in a process of its own."""
 
     def __init__(self, sync, **request):
-        request = sync.order(**request)
+        request = sync.request(**request)
         environ = {
             **os.environ,
             "SPEC": request.spec.to_json(),
@@ -212,7 +212,7 @@ def test_sigterm_while_waiting_for_a_silent_source(sync, portal, parks):
 
 def test_sigterm_while_waiting_for_another_run(sync, parks):
     with psycopg.connect(sync.dsn, autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.parks")])
+        other.execute("SELECT pg_advisory_lock(%s)", [run_lock_number("public.parks")])
         with Worker(sync) as worker:
             while not other.execute(WAITING).fetchone():
                 assert worker.process.poll() is None
