@@ -22,7 +22,7 @@ from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.merge.merge import tidy
 from socratasync.pipeline.merge.replace import Deferred, Outcome, replace_all
 from socratasync.pipeline.parallel import in_parallel
-from socratasync.pipeline.plan import planner
+from socratasync.pipeline.plan import planner, target_state
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import Plans
 from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
@@ -114,7 +114,7 @@ def source(request: RunRequest, options: RunOptions) -> Source:
 
 def check(connection: Connection, request: RunRequest) -> None:
     """Raises ``Misconfigured`` or ``PermissionDenied`` for a target that no run can load into."""
-    target = planner.checked_target(connection, request.spec)
+    target = target_state.checked_target(connection, request.spec)
     catalog.check_types(connection, request.spec.target.fields)
     if target.exists:
         catalog.read_views(connection, request.spec.refresh.materialized_views)
@@ -124,7 +124,7 @@ def plan_all(context: RunContext) -> Plans:
     """Every dataset's plan. Raises what is wrong where no dataset fits the target, so that nothing is
     touched then."""
     request = context.request
-    state = planner.look(context.connection, request.spec)
+    state = target_state.look(context.connection, request.spec)
     if state.was_emptied:
         context.journal.warn(
             "the target is empty though it was loaded before; everything is loaded again"
