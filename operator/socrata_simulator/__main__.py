@@ -1,7 +1,7 @@
 """``python -m socrata_simulator``: the simulated portal as a process of its own.
 
-When it is ready it writes one line of JSON to standard output: domain, port, CA file and datasets.
-It serves until SIGTERM or SIGINT.
+When it is ready it prints one line of JSON: domain, port, ca_file, datasets and more. It serves until
+SIGTERM or SIGINT.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DATASET_FORMS = (
 
 
 def add_dataset(portal: Portal, text: str) -> None:
-    """Add the dataset that a ``--dataset`` describes. Raises ``ValueError``."""
+    """Add the dataset that the text of a ``--dataset`` describes. Raises ``ValueError``, ``OSError``."""
     dataset, _, source = text.partition("=")
     match dataset and source.split(":"):
         case ["synthetic", rows]:
@@ -43,7 +43,7 @@ def add_dataset(portal: Portal, text: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop."""
+    """Serve until a signal comes; returns the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
     accounts = dict(account.partition(":")[::2] for account in options.account)
