@@ -20,7 +20,7 @@ from socratasync.contract import environment as settings
 from socratasync.contract.environment import Secrets
 from socratasync.contract.progress import Logged, Progress
 from socratasync.contract.report import RunReport, encode
-from socratasync.embedded import server
+from socratasync.embedded.folder import data_folder
 from socratasync.errors import SyncError, Terminated
 from socratasync.pipeline.request import RunOptions, RunRequest, read_lock_wait, read_policy
 from socratasync.pipeline.run import run
@@ -152,7 +152,7 @@ def _request(
     environ: Mapping[str, str],
 ) -> RunRequest:
     spec = manifest.spec
-    archive = environ.get("SOCRATASYNC_ARCHIVE") or server.data_folder(environ) / "archive"
+    archive = environ.get("SOCRATASYNC_ARCHIVE") or data_folder(environ) / "archive"
     return RunRequest(
         name=manifest.name,
         run=_run_id(manifest.name, datetime.now(UTC)),
