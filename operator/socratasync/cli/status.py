@@ -19,7 +19,7 @@ from socratasync.contract import environment as settings
 from socratasync.pipeline.preview import READ_ONLY, read_known
 from socratasync.pipeline.target.bookkeeping import Known, Ledger, PastRun
 from socratasync.pipeline.target.connection import Connection, Connections, lock_number
-from socratasync.pipeline.target.sql import load
+from socratasync.pipeline.target.sql.statements import load
 from socratasync.process import logs
 from socratasync.process.redact import Redactor, mask_values
 from socratasync.times import write_instant
