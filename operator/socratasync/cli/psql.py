@@ -1,4 +1,4 @@
-"""``socratasync psql``: a look into the embedded database, with PostgreSQL's own client."""
+"""``socratasync psql``: opens the embedded database in PostgreSQL's own client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from socratasync.errors import Misconfigured
 
 
 class NoDatabase(Misconfigured):
-    """There is no embedded database to look into."""
+    """There is no embedded database to open."""
 
     reported_as = "InvalidSpec"
 

@@ -29,7 +29,7 @@ _SQL = load("status")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a target stands. ``running``: some run holds its lock at this moment."""
+    """What is known of a target. ``running``: a run holds its lock at this moment."""
 
     target: str
     known: dict[str, Known]
@@ -44,7 +44,7 @@ def command(
         int, typer.Option("--last", min=1, max=2000, help="How many past runs to show.")
     ] = 5,
     output: options.OutputFormat = options.Output.TEXT,
-    verbose: options.Verbose = False,  # heeded where failures are shown
+    verbose: options.Verbose = False,  # app.guarded reads it, when it prints failures
 ) -> None:
     """Show how far each dataset is in, and how the last runs ended. Writes nothing."""
     environ = inputs.environment()

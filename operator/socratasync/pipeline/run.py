@@ -73,7 +73,7 @@ class Run:
         except SyncError as exc:
             self._failed(exc)
         except Exception as exc:
-            log.exception("a fault of Socrata Sync")
+            log.exception("internal error")
             self._failed(Unexpected.because_of(exc))
         if not self._report.terminated:
             slack.tell_people(
