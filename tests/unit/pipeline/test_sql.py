@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from socratasync.pipeline.target.sql import load
+from socratasync.pipeline.target.sql.statements import load
 
 FILES = [
     path.name.removesuffix(".sql")

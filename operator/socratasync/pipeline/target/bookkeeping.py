@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import PermissionDenied, TargetBusy
 from socratasync.pipeline.target.connection import Connection
-from socratasync.pipeline.target.sql import load
+from socratasync.pipeline.target.sql.statements import load
 from socratasync.pipeline.target.table_lock import RunLock
 
 _SQL = load("bookkeeping")
