@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from psycopg import errors as pg
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +15,8 @@ from socratasync.api.manifest import Manifest
 from socratasync.cli import inputs, options, terminal
 from socratasync.cli.report_table import when
 from socratasync.contract import environment as settings
-from socratasync.pipeline.preview import READ_ONLY, read_known
+from socratasync.pipeline.preview import READ_ONLY
+from socratasync.pipeline.target import migrations
 from socratasync.pipeline.target.bookkeeping import Known, Ledger, PastRun
 from socratasync.pipeline.target.connection import Connection, Connections, lock_number
 from socratasync.pipeline.target.sql import load
@@ -68,11 +68,11 @@ def command(
 
 def _read(connection: Connection, target: str, last: int) -> Standing:
     connection.execute(READ_ONLY)
-    known = read_known(connection, target)
-    try:
-        runs = Ledger(connection, target, "").past_runs(last)
-    except (pg.UndefinedTable, pg.InvalidSchemaName):
-        runs = []
+    known: dict[str, Known] = {}
+    runs: list[PastRun] = []
+    if migrations.bookkeeping_exists(connection):
+        ledger = Ledger(connection, target, "")
+        known, runs = ledger.known(), ledger.past_runs(last)
     row = connection.execute(_SQL["lock_is_held"], {"lock": lock_number(target)}).fetchone()
     return Standing(target=target, known=known, runs=runs, running=bool(row and row[0]))
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from psycopg import errors as pg
 from psycopg import sql
 
 from socratasync.api.spec import Mode, SyncSpec
@@ -26,7 +25,7 @@ from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import survey
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Source
-from socratasync.pipeline.target import catalog, connection
+from socratasync.pipeline.target import catalog, connection, migrations
 from socratasync.pipeline.target.bookkeeping import Known, Ledger
 from socratasync.pipeline.target.catalog import MaterializedView, Target
 from socratasync.pipeline.target.connection import Connection, Connections
@@ -128,11 +127,10 @@ def nothing_there(spec: SyncSpec) -> Found:
 
 
 def read_known(connection: Connection, target: str) -> dict[str, Known]:
-    """How far each dataset is in; nothing where nothing was ever loaded."""
-    try:
-        return Ledger(connection, target, "").known()
-    except (pg.UndefinedTable, pg.InvalidSchemaName):
+    """How far each dataset is in; nothing where nothing was ever loaded. Raises ``SyncError``."""
+    if not migrations.bookkeeping_exists(connection):
         return {}
+    return Ledger(connection, target, "").known()
 
 
 def preview(

@@ -26,7 +26,7 @@ from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import Plans, survey
 from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.source.client import Source
-from socratasync.pipeline.target import bookkeeping, catalog
+from socratasync.pipeline.target import catalog, migrations
 from socratasync.pipeline.target.bookkeeping import Known, Ledger
 from socratasync.pipeline.target.catalog import MaterializedView, Target
 from socratasync.pipeline.target.connection import Connection, Connections, exclusive, translated
@@ -99,10 +99,10 @@ class Run:
             target = check(connection, self._request)
             known = self._known(connection, target)
             plans = self._survey(target, known)
-            if _is_refused(plans) and not bookkeeping.exists(connection):
+            if _is_refused(plans) and not migrations.bookkeeping_exists(connection):
                 self._report.datasets = [self._named(d, o, known) for d, o in plans.plans.items()]
                 return
-            bookkeeping.create(connection)
+            migrations.bring_up_to_date(connection)
             ledger = Ledger(connection, target.name, self._request.run)
             self._failed_before = ledger.last_run_failed()
             done = ledger.begin(self._request.mode)
@@ -127,7 +127,7 @@ class Run:
 
     def _known(self, connection: Connection, target: Target) -> dict[str, Known]:
         """What is in already; nothing, if somebody emptied or dropped the table since."""
-        if not bookkeeping.exists(connection):
+        if not migrations.bookkeeping_exists(connection):
             return {}
         known = Ledger(connection, target.name, self._request.run).known()
         table = sql.Identifier(target.schema, target.table)
