@@ -509,6 +509,23 @@ def test_a_role_that_may_not_read_is_told_what_to_run(
     assert bookkeeping_exists(clerk)
 
 
+@pytest.mark.parametrize("right", ["SELECT", "SELECT, INSERT, UPDATE", "SELECT, INSERT, DELETE"])
+def test_a_role_that_may_not_write_everything_can_read_and_is_told_what_to_run(
+    opened: Connection, clerk: Connection, right: LiteralString
+) -> None:
+    load_version(opened, NEWEST)
+    role = sql.Identifier(clerk.info.user)
+    grant = "GRANT ALL ON SCHEMA socratasync TO {0}; GRANT {1} ON ALL TABLES IN SCHEMA socratasync TO {0}"
+    opened.execute(sql.SQL(grant).format(role, sql.SQL(right)))
+    assert bookkeeping_exists(clerk)
+
+    with pytest.raises(PermissionDenied) as caught:
+        bring_up_to_date(clerk)
+
+    opened.execute(advised(caught.value))
+    bring_up_to_date(clerk)
+
+
 def test_only_the_owner_of_the_tables_may_alter_them_and_who_that_is_is_told(
     opened: Connection, clerk: Connection
 ) -> None:
