@@ -163,7 +163,7 @@ class InvalidQuery(Misconfigured):
 
 
 class TargetMismatch(Misconfigured):
-    """The target table exists but cannot take the data as the manifest says."""
+    """The target table, or the bookkeeping beside it, is there but cannot take what a run would write."""
 
 
 class Terminated(SystemExit):

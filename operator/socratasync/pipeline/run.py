@@ -27,7 +27,7 @@ from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import Plans
 from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.source.client import Source
-from socratasync.pipeline.target import bookkeeping, catalog
+from socratasync.pipeline.target import catalog, migrations
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import Connection, Connections, translated
 from socratasync.pipeline.target.table_lock import TableLock, exclusive
@@ -137,7 +137,7 @@ def plan_all(context: RunContext) -> Plans:
         since=request.lower_bound,
         now=context.options.clock(),
     )
-    if plans.refused and not bookkeeping.exists(context.connection):
+    if plans.refused and not migrations.bookkeeping_exists(context.connection):
         report_datasets(context, plans, {})
         raise _together(context)
     return plans
@@ -153,7 +153,7 @@ def _together(context: RunContext) -> SyncError:
 def recorded(context: RunContext) -> Iterator[dict[str, DatasetReport]]:
     """The run's row in the bookkeeping, begun and finished. Gives what an earlier try of this very run
     merged; an error ends in the report, and so in the row."""
-    bookkeeping.create(context.connection)
+    migrations.bring_up_to_date(context.connection)
     context.journal.follows_failure = context.ledger.last_run_failed()
     done = context.ledger.begin(context.request.mode)
     try:

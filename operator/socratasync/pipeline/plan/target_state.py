@@ -10,9 +10,10 @@ from socratasync.errors import PermissionDenied, SyncError, TargetMismatch
 from socratasync.pipeline.columns import PROVENANCE
 from socratasync.pipeline.plan.model import Before
 from socratasync.pipeline.target import catalog
-from socratasync.pipeline.target.bookkeeping import Known, read_known
+from socratasync.pipeline.target.bookkeeping import Known, Ledger
 from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target.migrations import bookkeeping_exists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +28,21 @@ class TargetState:
 
 
 def look(connection: Connection, spec: SyncSpec) -> TargetState:
-    """The target as it is now. Reads only; raises nothing for a table that cannot be loaded into."""
+    """The target as it is now. Reads only; raises nothing for a table that cannot be loaded into, but
+    ``TargetMismatch`` for a bookkeeping that is too new."""
     target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
     before = measure(connection, target)
-    recorded = read_known(connection, target.name)
+    recorded = _recorded(connection, target.name)
     emptied = before.rows == 0 and any(known.source_rows != 0 for known in recorded.values())
     return TargetState(
         target=target, before=before, known={} if emptied else recorded, was_emptied=emptied
     )
+
+
+def _recorded(connection: Connection, target: str) -> dict[str, Known]:
+    if not bookkeeping_exists(connection):
+        return {}
+    return Ledger(connection, target, "").known()
 
 
 def measure(connection: Connection, target: Target) -> Before:
