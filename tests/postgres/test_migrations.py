@@ -83,7 +83,7 @@ def load_version(connection: Connection, version: int) -> None:
         )
         return
     text = (SCHEMAS / "version_1.sql").read_text(encoding="utf-8")
-    connection.execute(cast(LiteralString, text))
+    connection.execute(text)
     if version > 1:
         bring_up_to_date(connection, MIGRATIONS[:version])
 
@@ -476,9 +476,9 @@ def clerk(opened: Connection, dsn: str) -> Iterator[Connection]:
         opened.execute(sql.SQL("DROP OWNED BY {0} CASCADE; DROP ROLE {0}").format(role))
 
 
-def advised(exc: PermissionDenied) -> LiteralString:
+def advised(exc: PermissionDenied) -> str:
     """What the message says an administrator should run."""
-    return cast(LiteralString, exc.message.rpartition("run: ")[2])
+    return exc.message.rpartition("run: ")[2]
 
 
 @pytest.mark.parametrize("version", range(NEWEST + 1))
