@@ -27,7 +27,7 @@ from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
 from socratasync.api.spec import SyncSpec
 from socratasync.errors import PermissionDenied, TargetBusy, TargetMismatch
-from socratasync.pipeline.preview import READ_ONLY, look
+from socratasync.pipeline.preview import find
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import Connections, translated
 from socratasync.pipeline.target.migrations import (
@@ -163,7 +163,7 @@ def test_the_second_time_nothing_is_written(opened: Connection, version: int) ->
     bring_up_to_date(opened)
     written = "SELECT xmin::text, * FROM socratasync.versions"
     before = (shape(opened), opened.execute(written).fetchall())
-    opened.execute(READ_ONLY)
+    opened.execute("SET default_transaction_read_only = on")
 
     bring_up_to_date(opened)
 
@@ -361,7 +361,7 @@ def test_a_bookkeeping_that_is_too_new_is_refused_and_left_alone(old: Sync) -> N
         with refused(message):
             bring_up_to_date(connection)
         with refused(message):
-            look(Connections(old.dsn), SyncSpec.from_json(old.spec))
+            find(Connections(old.dsn), SyncSpec.from_json(old.spec))
         assert (old.catalog(), contents(connection)) == before
 
 
@@ -385,12 +385,12 @@ def test_a_reader_writes_nothing_and_knows_what_is_in(old: Sync, version: int) -
         load_version(connection, version)
         before = old.catalog()
 
-        known = look(Connections(old.dsn), SyncSpec.from_json(old.spec)).known
+        known = find(Connections(old.dsn), SyncSpec.from_json(old.spec)).state.known
 
         assert (
             [known[PARKS].watermark] == [DAY + timedelta(milliseconds=4)] if version else not known
         )
-        connection.execute(READ_ONLY)
+        connection.execute("SET default_transaction_read_only = on")
         assert bookkeeping_exists(connection) == (version > 0)
         assert old.catalog() == before
 
