@@ -27,7 +27,7 @@ from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import Runs
 from socratasync.controller.scheduler import Scheduler
-from socratasync.controller.serving import serving
+from socratasync.controller.serving import serving, serving_apart
 from socratasync.controller.slots import RunSlots
 from socratasync.controller.watch import watch
 from socratasync.process.logs import LogFormat, configure
@@ -72,15 +72,13 @@ async def operate(options: OperatorOptions) -> None:
     cluster = Cluster(credentials)
     operator = _Operator(options, cluster)
     try:
-        async with (
-            serving(health_app(operator.health), options.health_port),
-            serving(metrics_app(operator.metrics.scrape), options.metrics_port),
-        ):
-            await operator.wait_for_crd()
-            await operator.take_up_active_runs()
-            await _until_first_end(
-                operator.scheduler.run(), operator.resync(), operator.watch(credentials)
-            )
+        with serving_apart(metrics_app(operator.metrics.scrape), options.metrics_port):
+            async with serving(health_app(operator.health), options.health_port):
+                await operator.wait_for_crd()
+                await operator.take_up_active_runs()
+                await _until_first_end(
+                    operator.scheduler.run(), operator.resync(), operator.watch(credentials)
+                )
     finally:
         await cluster.close()
 

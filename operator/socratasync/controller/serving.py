@@ -1,14 +1,16 @@
 """The operator's HTTP servers: on every address of the machine, and with an end to every wait.
 
-They run in the operator's loop, so connections hold no threads, however many there are.
+Connections are held by an event loop, so they take no threads, however many there are.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aiohttp import web
 
@@ -26,14 +28,42 @@ async def serving(app: web.Application, port: int, *, idle_s: float = IDLE_S) ->
     A connection that sends no whole request within ``idle_s`` is closed. Raises ``OSError`` if the
     port is taken.
     """
+    listener = _listen(port)
+    async with _answering(app, listener, idle_s):
+        yield listener.getsockname()[1]
+
+
+@contextmanager
+def serving_apart(app: web.Application, port: int, *, idle_s: float = IDLE_S) -> Iterator[int]:
+    """The same in a thread with an event loop of its own, for answers that take long to make: neither
+    they nor the caller's loop hold each other up."""
+    listener, stopping = _listen(port), threading.Event()
+
+    async def serve() -> None:
+        async with _answering(app, listener, idle_s):
+            await asyncio.to_thread(stopping.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="server", daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        stopping.set()
+        thread.join()
+
+
+@asynccontextmanager
+async def _answering(
+    app: web.Application, listener: socket.socket, idle_s: float
+) -> AsyncIterator[None]:
+    """Answer what comes to ``listener``, and close it in the end."""
     runner = web.AppRunner(
         app, access_log=None, keepalive_timeout=idle_s, shutdown_timeout=_SHUTDOWN_S
     )
     await runner.setup()
     try:
-        listener = _listen(port)
         await web.SockSite(runner, listener).start()
-        yield listener.getsockname()[1]
+        yield
     finally:
         await runner.cleanup()
 

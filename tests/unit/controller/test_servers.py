@@ -7,8 +7,9 @@ import errno
 import gzip
 import socket
 import threading
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.cluster.processes import wait_until
 
 from socratasync.controller.health import Health, health_app
 from socratasync.controller.metrics.server import Scrape, metrics_app
-from socratasync.controller.serving import serving
+from socratasync.controller.serving import serving, serving_apart
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -31,11 +32,11 @@ def two_pieces() -> Iterator[bytes]:
     yield b"two 2.0\n"
 
 
-@asynccontextmanager
-async def metrics(scrape: Scrape = two_pieces, **limits: float) -> AsyncIterator[int]:
+@contextmanager
+def metrics(scrape: Scrape = two_pieces, **limits: float) -> Iterator[int]:
     """The port of a metrics server of the test's own."""
     app = metrics_app(scrape, longest_s=limits.get("longest_s", 30))
-    async with serving(app, 0, idle_s=limits.get("idle_s", 30)) as port:
+    with serving_apart(app, 0, idle_s=limits.get("idle_s", 30)) as port:
         yield port
 
 
@@ -83,7 +84,7 @@ def has_ipv6() -> bool:
 )
 def test_one_port_answers_over_ipv4_and_ipv6(host: str) -> None:
     async def story() -> Answer:
-        async with metrics() as port:
+        with metrics() as port:
             return await ask(port, host=host)
 
     assert asyncio.run(story())[0] == 200
@@ -112,7 +113,7 @@ def test_a_machine_without_ipv6_is_served_over_ipv4(
     monkeypatch: pytest.MonkeyPatch, name: str, stand_in: Any
 ) -> None:
     async def story() -> Answer:
-        async with metrics() as port:
+        with metrics() as port:
             return await ask(port)
 
     monkeypatch.setattr(socket, name, stand_in)
@@ -122,7 +123,7 @@ def test_a_machine_without_ipv6_is_served_over_ipv4(
 
 def test_a_port_that_is_taken_is_an_error() -> None:
     async def story() -> None:
-        async with metrics() as port, serving(metrics_app(two_pieces), port):
+        with metrics() as port, serving_apart(metrics_app(two_pieces), port):
             pass
 
     with pytest.raises(OSError, match="in use"):
@@ -141,7 +142,7 @@ def test_a_port_that_is_taken_is_an_error() -> None:
 )
 def test_only_metrics_are_there_and_only_to_read(line: str, status: int, body: bytes) -> None:
     async def story() -> Answer:
-        async with metrics() as port:
+        with metrics() as port:
             return await ask(port, line)
 
     answered, headers, text = asyncio.run(story())
@@ -152,7 +153,7 @@ def test_only_metrics_are_there_and_only_to_read(line: str, status: int, body: b
 
 def test_a_scrape_is_compressed_for_who_takes_that() -> None:
     async def story() -> Answer:
-        async with metrics() as port:
+        with metrics() as port:
             return await ask(port, "GET /metrics", "Accept-Encoding: gzip")
 
     _, headers, body = asyncio.run(story())
@@ -163,7 +164,7 @@ def test_a_scrape_is_compressed_for_who_takes_that() -> None:
 
 def test_300_idle_connections_hold_no_threads_and_hold_up_no_scrape() -> None:
     async def story() -> tuple[Answer, int]:
-        async with metrics() as port:
+        with metrics() as port:
             await ask(port)
             before = threading.active_count()
             idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
@@ -189,11 +190,12 @@ def test_300_idle_connections_hold_no_threads_and_hold_up_no_scrape() -> None:
 )
 def test_a_connection_that_says_nothing_more_is_closed(said: bytes) -> None:
     async def story() -> None:
-        async with metrics(idle_s=0.2) as port, asyncio.timeout(10):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(said)
-            await reader.read()  # to its end, which the server must set
-            writer.close()
+        with metrics(idle_s=0.2) as port:
+            async with asyncio.timeout(10):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(said)
+                await reader.read()  # to its end, which the server must set
+                writer.close()
 
     asyncio.run(story())
 
@@ -211,16 +213,18 @@ def served(port: int) -> list[Any]:
 
 def test_a_scraper_that_does_not_read_is_cut_off() -> None:
     async def story() -> None:
-        async with metrics(without_end, longest_s=0.3) as port:
-            with socket.create_connection(("127.0.0.1", port)) as connection:
-                connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-                for count in (1, 0):
-                    await asyncio.to_thread(
-                        wait_until,
-                        lambda n=count: len(served(port)) == n,
-                        timeout_s=10,
-                        what=f"{count} connections",
-                    )
+        with (
+            metrics(without_end, longest_s=0.3) as port,
+            socket.create_connection(("127.0.0.1", port)) as connection,
+        ):
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            for count in (1, 0):
+                await asyncio.to_thread(
+                    wait_until,
+                    lambda n=count: len(served(port)) == n,
+                    timeout_s=10,
+                    what=f"{count} connections",
+                )
 
     asyncio.run(story())
 
@@ -235,12 +239,13 @@ def test_a_scrape_that_takes_long_holds_up_neither_probes_nor_the_loop() -> None
 
     async def story() -> tuple[Answer, Answer]:
         health = Health(lambda: NOW, lambda: NOW)
-        async with metrics(slow) as port, serving(health_app(health), 0) as probes:
-            scrape = asyncio.create_task(ask(port))
-            assert await asyncio.to_thread(made.wait, 10)
-            probe = await ask(probes, "GET /healthz")
-            probed.set()
-            return probe, await scrape
+        with metrics(slow) as port:
+            async with serving(health_app(health), 0) as probes:
+                scrape = asyncio.create_task(ask(port))
+                assert await asyncio.to_thread(made.wait, 10)
+                probe = await ask(probes, "GET /healthz")
+                probed.set()
+                return probe, await scrape
 
     probe, scrape = asyncio.run(story())
 
@@ -248,12 +253,24 @@ def test_a_scrape_that_takes_long_holds_up_neither_probes_nor_the_loop() -> None
     assert (scrape[0], scrape[2]) == (200, b"slow 1.0\n")
 
 
+def test_a_busy_loop_of_the_operator_holds_up_no_scrape() -> None:
+    async def busy() -> bytes:
+        with (
+            metrics() as port,
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer,
+        ):
+            body: bytes = answer.read()  # nothing else happens in this loop meanwhile
+            return body
+
+    assert asyncio.run(busy()) == b"one 1.0\ntwo 2.0\n"
+
+
 def test_scrapers_at_the_same_time_each_get_all_of_it() -> None:
     def long() -> Iterator[bytes]:
         yield from (b"series %d\n" % number for number in range(100))
 
     async def story() -> list[Answer]:
-        async with metrics(long) as port:
+        with metrics(long) as port:
             return await asyncio.gather(*(ask(port) for _ in range(5)))
 
     assert {answer[2] for answer in asyncio.run(story())} == {b"".join(long())}
@@ -265,7 +282,7 @@ def test_a_scrape_that_fails_is_no_whole_answer() -> None:
         raise ArithmeticError("a fault")
 
     async def story() -> None:
-        async with metrics(broken) as port:
+        with metrics(broken) as port:
             await ask(port)
 
     with pytest.raises((ValueError, asyncio.IncompleteReadError, ConnectionError)):
