@@ -101,7 +101,8 @@ def _city(console: Console, rows: int) -> Iterator[tuple[City, str]]:
         from socratasync.cli.demo_city import City
     except ImportError as exc:
         raise NoSimulator(
-            f"the demo needs {exc.name}; install it with pip install 'socratasync[local]'"
+            f"the demo needs {exc.name}, which is not installed and never is in the container image; on "
+            "a machine of your own: pip install 'socratasync[local]'"
         ) from exc
     heading(console, f"A city publishes {2 * rows:,} service requests in two datasets")
     city = City(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,13 +13,15 @@ from datetime import datetime
 from pathlib import Path
 
 from socratasync.api.manifest import Manifest, read_manifest
-from socratasync.cli.arguments import hide
 from socratasync.cli.options import Mode
 from socratasync.contract import environment as settings
 from socratasync.contract.environment import Secrets
 from socratasync.embedded import server
 from socratasync.embedded.folder import data_folder, has_database
 from socratasync.errors import InvalidSpec
+from socratasync.process.redact import passwords_in
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +47,20 @@ def manifest(file: Path) -> Manifest:
 
 
 def secrets(dsn: str | None, environ: Mapping[str, str]) -> Secrets:
-    """The environment's secrets; a DSN given as an argument goes before, and is hidden there."""
+    """The environment's secrets, but for a DSN given as an argument, which counts instead.
+
+    Warns of a password in the argument. Raises ``InvalidSpec`` if the argument is empty.
+    """
     found = settings.read_secrets(environ)
     if dsn is None:
         return found
-    hide(dsn)
     if not dsn.strip():
         raise InvalidSpec("--dsn is empty; leave it out to use the embedded PostgreSQL")
+    if passwords_in(dsn):
+        log.warning(
+            "other users of this machine can read the password in --dsn in the list of processes; give "
+            "the DSN in the environment variable SOCRATASYNC_DSN instead"
+        )
     return dataclasses.replace(found, dsn=dsn)
 
 
