@@ -21,6 +21,7 @@ import pytest
 from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tests.skipped import SkippedTests
 
 from socrata_simulator.http.server import Server, serve
 from socrata_simulator.portal.portal import Portal
@@ -29,6 +30,12 @@ from socrata_simulator.portal.portal import Portal
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.register_profile("chaos", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests that were skipped are named at the end of every run."""
+    config.pluginmanager.register(SkippedTests())
+
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -149,6 +156,15 @@ def _one_at_a_time() -> Iterator[None]:
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture(scope="session")
+def real_folder() -> Path | None:
+    """The folder of real portals' files that SOCRATASYNC_REAL_DATA names; None where it is not set."""
+    if not (named := os.environ.get("SOCRATASYNC_REAL_DATA")):
+        return None
+    assert Path(named).is_dir(), f"SOCRATASYNC_REAL_DATA names {named}, which is no folder"
+    return Path(named)
 
 
 class Clock:

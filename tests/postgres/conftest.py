@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
+from tests.skipped import NO_REAL_DATA
 
 from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
@@ -131,13 +132,11 @@ def sync(portal: Portal, socrata: Server, dsn: str) -> Sync:
 
 
 @pytest.fixture(scope="session")
-def real_data() -> Path | None:
-    """The folder of real Socrata files, if this machine has them."""
-    import os
-
-    given = os.environ.get("SOCRATASYNC_REAL_DATA")
-    folder = Path(given) if given else Path(__file__).parents[2].parent / "shared" / "data"
-    return folder if folder.is_dir() else None
+def real_data(real_folder: Path | None) -> Path:
+    """The folder of real portals' files; where there is none, the test is skipped."""
+    if real_folder is None:
+        pytest.skip(NO_REAL_DATA)
+    return real_folder
 
 
 @pytest.fixture

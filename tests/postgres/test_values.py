@@ -128,8 +128,6 @@ def us_date(text: str) -> datetime:
 @pytest.mark.parametrize(("name", "width"), EXPORTS.items(), ids=EXPORTS)
 def test_a_real_export_arrives_with_every_value_it_has(sync, portal, real_data, name, width):
     """10,000 service requests of Los Angeles against the city's own file."""
-    if real_data is None:
-        pytest.skip("no real files here; SOCRATASYNC_REAL_DATA names their folder")
     dataset = portal.add_export("h65r-yf5i", real_data / name)
     with (real_data / name).open(newline="", encoding="utf-8") as file:
         titles, *rows = csv.reader(file)
@@ -154,8 +152,6 @@ def test_a_real_export_arrives_with_every_value_it_has(sync, portal, real_data, 
 
 
 def test_a_recorded_dataset_of_new_york_arrives_with_every_value_it_has(sync, portal, real_data):
-    if real_data is None:
-        pytest.skip("no real files here; SOCRATASYNC_REAL_DATA names their folder")
     answer = real_data / "nyc_uczf-rk3c_resource.csv"
     portal.add_recorded("uczf-rk3c", real_data / "nyc_uczf-rk3c_api_views_metadata.json", answer)
     sync.spec["target"]["key"] = ["countid"]
@@ -176,8 +172,6 @@ def test_a_recorded_dataset_of_new_york_arrives_with_every_value_it_has(sync, po
 
 def test_two_exports_of_one_dataset_are_a_drift_that_is_carried(sync, portal, real_data):
     """The city's export of another year has six columns more, and writes places in another way."""
-    if real_data is None:
-        pytest.skip("no real files here; SOCRATASYNC_REAL_DATA names their folder")
     first, second = EXPORTS
     portal.add_export("h65r-yf5i", real_data / first)
     sync.well()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,12 +31,10 @@ def ask(socrata: Server) -> Iterator[Ask]:
 
 
 @pytest.fixture
-def real(tmp_path: Path) -> Path:
+def real(real_folder: Path | None, tmp_path: Path) -> Path:
     """The folder with real portals' files; where there is none, small made-up ones of their shape."""
-    beside = Path(__file__).parents[2].parent / "shared" / "data"
-    folder = Path(os.environ.get("SOCRATASYNC_REAL_DATA", beside))
-    if folder.is_dir():
-        return folder
+    if real_folder is not None:
+        return real_folder
     _write_exports(tmp_path)
     _write_recording(tmp_path)
     return tmp_path
