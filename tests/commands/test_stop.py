@@ -44,10 +44,12 @@ class Scene:
         self.spec = spec
         self.environ: dict[str, str] = {}
         self.stack = ExitStack()
+        self.asked = threading.Event()
         self._released = threading.Event()
 
     def hold(self) -> None:
-        """Keep the portal from answering for as long as the scene lasts."""
+        """Note that the portal was asked, and keep it from answering for as long as the scene lasts."""
+        self.asked.set()
         self._released.wait(30)
 
     def release(self) -> None:
@@ -57,7 +59,7 @@ class Scene:
     def session(self, statement: str) -> Iterator[None]:
         """A session of somebody else that has done this, in a transaction that stays open."""
         with psycopg.connect(self.dsn) as connection:
-            connection.execute(statement)  # type: ignore[arg-type]  # the tests' own text
+            connection.execute(statement)
             yield
 
     def doing(self, what: str) -> Callable[[], bool]:
@@ -81,9 +83,8 @@ Arranged = Callable[[], Any]
 
 
 def asking_about_the_dataset(scene: Scene) -> Arranged:
-    asked = threading.Event()
-    scene.portal.faults.add(Fault.doing(lambda: asked.set() or scene.hold()), on="metadata")
-    return asked.is_set
+    scene.portal.faults.add(Fault.doing(scene.hold), on="metadata")
+    return scene.asked.is_set
 
 
 def copying_from_a_source_that_drips(scene: Scene) -> Arranged:
@@ -92,16 +93,14 @@ def copying_from_a_source_that_drips(scene: Scene) -> Arranged:
 
 
 def copying_from_a_source_that_says_nothing_more(scene: Scene) -> Arranged:
-    asked = threading.Event()
-    scene.portal.faults.add(Fault.doing_midway(lambda: asked.set() or scene.hold(), 60), on="rows")
-    return asked.is_set
+    scene.portal.faults.add(Fault.doing_midway(scene.hold, 60), on="rows")
+    return scene.asked.is_set
 
 
 def waiting_before_another_try(scene: Scene) -> Arranged:
-    asked = threading.Event()
-    scene.portal.faults.add(Fault.doing(asked.set), on="rows")
+    scene.portal.faults.add(Fault.doing(scene.asked.set), on="rows")
     scene.portal.faults.add(Fault.status(429, retry_after=300), on="rows", times=9)
-    return asked.is_set
+    return scene.asked.is_set
 
 
 def waiting_for_another_run(scene: Scene) -> Arranged:

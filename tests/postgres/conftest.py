@@ -72,7 +72,7 @@ class Sync:
 
     # -- the database ----------------------------------------------------------------------------
 
-    def query(self, statement: str | sql.Composed, *values: Any) -> list[Row]:
+    def query(self, statement: str | sql.SQL | sql.Composed, *values: Any) -> list[Row]:
         """All rows of a statement's answer."""
         options = "-c datestyle=ISO -c timezone=UTC"
         with psycopg.connect(

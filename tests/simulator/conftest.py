@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -21,9 +22,7 @@ def ask(socrata: Server) -> Iterator[Ask]:
     """``ask(path, {parameter: value}, headers=…)``: one GET, over one connection that stays open."""
     with requests.Session() as session:
 
-        def get(
-            path: str, params: dict[str, str] | None = None, **more: object
-        ) -> requests.Response:
+        def get(path: str, params: dict[str, str] | None = None, **more: Any) -> requests.Response:
             more.setdefault("allow_redirects", False)
             return session.get(f"https://{socrata.domain}{path}", params=params, timeout=20, **more)
 
