@@ -9,12 +9,16 @@ import math
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from tests.postgres.conftest import Sync
 
+from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.portal import Portal
 
 CELL = re.compile(r'(?:"((?:[^"]|"")*)")?([,\n])')
 
@@ -29,7 +33,7 @@ READ = {
 }
 
 
-def served(socrata, dataset: Dataset) -> list[dict[str, Any]]:
+def served(socrata: Server, dataset: Dataset) -> list[dict[str, Any]]:
     """What the portal answers for the whole dataset, read by hand: null is not the empty text."""
     fields = [f.name for f in dataset.fields]
     readers = [READ.get(f.type, str) for f in dataset.fields]
@@ -58,7 +62,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("page_size", [7, 1000])
-def test_every_type_and_every_odd_value_arrives_as_it_was(sync, portal, socrata, page_size):
+def test_every_type_and_every_odd_value_arrives_as_it_was(
+    sync: Sync, portal: Portal, socrata: Server, page_size: int
+) -> None:
     dataset = portal.add_oddities("oddi-ties")
     sync.spec["target"]["key"] = ["key"]
     sync.spec["source"] = {"pageSize": page_size}
@@ -78,7 +84,7 @@ def test_every_type_and_every_odd_value_arrives_as_it_was(sync, portal, socrata,
     assert wrong == []
 
 
-def column_names(sync, dataset: Dataset) -> dict[str, str]:
+def column_names(sync: Sync, dataset: Dataset) -> dict[str, str]:
     """Field → column, by position: the table's columns come in the order of the dataset's."""
     columns = sync.query(
         "SELECT attname FROM pg_attribute WHERE attrelid = 'requests'::regclass AND attnum > 0"
@@ -88,7 +94,7 @@ def column_names(sync, dataset: Dataset) -> dict[str, str]:
     return dict(zip(fields, (c["attname"] for c in columns), strict=False))
 
 
-def test_long_names_stay_two_and_short_ones_stay_themselves(sync, portal):
+def test_long_names_stay_two_and_short_ones_stay_themselves(sync: Sync, portal: Portal) -> None:
     dataset = portal.add_oddities("oddi-ties")
     sync.spec["target"]["key"] = ["key"]
 
@@ -103,7 +109,9 @@ def test_long_names_stay_two_and_short_ones_stay_themselves(sync, portal):
 
 
 @pytest.mark.parametrize("rows", [2000])
-def test_rows_of_the_shape_of_la_311_arrive_as_they_were(sync, portal, socrata, rows):
+def test_rows_of_the_shape_of_la_311_arrive_as_they_were(
+    sync: Sync, portal: Portal, socrata: Server, rows: int
+) -> None:
     dataset = portal.add_synthetic("abcd-1234", rows=rows, seed=7)
 
     sync.well()
@@ -126,7 +134,9 @@ def us_date(text: str) -> datetime:
 
 
 @pytest.mark.parametrize(("name", "width"), EXPORTS.items(), ids=EXPORTS)
-def test_a_real_export_arrives_with_every_value_it_has(sync, portal, real_data, name, width):
+def test_a_real_export_arrives_with_every_value_it_has(
+    sync: Sync, portal: Portal, real_data: Path, name: str, width: int
+) -> None:
     """10,000 service requests of Los Angeles against the city's own file."""
     dataset = portal.add_export("h65r-yf5i", real_data / name)
     with (real_data / name).open(newline="", encoding="utf-8") as file:
@@ -151,7 +161,9 @@ def test_a_real_export_arrives_with_every_value_it_has(sync, portal, real_data, 
         assert [there[name] for name in names] == expected
 
 
-def test_a_recorded_dataset_of_new_york_arrives_with_every_value_it_has(sync, portal, real_data):
+def test_a_recorded_dataset_of_new_york_arrives_with_every_value_it_has(
+    sync: Sync, portal: Portal, real_data: Path
+) -> None:
     answer = real_data / "nyc_uczf-rk3c_resource.csv"
     portal.add_recorded("uczf-rk3c", real_data / "nyc_uczf-rk3c_api_views_metadata.json", answer)
     sync.spec["target"]["key"] = ["countid"]
@@ -170,7 +182,9 @@ def test_a_recorded_dataset_of_new_york_arrives_with_every_value_it_has(sync, po
         ]
 
 
-def test_two_exports_of_one_dataset_are_a_drift_that_is_carried(sync, portal, real_data):
+def test_two_exports_of_one_dataset_are_a_drift_that_is_carried(
+    sync: Sync, portal: Portal, real_data: Path
+) -> None:
     """The city's export of another year has six columns more, and writes places in another way."""
     first, second = EXPORTS
     portal.add_export("h65r-yf5i", real_data / first)
