@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -37,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SkippedTests())
 
 
-Connection = psycopg.Connection[tuple[object, ...]]
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 TEMPLATE = "socratasync_test_template"
 
@@ -137,7 +138,7 @@ def fresh_database(server: str, template: str) -> Iterator[str]:
             )
 
 
-def _connect(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
+def _connect(dsn: str) -> Connection:
     """Tests read times in UTC, whatever the database prefers."""
     options = "-c datestyle=ISO -c timezone=UTC"
     return psycopg.connect(dsn, autocommit=True, connect_timeout=20, options=options)

@@ -34,7 +34,8 @@ class Sync:
 
     def __init__(self, portal: Portal, domain: str, dsn: str) -> None:
         self.portal = portal
-        self.dsn = dsn
+        self.dsn = dsn  # as whom the run connects
+        self.owner_dsn = dsn
         self.spec: dict[str, Any] = {
             "domain": domain,
             "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},

@@ -136,8 +136,6 @@ def clerk(sync: Sync, request: pytest.FixtureRequest) -> Iterator[str]:
     name = sync.query("SELECT current_database() AS d")[0]["d"] + "_clerk"
     owner = sync.dsn
     sync.query(f"CREATE ROLE {name} LOGIN PASSWORD 'pw'")
-    sync.clerk = name
-    sync.owner_dsn = owner
     sync.dsn = make_conninfo(owner, user=name, password="pw")
     yield name
     sync.dsn = owner

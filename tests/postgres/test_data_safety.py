@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import psycopg
 import pytest
@@ -46,9 +47,7 @@ def keep_replacing(portal: Portal, parks: Dataset) -> None:
     """The dataset is replaced by other rows, and other numbers of them, with every other page."""
     for page in range(1, 60, 2):
         rows = numbered(page % 7, page % 7 + 5 + page % 11)
-        portal.faults.add(
-            Fault.doing(lambda rows=rows: parks.replace_all(rows)), on="rows", after=page
-        )
+        portal.faults.add(Fault.doing(partial(parks.replace_all, rows)), on="rows", after=page)
 
 
 def test_prune_deletes_nothing_while_the_dataset_keeps_being_replaced(
@@ -99,7 +98,7 @@ def test_reset_replaces_nothing_while_the_dataset_keeps_being_replaced(
     report = sync.run(mode="full")
 
     assert report.exit_code == 65, report.as_dict()
-    assert report.datasets[0].error.reason == "RowCountMismatch"
+    assert report.as_dict()["error"]["reason"] == "RowCountMismatch"
     assert names(sync) == {f"p{n}" for n in range(30)}
 
 
@@ -390,7 +389,7 @@ def test_a_row_that_the_app_keeps_locked_makes_the_run_give_way_and_changes_noth
         report = sync.run(how=sync.with_(target_wait_s=0.2))
 
         assert report.exit_code == 75
-        assert report.datasets[0].error.reason == "TargetBusy"
+        assert report.as_dict()["error"]["reason"] == "TargetBusy"
         assert sync.acres() == before
         assert sync.query("SELECT * FROM socratasync.datasets") == known
     sync.well()

@@ -74,22 +74,26 @@ def stage(connection: Connection, *rows: tuple[object, ...]) -> None:
         )
 
 
-def merge_by(
-    connection: Connection, how: str, given: Shape | None = None
-) -> tuple[Any, ...] | None:
+def one(connection: Connection, statement: str | sql.Composed) -> tuple[Any, ...]:
+    """The only row of an answer."""
+    (row,) = connection.execute(statement)
+    return row
+
+
+def merge_by(connection: Connection, how: str, given: Shape | None = None) -> tuple[Any, ...]:
     """(inserted, updated) of one way to merge."""
     given = given or shape()
     if how == "upsert":
-        return connection.execute(merge_statements.upsert(given)).fetchone()
+        return one(connection, merge_statements.upsert(given))
     if how == "difference":
-        return connection.execute(merge_statements.difference(given)).fetchone()
+        return one(connection, merge_statements.difference(given))
     if how == "merge_counted":
         if connection.info.server_version < 170000:
             return merge_by(connection, "merge", given)
-        return connection.execute(merge_statements.merge_counted(given)).fetchone()
+        return one(connection, merge_statements.merge_counted(given))
     if connection.info.server_version < 150000:
         return merge_by(connection, "difference", given)
-    (new,) = connection.execute(merge_statements.count_new(given)).fetchone()
+    (new,) = one(connection, merge_statements.count_new(given))
     return new, connection.execute(merge_statements.merge(given)).rowcount - new
 
 
@@ -102,7 +106,7 @@ def test_new_changed_and_equal_rows_are_told_apart(staged: Connection, how: str)
 
     assert merge_by(staged, how) == (1, 1)
 
-    rows = dict(staged.execute("SELECT name, acres FROM parks").fetchall())
+    rows: dict[str, object] = dict(staged.execute("SELECT name, acres FROM parks").fetchall())
     assert rows == {"new": 1, "changed": 2, "same": 3, "gone": 4}
     assert (
         staged.execute("SELECT xmin::text FROM parks WHERE name = 'same'").fetchone() == untouched
@@ -128,7 +132,7 @@ def test_a_row_of_another_dataset_is_taken_only_by_a_newer_one(
 
     staged.execute("UPDATE parks SET socrata_updated_at = '2019-01-01' WHERE name = 'changed'")
     assert merge_by(staged, how) == (0, 1)
-    (owner,) = staged.execute("SELECT socrata_dataset FROM parks WHERE name = 'changed'").fetchone()
+    (owner,) = one(staged, "SELECT socrata_dataset FROM parks WHERE name = 'changed'")
     assert owner == "park-0001"
 
 
@@ -157,7 +161,9 @@ def test_of_equal_keys_the_newest_row_stays_and_of_equally_new_ones_the_last(
     removed = staged.execute(merge_statements.delete_duplicates(shape())).rowcount
 
     assert removed == 3
-    rows = dict(staged.execute("SELECT name, acres FROM socratasync.stage_parks").fetchall())
+    rows: dict[str, object] = dict(
+        staged.execute("SELECT name, acres FROM socratasync.stage_parks").fetchall()
+    )
     assert rows == {"new": 7, "changed": 2, "same": 8}
 
 
@@ -330,11 +336,11 @@ def test_readers_see_the_old_rows_or_the_new_ones_while_all_is_replaced(
 
         def look() -> None:
             with psycopg.connect(sync.dsn, autocommit=True) as other:
-                seen.add(other.execute("SELECT count(*) FROM parks").fetchone()[0])
+                seen.add(one(other, "SELECT count(*) FROM parks"))
 
         portal.faults.add(Fault.doing(look), times=None, on="rows")
         portal.faults.add(Fault.doing(look), times=None, on="count")
         sync.well(mode="full")
-        seen.add(reader.execute("SELECT count(*) FROM parks").fetchone()[0])
+        seen.add(one(reader, "SELECT count(*) FROM parks"))
 
-    assert seen == {5, 2000}
+    assert seen == {(5,), (2000,)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import psycopg
@@ -46,7 +46,7 @@ def connection(dsn: str) -> Iterator[Connection]:
         yield connection
 
 
-def copied(connection: Connection, chunks: list[bytes]) -> Any:
+def copied(connection: Connection, chunks: Iterable[bytes]) -> Any:
     match = connection.info.server_version >= 150000
     with connection.transaction():
         return copy_page(connection, SHAPE, chunks, header_match=match)

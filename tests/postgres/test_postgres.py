@@ -10,6 +10,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tests.postgres.conftest import Row, Sync
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
+from socratasync.contract.report import RunReport
 from socratasync.pipeline.target.connection import lock_number
 
 
@@ -40,25 +42,21 @@ def test_a_second_run_waits_and_then_gives_way(sync: Sync, parks: Dataset) -> No
 def test_a_second_run_goes_on_once_the_first_is_done(
     sync: Sync, portal: Portal, parks: Dataset
 ) -> None:
-    first_is_reading, second = threading.Event(), {}
-
-    def start_second() -> None:
-        thread = threading.Thread(
-            target=lambda: second.update(report=sync.run(run="two", how=patient))
-        )
-        thread.start()
-        second["thread"] = thread
-        first_is_reading.set()
-
+    started: list[Future[RunReport]] = []
     patient = sync.with_(lock_wait_s=20)
-    portal.faults.add(Fault.doing(start_second), on="rows")
+    with ThreadPoolExecutor(1) as pool:
 
-    first = sync.well(run="one")
-    second["thread"].join()
+        def start_second() -> None:
+            started.append(pool.submit(sync.run, run="two", how=patient))
+
+        portal.faults.add(Fault.doing(start_second), on="rows")
+
+        first = sync.well(run="one")
+        (second,) = (future.result() for future in started)
 
     assert first.rows.inserted == 5
-    assert second["report"].exit_code == 0
-    assert second["report"].rows.inserted == 0
+    assert second.exit_code == 0
+    assert second.rows.inserted == 0
 
 
 def test_runs_on_other_tables_do_not_wait(sync: Sync, parks: Dataset) -> None:
@@ -108,7 +106,9 @@ def test_a_run_is_recorded_with_its_whole_report(sync: Sync, parks: Dataset) -> 
 WORKER = """
 import os, signal, sys, threading
 from socratasync.api.spec import SyncSpec
+from socratasync.contract.report import RunReport
 from socratasync.pipeline.request import RunOptions, RunRequest
+from socratasync.contract.report import RunReport
 from socratasync.pipeline.run import run
 from socratasync.process.signals import interruptible, leave
 
@@ -130,11 +130,11 @@ class Worker:
     """A run in a process of its own."""
 
     def __init__(self, sync: Sync, **request: Any) -> None:
-        request = sync.order(**request)
+        asked = sync.order(**request)
         environ = {
             **os.environ,
-            "SPEC": request.spec.to_json(),
-            "DSN": request.dsn,
+            "SPEC": asked.spec.to_json(),
+            "DSN": asked.dsn,
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
         self.process = subprocess.Popen([sys.executable, "-c", WORKER], env=environ)

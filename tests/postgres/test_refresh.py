@@ -173,7 +173,7 @@ class Listener:
 
     def __init__(self, port: int) -> None:
         self.url = f"https://127.0.0.1:{port}"
-        self.calls: list[tuple[str, str, dict[str, str], object]] = []
+        self.calls: list[tuple[str, str, dict[str, str], Any]] = []
         self.status = 200
 
 

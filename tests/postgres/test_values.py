@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +23,7 @@ from socrata_simulator.portal.portal import Portal
 
 CELL = re.compile(r'(?:"((?:[^"]|"")*)")?([,\n])')
 
-READ = {
+READ: dict[str, Callable[[str], Any]] = {
     "number": Decimal,
     "money": Decimal,
     "double": float,
@@ -151,7 +152,11 @@ def test_a_real_export_arrives_with_every_value_it_has(
     )
     assert len(columns) == len(dataset.fields) == width
     names = [c["attname"] for c in columns]
-    read = {"timestamp without time zone": us_date, "numeric": Decimal, "text": str}
+    read: dict[str, Callable[[str], Any]] = {
+        "timestamp without time zone": us_date,
+        "numeric": Decimal,
+        "text": str,
+    }
     readers = [read[c["type"]] for c in columns]
     table = sync.table()
     assert len(table) == len(rows) == 10_000
