@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.bad_inputs.scene import DATASET, PASSWORD, Scene
 
 from socrata_simulator.portal.faults import Fault
-from socratasync.pipeline.target.connection import lock_number
+from socratasync.pipeline.target.table_lock import run_lock_number
 
 Spoil = Callable[[Scene], object]
 ALWAYS = 1000
@@ -779,7 +779,7 @@ def test_a_bad_source(
 
 def test_another_run_that_holds_the_table_is_waited_for_and_then_left_alone(scene: Scene) -> None:
     with psycopg.connect(scene.database, autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.requests")])
+        other.execute("SELECT pg_advisory_lock(%s)", [run_lock_number("public.requests")])
 
         ended = scene.run()
 

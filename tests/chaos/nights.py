@@ -94,9 +94,10 @@ def begin(sync: Sync, portal: Portal, clock: Any, setting: Setting) -> Judge:
             world.happen(id, ("insert", f"k{key + 4 * number}", key, 0))
     where = {"where": "acres is null or acres::number >= -1"} if setting.filtered else {}
     sync.spec["datasets"] = [{"id": id, **where} for id in ids]
-    sync.how = sync.with_(
+    sync.options = sync.with_(
         clock=(lambda: clock.at + timedelta(minutes=1)) if setting.own_clock else _years_ahead
     )
+    sync.shares_keys = setting.datasets > 1
     return Judge(sync, world, setting.hand_kept)
 
 
@@ -109,7 +110,7 @@ def manifest(sync: Sync, mode: str, page_size: int, setting: Setting) -> None:
     target["prune"], target["reset"] = "prune" in mode, "reset" in mode
 
 
-def order(mode: str, hours: int, world: World) -> dict[str, Any]:
+def asked_for(mode: str, hours: int, world: World) -> dict[str, Any]:
     """What the run of one night is told."""
     words: dict[str, Any] = {
         "mode": "full" if mode in ("full", "full prune", "reset") else "update"
@@ -142,7 +143,7 @@ def live_through(judge: Judge, nights: list[Any], setting: Setting) -> None:
         for place, on, after, what in sensible(troubles):
             world.trouble(place, on, after, what, stopping.set)
         judge.begins()
-        report = sync.run(how=sync.with_(stopping=stopping), **order(mode, hours, world))
+        report = sync.run(options=sync.with_(stopping=stopping), **asked_for(mode, hours, world))
         note(f"night {number}, {mode}: {report.as_dict()}")
         judge.ends(report, destroys="prune" in mode or mode == "reset", resets=mode == "reset")
         world.dawn()
@@ -157,7 +158,7 @@ def end_quietly(judge: Judge, setting: Setting) -> None:
     for mode in ["update"] + ["full prune"] * setting.datasets:
         manifest(sync, mode, 1000, setting)
         judge.begins()
-        report = sync.well(**order(mode, 0, world))
+        report = sync.well(**asked_for(mode, 0, world))
         note(f"quiet {mode}: {report.as_dict()}")
         judge.ends(report, destroys="prune" in mode)
         world.clock.at += timedelta(hours=2)
@@ -182,6 +183,6 @@ def _nothing_more_happens(judge: Judge, setting: Setting) -> None:
     for mode in ("update", "full prune"):
         _, prints = judge.held()
         manifest(sync, mode, 3, setting)
-        rows = sync.well(**order(mode, 0, judge.world)).rows
+        rows = sync.well(**asked_for(mode, 0, judge.world)).rows
         assert (rows.inserted, rows.updated, rows.deleted) == (0, 0, 0)
         assert judge.held()[1] == prints

@@ -24,10 +24,10 @@ from tests.chaos.nights import (
     FIRST,
     PAGES,
     Setting,
+    asked_for,
     begin,
     end_quietly,
     manifest,
-    order,
 )
 from tests.chaos.world import CHANGE, World
 from tests.postgres.conftest import Sync
@@ -43,7 +43,7 @@ class Worker:
     """The worker's process, with the orders that a Job would give it."""
 
     def __init__(self, sync: Sync, folder: Path, *, run: str, **words: Any) -> None:
-        ordered = sync.order(run=run, **words)
+        ordered = sync.request(run=run, **words)
         kept = ("PATH", "REQUESTS_CA_BUNDLE", "LANG")
         environ = {name: os.environ[name] for name in kept if name in os.environ}
         environ |= {
@@ -139,7 +139,7 @@ def test_a_worker_killed_anywhere_leaves_nothing_that_the_next_does_not_put_righ
         for change in changes:
             judge.world.happen(FIRST, change)
         manifest(sync, mode, page_size, setting)
-        words = order(mode, 0, judge.world)
+        words = asked_for(mode, 0, judge.world)
         judge.begins()
         started: list[Worker] = []
         ready = threading.Event()

@@ -12,7 +12,7 @@ from tests.commands.conftest import PARKS, Command, Manifest
 
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
-from socratasync.pipeline.target.connection import lock_number
+from socratasync.pipeline.target.table_lock import run_lock_number
 
 
 def test_what_was_never_run_is_told_so(socratasync: Command, manifest: Manifest, dsn: str) -> None:
@@ -64,7 +64,7 @@ def test_a_run_under_way_is_seen_by_its_lock(
     socratasync: Command, manifest: Manifest, dsn: str
 ) -> None:
     with psycopg.connect(dsn) as running:
-        running.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.parks")])
+        running.execute("SELECT pg_advisory_lock(%s)", [run_lock_number("public.parks")])
         ran = socratasync("status", "-f", manifest(), "-o", "json", SOCRATASYNC_DSN=dsn)
         assert json.loads(ran.stdout)["running"]
 

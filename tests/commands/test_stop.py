@@ -28,7 +28,7 @@ from tests.commands.test_worker import Job
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
-from socratasync.pipeline.target.connection import lock_number
+from socratasync.pipeline.target.table_lock import run_lock_number
 
 WITHIN_S = 5
 TARGET = "public.parks"
@@ -104,7 +104,7 @@ def waiting_before_another_try(scene: Scene) -> Arranged:
 
 
 def waiting_for_another_run(scene: Scene) -> Arranged:
-    held = f"SELECT pg_advisory_lock({lock_number(TARGET)})"
+    held = f"SELECT pg_advisory_lock({run_lock_number(TARGET)})"
     scene.stack.enter_context(scene.session(held))
     return scene.waiting
 

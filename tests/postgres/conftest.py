@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
 from socratasync.api.spec import SyncSpec
 from socratasync.contract.report import DatasetReport, RunReport
+from socratasync.errors import SyncError
+from socratasync.pipeline.preview import DatasetPreview, Preview, find, preview
 from socratasync.pipeline.request import RunOptions, RunRequest
-from socratasync.pipeline.run import run
+from socratasync.pipeline.run import run, source
 from socratasync.pipeline.source.retry import RetryPolicy
-from socratasync.pipeline.stage import pagecopy
+from socratasync.pipeline.target.connection import Connections
 
 Row = dict[str, Any]
 
@@ -40,36 +43,87 @@ class Sync:
             "domain": domain,
             "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},
         }
-        self.how = RunOptions(policy=IMPATIENT, lock_wait_s=0.3)
+        self.options = RunOptions(policy=IMPATIENT, lock_wait_s=0.3)
+        self.foretold = False
+        """Whether ``plan`` is asked before each run, and held to what it said."""
+        self.shares_keys = False
+        """Whether datasets have keys in common, which no plan can know."""
+        self._planning: set[int] = set()
+        """Which requests the portal got for being asked for plans."""
         self._numbers = itertools.count(1)
 
-    def order(self, *, mode: str = "update", run: str = "", **order: Any) -> RunRequest:
-        """The order for the manifest as it is now. Datasets: those of the portal, unless it says."""
+    def request(self, *, mode: str = "update", run: str = "", **words: Any) -> RunRequest:
+        """The request for the manifest as it is now. Datasets: those of the portal, unless it says."""
         spec = {**self.spec, "mode": mode}
         spec.setdefault("datasets", [{"id": id} for id in self.portal.datasets])
         read = SyncSpec.from_json(spec)
         name = run or f"run-{next(self._numbers)}"
-        return RunRequest(name="test", run=name, spec=read, mode=read.mode, dsn=self.dsn, **order)
+        return RunRequest(name="test", run=name, spec=read, mode=read.mode, dsn=self.dsn, **words)
 
-    def run(self, **order: Any) -> RunReport:
+    def run(self, options: RunOptions | None = None, **words: Any) -> RunReport:
         """Run it, whatever becomes of it."""
-        circumstances = order.pop("how", self.how)
-        return run(self.order(**order), circumstances)
+        request, options = self.request(**words), options or self.options
+        if not (self.foretold and self.portal.faults.is_empty):
+            return run(request, options)
+        asked = len(self.portal.requests)
+        planned = self.plan(request, options)
+        self._planning.update(range(asked, len(self.portal.requests)))
+        report = run(request, options)
+        self._compare(planned, report)
+        return report
 
-    def well(self, **order: Any) -> RunReport:
+    def plan(self, request: RunRequest, options: RunOptions) -> Preview:
+        """What ``socratasync plan`` says of the request."""
+        found = find(Connections(self.dsn), request.spec)
+        with closing(source(request, options)) as asked:
+            return preview(
+                request.spec,
+                asked,
+                found,
+                mode=request.mode,
+                since=request.lower_bound,
+                now=options.clock(),
+                stopping=options.stopping,
+            )
+
+    def _compare(self, planned: Preview, report: RunReport) -> None:
+        """The run did what was planned: the same strategy, rows and columns, or the same refusal."""
+        if planned.error:
+            assert report.failure is not None
+            assert report.failure.reason == planned.error.reason
+            return
+        for done in report.datasets:
+            plan = planned.datasets[done.id]
+            if isinstance(plan, SyncError):
+                assert done.error is not None
+                assert done.error.reason == plan.reason
+            elif done.error is None and done.result != "Failed":
+                self._compare_dataset(plan, done)
+
+    def _compare_dataset(self, plan: DatasetPreview, done: DatasetReport) -> None:
+        tried = plan.strategy and plan.strategy.value
+        assert tried == done.strategy or (self.shares_keys and tried in ("create", "fill"))
+        assert plan.rows == done.rows.downloaded
+        if tried:
+            target = self.request().target
+            query = "SELECT columns FROM socratasync.datasets WHERE target = %s AND dataset = %s"
+            (known,) = self.query(query, target, done.id)
+            assert {c.name: c.field for c in plan.columns} == known["columns"]["loaded"]
+
+    def well(self, **words: Any) -> RunReport:
         """Run it, and insist that all goes well."""
-        report = self.run(**order)
+        report = self.run(**words)
         assert report.exit_code == 0, report.as_dict()
         return report
 
-    def one(self, **order: Any) -> DatasetReport:
+    def one(self, **words: Any) -> DatasetReport:
         """Run it well, and give the report of its only dataset."""
-        (dataset,) = self.well(**order).datasets
+        (dataset,) = self.well(**words).datasets
         return dataset
 
-    def with_(self, **how: Any) -> RunOptions:
-        """RunOptions that differ."""
-        return dataclasses.replace(self.how, **how)
+    def with_(self, **changes: Any) -> RunOptions:
+        """The options, but for some of them."""
+        return dataclasses.replace(self.options, **changes)
 
     # -- the database ----------------------------------------------------------------------------
 
@@ -108,11 +162,11 @@ class Sync:
     # -- what was asked ----------------------------------------------------------------------------
 
     def pages(self, dataset: str | None = None) -> list[Mapping[str, str]]:
-        """The parameters of all pages of rows asked for so far."""
+        """The parameters of all pages of rows that runs asked for so far."""
         return [
             parameters
-            for kind, id, parameters in self.portal.requests
-            if kind == "rows" and dataset in (None, id)
+            for number, (kind, id, parameters) in enumerate(self.portal.requests)
+            if kind == "rows" and dataset in (None, id) and number not in self._planning
         ]
 
 
@@ -132,6 +186,12 @@ def sync(portal: Portal, socrata: Server, dsn: str) -> Sync:
     return Sync(portal, socrata.domain, dsn)
 
 
+@pytest.fixture
+def foretold(sync: Sync) -> None:
+    """Every run without a fault must do what ``plan`` says beforehand."""
+    sync.foretold = True
+
+
 @pytest.fixture(scope="session")
 def real_data(real_folder: Path | None) -> Path:
     """The folder of real portals' files; where there is none, the test is skipped."""
@@ -141,11 +201,11 @@ def real_data(real_folder: Path | None) -> Path:
 
 
 @pytest.fixture
-def slow_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def slow_server(sync: Sync) -> None:
     """PostgreSQL passes for the slower side from the first page on, however small, so that datasets are
     filled while they are downloaded."""
-    monkeypatch.setattr(pagecopy, "LARGE_PAGE_BYTES", 0)
-    monkeypatch.setattr(pagecopy, "HELD_UP", -1.0)
+    ahead = dataclasses.replace(sync.options.filling_ahead, page_bytes=0, held_up=-1.0)
+    sync.options = sync.with_(filling_ahead=ahead)
 
 
 @pytest.fixture(params=["a fast server", "a slow server"])

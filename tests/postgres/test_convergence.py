@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.chaos.nights import NIGHTS, SETTING, Setting, begin, end_quietly, live_through
 from tests.postgres.conftest import Sync
 
 from socrata_simulator.portal.portal import Portal
+
+pytestmark = pytest.mark.usefixtures("foretold")
 
 
 @settings(

@@ -18,6 +18,8 @@ from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
 
+pytestmark = pytest.mark.usefixtures("foretold")
+
 PARKS = "park-0001"
 COLUMNS = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
 
@@ -194,7 +196,7 @@ def test_a_large_dataset_that_has_been_smaller_for_days_is_believed(
     parks.replace_all(numbered(0, 700))
     later = sync.with_(clock=lambda: datetime.now(UTC) + timedelta(days=2))
 
-    assert sync.one(mode="full", how=later).rows.deleted == 1300
+    assert sync.one(mode="full", options=later).rows.deleted == 1300
 
 
 # -- what the watermark may pass ----------------------------------------------------------------------
@@ -288,11 +290,11 @@ def test_a_column_that_the_target_lost_is_filled_again_for_every_row(
     sync: Sync, parks: Dataset
 ) -> None:
     settled = sync.with_(clock=lambda: datetime.now(UTC) + timedelta(days=1))
-    sync.well(how=settled)
-    assert sync.one(how=settled).result == "NoChange"
+    sync.well(options=settled)
+    assert sync.one(options=settled).result == "NoChange"
     sync.query("ALTER TABLE parks DROP COLUMN acres")
 
-    sync.well(how=settled)
+    sync.well(options=settled)
 
     assert sync.acres() == {f"p{n}": n for n in range(5)}
 
@@ -316,6 +318,7 @@ def test_provenance_that_is_wanted_later_is_filled_for_every_row(
 def test_datasets_whose_rows_changed_at_the_same_moment_do_not_take_turns(
     sync: Sync, portal: Portal, parks: Dataset, clock: Clock
 ) -> None:
+    sync.shares_keys = True
     clock.at = datetime.now(UTC) + timedelta(hours=1)
     portal.datasets.clear()
     for number in range(2):
@@ -386,7 +389,7 @@ def test_a_row_that_the_app_keeps_locked_makes_the_run_give_way_and_changes_noth
     with psycopg.connect(sync.dsn) as app:
         app.execute("SELECT FROM parks WHERE name = 'p3' FOR UPDATE")
 
-        report = sync.run(how=sync.with_(target_wait_s=0.2))
+        report = sync.run(options=sync.with_(target_wait_s=0.2))
 
         assert report.exit_code == 75
         assert report.as_dict()["error"]["reason"] == "TargetBusy"
@@ -434,6 +437,7 @@ def test_keys_that_are_equal_to_the_target_are_one(
     sync: Sync, portal: Portal, parks: Dataset, filled: bool
 ) -> None:
     """``char`` takes no notice of spaces at the end."""
+    sync.shares_keys = True
     sync.query("CREATE TABLE parks (name char(10) PRIMARY KEY, acres numeric)")
     sync.spec["target"]["fields"] = {"name": "", "acres": ""}
     if filled:

@@ -9,6 +9,8 @@ from tests.postgres.conftest import Sync
 
 from socrata_simulator.portal.dataset import Dataset
 
+pytestmark = pytest.mark.usefixtures("foretold")
+
 POLICIES = ["AddColumns", "Ignore", "Fail"]
 
 

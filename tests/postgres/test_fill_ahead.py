@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import psycopg
 import pytest
@@ -15,33 +15,46 @@ from tests.postgres.conftest import Row, Sync
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
-from socratasync.pipeline.merge import fill_ahead, merge
+from socratasync.pipeline.merge import fill_ahead
 
-pytestmark = pytest.mark.usefixtures("slow_server")
+pytestmark = pytest.mark.usefixtures("slow_server", "foretold")
 
 EXPECTED = {f"p{n}": n for n in range(5)}
-BEGUN = "filling the target while downloading"
-GIVEN_UP = "not filled while downloading"
+BEGUN, GIVEN_UP = "begun", "given up"
 
 
 @pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> Callable[[str], int]:
-    """How often a sentence was logged."""
+def steps(caplog: pytest.LogCaptureFixture) -> Callable[[], list[tuple[str, str]]]:
+    """What was told of filling ahead: (dataset, step)."""
     caplog.set_level(logging.INFO, "socratasync.pipeline.merge.fill_ahead")
-    return lambda sentence: caplog.text.count(sentence)
+
+    def told() -> list[tuple[str, str]]:
+        facts = [getattr(record, "facts", {}) for record in caplog.records]
+        return [(f["dataset"], f["step"]) for f in facts if f.get("event") == "fill-ahead"]
+
+    return told
 
 
 @pytest.fixture
-def merged_as_usual(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def said(steps: Callable[[], list[tuple[str, str]]]) -> Callable[[str], int]:
+    """How often a step was told."""
+    return lambda step: [told for _, told in steps()].count(step)
+
+
+@pytest.fixture
+def merged_as_usual(
+    sync: Sync, steps: Callable[[], list[tuple[str, str]]]
+) -> Callable[[], list[str]]:
     """The datasets whose stage was merged after all."""
-    datasets, usual = [], merge.fill
 
-    def noted(connection: Any, job: Any, ledger: Any) -> Any:
-        datasets.append(job.plan.dataset)
-        return usual(connection, job, ledger)
+    def found() -> list[str]:
+        ahead = {dataset for dataset, step in steps() if step == "committed"}
+        loaded = sync.query(
+            "SELECT DISTINCT jsonb_object_keys(datasets) AS id FROM socratasync.runs"
+        )
+        return sorted({row["id"] for row in loaded} - ahead)
 
-    monkeypatch.setattr(merge, "fill", noted)
-    return datasets
+    return found
 
 
 def nothing_is_there(sync: Sync) -> bool:
@@ -53,7 +66,7 @@ def test_a_first_load_is_in_when_its_download_is(
     sync: Sync,
     parks: Dataset,
     said: Callable[[str], int],
-    merged_as_usual: list[str],
+    merged_as_usual: Callable[[], list[str]],
     page_size: int,
 ) -> None:
     sync.spec["source"] = {"pageSize": page_size}
@@ -63,7 +76,7 @@ def test_a_first_load_is_in_when_its_download_is(
     assert (dataset.rows.downloaded, dataset.rows.inserted, dataset.strategy) == (5, 5, "create")
     assert sync.acres() == EXPECTED
     assert said(BEGUN) == 1
-    assert merged_as_usual == []
+    assert merged_as_usual() == []
     assert sync.query("SELECT to_regclass('socratasync.checkpoints') IS NOT NULL AS there")
     assert sync.query("SELECT * FROM socratasync.checkpoints") == []
     (target,) = sync.query(
@@ -74,7 +87,7 @@ def test_a_first_load_is_in_when_its_download_is(
 
 
 def test_rows_of_any_length_are_found_wherever_the_stage_has_them(
-    sync: Sync, portal: Portal, said: Callable[[str], int], merged_as_usual: list[str]
+    sync: Sync, portal: Portal, said: Callable[[str], int], merged_as_usual: Callable[[], list[str]]
 ) -> None:
     notes = {f"n{n}": "x" * (n * 37 % 400) for n in range(6000)}
     rows = [{"name": name, "note": note} for name, note in notes.items()]
@@ -85,7 +98,7 @@ def test_rows_of_any_length_are_found_wherever_the_stage_has_them(
     assert sync.one().rows.inserted == 6000
 
     assert {n: row["note"] or "" for n, row in sync.table("notes", "name").items()} == notes
-    assert merged_as_usual == []
+    assert merged_as_usual() == []
 
 
 def test_nothing_is_seen_before_all_is_verified(sync: Sync, portal: Portal, parks: Dataset) -> None:
@@ -133,7 +146,7 @@ def test_a_page_that_fails_ends_it_since_a_transaction_must_not_stay_open(
     portal: Portal,
     parks: Dataset,
     said: Callable[[str], int],
-    merged_as_usual: list[str],
+    merged_as_usual: Callable[[], list[str]],
 ) -> None:
     sync.spec["source"] = {"pageSize": 2}
     portal.faults.add(Fault.status(503), times=1, after=1, on="rows")
@@ -142,7 +155,7 @@ def test_a_page_that_fails_ends_it_since_a_transaction_must_not_stay_open(
 
     assert sync.acres() == EXPECTED
     assert said(BEGUN) == 1
-    assert merged_as_usual == ["park-0001"]
+    assert merged_as_usual() == ["park-0001"]
 
 
 def test_rows_that_an_earlier_try_staged_are_merged_as_usual(
@@ -150,7 +163,7 @@ def test_rows_that_an_earlier_try_staged_are_merged_as_usual(
     portal: Portal,
     parks: Dataset,
     said: Callable[[str], int],
-    merged_as_usual: list[str],
+    merged_as_usual: Callable[[], list[str]],
 ) -> None:
     sync.spec["source"] = {"pageSize": 2}
     portal.faults.add(Fault.status(503), times=None, after=1, on="rows")
@@ -163,7 +176,7 @@ def test_rows_that_an_earlier_try_staged_are_merged_as_usual(
     assert report.rows.inserted == 5
     assert sync.acres() == EXPECTED
     assert said(BEGUN) == before
-    assert merged_as_usual == ["park-0001"]
+    assert merged_as_usual() == ["park-0001"]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +190,7 @@ def test_keys_that_are_not_clean_are_cleaned_as_usual(
     sync: Sync,
     parks: Dataset,
     said: Callable[[str], int],
-    merged_as_usual: list[str],
+    merged_as_usual: Callable[[], list[str]],
     extra: list[Row],
     duplicates: int,
     left_out: int,
@@ -192,11 +205,11 @@ def test_keys_that_are_not_clean_are_cleaned_as_usual(
     assert dataset.rows.downloaded == 5 + duplicates + left_out
     assert sync.acres() == {**EXPECTED, **({"p1": 7} if duplicates else {})}
     assert said(GIVEN_UP) == 1
-    assert merged_as_usual == ["park-0001"]
+    assert merged_as_usual() == ["park-0001"]
 
 
 def test_several_datasets_fill_a_table_that_the_first_of_them_makes(
-    sync: Sync, portal: Portal, parks: Dataset, merged_as_usual: list[str]
+    sync: Sync, portal: Portal, parks: Dataset, merged_as_usual: Callable[[], list[str]]
 ) -> None:
     columns = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
     for number in (1, 2):
@@ -215,6 +228,7 @@ def test_several_datasets_fill_a_table_that_the_first_of_them_makes(
 def test_datasets_with_keys_in_common_end_as_if_merged_one_after_the_other(
     sync: Sync, portal: Portal, parks: Dataset
 ) -> None:
+    sync.shares_keys = True
     newer = [{"name": f"p{n}", "acres": 10 * n} for n in range(3, 9)]
     columns = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
     portal.add_dataset("more-0001", columns, newer)
@@ -233,8 +247,9 @@ def test_datasets_with_keys_in_common_end_as_if_merged_one_after_the_other(
 
 
 def test_a_table_with_rows_of_others_is_merged_by_key(
-    sync: Sync, portal: Portal, parks: Dataset, merged_as_usual: list[str]
+    sync: Sync, portal: Portal, parks: Dataset, merged_as_usual: Callable[[], list[str]]
 ) -> None:
+    sync.shares_keys = True
     sync.query(
         "CREATE TABLE parks (name text PRIMARY KEY, acres numeric, opened timestamp,"
         " socrata_dataset text, socrata_id text, socrata_updated_at timestamptz)"
@@ -246,11 +261,11 @@ def test_a_table_with_rows_of_others_is_merged_by_key(
 
     assert (dataset.rows.inserted, dataset.rows.updated) == (4, 1)
     assert len(sync.acres()) == 14
-    assert merged_as_usual == ["park-0001"]
+    assert merged_as_usual() == ["park-0001"]
 
 
 def test_a_table_that_lacks_a_column_is_not_altered_before_the_download_is_verified(
-    sync: Sync, parks: Dataset, said: Callable[[str], int], merged_as_usual: list[str]
+    sync: Sync, parks: Dataset, said: Callable[[str], int], merged_as_usual: Callable[[], list[str]]
 ) -> None:
     sync.query("CREATE TABLE parks (name text PRIMARY KEY, acres numeric)")
 
@@ -258,7 +273,7 @@ def test_a_table_that_lacks_a_column_is_not_altered_before_the_download_is_verif
 
     assert sync.acres() == EXPECTED
     assert said(BEGUN) == 0
-    assert merged_as_usual == ["park-0001"]
+    assert merged_as_usual() == ["park-0001"]
 
 
 @pytest.mark.parametrize("mode", ["update", "full"])
@@ -286,7 +301,11 @@ def test_a_reset_replaces_all_at_once(
 
 
 def test_a_server_with_no_connection_to_spare_is_filled_afterwards(
-    sync: Sync, parks: Dataset, said: Callable[[str], int], merged_as_usual: list[str], dsn: str
+    sync: Sync,
+    parks: Dataset,
+    said: Callable[[str], int],
+    merged_as_usual: Callable[[], list[str]],
+    dsn: str,
 ) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         database = connection.info.dbname
@@ -299,11 +318,11 @@ def test_a_server_with_no_connection_to_spare_is_filled_afterwards(
         sync.dsn = psycopg.conninfo.make_conninfo(dsn, user=f"thrifty_{database}")
         try:
             assert sync.one().rows.inserted == 5
+            assert merged_as_usual() == ["park-0001"]
         finally:
             sync.dsn = dsn
             connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(role))
     assert said(GIVEN_UP) == 1
-    assert merged_as_usual == ["park-0001"]
 
 
 def test_a_connection_that_is_cut_costs_nothing_but_time(
@@ -311,7 +330,7 @@ def test_a_connection_that_is_cut_costs_nothing_but_time(
     portal: Portal,
     parks: Dataset,
     said: Callable[[str], int],
-    merged_as_usual: list[str],
+    merged_as_usual: Callable[[], list[str]],
 ) -> None:
     """As ``idle_in_transaction_session_timeout`` does when the source is slow for once."""
     sync.spec["source"] = {"pageSize": 2}
@@ -327,25 +346,26 @@ def test_a_connection_that_is_cut_costs_nothing_but_time(
     assert sync.one().rows.inserted == 5
 
     assert sync.acres() == EXPECTED
-    assert merged_as_usual == ["park-0001"]
+    assert merged_as_usual() == ["park-0001"]
 
 
 def test_a_transaction_that_waits_more_than_it_works_is_not_kept_open(
     sync: Sync,
+    portal: Portal,
     parks: Dataset,
     said: Callable[[str], int],
-    merged_as_usual: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+    merged_as_usual: Callable[[], list[str]],
 ) -> None:
-    verdicts = iter([False, False, True])
-    monkeypatch.setattr(fill_ahead, "waits_too_long", lambda waited_s, worked_s: next(verdicts))
+    ahead = dataclasses.replace(sync.options.filling_ahead, longest_idle_s=0.0)
+    sync.options = sync.with_(filling_ahead=ahead)
     sync.spec["source"] = {"pageSize": 1}
+    portal.faults.add(Fault.delayed(0.2), times=2, on="rows", after=1)
 
     assert sync.one().rows.inserted == 5
 
     assert sync.acres() == EXPECTED
-    assert said("the source has become the slower side") == 1
-    assert merged_as_usual == ["park-0001"]
+    assert (said(BEGUN), said(GIVEN_UP)) == (1, 1)
+    assert merged_as_usual() == ["park-0001"]
 
 
 def test_a_stopped_run_rolls_back(
@@ -355,7 +375,7 @@ def test_a_stopped_run_rolls_back(
     stopping = threading.Event()
     portal.faults.add(Fault.doing(stopping.set), times=1, on="rows", after=2)
 
-    assert sync.run(how=sync.with_(stopping=stopping)).terminated
+    assert sync.run(options=sync.with_(stopping=stopping)).terminated
 
     assert said(BEGUN) == 1
     assert nothing_is_there(sync)

@@ -115,7 +115,7 @@ def test_whatever_the_nights_were_like_a_quiet_one_puts_all_right(
         portal.faults.clear()
         for on, after, what in troubles:
             source.trouble(on, after, what, stopping.set)
-        report = sync.run(mode=mode, how=sync.with_(stopping=stopping))
+        report = sync.run(mode=mode, options=sync.with_(stopping=stopping))
         note(f"night {number}: {report.as_dict()}")
 
     portal.faults.clear()

@@ -21,6 +21,9 @@ from socratasync.pipeline.columns import Column
 from socratasync.pipeline.merge import statements as merge_statements
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.stage import statements
+from socratasync.pipeline.target.connection import FIRST_WITH_MERGE_RETURNING
+
+pytestmark = pytest.mark.usefixtures("foretold")
 
 COLUMNS = (
     Column(name="name", field="name", source_type="text", type="text"),
@@ -82,22 +85,12 @@ def one(connection: Connection, statement: str | sql.Composed) -> tuple[Any, ...
 
 def merge_by(connection: Connection, how: str, given: Shape | None = None) -> tuple[Any, ...]:
     """(inserted, updated) of one way to merge."""
-    given = given or shape()
-    if how == "upsert":
-        return one(connection, merge_statements.upsert(given))
-    if how == "difference":
-        return one(connection, merge_statements.difference(given))
-    if how == "merge_counted":
-        if connection.info.server_version < 170000:
-            return merge_by(connection, "merge", given)
-        return one(connection, merge_statements.merge_counted(given))
-    if connection.info.server_version < 150000:
-        return merge_by(connection, "difference", given)
-    (new,) = one(connection, merge_statements.count_new(given))
-    return new, connection.execute(merge_statements.merge(given)).rowcount - new
+    if how == "merge" and connection.info.server_version < FIRST_WITH_MERGE_RETURNING:
+        how = "difference"
+    return one(connection, getattr(merge_statements, how)(given or shape()))
 
 
-WAYS = ["upsert", "difference", "merge", "merge_counted"]
+WAYS = ["upsert", "difference", "merge"]
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -300,6 +293,7 @@ def test_datasets_with_keys_in_common_load_at_once(
             [{"name": f"p{n}", "acres": number} for n in range(50)],
         )
     sync.spec["parallelism"] = 5
+    sync.shares_keys = True
 
     report = sync.well()
 

@@ -12,6 +12,8 @@ from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
 
+pytestmark = pytest.mark.usefixtures("foretold")
+
 PARKS = "park-0001"
 COLUMNS = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
 
@@ -138,7 +140,7 @@ def test_a_null_that_became_a_value_is_a_change(sync: Sync, parks: Dataset) -> N
 
 def test_an_unchanged_source_is_not_read_at_all(sync: Sync, parks: Dataset) -> None:
     tomorrow = sync.with_(clock=lambda: datetime.now(UTC) + timedelta(days=1))
-    sync.well(how=tomorrow)
+    sync.well(options=tomorrow)
     pages = len(sync.pages())
 
     dataset = sync.one()
@@ -477,6 +479,7 @@ def test_years_choose_the_datasets(sync: Sync, portal: Portal, parks: Dataset) -
 def test_of_two_datasets_with_one_key_the_newer_row_wins_whichever_comes_last(
     sync: Sync, portal: Portal, parks: Dataset, clock: Clock
 ) -> None:
+    sync.shares_keys = True
     clock.at = datetime.now(UTC) + timedelta(hours=1)
     newer = portal.add_dataset("othe-rone", COLUMNS, [park("p1", 100)])
     sync.spec["datasets"] = [{"id": "othe-rone"}, {"id": PARKS}]

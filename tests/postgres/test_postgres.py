@@ -24,12 +24,12 @@ from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
 from socratasync.contract.report import RunReport
-from socratasync.pipeline.target.connection import lock_number
+from socratasync.pipeline.target.table_lock import run_lock_number
 
 
 def test_a_second_run_waits_and_then_gives_way(sync: Sync, parks: Dataset) -> None:
     with psycopg.connect(sync.dsn, autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.parks")])
+        other.execute("SELECT pg_advisory_lock(%s)", [run_lock_number("public.parks")])
 
         report = sync.run()
 
@@ -47,7 +47,7 @@ def test_a_second_run_goes_on_once_the_first_is_done(
     with ThreadPoolExecutor(1) as pool:
 
         def start_second() -> None:
-            started.append(pool.submit(sync.run, run="two", how=patient))
+            started.append(pool.submit(sync.run, run="two", options=patient))
 
         portal.faults.add(Fault.doing(start_second), on="rows")
 
@@ -61,7 +61,7 @@ def test_a_second_run_goes_on_once_the_first_is_done(
 
 def test_runs_on_other_tables_do_not_wait(sync: Sync, parks: Dataset) -> None:
     with psycopg.connect(sync.dsn, autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.other")])
+        other.execute("SELECT pg_advisory_lock(%s)", [run_lock_number("public.other")])
 
         assert sync.one().rows.inserted == 5
 
@@ -73,7 +73,7 @@ def test_readers_that_hold_the_table_make_a_reset_give_way(sync: Sync, parks: Da
     with psycopg.connect(sync.dsn) as reader:
         reader.execute("SELECT count(*) FROM parks")
 
-        report = sync.run(mode="full", how=sync.with_(target_wait_s=0.2))
+        report = sync.run(mode="full", options=sync.with_(target_wait_s=0.2))
 
     assert report.exit_code == 75
     assert report.as_dict()["error"]["reason"] == "TargetBusy"
@@ -129,8 +129,8 @@ WAITING = f"SELECT 1 FROM pg_locks WHERE NOT granted AND database = {HERE}"
 class Worker:
     """A run in a process of its own."""
 
-    def __init__(self, sync: Sync, **request: Any) -> None:
-        asked = sync.order(**request)
+    def __init__(self, sync: Sync, **words: Any) -> None:
+        asked = sync.request(**words)
         environ = {
             **os.environ,
             "SPEC": asked.spec.to_json(),
@@ -225,7 +225,7 @@ def test_sigterm_while_waiting_for_a_silent_source(
 
 def test_sigterm_while_waiting_for_another_run(sync: Sync, parks: Dataset) -> None:
     with psycopg.connect(sync.dsn, autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [lock_number("public.parks")])
+        other.execute("SELECT pg_advisory_lock(%s)", [run_lock_number("public.parks")])
         with Worker(sync) as worker:
             while not other.execute(WAITING).fetchone():
                 assert worker.process.poll() is None

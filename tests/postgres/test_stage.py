@@ -322,7 +322,7 @@ def stopped_after(sync: Sync, rows: int, **order: Any) -> None:
     """A run that is stopped in mid-download."""
     stopping = threading.Event()
     how = sync.with_(progress=StopAfter(rows, stopping), stopping=stopping)
-    report = sync.run(how=how, **order)
+    report = sync.run(options=how, **order)
     assert report.exit_code == 143
 
 
@@ -358,7 +358,7 @@ def test_an_old_stage_is_begun_anew_by_another_run_but_not_by_its_own(
     stopped_after(sync, 100, run="one")
     later = sync.with_(clock=lambda: datetime.now(UTC) + timedelta(days=2))
 
-    sync.run(run="one", how=dataclasses.replace(later))
+    sync.run(run="one", options=dataclasses.replace(later))
     assert len(sync.pages()) == 1 + 3
 
 
@@ -428,7 +428,7 @@ run(order, RunOptions(progress=KillAfter()))
 def test_a_killed_process_loses_no_page_that_was_staged(sync: Sync, portal: Portal) -> None:
     portal.add_synthetic("abcd-1234", rows=1000)
     sync.spec["source"] = {"pageSize": 100}
-    order = sync.order(run="job-1")
+    order = sync.request(run="job-1")
     environ = {
         **os.environ,
         "SPEC": order.spec.to_json(),
@@ -440,7 +440,7 @@ def test_a_killed_process_loses_no_page_that_was_staged(sync: Sync, portal: Port
     (checkpoint,) = sync.query("SELECT * FROM socratasync.checkpoints")
     assert checkpoint["rows"] == 500
 
-    dataset = sync.one(run="job-1", how=sync.with_(lock_wait_s=20))
+    dataset = sync.one(run="job-1", options=sync.with_(lock_wait_s=20))
 
     assert len(sync.pages()) == 11
     assert dataset.rows.inserted == 1000

@@ -225,6 +225,12 @@ class Faults:
             self._armed.clear()
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no fault is switched on, be it one that has happened as often as it should."""
+        with self._lock:
+            return not self._armed
+
+    @property
     def pending(self) -> int:
         """How many of the faults with a number of times have not all happened yet."""
         with self._lock:

@@ -31,7 +31,7 @@ from socratasync.contract.progress import Logged, Progress
 from socratasync.contract.report import RunReport
 from socratasync.embedded import server as embedded
 from socratasync.errors import Misconfigured, Terminated
-from socratasync.pipeline.preview import look, preview
+from socratasync.pipeline.preview import find, preview
 from socratasync.pipeline.request import RunOptions, RunRequest
 from socratasync.pipeline.run import run
 from socratasync.pipeline.source.client import Source
@@ -222,7 +222,7 @@ class _Stage:
             planned = preview(
                 manifest.spec,
                 source,
-                look(Connections(self.dsn), manifest.spec),
+                find(Connections(self.dsn), manifest.spec),
                 mode=mode,
                 since=None,
                 now=datetime.now(UTC),

@@ -17,7 +17,7 @@ from socratasync.contract.environment import Secrets
 from socratasync.contract.report import error_dict, summarise
 from socratasync.errors import SyncError
 from socratasync.pipeline import request
-from socratasync.pipeline.preview import Preview, look, nothing_there, preview
+from socratasync.pipeline.preview import Preview, find, nothing_there, preview
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target.connection import Connections
 from socratasync.process import logs
@@ -76,7 +76,7 @@ def _plan(
     chosen = mode.value if mode else spec.mode
     bound = (inputs.moment(since, mode) or spec.since) if chosen == "update" else None
     with inputs.existing_database(given, environ) as database:
-        found = look(Connections(database.dsn), spec) if database else nothing_there(spec)
+        found = find(Connections(database.dsn), spec) if database else nothing_there(spec)
     with closing(_source(manifest, given, environ, interruption)) as source:
         planned = preview(
             spec,

@@ -26,7 +26,9 @@ def show(
     """Target, a row for each dataset, columns to be added, what follows the load, warnings."""
     console.print(
         Text.assemble(
-            (manifest.name, "bold"), f" → {planned.found.target.name}: ", _target(planned.found)
+            (manifest.name, "bold"),
+            f" → {planned.found.state.target.name}: ",
+            _target(planned.found),
         )
     )
     if planned.datasets:
@@ -43,10 +45,14 @@ def show(
 
 
 def _target(found: Found) -> str:
-    if not found.target.exists:
+    if not found.state.target.exists:
         return "no such table yet; the run makes it"
-    columns = f"{len(found.target.columns)} columns"
-    return f"empty, {columns}" if found.empty else f"about {found.rows:,} rows, {columns}"
+    columns = f"{len(found.state.target.columns)} columns"
+    return (
+        f"empty, {columns}"
+        if (found.state.before.rows == 0)
+        else f"about {found.state.before.rows:,} rows, {columns}"
+    )
 
 
 def _table(planned: Preview) -> Table:
@@ -111,9 +117,9 @@ def as_dict(manifest: Manifest, planned: Preview, warnings: list[str]) -> dict[s
         "name": manifest.name,
         "mode": planned.mode,
         "target": {
-            "table": found.target.name,
-            "exists": found.target.exists,
-            "estimatedRows": found.rows,
+            "table": found.state.target.name,
+            "exists": found.state.target.exists,
+            "estimatedRows": found.state.before.rows,
         },
         "datasets": [_dataset(d, outcome) for d, outcome in planned.datasets.items()],
         "then": _afterwards(manifest.spec, planned),

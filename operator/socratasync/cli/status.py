@@ -16,15 +16,12 @@ from socratasync.api.manifest import Manifest
 from socratasync.cli import inputs, options, terminal
 from socratasync.cli.report_table import when
 from socratasync.contract import environment as settings
-from socratasync.pipeline.preview import READ_ONLY, read_known
-from socratasync.pipeline.target.bookkeeping import Known, Ledger, PastRun
-from socratasync.pipeline.target.connection import Connection, Connections, lock_number
-from socratasync.pipeline.target.sql import load
+from socratasync.pipeline.target.bookkeeping import Known, Ledger, PastRun, read_known
+from socratasync.pipeline.target.connection import Connection, Connections
+from socratasync.pipeline.target.table_lock import is_loading
 from socratasync.process import logs
 from socratasync.process.redact import Redactor, mask_values
 from socratasync.times import write_instant
-
-_SQL = load("status")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +55,7 @@ def command(
         if database is None:
             standing = Standing(target=target, known={}, runs=[])
         else:
-            with Connections(database.dsn).connect() as connection:
+            with Connections(database.dsn).connect(read_only=True) as connection:
                 standing = _read(connection, target, last)
     if output is options.Output.JSON:
         typer.echo(json.dumps(mask_values(_as_dict(manifest, standing), redact)))
@@ -67,14 +64,12 @@ def command(
 
 
 def _read(connection: Connection, target: str, last: int) -> Standing:
-    connection.execute(READ_ONLY)
     known = read_known(connection, target)
     try:
         runs = Ledger(connection, target, "").past_runs(last)
     except (pg.UndefinedTable, pg.InvalidSchemaName):
         runs = []
-    row = connection.execute(_SQL["lock_is_held"], {"lock": lock_number(target)}).fetchone()
-    return Standing(target=target, known=known, runs=runs, running=bool(row and row[0]))
+    return Standing(target=target, known=known, runs=runs, running=is_loading(connection, target))
 
 
 def _show(console: Console, manifest: Manifest, standing: Standing, redact: Redactor) -> None:

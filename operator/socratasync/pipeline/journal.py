@@ -9,31 +9,40 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from socratasync.contract.report import RunReport
+from socratasync.errors import SyncError
 
 log = logging.getLogger(__name__)
 
 
 class Journal:
-    """Writes to one report. Shared between threads."""
+    """Writes to one ``report``. Shared between threads."""
 
     def __init__(self, report: RunReport) -> None:
-        self._report = report
+        self.report = report
+        self.follows_failure = False
+        """Whether the run before this one failed, as the bookkeeping has it."""
         self._guard = threading.Lock()
+
+    def fail(self, error: SyncError) -> None:
+        """Log it now; the first one is the run's error."""
+        log.error("%s: %s", error.reason, error.message)
+        with self._guard:
+            self.report.error = self.report.error or error
 
     def warn(self, sentence: str) -> None:
         """Log it now and report it once."""
         log.warning("%s", sentence)
         with self._guard:
-            if sentence not in self._report.warnings:
-                self._report.warnings.append(sentence)
+            if sentence not in self.report.warnings:
+                self.report.warnings.append(sentence)
 
     def received(self, wire_bytes: int) -> None:
         """So many bytes came from the source."""
         with self._guard:
-            self._report.bytes += wire_bytes
+            self.report.bytes += wire_bytes
 
     @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
+    def timed(self, step: str) -> Iterator[None]:
         """Add the time spent to the report; datasets side by side add up."""
         started = time.monotonic()
         try:
@@ -41,4 +50,4 @@ class Journal:
         finally:
             spent = time.monotonic() - started
             with self._guard:
-                self._report.seconds[stage] = self._report.seconds.get(stage, 0.0) + spent
+                self.report.seconds[step] = self.report.seconds.get(step, 0.0) + spent

@@ -1,52 +1,40 @@
 """What a run would do, found out by asking and never by writing.
 
 The database is asked in sessions that PostgreSQL itself keeps from writing; the source is asked
-what the run would ask, and for one small page of each dataset, to estimate the bytes.
+what the run would ask, and for one small page of each dataset, to estimate the bytes. Plans and
+strategies are decided by the run's own functions.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-
-from psycopg import errors as pg
-from psycopg import sql
 
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import SyncError
 from socratasync.pipeline.columns import Column
-from socratasync.pipeline.merge import strategy
+from socratasync.pipeline.merge.strategy import Strategy, choose
 from socratasync.pipeline.parallel import in_parallel
-from socratasync.pipeline.plan.drift import check_table
-from socratasync.pipeline.plan.model import DatasetPlan
-from socratasync.pipeline.plan.planner import survey
+from socratasync.pipeline.plan.model import Before, DatasetPlan
+from socratasync.pipeline.plan.planner import TargetState, look, plan_all
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Source
-from socratasync.pipeline.target import catalog, connection
-from socratasync.pipeline.target.bookkeeping import Known, Ledger
+from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.catalog import MaterializedView, Target
-from socratasync.pipeline.target.connection import Connection, Connections
+from socratasync.pipeline.target.connection import FIRST_WITH_MERGE_RETURNING, Connections
 
 SAMPLE_ROWS = 1000
 """Enough for gzip to be as good as on whole pages, to within a tenth or so."""
 
-READ_ONLY = "SET default_transaction_read_only = on"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The database as it is. ``rows``: about as many are in the target. ``version``: the server's,
-    None when there is no server yet."""
+    """The database as it is. ``view_error``: what a run would say of a view that it cannot refresh."""
 
-    target: Target
-    known: Mapping[str, Known]
-    empty: bool = True
-    rows: int = 0
-    version: int | None = None
+    state: TargetState
     views: tuple[MaterializedView, ...] = ()
     view_error: SyncError | None = None
 
@@ -54,12 +42,13 @@ class Found:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetPreview:
     """What would be done with one dataset. ``rows``: to be read. ``estimated_bytes``: over the wire,
-    compressed, from a sample; exact when the sample is all there is."""
+    compressed, from a sample; exact when the sample is all there is. ``strategy``: how they would be
+    merged, should no key of theirs prove to be in the table already."""
 
     plan: DatasetPlan
     rows: int
     estimated_bytes: int
-    strategy: strategy.Strategy | None
+    strategy: Strategy | None
 
     @property
     def load(self) -> str:
@@ -89,50 +78,25 @@ class Preview:
         return [(d, o) for d, o in self.datasets.items() if isinstance(o, SyncError)]
 
 
-def look(connections: Connections, spec: SyncSpec) -> Found:
+def find(connections: Connections, spec: SyncSpec) -> Found:
     """Read the target, its bookkeeping and the views. Raises ``SyncError``."""
-    with connections.connect() as connection:
-        connection.execute(READ_ONLY)
-        target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
+    with connections.connect(read_only=True) as connection:
         catalog.check_types(connection, spec.target.fields)
-        rows = _rows(connection, target)
-        found = Found(
-            target=target,
-            known=read_known(connection, target.name),
-            empty=rows == 0,
-            rows=rows,
-            version=connection.info.server_version,
-        )
-        if not target.exists:
+        found = Found(state=look(connection, spec))
+        if not found.state.target.exists:
             return found  # nor are its views: a run that makes the table leaves them out
         try:
-            views = [catalog.read_view(connection, n) for n in spec.refresh.materialized_views]
+            views = catalog.read_views(connection, spec.refresh.materialized_views)
+            return replace(found, views=tuple(views))
         except SyncError as exc:
-            return dataclasses.replace(found, view_error=exc)
-        return dataclasses.replace(found, views=tuple(views))
-
-
-def _rows(connection: Connection, target: Target) -> int:
-    """As PostgreSQL estimates; counted where it does not know. 0 means empty."""
-    if target.kind not in ("r", "p"):
-        return 0
-    table = sql.Identifier(target.schema, target.table)
-    if catalog.is_empty(connection, table):
-        return 0
-    return target.estimate or catalog.count(connection, catalog.count_rows(table))
+            return replace(found, view_error=exc)
 
 
 def nothing_there(spec: SyncSpec) -> Found:
-    """The database before there is one."""
-    return Found(target=Target(schema=spec.target.schema_, table=spec.target.table), known={})
-
-
-def read_known(connection: Connection, target: str) -> dict[str, Known]:
-    """How far each dataset is in; nothing where nothing was ever loaded."""
-    try:
-        return Ledger(connection, target, "").known()
-    except (pg.UndefinedTable, pg.InvalidSchemaName):
-        return {}
+    """The database before there is one: it will be the embedded PostgreSQL, which is a new one."""
+    target = Target(schema=spec.target.schema_, table=spec.target.table)
+    before = Before(exists=False, rows=0, server_version=FIRST_WITH_MERGE_RETURNING)
+    return Found(state=TargetState(target=target, before=before))
 
 
 def preview(
@@ -147,45 +111,29 @@ def preview(
 ) -> Preview:
     """Plan every dataset as a run would, and ask for a sample of each."""
     try:
-        check_table(found.target, spec.target.key)
+        plans = plan_all(spec, source, found.state, mode=mode, since=since, now=now).plans
     except SyncError as exc:
         return Preview(found=found, mode=mode, datasets={}, error=exc)
-    plans = survey(spec, source, found.target, _known(found), mode=mode, since=since, now=now).plans
-    look_closer = partial(_preview, spec, source, found, spec.target.reset and mode == "full")
+    resets = spec.target.reset and mode == "full"
     datasets = in_parallel(
-        {dataset: partial(look_closer, plan) for dataset, plan in plans.items()},
+        {dataset: partial(_preview, source, plan, resets) for dataset, plan in plans.items()},
         at_once=spec.parallelism,
         stopping=stopping,
     )
     return Preview(found=found, mode=mode, datasets=datasets, error=found.view_error)
 
 
-def _known(found: Found) -> Mapping[str, Known]:
-    """What a run would go on from: it, too, forgets what it knew of a table that was emptied since."""
-    forgotten = found.empty and any(known.source_rows != 0 for known in found.known.values())
-    return {} if forgotten else found.known
-
-
-def _preview(
-    spec: SyncSpec, source: Source, found: Found, resets: bool, plan: DatasetPlan | SyncError
-) -> DatasetPreview:
+def _preview(source: Source, plan: DatasetPlan | SyncError, resets: bool) -> DatasetPreview:
     if isinstance(plan, SyncError):
         raise plan
     if plan.nothing_to_do:
         return DatasetPreview(plan=plan, rows=0, estimated_bytes=0, strategy=None)
-    counted = source.first(plan.dataset, soql.count(plan.condition))["source_rows"]
-    rows = int(counted)
-    way = strategy.Strategy.REPLACE
-    if not resets:
-        way = strategy.choose(
-            exists=found.target.exists,
-            empty=found.empty,
-            staged_rows=rows,
-            target_rows=found.rows,
-            server_version=found.version or connection.FIRST_WITH_MERGE_ACTION,
-        )
+    rows = source.count(plan.dataset, soql.count(plan.condition))
     return DatasetPreview(
-        plan=plan, rows=rows, estimated_bytes=_estimate(source, plan, rows), strategy=way
+        plan=plan,
+        rows=rows,
+        estimated_bytes=_estimate(source, plan, rows),
+        strategy=choose(plan, rows, resets=resets),
     )
 
 

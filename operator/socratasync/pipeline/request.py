@@ -1,4 +1,4 @@
-"""What a run is told: the order it carries out, and the circumstances in which it does."""
+"""What a run is told (what to load, and how to go about it) and what its datasets share."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from socratasync.api.spec import SyncSpec
+from socratasync.api.spec import Mode, SyncSpec
 from socratasync.contract.progress import Progress, Silent
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.journal import Journal
-from socratasync.pipeline.plan.model import Mode
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.source.session import Timeouts
 from socratasync.pipeline.target.bookkeeping import Ledger
-from socratasync.pipeline.target.connection import TARGET_WAIT_S, Connections
+from socratasync.pipeline.target.connection import TARGET_WAIT_S, Connection, Connections
 from socratasync.pipeline.target.table_lock import TableLock
 
 
@@ -38,14 +37,33 @@ class RunRequest:
     archive_folder: Path | None = None
 
     @property
+    def target(self) -> str:
+        """The target table's name, ``schema.table``."""
+        return f"{self.spec.target.schema_}.{self.spec.target.table}"
+
+    @property
     def resets(self) -> bool:
         """Whether the table is to hold exactly what this run loads."""
         return self.spec.target.reset and self.mode == "full"
 
     @property
     def lower_bound(self) -> datetime | None:
-        """From when on an update reads: as ordered, else as the manifest says."""
+        """From when on an update reads: as requested, else as the manifest says."""
         return (self.since or self.spec.since) if self.mode == "update" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillingAhead:
+    """When the rows of a new dataset go into the target while others are still downloaded."""
+
+    page_bytes: int = 4 * 1024 * 1024
+    """Smaller pages are over before it shows who waits for whom."""
+    held_up: float = 0.25
+    """Above this share of a page's time spent in ``copy.write``, PostgreSQL is the bottleneck. A socket
+    buffers more than one chunk, so a slow source shows next to none."""
+    longest_idle_s: float = 60.0
+    """A transaction that is open keeps the server from tidying up, so it may wait a minute, or as long
+    as it worked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +78,7 @@ class RunOptions:
     """For another run on the same target."""
     target_wait_s: float = TARGET_WAIT_S
     """For others who use the target, such as readers while it is replaced."""
+    filling_ahead: FillingAhead = field(default_factory=FillingAhead)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -92,18 +111,14 @@ def _number(environ: Mapping[str, str], name: str, usual: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """``table``: the columns (name, type) of a target still to be made, without provenance."""
+    """What the datasets of one run share. ``connection`` is the run's own and holds its lock; datasets,
+    which run in threads, open theirs by ``connections``."""
 
     request: RunRequest
     options: RunOptions
+    journal: Journal
     source: Source
     connections: Connections
+    connection: Connection
     ledger: Ledger
-    journal: Journal
-    table: tuple[tuple[str, str], ...]
-    turns: TableLock
-
-    @property
-    def several(self) -> bool:
-        """Whether more than one dataset is loaded, so that two may arrive at once."""
-        return len(self.request.spec.selected_datasets()) > 1
+    lock: TableLock

@@ -1,4 +1,4 @@
-"""One run: load (download → stage → merge), refresh, tell. Start reading at ``Run.execute``.
+"""One run, on one screen: plan, load (stage → verify → merge), recount, refresh, tell.
 
 Everything that may go wrong ends in the report: a run always tells what it did. Datasets go side
 by side, ``parallelism`` at once, each on a connection of its own.
@@ -9,249 +9,227 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 
-from psycopg import sql
-
-from socratasync.contract.report import DatasetReport, RunReport
-from socratasync.errors import Misconfigured, SyncError, Terminated, Unexpected
-from socratasync.pipeline import dataset as dataset_run
-from socratasync.pipeline.finish import hooks, refresh, slack
-from socratasync.pipeline.finish.recount import count_target
+from socratasync.contract.report import DatasetReport, RunReport, summarise
+from socratasync.errors import SyncError, Terminated, Unexpected
+from socratasync.pipeline.dataset import load_dataset
+from socratasync.pipeline.finish.hooks import call_hooks
+from socratasync.pipeline.finish.recount import recount
+from socratasync.pipeline.finish.refresh import refresh
+from socratasync.pipeline.finish.slack import tell_people
 from socratasync.pipeline.journal import Journal
-from socratasync.pipeline.merge import merge
+from socratasync.pipeline.merge.merge import tidy
 from socratasync.pipeline.merge.replace import Deferred, Outcome, replace_all
-from socratasync.pipeline.merge.table import check
 from socratasync.pipeline.parallel import in_parallel
+from socratasync.pipeline.plan import planner
 from socratasync.pipeline.plan.model import DatasetPlan
-from socratasync.pipeline.plan.planner import Plans, survey
+from socratasync.pipeline.plan.planner import Plans
 from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target import bookkeeping, catalog
-from socratasync.pipeline.target.bookkeeping import Known, Ledger
-from socratasync.pipeline.target.catalog import MaterializedView, Target
-from socratasync.pipeline.target.connection import Connection, Connections, exclusive, translated
-from socratasync.pipeline.target.table_lock import TableLock
-
-__all__ = ["RunOptions", "RunRequest", "run"]
+from socratasync.pipeline.target.bookkeeping import Ledger
+from socratasync.pipeline.target.connection import Connection, Connections, translated
+from socratasync.pipeline.target.table_lock import TableLock, exclusive
 
 log = logging.getLogger(__name__)
 
 
 def run(request: RunRequest, options: RunOptions) -> RunReport:
     """Carry out the request. Never raises: what failed is in the report."""
-    return Run(request, options).execute()
+    journal = Journal(RunReport(run=request.run, mode=request.mode))
+    with reported(journal, options), opened(request, options, journal) as context:
+        plans = plan_all(context)
+        with recorded(context) as done:
+            is_new = not plans.state.target.exists and not done
+            outcomes = load_all(context, plans, done)
+            if request.resets:
+                outcomes = replace_all(context, outcomes)
+            report_datasets(context, plans, outcomes)
+            tidy(context, well(plans, outcomes))
+            recount(context, is_new=is_new)
+            if context.ledger.refresh_is_pending():  # for this run's rows, or an earlier one's
+                with journal.timed("refresh"), shown(context, "refresh"):
+                    refresh(context, is_new=is_new)
+                    call_hooks(context)
+                context.ledger.mark_refreshed()
+    tell_people(request, journal)
+    return journal.report
 
 
-class Run:
-    """The state of one run; used once."""
+@contextmanager
+def reported(journal: Journal, options: RunOptions) -> Iterator[None]:
+    """Whatever is raised inside ends in the report."""
+    try:
+        yield
+    except Terminated:
+        journal.report.terminated = True
+    except SyncError as exc:
+        _fail(journal, options, exc)
+    except Exception as exc:
+        log.exception("internal error")
+        _fail(journal, options, Unexpected.because_of(exc))
 
-    def __init__(self, request: RunRequest, options: RunOptions) -> None:
-        self._request = request
-        self._spec = request.spec
-        self._options = options
-        self._connections = Connections(request.dsn, target_wait_s=options.target_wait_s)
-        self._report = RunReport(run=request.run, mode=request.mode)
-        self._journal = Journal(self._report)
-        self._failed_before = False
-        self._source = Source(
-            request.spec.domain,
-            app_token=request.app_token,
-            credentials=request.credentials,
-            requests_at_once=request.spec.parallelism,
-            policy=options.policy,
-            timeouts=options.timeouts,
-            stopping=options.stopping,
-        )
 
-    def execute(self) -> RunReport:
-        """Load, refresh, tell."""
-        try:
-            with closing(self._source), self._connections.connect() as connection:
-                self._with_target(connection)
-        except Terminated:
-            self._report.terminated = True
-        except SyncError as exc:
-            self._failed(exc)
-        except Exception as exc:
-            log.exception("a fault of Socrata Sync")
-            self._failed(Unexpected.because_of(exc))
-        if not self._report.terminated:
-            slack.tell_people(
-                self._request, self._report, self._journal, failed_before=self._failed_before
+def _fail(journal: Journal, options: RunOptions, error: SyncError) -> None:
+    """A statement that SIGTERM cancelled fails, too: that is no error."""
+    if options.stopping.is_set():
+        journal.report.terminated = True
+    else:
+        journal.fail(error)
+
+
+@contextmanager
+def opened(request: RunRequest, options: RunOptions, journal: Journal) -> Iterator[RunContext]:
+    """The source, the target's connection, and its lock: one run per table. A target that cannot be
+    loaded into is told at once, without waiting for the lock."""
+    connections = Connections(request.dsn, target_wait_s=options.target_wait_s)
+    with closing(source(request, options)) as asked, connections.connect() as connection:
+        check(connection, request)
+        with exclusive(connection, request.target, options.lock_wait_s) as lock:
+            yield RunContext(
+                request=request,
+                options=options,
+                journal=journal,
+                source=asked,
+                connections=connections,
+                connection=connection,
+                ledger=Ledger(connection, request.target, request.run, lock),
+                lock=TableLock(request.target),
             )
-        return self._report
 
-    def _failed(self, error: SyncError) -> None:
-        """A statement that SIGTERM cancelled fails, too."""
-        if self._options.stopping.is_set():
-            self._report.terminated = True
-        else:
-            log.error("%s: %s", error.reason, error.message)
-            self._report.error = self._report.error or error
 
-    def _with_target(self, connection: Connection) -> None:
-        """Check and lock the target, plan, then load, refresh and write down how it went."""
-        target = check(connection, self._request)
-        catalog.check_types(connection, self._spec.target.fields)
-        if target.exists:
-            self._views(connection)
-        with exclusive(connection, target.name, self._options.lock_wait_s):
-            target = check(connection, self._request)
-            known = self._known(connection, target)
-            plans = self._survey(target, known)
-            if _is_refused(plans) and not bookkeeping.exists(connection):
-                self._report.datasets = [self._named(d, o, known) for d, o in plans.plans.items()]
-                return
-            bookkeeping.create(connection)
-            ledger = Ledger(connection, target.name, self._request.run)
-            self._failed_before = ledger.last_run_failed()
-            done = ledger.begin(self._request.mode)
-            try:
-                with translated():
-                    self._load(connection, ledger, plans, known, done, is_new=not target.exists)
-                    self._refresh(connection, ledger, is_new=not target.exists)
-            except SyncError as exc:
-                self._failed(exc)
-            ledger.finish(self._report)
+def source(request: RunRequest, options: RunOptions) -> Source:
+    """The domain of the request, not asked yet."""
+    return Source(
+        request.spec.domain,
+        app_token=request.app_token,
+        credentials=request.credentials,
+        requests_at_once=request.spec.parallelism,
+        policy=options.policy,
+        timeouts=options.timeouts,
+        stopping=options.stopping,
+    )
 
-    def _survey(self, target: Target, known: Mapping[str, Known]) -> Plans:
-        return survey(
-            self._spec,
-            self._source,
-            target,
-            known,
-            mode=self._request.mode,
-            since=self._request.lower_bound,
-            now=self._options.clock(),
+
+def check(connection: Connection, request: RunRequest) -> None:
+    """Raises ``Misconfigured`` or ``PermissionDenied`` for a target that no run can load into."""
+    target = planner.checked_target(connection, request.spec)
+    catalog.check_types(connection, request.spec.target.fields)
+    if target.exists:
+        catalog.read_views(connection, request.spec.refresh.materialized_views)
+
+
+def plan_all(context: RunContext) -> Plans:
+    """Every dataset's plan. Raises what is wrong where no dataset fits the target, so that nothing is
+    touched then."""
+    request = context.request
+    state = planner.look(context.connection, request.spec)
+    if state.was_emptied:
+        context.journal.warn(
+            "the target is empty though it was loaded before; everything is loaded again"
         )
+    plans = planner.plan_all(
+        request.spec,
+        context.source,
+        state,
+        mode=request.mode,
+        since=request.lower_bound,
+        now=context.options.clock(),
+    )
+    if plans.refused and not bookkeeping.exists(context.connection):
+        report_datasets(context, plans, {})
+        raise _together(context)
+    return plans
 
-    def _known(self, connection: Connection, target: Target) -> dict[str, Known]:
-        """What is in already; nothing, if somebody emptied or dropped the table since."""
-        if not bookkeeping.exists(connection):
-            return {}
-        known = Ledger(connection, target.name, self._request.run).known()
-        table = sql.Identifier(target.schema, target.table)
-        there = target.exists and not catalog.is_empty(connection, table)
-        if known and not there and any(k.source_rows != 0 for k in known.values()):
-            self._journal.warn(
-                "the target is empty though it was loaded before; everything is loaded again"
-            )
-            return {}
-        return known
 
-    # -- load ------------------------------------------------------------------------------------
+def _together(context: RunContext) -> SyncError:
+    error = summarise((d.id, d.error) for d in context.journal.report.datasets if d.error)
+    assert error is not None, "every dataset is refused"
+    return error
 
-    def _load(
-        self,
-        connection: Connection,
-        ledger: Ledger,
-        plans: Plans,
-        known: Mapping[str, Known],
-        done: Mapping[str, DatasetReport],
-        *,
-        is_new: bool,
-    ) -> None:
-        context = RunContext(
-            request=self._request,
-            options=self._options,
-            source=self._source,
-            connections=self._connections,
-            ledger=ledger,
-            journal=self._journal,
-            table=plans.table,
-            turns=TableLock(self._options.stopping),
-        )
-        outcomes = in_parallel(
-            {d: _task(context, plan, done.get(d)) for d, plan in plans.plans.items()},
-            at_once=self._spec.parallelism,
-            stopping=self._options.stopping,
-            on_stop=self._connections.cancel_all,
-        )
-        if self._request.resets:
-            outcomes = replace_all(connection, context, outcomes)
-        self._report.datasets = [self._named(d, o, known) for d, o in outcomes.items()]
-        well = [p for d, p in plans.plans.items() if isinstance(outcomes.get(d), DatasetReport)]
-        merge.tidy(connection, context, [p for p in well if isinstance(p, DatasetPlan)])
-        count_target(
-            connection,
-            self._request,
-            ledger,
-            self._report,
-            self._journal,
-            is_new=is_new and not done,
-        )
 
-    def _named(
-        self, dataset: str, outcome: Outcome | DatasetPlan, known: Mapping[str, Known]
-    ) -> DatasetReport:
-        """The dataset's entry in the report, whatever became of it."""
-        if isinstance(outcome, DatasetReport):
-            return outcome
-        if isinstance(outcome, SyncError):
-            log.error("%s: %s", outcome.reason, outcome.message)
-        earlier = known.get(dataset)
-        return DatasetReport(
-            id=dataset,
-            year=next(d.year for d in self._spec.datasets if d.id == dataset),
-            mode=self._request.mode,
-            result="Failed",
-            last_synced_since=earlier.synced_since if earlier else None,
-            error=outcome if isinstance(outcome, SyncError) else None,
-        )
+@contextmanager
+def recorded(context: RunContext) -> Iterator[dict[str, DatasetReport]]:
+    """The run's row in the bookkeeping, begun and finished. Gives what an earlier try of this very run
+    merged; an error ends in the report, and so in the row."""
+    bookkeeping.create(context.connection)
+    context.journal.follows_failure = context.ledger.last_run_failed()
+    done = context.ledger.begin(context.request.mode)
+    try:
+        with translated():
+            yield done
+    except SyncError as exc:
+        _fail(context.journal, context.options, exc)
+    context.ledger.finish(context.journal.report)
 
-    # -- refresh ---------------------------------------------------------------------------------
 
-    def _refresh(self, connection: Connection, ledger: Ledger, *, is_new: bool) -> None:
-        """Views, vacuum and hooks; also those that an earlier run owes."""
-        if not ledger.refresh_is_pending():
-            return
-        target = sql.Identifier(self._spec.target.schema_, self._spec.target.table)
-        with self._journal.timed("refresh"), self._showing("refresh"):
-            views = self._views(connection, is_new=is_new)
-            done = refresh.refresh(connection, target, self._spec.refresh.vacuum, views)
-            for warning in done.warnings:
-                self._journal.warn(warning)
-            error = done.error or hooks.call_hooks(self._request, self._report, self._journal)
-        if error:
-            raise error
-        ledger.mark_refreshed()
-
-    @contextmanager
-    def _showing(self, step: str) -> Iterator[None]:
-        self._options.progress.begin(step, step, None)
-        try:
-            yield
-        finally:
-            self._options.progress.finish(step)
-
-    def _views(self, connection: Connection, *, is_new: bool = False) -> list[MaterializedView]:
-        """The views to refresh. On a table that this very run made there can be none yet."""
-        views: list[MaterializedView] = []
-        for name in self._spec.refresh.materialized_views:
-            try:
-                views.append(catalog.read_view(connection, name))
-            except Misconfigured as exc:
-                if not is_new:
-                    raise
-                self._journal.warn(exc.message)
-        return views
+def load_all(
+    context: RunContext, plans: Plans, done: Mapping[str, DatasetReport]
+) -> dict[str, Outcome]:
+    """What became of each dataset, side by side; of those that are ``done``, their earlier report."""
+    return in_parallel(
+        {dataset: _task(context, plan, done.get(dataset)) for dataset, plan in plans.plans.items()},
+        at_once=context.request.spec.parallelism,
+        stopping=context.options.stopping,
+        on_stop=context.connections.cancel_all,
+    )
 
 
 def _task(
     context: RunContext, plan: DatasetPlan | SyncError, done: DatasetReport | None
 ) -> Callable[[], DatasetReport | Deferred]:
-    """What is left to do for one dataset."""
-
-    def load() -> DatasetReport | Deferred:
-        if done is not None:
-            return done  # by an earlier try of this very run
-        if isinstance(plan, SyncError):
-            raise plan
-        return dataset_run.load(context, plan)
-
-    return load
+    if done is not None:
+        return lambda: done
+    if isinstance(plan, SyncError):
+        return partial(_raise, plan)
+    return partial(load_dataset, context, plan)
 
 
-def _is_refused(plans: Plans) -> bool:
-    """Whether the manifest and the target fit no dataset, so that nothing is to be touched."""
-    return all(isinstance(plan, Misconfigured) for plan in plans.plans.values())
+def _raise(error: SyncError) -> DatasetReport:
+    raise error
+
+
+def report_datasets(context: RunContext, plans: Plans, outcomes: Mapping[str, Outcome]) -> None:
+    """The datasets' entries in the report, whatever became of them."""
+    context.journal.report.datasets = [
+        _entry(context, plans, dataset, outcomes.get(dataset, plan))
+        for dataset, plan in plans.plans.items()
+    ]
+
+
+def _entry(
+    context: RunContext, plans: Plans, dataset: str, outcome: Outcome | DatasetPlan
+) -> DatasetReport:
+    if isinstance(outcome, DatasetReport):
+        return outcome
+    if isinstance(outcome, SyncError):
+        log.error("%s: %s", outcome.reason, outcome.message)
+    earlier = plans.state.known.get(dataset)
+    return DatasetReport(
+        id=dataset,
+        year=next(d.year for d in context.request.spec.datasets if d.id == dataset),
+        mode=context.request.mode,
+        result="Failed",
+        last_synced_since=earlier.synced_since if earlier else None,
+        error=outcome if isinstance(outcome, SyncError) else None,
+    )
+
+
+def well(plans: Plans, outcomes: Mapping[str, Outcome]) -> list[DatasetPlan]:
+    """The plans that were carried out."""
+    return [
+        plan
+        for dataset, plan in plans.plans.items()
+        if isinstance(plan, DatasetPlan) and isinstance(outcomes.get(dataset), DatasetReport)
+    ]
+
+
+@contextmanager
+def shown(context: RunContext, step: str) -> Iterator[None]:
+    """The step is what the run is at, for those who watch."""
+    context.options.progress.begin(step, step, None)
+    try:
+        yield
+    finally:
+        context.options.progress.finish(step)

@@ -60,8 +60,6 @@ BUILDERS: dict[str, Callable[[Shape], sql.Composed]] = {
             merge_statements.upsert,
             merge_statements.difference,
             merge_statements.merge,
-            merge_statements.merge_counted,
-            merge_statements.count_new,
             merge_statements.delete_missing,
             merge_statements.find_duplicates,
             merge_statements.delete_duplicates,
@@ -238,7 +236,7 @@ def test_only_rows_of_the_dataset_itself_are_deleted() -> None:
 def test_a_table_keyed_by_the_sources_row_id_is_matched_by_it() -> None:
     keyed = replace(SHAPE, key=("socrata_dataset", "socrata_id"))
 
-    matched = text(merge_statements.count_new(keyed))
+    matched = text(merge_statements.merge(keyed))
 
     assert '"t"."socrata_dataset" = \'abcd-1234\'' in matched
     assert '"t"."socrata_id" = "s".":id"' in matched
@@ -258,7 +256,6 @@ def test_a_table_of_nothing_but_its_key_can_be_merged() -> None:
         merge_statements.upsert,
         merge_statements.difference,
         merge_statements.merge,
-        merge_statements.merge_counted,
     ):
         assert "SET ," not in text(build(bare))
         assert "SET WHERE" not in text(build(bare))

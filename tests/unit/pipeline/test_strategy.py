@@ -1,44 +1,62 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from tests.unit.pipeline.plans import KNOWN, PLAN
 
-from socratasync.pipeline.merge.strategy import Strategy, choose
+from socratasync.pipeline.merge.strategy import Strategy, choose, choose_by_key
+from socratasync.pipeline.plan.model import Before
 
-PG14, PG15, PG18 = 140012, 150000, 180001
-
-
-def test_a_large_dataset_that_is_new_to_the_table_is_filled_in() -> None:
-    chosen = choose(
-        exists=True,
-        empty=False,
-        is_new=True,
-        staged_rows=500,
-        target_rows=1000,
-        server_version=PG18,
-    )
-
-    assert chosen is Strategy.FILL
+PG14, PG16, PG17, PG18 = 140012, 160009, 170000, 180001
 
 
 @pytest.mark.parametrize(
-    ("exists", "empty", "staged", "target", "server", "strategy"),
+    ("rows", "staged", "server", "strategy"),
     [
-        pytest.param(False, True, 10, 0, PG18, Strategy.CREATE, id="there is no table"),
-        pytest.param(True, True, 10, 0, PG18, Strategy.FILL, id="the table is empty"),
-        pytest.param(True, True, 0, 0, PG14, Strategy.FILL, id="nothing into an empty table"),
-        pytest.param(True, False, 0, 1000, PG18, Strategy.UPSERT, id="nothing into a full table"),
-        pytest.param(True, False, 100, 1000, PG18, Strategy.UPSERT, id="a tenth of the table"),
-        pytest.param(True, False, 101, 1000, PG18, Strategy.MERGE, id="more than a tenth"),
-        pytest.param(True, False, 101, 1000, PG15, Strategy.MERGE, id="the first with MERGE"),
-        pytest.param(True, False, 101, 1000, PG14, Strategy.DIFFERENCE, id="the last without"),
-        pytest.param(True, False, 5, 3, PG18, Strategy.MERGE, id="more rows than the table has"),
+        pytest.param(1000, 0, PG18, Strategy.UPSERT, id="nothing into a full table"),
+        pytest.param(1000, 100, PG18, Strategy.UPSERT, id="a tenth of the table"),
+        pytest.param(1000, 101, PG18, Strategy.MERGE, id="more than a tenth"),
+        pytest.param(1000, 101, PG17, Strategy.MERGE, id="the first whose MERGE counts"),
+        pytest.param(1000, 101, PG16, Strategy.DIFFERENCE, id="the last whose MERGE does not"),
+        pytest.param(1000, 101, PG14, Strategy.DIFFERENCE, id="no MERGE at all"),
+        pytest.param(3, 5, PG18, Strategy.MERGE, id="more rows than the table has"),
+        pytest.param(0, 0, PG14, Strategy.FILL, id="nothing into an empty table"),
+        pytest.param(0, 10, PG18, Strategy.FILL, id="the table is empty"),
+        pytest.param(None, 10, PG18, Strategy.CREATE, id="there is no table"),
     ],
 )
-def test_the_cheapest_way_of_merging_is_chosen(
-    exists: bool, empty: bool, staged: int, target: int, server: int, strategy: Strategy
+def test_the_cheapest_way_of_merging_known_rows_is_chosen(
+    rows: int | None, staged: int, server: int, strategy: Strategy
 ) -> None:
-    chosen = choose(
-        exists=exists, empty=empty, staged_rows=staged, target_rows=target, server_version=server
-    )
+    before = Before(exists=rows is not None, rows=rows or 0, server_version=server)
 
-    assert chosen is strategy
+    assert choose(replace(PLAN, before=before, known=KNOWN), staged) is strategy
+
+
+@pytest.mark.parametrize(
+    ("rows", "alone", "staged", "strategy"),
+    [
+        pytest.param(None, True, 10, Strategy.CREATE, id="alone, and there is no table"),
+        pytest.param(None, False, 10, Strategy.FILL, id="several make the table first"),
+        pytest.param(1000, True, 500, Strategy.FILL, id="many rows"),
+        pytest.param(1000, True, 100, Strategy.UPSERT, id="few rows"),
+    ],
+)
+def test_a_dataset_that_is_new_to_its_table_is_hardly_there(
+    rows: int | None, alone: bool, staged: int, strategy: Strategy
+) -> None:
+    before = Before(exists=rows is not None, rows=rows or 0, server_version=PG18)
+
+    assert choose(replace(PLAN, before=before, known=None, alone=alone), staged) is strategy
+
+
+def test_a_reset_replaces_whatever_there_is() -> None:
+    assert choose(PLAN, 5, resets=True) is Strategy.REPLACE
+
+
+@pytest.mark.parametrize(("staged", "strategy"), [(1, Strategy.UPSERT), (500, Strategy.MERGE)])
+def test_rows_whose_keys_proved_to_be_there_are_merged_by_key(
+    staged: int, strategy: Strategy
+) -> None:
+    assert choose_by_key(Before(exists=True, rows=1000, server_version=PG18), staged) is strategy

@@ -2,13 +2,27 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
+from tests.unit.pipeline.plans import (
+    BY_CHANGE,
+    BY_FLOATING,
+    COLUMNS,
+    EARLIER,
+    KNOWN,
+    LATER,
+    NOON,
+    PLAN,
+    SHAPE,
+    SNAPSHOT,
+    SOURCE,
+)
 
+from socratasync.api.spec import Mode
 from socratasync.errors import InvalidSpec
-from socratasync.pipeline.columns import Column, SourceColumn
-from socratasync.pipeline.plan.model import DatasetPlan, Load, Mode, Shape, Snapshot
+from socratasync.pipeline.columns import Column
+from socratasync.pipeline.plan.model import DatasetPlan, Load, Snapshot
 from socratasync.pipeline.plan.watermark import (
     LONG_OVERLAP,
     OVERLAP,
@@ -22,56 +36,7 @@ from socratasync.pipeline.plan.watermark import (
 from socratasync.pipeline.source.soql import Watermark
 from socratasync.pipeline.target.bookkeeping import Known
 
-NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
-EARLIER = NOON - timedelta(days=1)
-LATER = NOON + timedelta(hours=1)
-
-BY_CHANGE = Watermark()
-BY_FLOATING = Watermark(field="updateddate", floating=True)
-COLUMNS = (
-    Column(name="srnumber", field="srnumber", source_type="text", type="text"),
-    Column(name="status", field="status", source_type="text", type="text"),
-)
-SOURCE = (
-    SourceColumn(field="srnumber", type="text"),
-    SourceColumn(field="status", type="text"),
-    SourceColumn(field="updateddate", type="calendar_date"),
-    SourceColumn(field="systemmodstamp", type="date"),
-)
-KNOWN = Known(
-    dataset="abcd-1234",
-    year=2024,
-    watermark_column=":updated_at",
-    watermark=NOON,
-    synced_since=NOON - OVERLAP,
-    source_rows=100,
-    rows_updated_at=NOON,
-    columns={
-        "source": {"srnumber": "text", "status": "text"},
-        "loaded": {"srnumber": "srnumber", "status": "status"},
-    },
-    query="",
-)
-SNAPSHOT = Snapshot(rows=100, newest=NOON, rows_updated_at=NOON)
-SHAPE = Shape(
-    schema="public",
-    table="requests",
-    stage="stage_x",
-    dataset="abcd-1234",
-    columns=COLUMNS,
-    key=("srnumber",),
-    provenance=True,
-)
-PLAN = DatasetPlan(
-    dataset="abcd-1234",
-    year=2024,
-    shape=SHAPE,
-    load=Load(full=True),
-    where=None,
-    watermark=BY_CHANGE,
-    snapshot=SNAPSHOT,
-    source=SOURCE[:2],
-)
+# -- all rows, or those that changed ------------------------------------------------------------
 
 
 def chosen(
@@ -91,9 +56,6 @@ def chosen(
         columns=columns,
         where=where,
     )
-
-
-# -- all rows, or those that changed ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

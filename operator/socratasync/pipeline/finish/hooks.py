@@ -13,11 +13,10 @@ from urllib.parse import urlsplit
 
 import requests
 
+from socratasync.api.notify import HookSpec
 from socratasync.contract.report import RunReport
-from socratasync.errors import HookFailed, SyncError
-from socratasync.pipeline.finish import hooks
-from socratasync.pipeline.journal import Journal
-from socratasync.pipeline.request import RunRequest
+from socratasync.errors import HookFailed
+from socratasync.pipeline.request import RunContext
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,6 @@ class Hook:
     method: str = "POST"
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float = 30.0
-    required: bool = False
 
     @property
     def where(self) -> str:
@@ -39,9 +37,9 @@ class Hook:
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def call(hook: Hook, report: Mapping[str, object]) -> None:
+def call(hook: Hook, report: RunReport) -> None:
     """Call it, with the report as the JSON body unless the method has none. Raises ``HookFailed``."""
-    body = None if hook.method in ("GET", "DELETE") else report
+    body = None if hook.method in ("GET", "DELETE") else report.as_dict()
     _send(hook.method, hook.url, hook.where, body, hook.headers, hook.timeout_s)
     log.info("called %s", hook.where)
 
@@ -74,21 +72,24 @@ def _bundle() -> str | bool:
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or True
 
 
-def call_hooks(request: RunRequest, report: RunReport, journal: Journal) -> SyncError | None:
-    """Call every hook; returns the first failure of a required one."""
-    failed: SyncError | None = None
-    for number, hook in enumerate(request.spec.hooks):
-        call = hooks.Hook(
-            url=hook.url,
-            method=hook.method,
-            headers=request.hook_headers.get(number, {}),
-            timeout_s=hook.timeout_seconds,
-            required=hook.required,
-        )
+def call_hooks(context: RunContext) -> None:
+    """Call every hook; then raises the first failure of a required one. Others are warnings."""
+    failed: HookFailed | None = None
+    for number, hook in enumerate(context.request.spec.hooks):
         try:
-            hooks.call(call, report.as_dict())
+            call(_read(hook, context.request.hook_headers.get(number, {})), context.journal.report)
         except HookFailed as exc:
-            journal.warn(f"hook: {exc.message}")
+            context.journal.warn(f"hook: {exc.message}")
             if hook.required:
                 failed = failed or exc
-    return failed
+    if failed:
+        raise failed
+
+
+def _read(hook: HookSpec, headers: Mapping[str, str]) -> Hook:
+    return Hook(
+        url=hook.url,
+        method=hook.method,
+        headers=headers,
+        timeout_s=hook.timeout_seconds,
+    )

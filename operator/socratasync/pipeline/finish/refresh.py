@@ -7,28 +7,21 @@ the others stale.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
 import psycopg
 from psycopg import sql
 
-from socratasync.errors import SyncError
+from socratasync.errors import Misconfigured, SyncError
+from socratasync.pipeline.request import RunContext
+from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.catalog import MaterializedView
-from socratasync.pipeline.target.connection import Connection, translate
+from socratasync.pipeline.target.connection import translate
+from socratasync.pipeline.target.types import relation
 
 log = logging.getLogger(__name__)
 
 Vacuum = Literal["Analyze", "Full", "None"]
-
-
-@dataclass(slots=True)
-class Refreshed:
-    """What was not as hoped: sentences, and the first error."""
-
-    warnings: list[str] = field(default_factory=list)
-    error: SyncError | None = None
 
 
 def vacuum_statement(target: sql.Identifier, kind: Vacuum) -> sql.Composed | None:
@@ -47,32 +40,45 @@ def refresh_statement(view: MaterializedView) -> sql.Composed:
     )
 
 
-def refresh(
-    connection: Connection,
-    target: sql.Identifier,
-    vacuum: Vacuum,
-    views: Sequence[MaterializedView],
-) -> Refreshed:
-    """Vacuum first: the views' plans need fresh statistics. Never raises for a database error."""
-    done = Refreshed()
-    if statement := vacuum_statement(target, vacuum):
-        _try(connection, statement, f"vacuum of {target.as_string(connection)}", done)
-    for view in views:
-        _try(connection, refresh_statement(view), f"refresh of {view.name}", done)
+def refresh(context: RunContext, *, is_new: bool) -> None:
+    """Vacuum first: the views' plans need fresh statistics. What fails is a warning and, once all was
+    tried, the first such error is raised. ``is_new``: this very run made the table, so there can be no
+    views over it yet."""
+    spec, connection = context.request.spec, context.connection
+    target = relation(spec.target.schema_, spec.target.table)
+    tried: list[SyncError | None] = []
+    if statement := vacuum_statement(target, spec.refresh.vacuum):
+        tried.append(_try(context, statement, f"vacuum of {target.as_string(connection)}"))
+    for view in _views(context, is_new=is_new):
+        tried.append(_try(context, refresh_statement(view), f"refresh of {view.name}"))
         if not view.concurrently:
-            done.warnings.append(
+            context.journal.warn(
                 f"materialized view {view.name} was refreshed with readers locked out; a unique index on "
                 "it (over all rows) lets them read on"
             )
-    return done
+    if error := next((error for error in tried if error), None):
+        raise error
 
 
-def _try(connection: Connection, statement: sql.Composed, what: str, done: Refreshed) -> None:
+def _views(context: RunContext, *, is_new: bool) -> list[MaterializedView]:
+    try:
+        return catalog.read_views(
+            context.connection, context.request.spec.refresh.materialized_views
+        )
+    except Misconfigured as exc:
+        if not is_new:
+            raise
+        context.journal.warn(exc.message)
+        return []
+
+
+def _try(context: RunContext, statement: sql.Composed, what: str) -> SyncError | None:
     log.info("%s", what)
     try:
-        connection.execute(statement)
+        context.connection.execute(statement)
     except psycopg.Error as exc:
         error = translate(exc)
         failed = type(error)(f"the data is in, but the {what} failed: {error.message}")
-        done.warnings.append(failed.message)
-        done.error = done.error or failed
+        context.journal.warn(failed.message)
+        return failed
+    return None

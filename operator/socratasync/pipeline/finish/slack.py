@@ -1,4 +1,4 @@
-"""Whom to tell about a finished run, and in which words. Pure."""
+"""People are told of a finished run, by way of Slack: of which ones, and in which words."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Literal
 
 from socratasync.contract.report import RunReport
 from socratasync.errors import HookFailed
-from socratasync.pipeline.finish import hooks
-from socratasync.pipeline.finish import slack as notify
+from socratasync.pipeline.finish.hooks import post_to_slack
 from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.request import RunRequest
 
@@ -54,16 +53,16 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def tell_people(
-    request: RunRequest, report: RunReport, journal: Journal, *, failed_before: bool
-) -> None:
-    """Write to Slack if the manifest wants it for this occasion. Never raises."""
-    if not request.spec.notify or not request.slack_webhook:
+def tell_people(request: RunRequest, journal: Journal) -> None:
+    """Write to Slack if the manifest wants it for this occasion. Never raises; nobody is told of a run
+    that was stopped."""
+    report = journal.report
+    if report.terminated or not request.spec.notify or not request.slack_webhook:
         return
-    what = notify.occasion(report, failed_before=failed_before)
-    if not notify.is_wanted(what, request.spec.notify.on, changed=report.rows.changed > 0):
+    what = occasion(report, failed_before=journal.follows_failure)
+    if not is_wanted(what, request.spec.notify.on, changed=report.rows.changed > 0):
         return
     try:
-        hooks.post_to_slack(request.slack_webhook, notify.slack_text(request.name, what, report))
+        post_to_slack(request.slack_webhook, slack_text(request.name, what, report))
     except HookFailed as exc:
         journal.warn(f"nobody was told: {exc.message}")

@@ -16,13 +16,14 @@ from itertools import pairwise
 
 import psycopg
 
-from socratasync.contract.report import DatasetReport, Rows
+from socratasync.contract.report import Rows
 from socratasync.errors import SyncError, Terminated
-from socratasync.pipeline.merge import merge, table
-from socratasync.pipeline.merge import statements as merge_statements
-from socratasync.pipeline.merge import table as arrival
-from socratasync.pipeline.merge.strategy import Strategy
+from socratasync.pipeline.merge import statements
+from socratasync.pipeline.merge.merge import Merged, Written, conclude
+from socratasync.pipeline.merge.strategy import Strategy, choose
+from socratasync.pipeline.merge.table import complete_table, create_table, is_complete
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
+from socratasync.pipeline.plan.planner import checked_target
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.fill import Page
 from socratasync.pipeline.stage.verify import StagedDataset
@@ -32,32 +33,28 @@ log = logging.getLogger(__name__)
 
 THREAD = "fill-ahead"
 
-LONGEST_IDLE_S = 60.0
-"""A transaction that is open keeps the server from tidying up, so it may wait a minute, or as long as it
-worked."""
-
 _LOOK_UP_S = 0.2
 _FAREWELL_S = 5.0
 
 
 class FillAhead:
-    """Follows one dataset's stage (``stage.Follower``); ``connection`` is that stage's, to look at
+    """Follows one dataset's stage (``fill.Follower``); ``connection`` is that stage's, to look at
     the target with. Close it."""
 
     def __init__(self, context: RunContext, plan: DatasetPlan, connection: Connection) -> None:
         self._context = context
         self._plan = plan
         self._connection = connection
+        self._strategy = choose(plan, plan.snapshot.rows or 0, resets=context.request.resets)
         self._waiting: list[Page] = []
-        self._over = False
-        self._strategy = Strategy.FILL
+        self._over = True
         self._writer: _Writer | None = None
         self._opened = ExitStack()
 
     def restart(self, *, from_empty: bool) -> None:
         """Begin again. Rows that were staged before are not told of, so then there is no filling ahead."""
         self.stop()
-        self._over = not from_empty or self._context.request.resets
+        self._over = not from_empty or self._strategy not in (Strategy.CREATE, Strategy.FILL)
 
     def page_came(self, page: Page) -> None:
         """Insert it, or keep it in mind until the source proves to be the faster side."""
@@ -70,7 +67,7 @@ class FillAhead:
             return
         if self._writer.error is not None:
             self._give_up(translate(self._writer.error).message)
-        elif waits_too_long(self._writer.waited_s, self._writer.worked_s):
+        elif self._writer.waits_too_long(self._context.options.filling_ahead.longest_idle_s):
             self._give_up("the source has become the slower side")
         else:
             self._writer.add(self._waiting)
@@ -87,75 +84,79 @@ class FillAhead:
 
     close = stop
 
-    def commit(self, job: StagedDataset) -> DatasetReport | None:
+    def commit(self, staged: StagedDataset) -> Merged | None:
         """The dataset is verified, so the rows stay. None: nothing was written, and the stage is to
         be merged. Raises ``Terminated``."""
         if self._writer is None:
             return None
         try:
             with self._context.journal.timed("merge"):
-                return self._commit(self._writer, job)
+                return self._commit(self._writer, staged)
         except psycopg.Error as exc:
             self._give_up(translate(exc).message)
             return None
         finally:
             self.stop()
 
-    def _commit(self, writer: _Writer, job: StagedDataset) -> DatasetReport | None:
-        written = writer.finish(self._context.options.stopping)
-        if written != job.staged_rows:
-            self._give_up(f"{written:,} of {job.staged_rows:,} rows were found in the stage")
+    def _commit(self, writer: _Writer, staged: StagedDataset) -> Merged | None:
+        inserted = writer.finish(self._context.options.stopping)
+        if inserted != staged.staged_rows:
+            self._give_up(f"{inserted:,} of {staged.staged_rows:,} rows were found in the stage")
             return None
-        rows = Rows(downloaded=written, inserted=written)
-        report = merge.conclude(writer.connection, job, rows, self._strategy, self._context.ledger)
+        written = Written(rows=Rows(downloaded=inserted, inserted=inserted))
+        merged = conclude(self._context, writer.connection, staged, written, self._strategy)
         writer.connection.commit()
-        return report
+        self._tell("committed", "the rows that were filled in while downloading stay")
+        return merged
 
     # -- the beginning ---------------------------------------------------------------------------
 
     def _try_to_begin(self) -> None:
         try:
             with translated():
-                if self._is_fit() and self._context.turns.try_beside():
-                    self._opened.callback(self._context.turns.leave_beside)
+                if self._is_ready():
                     self._begin()
         except SyncError as exc:
             self._give_up(exc.message)
 
-    def _is_fit(self) -> bool:
-        """Whether the table is there with all its columns, or may be made, and is to be filled."""
-        job = StagedDataset(plan=self._plan, staged_rows=self._plan.snapshot.rows or 0)
-        target = arrival.check(self._connection, self._context.request)
-        fit = arrival.is_complete(target, self._context, job, make=self._context.several)
-        if not fit and (target.exists or not self._make_table(job)):
-            return False
-        self._strategy = merge.choose_strategy(self._connection, job)
-        self._over = self._strategy not in (Strategy.CREATE, Strategy.FILL)
-        return not self._over
+    def _is_ready(self) -> bool:
+        """Whether the table is there with all its columns, or may be made; else a later page asks again."""
+        target = checked_target(self._connection, self._context.request.spec)
+        if is_complete(target, self._plan):
+            return True
+        return not target.exists and self._make_table()
 
-    def _make_table(self, job: StagedDataset) -> bool:
+    def _make_table(self) -> bool:
         """The table that several datasets are about to fill; unless one of them is at it just now."""
-        with self._context.turns.try_alone() as granted:
+        with self._connection.transaction():
+            granted = self._context.lock.try_exclusive(self._connection)
             if granted:
-                arrival.complete_table(self._connection, self._context, job, make=True)
+                complete_table(self._connection, self._context.request.spec, self._plan)
             return granted
 
     def _begin(self) -> None:
         connection = self._opened.enter_context(self._context.connections.connect())
         connection.autocommit = False
+        if not self._context.lock.try_shared(connection):
+            self._opened.close()
+            return
         if self._strategy is Strategy.CREATE:
-            table.create_table(connection, self._plan.shape, arrival.table_columns(self._context))
+            create_table(connection, self._plan)
         self._writer = _Writer(connection, self._plan.shape)
-        log.info("%s: filling the target while downloading", self._plan.dataset)
+        self._tell("begun", "filling the target while downloading")
 
     def _give_up(self, why: str) -> None:
-        log.info("%s: not filled while downloading, since %s", self._plan.dataset, why)
+        self._tell("given up", f"not filled while downloading, since {why}")
         self.stop()
 
+    def _tell(self, step: str, sentence: str) -> None:
+        facts = {"event": "fill-ahead", "dataset": self._plan.dataset, "step": step}
+        log.info("%s: %s", self._plan.dataset, sentence, extra={"facts": facts})
 
-def waits_too_long(waited_s: float, worked_s: float) -> bool:
+
+def waits_too_long(waited_s: float, worked_s: float, longest_idle_s: float) -> bool:
     """Whether a transaction that did so much in all its time is not worth keeping open."""
-    return waited_s > max(LONGEST_IDLE_S, worked_s)
+    return waited_s > max(longest_idle_s, worked_s)
 
 
 class _Writer:
@@ -169,7 +170,7 @@ class _Writer:
         self._inserted: list[Page] = []
         self._written = 0
         self._began = time.monotonic()
-        self.worked_s = 0.0
+        self._worked_s = 0.0
         self.error: psycopg.Error | None = None
         self._thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
         self._thread.start()
@@ -179,10 +180,10 @@ class _Writer:
         for page in pages:
             self._pages.put(page)
 
-    @property
-    def waited_s(self) -> float:
-        """Seconds in which there was nothing to insert."""
-        return time.monotonic() - self._began - self.worked_s
+    def waits_too_long(self, longest_idle_s: float) -> bool:
+        """Whether there was nothing to insert for most of its time."""
+        waited_s = time.monotonic() - self._began - self._worked_s
+        return waits_too_long(waited_s, self._worked_s, longest_idle_s)
 
     def finish(self, stopping: threading.Event) -> int:
         """Rows inserted, once all are. Raises what the database raised, or ``Terminated``."""
@@ -215,16 +216,16 @@ class _Writer:
 
     def _insert(self, page: Page) -> None:
         began = time.monotonic()
-        statement = merge_statements.insert_page(self._shape, page.xid, page.first_block)
+        statement = statements.insert_page(self._shape, page.xid, page.first_block)
         self._written += self.connection.execute(statement).rowcount
         self._inserted.append(page)
-        self.worked_s += time.monotonic() - began
+        self._worked_s += time.monotonic() - began
 
     def _insert_stragglers(self) -> None:
-        """Rows for which there was room between those of earlier pages. One pass over the stage in all;
-        not before its end, for the last page may have put some into the first."""
+        """``COPY`` may put rows of a later page into blocks of an earlier one. They are inserted last, in
+        one pass over the stage, since the last page may have put some into the first block."""
         for page, following in pairwise(self._inserted):
-            statement = merge_statements.insert_stragglers(
+            statement = statements.insert_stragglers(
                 self._shape, page.xid, page.first_block, following.first_block
             )
             self._written += self.connection.execute(statement).rowcount

@@ -6,31 +6,26 @@ Run again, it changes nothing. Which statement does it is chosen by ``strategy``
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from psycopg import IsolationLevel, sql
 from psycopg import errors as pg
+from psycopg import sql
 
 from socratasync.contract.report import DatasetReport, Rows
 from socratasync.pipeline.merge import statements
-from socratasync.pipeline.merge.strategy import Strategy, choose
-from socratasync.pipeline.merge.table import (
-    check,
-    complete_table,
-    create_table,
-    is_complete,
-    table_columns,
-)
+from socratasync.pipeline.merge.clean import NOTHING, Cleaned, clean
+from socratasync.pipeline.merge.strategy import Strategy, choose, choose_by_key
+from socratasync.pipeline.merge.table import complete_table, create_target, is_complete
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
+from socratasync.pipeline.plan.planner import checked_target, measure
 from socratasync.pipeline.plan.watermark import known_after
 from socratasync.pipeline.request import RunContext
-from socratasync.pipeline.stage.statements import drop_stage as drop_stage_sql
+from socratasync.pipeline.stage.fill import drop_stage
 from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target import catalog
-from socratasync.pipeline.target.bookkeeping import Ledger
-from socratasync.pipeline.target.catalog import count
-from socratasync.pipeline.target.connection import FIRST_WITH_MERGE_ACTION, Connection
+from socratasync.pipeline.target.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -44,293 +39,211 @@ _FOR_INDEX = "SET LOCAL maintenance_work_mem = '256MB'"
 _NO_NESTED_LOOPS = "SET LOCAL enable_nestloop = off"
 """On a target that was filled since it was analysed, the planner believes it to be tiny and loops."""
 
+Counts = tuple[int, int]
+"""Rows inserted and updated."""
 
-def fill(connection: Connection, job: StagedDataset, ledger: Ledger) -> DatasetReport | None:
-    """A dataset that is new to its table, in the hope that none of its keys is there. None: some are,
-    or it is not new after all, and nothing was written. Safe beside others that do the same."""
-    if choose_strategy(connection, job) is not Strategy.FILL:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a merge wrote, and what it had to leave out."""
+
+    rows: Rows
+    cleaned: Cleaned = NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """A dataset that is in: its report, and sentences about what was left out."""
+
+    report: DatasetReport
+    warnings: tuple[str, ...] = ()
+
+
+def bring_in(context: RunContext, connection: Connection, staged: StagedDataset) -> Merged:
+    """Merge one dataset. Datasets that are new to the table come in side by side."""
+    with context.journal.timed("merge"):
+        _make_ready(context, connection, staged)
+        return _fill(context, connection, staged) or _merge(context, connection, staged)
+
+
+def _make_ready(context: RunContext, connection: Connection, staged: StagedDataset) -> None:
+    """The table has all columns that the dataset brings, and exists, if others want to fill it, too."""
+    if is_complete(checked_target(connection, context.request.spec), staged.plan):
+        return
+    with connection.transaction():
+        context.lock.exclusive(connection)
+        complete_table(connection, context.request.spec, staged.plan)
+
+
+def _fill(context: RunContext, connection: Connection, staged: StagedDataset) -> Merged | None:
+    """A dataset whose keys are hardly there, beside others of that kind. None: some were there, and
+    nothing was written; or it is not of that kind."""
+    strategy = choose(staged.plan, staged.staged_rows)
+    if strategy not in (Strategy.CREATE, Strategy.FILL):
         return None
     try:
-        return _merge(connection, job, ledger, (), Strategy.FILL)
+        with merging(connection):
+            context.lock.shared(connection)
+            return _write_and_record(context, connection, staged, strategy)
     except (pg.UniqueViolation, pg.DeadlockDetected, pg.LockNotAvailable) as exc:
-        log.info("%s: merging by key, since %s", job.plan.dataset, exc.diag.message_primary)
-        job.start_over()
+        log.info("%s: merging by key, since %s", staged.plan.dataset, exc.diag.message_primary)
         return None
 
 
-def merge(
-    connection: Connection, job: StagedDataset, ledger: Ledger, table: Sequence[tuple[str, str]]
-) -> DatasetReport:
-    """One dataset into the target, which is created with the columns ``table`` if it is not there."""
+def _merge(context: RunContext, connection: Connection, staged: StagedDataset) -> Merged:
+    """A dataset some of whose keys are there: alone."""
     for _ in range(_TRIES - 1):
         try:
-            return _merge(connection, job, ledger, table, choose_strategy(connection, job))
+            return _merge_once(context, connection, staged)
         except pg.UniqueViolation as exc:
-            log.info("%s: merging again, since %s", job.plan.dataset, exc.diag.message_primary)
-            job.start_over()
-    return _merge(connection, job, ledger, table, choose_strategy(connection, job))
+            log.info("%s: merging again, since %s", staged.plan.dataset, exc.diag.message_primary)
+    return _merge_once(context, connection, staged)
 
 
-def _merge(
-    connection: Connection,
-    job: StagedDataset,
-    ledger: Ledger,
-    table: Sequence[tuple[str, str]],
-    strategy: Strategy,
-) -> DatasetReport:
-    with _transaction(connection, strategy):
-        rows = _write(connection, strategy, job, table)
-        return conclude(connection, job, rows, strategy, ledger)
-
-
-def conclude(
-    connection: Connection, job: StagedDataset, rows: Rows, strategy: Strategy, ledger: Ledger
-) -> DatasetReport:
-    """What belongs into the transaction that wrote ``rows``: deletions, watermark and run record."""
-    if job.delete_missing:
-        rows.deleted = _delete_missing(connection, job.shape)
-    return _record(job, rows, strategy, ledger.on(connection))
-
-
-def replace_all(
-    connection: Connection,
-    jobs: Sequence[StagedDataset],
-    ledger: Ledger,
-    table: Sequence[tuple[str, str]],
-) -> list[DatasetReport]:
-    """Make the target hold exactly what was staged: every dataset in one transaction, or none."""
-    first = jobs[0].shape
-    exists = catalog.read_target(connection, first.schema, first.table).exists
-    with _transaction(connection, Strategy.REPLACE):
-        gone = count(connection, catalog.count_rows(first.target)) if exists else 0
-        if exists:
-            connection.execute(statements.truncate(first.target))
-        else:
-            create_table(connection, first, table)
-        reports = [_replace_with(connection, job, ledger) for job in jobs]
-        reports[0].rows.deleted = gone
-        ledger.on(connection).forget_other_datasets([job.plan.dataset for job in jobs])
-    return reports
-
-
-def _replace_with(connection: Connection, job: StagedDataset, ledger: Ledger) -> DatasetReport:
-    """Into the emptied table; datasets after the first may have keys in common with it."""
-    empty = catalog.is_empty(connection, job.shape.target)
-    rows = _write(connection, Strategy.FILL if empty else _for_many(connection), job, ())
-    return _record(job, rows, Strategy.REPLACE, ledger.on(connection))
-
-
-def _for_many(connection: Connection) -> Strategy:
-    has_merge = connection.info.server_version >= FIRST_WITH_MERGE_ACTION
-    return Strategy.MERGE if has_merge else Strategy.DIFFERENCE
-
-
-def choose_strategy(connection: Connection, job: StagedDataset) -> Strategy:
-    """How the job's rows would best get into the target as it is now."""
-    target = catalog.read_target(connection, job.shape.schema, job.shape.table)
-    empty = not target.exists or catalog.is_empty(connection, job.shape.target)
-    rows = target.estimate
-    if not empty and rows == 0:  # never analysed
-        rows = count(connection, catalog.count_rows(job.shape.target))
-    return choose(
-        exists=target.exists,
-        empty=empty,
-        is_new=job.keys_are_new and job.plan.known is None,
-        staged_rows=job.staged_rows,
-        target_rows=rows,
-        server_version=connection.info.server_version,
-    )
+def _merge_once(context: RunContext, connection: Connection, staged: StagedDataset) -> Merged:
+    with merging(connection):
+        context.lock.exclusive(connection)
+        before = measure(connection, checked_target(connection, context.request.spec))
+        strategy = choose_by_key(before, staged.staged_rows)
+        return _write_and_record(context, connection, staged, strategy)
 
 
 @contextmanager
-def _transaction(connection: Connection, strategy: Strategy) -> Iterator[None]:
-    """A transaction with the settings that merging wants. ``MERGE`` gets a snapshot of its own: where
-    it cannot tell new from changed, new rows are counted first, and both must see the same."""
-    counted_first = (
-        strategy is Strategy.MERGE and connection.info.server_version < FIRST_WITH_MERGE_ACTION
-    )
-    connection.isolation_level = IsolationLevel.REPEATABLE_READ if counted_first else None
-    try:
-        with connection.transaction():
-            connection.execute(_SETTINGS)
-            yield
-    finally:
-        connection.isolation_level = None
+def merging(connection: Connection) -> Iterator[None]:
+    """A transaction with the settings that merging wants."""
+    with connection.transaction():
+        connection.execute(_SETTINGS)
+        yield
 
 
-def _write(
-    connection: Connection, strategy: Strategy, job: StagedDataset, table: Sequence[tuple[str, str]]
-) -> Rows:
+def _write_and_record(
+    context: RunContext, connection: Connection, staged: StagedDataset, strategy: Strategy
+) -> Merged:
+    written = write(connection, strategy, staged)
+    return conclude(context, connection, staged, written, strategy)
+
+
+def conclude(
+    context: RunContext,
+    connection: Connection,
+    staged: StagedDataset,
+    written: Written,
+    strategy: Strategy,
+) -> Merged:
+    """What belongs into the transaction that wrote rows: deletions, watermark and run record."""
+    if staged.delete_missing:
+        connection.execute(_NO_NESTED_LOOPS)
+        written.rows.deleted = connection.execute(statements.delete_missing(staged.shape)).rowcount
+    return record(context, connection, staged, written, strategy)
+
+
+def write(connection: Connection, strategy: Strategy, staged: StagedDataset) -> Written:
+    """The staged rows into the target, by the strategy, in the caller's transaction."""
     match strategy:
         case Strategy.CREATE:
-            inserted, updated = _once_clean(
-                connection, job, lambda: _create(connection, job, table)
-            )
+            cleaned, counts = _once_clean(connection, staged, lambda: _create(connection, staged))
         case Strategy.FILL:
-            inserted, updated = _once_clean(connection, job, lambda: _fill(connection, job))
+            cleaned, counts = _once_clean(
+                connection, staged, lambda: _insert(connection, staged.shape)
+            )
         case Strategy.UPSERT:
-            _clean(connection, job)
-            inserted, updated = _upsert(connection, job.shape)
+            cleaned = clean(connection, staged)
+            counts = _counted(connection, statements.upsert(staged.shape))
         case _:
-            _clean(connection, job)
-            connection.execute(catalog.analyze(job.shape.staged))
+            cleaned = clean(connection, staged)
+            connection.execute(catalog.analyze(staged.shape.staged))
             connection.execute(_NO_NESTED_LOOPS)
-            inserted, updated = _join(connection, strategy, job.shape)
-    unchanged = job.staged_rows - job.left_out - inserted - updated
-    return Rows(downloaded=job.staged_rows, inserted=inserted, updated=updated, unchanged=unchanged)
+            join = statements.merge if strategy is Strategy.MERGE else statements.difference
+            counts = _counted(connection, join(staged.shape))
+    return Written(rows=_rows(staged, cleaned, *counts), cleaned=cleaned)
 
 
-def _create(
-    connection: Connection, job: StagedDataset, table: Sequence[tuple[str, str]]
-) -> tuple[int, int]:
-    connection.execute(statements.create_target(job.shape.target, table))
-    written = _fill(connection, job)
+def _rows(staged: StagedDataset, cleaned: Cleaned, inserted: int, updated: int) -> Rows:
+    unchanged = staged.staged_rows - cleaned.left_out - inserted - updated
+    return Rows(
+        downloaded=staged.staged_rows, inserted=inserted, updated=updated, unchanged=unchanged
+    )
+
+
+def _create(connection: Connection, staged: StagedDataset) -> Counts:
+    connection.execute(create_target(staged.plan))
+    counts = _insert(connection, staged.shape)
     connection.execute(_FOR_INDEX)
-    connection.execute(statements.add_key(job.shape))
-    return written
+    connection.execute(statements.add_key(staged.shape))
+    return counts
 
 
-def _fill(connection: Connection, job: StagedDataset) -> tuple[int, int]:
-    return connection.execute(statements.insert_all(job.shape)).rowcount, 0
+def _insert(connection: Connection, shape: Shape) -> Counts:
+    return connection.execute(statements.insert_all(shape)).rowcount, 0
 
 
 def _once_clean(
-    connection: Connection, job: StagedDataset, write: Callable[[], tuple[int, int]]
-) -> tuple[int, int]:
+    connection: Connection, staged: StagedDataset, write: Callable[[], Counts]
+) -> tuple[Cleaned, Counts]:
     """Write in the hope that keys are unique and present; clean the stage only if they are not.
 
     Looking first would cost every first load a sort of all its keys.
     """
     try:
         with connection.transaction():
-            return write()
+            return NOTHING, write()
     except _UNCLEAN:
-        if not _clean(connection, job):
+        cleaned = clean(connection, staged)
+        if not cleaned.left_out:
             raise
-        return write()
+        return cleaned, write()
 
 
-def _upsert(connection: Connection, shape: Shape) -> tuple[int, int]:
-    return _pair(connection, statements.upsert(shape))
-
-
-def _join(connection: Connection, strategy: Strategy, shape: Shape) -> tuple[int, int]:
-    if strategy is Strategy.DIFFERENCE:
-        return _pair(connection, statements.difference(shape))
-    if connection.info.server_version >= FIRST_WITH_MERGE_ACTION:
-        return _pair(connection, statements.merge_counted(shape))
-    return _merge_and_count(connection, shape)
-
-
-def _merge_and_count(connection: Connection, shape: Shape) -> tuple[int, int]:
-    """Before PostgreSQL 17 ``MERGE`` tells one number for both: keys that the target lacked before and
-    holds after were inserted. A trigger may have refused some."""
-    lacking = count(connection, statements.count_new(shape))
-    written = connection.execute(statements.merge(shape)).rowcount
-    still = count(connection, statements.count_new(shape)) if lacking else 0
-    inserted = lacking - still
-    return inserted, written - inserted
-
-
-def _delete_missing(connection: Connection, shape: Shape) -> int:
-    connection.execute(_NO_NESTED_LOOPS)
-    return connection.execute(statements.delete_missing(shape)).rowcount
-
-
-def _clean(connection: Connection, job: StagedDataset) -> bool:
-    """Remove staged rows without a key, and all but the newest of each key. True if there were any."""
-    shape = job.shape
-    ids = [row[0] for row in connection.execute(statements.find_null_keys(shape)).fetchall()]
-    if ids:
-        count = connection.execute(statements.delete_null_keys(shape)).rowcount
-        job.left_out += count
-        job.warnings.append(
-            f"dataset {job.plan.dataset}: left out, for having no {', '.join(shape.key)}: "
-            f"{_number_of_rows(count)}, among them {', '.join(ids)}"
-        )
-    if connection.execute(statements.find_duplicates(shape)).fetchone() is not None:
-        job.duplicates = connection.execute(statements.delete_duplicates(shape)).rowcount
-        job.left_out += job.duplicates
-        job.warnings.append(
-            f"dataset {job.plan.dataset}: left out, for a newer row with the same {', '.join(shape.key)}: "
-            f"{_number_of_rows(job.duplicates)}"
-        )
-    return job.left_out > 0
-
-
-def _number_of_rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
-
-
-def _record(job: StagedDataset, rows: Rows, strategy: Strategy, ledger: Ledger) -> DatasetReport:
-    plan = job.plan
-    known = known_after(plan, trusted=job.trusted, left_out=job.left_out)
-    report = DatasetReport(
-        id=plan.dataset,
-        year=plan.year,
-        mode="full" if plan.load.full else "update",
-        rows=rows,
-        duplicates=job.duplicates,
-        source_rows=plan.snapshot.rows,
-        source_updated_at=plan.snapshot.rows_updated_at,
-        last_synced_since=known.synced_since,
-        strategy=strategy.value,
-    )
-    ledger.record_watermark(known)
-    ledger.record_merge(report)
-    ledger.drop_checkpoint(
-        job.shape.stage
-    )  # with the merge: no later run may go on with this stage
-    return report
-
-
-def drop_stage(connection: Connection, shape: Shape) -> None:
-    """The rows are in: remove the stage."""
-    connection.execute(drop_stage_sql(shape))
-
-
-def count_rows_of(connection: Connection, shape: Shape) -> int:
-    """How many rows of the dataset an existing target holds; of a table that does not say, all."""
-    target = catalog.read_target(connection, shape.schema, shape.table)
-    if target.column("socrata_dataset") is None:
-        return count(connection, catalog.count_rows(shape.target)) if target.exists else 0
-    counts = connection.execute(catalog.count_by_dataset(shape.target)).fetchall()
-    return sum(rows for dataset, rows in counts if dataset == shape.dataset)
-
-
-def _pair(connection: Connection, statement: sql.Composed) -> tuple[int, int]:
+def _counted(connection: Connection, statement: sql.Composed) -> Counts:
     row = connection.execute(statement).fetchone()
     assert row is not None
     return row[0], row[1]
 
 
-def bring_in(connection: Connection, context: RunContext, job: StagedDataset) -> DatasetReport:
-    """Merge one dataset. Datasets that are new to the table come in side by side."""
-    if not is_complete(check(connection, context.request), context, job, make=context.several):
-        with context.turns.alone(), context.journal.timed("merge"):
-            complete_table(connection, context, job, make=context.several)
-    with context.turns.beside(), context.journal.timed("merge"):
-        report = fill(connection, job, context.ledger)
-    if report is not None:
-        return report
-    with context.turns.alone(), context.journal.timed("merge"):
-        return merge(connection, job, context.ledger, table_columns(context))
+def record(
+    context: RunContext,
+    connection: Connection,
+    staged: StagedDataset,
+    written: Written,
+    strategy: Strategy,
+) -> Merged:
+    """Watermark and run record, in the caller's transaction."""
+    plan, cleaned = staged.plan, written.cleaned
+    known = known_after(plan, trusted=staged.trusted, left_out=cleaned.left_out)
+    counted = context.request.spec.verify.row_count != "Off"
+    report = DatasetReport(
+        id=plan.dataset,
+        year=plan.year,
+        mode="full" if plan.load.full else "update",
+        rows=written.rows,
+        duplicates=cleaned.duplicates,
+        source_rows=plan.snapshot.rows,
+        source_updated_at=plan.snapshot.rows_updated_at,
+        last_synced_since=known.synced_since,
+        strategy=strategy.value,
+        verified=staged.trusted if counted else None,
+        schema_in_sync=plan.schema_in_sync,
+    )
+    ledger = context.ledger.on(connection)
+    ledger.record_watermark(known)
+    ledger.record_merge(report)
+    ledger.drop_checkpoint(staged.shape.stage)  # with the merge: no later run may go on with it
+    return Merged(report=report, warnings=cleaned.warnings)
 
 
 def settle(
-    connection: Connection, context: RunContext, job: StagedDataset, report: DatasetReport
-) -> None:
-    """What is left once the rows are in: say what was odd, and let go of the stage."""
-    report.verified = job.trusted if context.request.spec.verify.row_count != "Off" else None
-    report.schema_in_sync = job.plan.schema_in_sync
-    for warning in job.warnings:
+    context: RunContext, connection: Connection, staged: StagedDataset, merged: Merged
+) -> DatasetReport:
+    """What is left once the rows are in: say what was left out, and let go of the stage."""
+    for warning in merged.warnings:
         context.journal.warn(warning)
-    drop_stage(connection, job.shape)
+    drop_stage(connection, staged.shape)
+    return merged.report
 
 
-def tidy(connection: Connection, context: RunContext, plans: Iterable[DatasetPlan]) -> None:
+def tidy(context: RunContext, plans: Iterable[DatasetPlan]) -> None:
     """Remove the stages of datasets that are well: of one merged just before its run was killed, or
     begun by a run that failed, and not wanted any more."""
     for plan in plans:
-        drop_stage(connection, plan.shape)
-        context.ledger.on(connection).drop_checkpoint(plan.shape.stage)
+        drop_stage(context.connection, plan.shape)
+        context.ledger.drop_checkpoint(plan.shape.stage)

@@ -5,44 +5,66 @@ If one dataset is missing nothing is replaced, since its rows would be lost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from socratasync.contract.report import DatasetReport
 from socratasync.errors import SyncError
-from socratasync.pipeline.merge import merge
-from socratasync.pipeline.merge.merge import settle
-from socratasync.pipeline.merge.table import complete_table, table_columns
+from socratasync.pipeline.merge import statements
+from socratasync.pipeline.merge.merge import Merged, merging, record, settle, write
+from socratasync.pipeline.merge.strategy import Strategy, join_for
+from socratasync.pipeline.merge.table import complete_table
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.verify import StagedDataset
-from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target import catalog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deferred:
     """A dataset that is staged and verified, and is merged once all are."""
 
-    job: StagedDataset
+    staged: StagedDataset
 
 
 Outcome = DatasetReport | Deferred | SyncError
+"""What became of one dataset."""
 
 
-def replace_all(
-    connection: Connection, context: RunContext, outcomes: Mapping[str, Outcome]
-) -> dict[str, Outcome]:
+def replace_all(context: RunContext, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Put the staged datasets in place of what the table holds. Returns what became of each."""
-    waiting = {dataset: o.job for dataset, o in outcomes.items() if isinstance(o, Deferred)}
+    deferred = [o.staged for o in outcomes.values() if isinstance(o, Deferred)]
     if any(isinstance(outcome, SyncError) for outcome in outcomes.values()):
         context.journal.warn("nothing was replaced, since not every dataset could be read")
         return dict(outcomes)
-    if not waiting:
+    if not deferred:
         return dict(outcomes)  # done by an earlier try of this run
-    jobs = list(waiting.values())
     with context.journal.timed("merge"):
-        for job in jobs:
-            complete_table(connection, context, job)
-        reports = merge.replace_all(connection, jobs, context.ledger, table_columns(context))
-    for job, report in zip(jobs, reports, strict=True):
-        settle(connection, context, job, report)
-    return dict(zip(waiting, reports, strict=True))
+        merged = _replace(context, deferred)
+    reports = [
+        settle(context, context.connection, staged, each)
+        for staged, each in zip(deferred, merged, strict=True)
+    ]
+    return {report.id: report for report in reports}
+
+
+def _replace(context: RunContext, deferred: Sequence[StagedDataset]) -> list[Merged]:
+    """Every dataset in one transaction, or none."""
+    connection, target = context.connection, deferred[0].shape.target
+    with merging(connection):
+        for staged in deferred:
+            complete_table(connection, context.request.spec, staged.plan)
+        gone = catalog.count(connection, catalog.count_rows(target))
+        connection.execute(statements.truncate(target))
+        merged = [_insert(context, staged) for staged in deferred]
+        merged[0].report.rows.deleted = gone
+        context.ledger.forget_other_datasets([staged.plan.dataset for staged in deferred])
+    return merged
+
+
+def _insert(context: RunContext, staged: StagedDataset) -> Merged:
+    """Into the emptied table; datasets after the first may have keys in common with it."""
+    connection = context.connection
+    empty = catalog.is_empty(connection, staged.shape.target)
+    strategy = Strategy.FILL if empty else join_for(staged.plan.before.server_version)
+    written = write(connection, strategy, staged)
+    return record(context, connection, staged, written, Strategy.REPLACE)

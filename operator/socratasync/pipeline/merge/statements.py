@@ -13,7 +13,7 @@ from psycopg import sql
 from socratasync.pipeline.columns import PROVENANCE, Column
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT
-from socratasync.pipeline.stage.statements import ARRIVAL, _column_definitions, names
+from socratasync.pipeline.stage.statements import ARRIVAL, column_definitions, names
 from socratasync.pipeline.target.types import bare_type, type_sql
 
 _COMPARED_DIRECTLY = frozenset(
@@ -167,7 +167,7 @@ def upsert(shape: Shape) -> sql.Composed:
 
 
 def difference(shape: Shape) -> sql.Composed:
-    """New and differing rows found by one join, then written by key: ``MERGE`` for PostgreSQL 14."""
+    """New and differing rows found by one join, then written by key: ``merge`` for older servers."""
     rows = sql.SQL("FROM {} s LEFT JOIN {} t ON {} WHERE t.{} IS NULL OR ({})").format(
         shape.staged,
         shape.target,
@@ -194,10 +194,10 @@ def _on_conflict(shape: Shape, rows: sql.Composed) -> sql.Composed:
 
 
 def merge(shape: Shape) -> sql.Composed:
-    """Many rows against many; the row count is inserted plus updated (PostgreSQL 15 and 16)."""
-    return sql.SQL(
+    """Many rows against many (PostgreSQL 17 and later, which says what it did with each)."""
+    statement = sql.SQL(
         "MERGE INTO {} t USING {} s ON {} WHEN MATCHED AND {} THEN UPDATE SET {} "
-        "WHEN NOT MATCHED THEN INSERT ({}) VALUES ({})"
+        "WHEN NOT MATCHED THEN INSERT ({}) VALUES ({}) RETURNING (merge_action() = 'INSERT') AS is_new"
     ).format(
         shape.target,
         shape.staged,
@@ -207,19 +207,7 @@ def merge(shape: Shape) -> sql.Composed:
         names(_written(shape)),
         _value_list(shape),
     )
-
-
-def merge_counted(shape: Shape) -> sql.Composed:
-    """``merge`` that says which rows were new (PostgreSQL 17 and later)."""
-    returning = sql.SQL(" RETURNING (merge_action() = 'INSERT') AS is_new")
-    return _COUNTED.format(merge(shape) + returning)
-
-
-def count_new(shape: Shape) -> sql.Composed:
-    """``(count,)`` of staged rows whose key the target lacks."""
-    return sql.SQL("SELECT count(*) FROM {} s WHERE NOT EXISTS (SELECT FROM {} t WHERE {})").format(
-        shape.staged, shape.target, _same_key(shape)
-    )
+    return _COUNTED.format(statement)
 
 
 def delete_missing(shape: Shape) -> sql.Composed:
@@ -266,7 +254,7 @@ def _null_key(shape: Shape) -> sql.Composed:
 def create_target(target: sql.Identifier, columns: Iterable[tuple[str, str]]) -> sql.Composed:
     """The target of (name, type) columns, without its key: ``add_key`` builds that after the first
     fill."""
-    return sql.SQL("CREATE TABLE {} ({})").format(target, _column_definitions(columns))
+    return sql.SQL("CREATE TABLE {} ({})").format(target, column_definitions(columns))
 
 
 def add_key(shape: Shape) -> sql.Composed:

@@ -7,13 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
-
-from psycopg import sql
+from typing import Any
 
 from socratasync.pipeline.columns import Column, SourceColumn
 from socratasync.pipeline.source.soql import Watermark, both, since
 from socratasync.pipeline.target.bookkeeping import Known
+from socratasync.pipeline.target.types import Relation, relation
 from socratasync.times import instant_or_none, write_instant
 
 
@@ -32,21 +31,28 @@ class Shape:
     keeps_newer: bool = False
 
     @property
-    def target(self) -> sql.Identifier:
+    def target(self) -> Relation:
         """The target table, qualified."""
-        return sql.Identifier(self.schema, self.table)
+        return relation(self.schema, self.table)
 
     @property
-    def staged(self) -> sql.Identifier:
+    def staged(self) -> Relation:
         """The stage table, qualified."""
-        return sql.Identifier("socratasync", self.stage)
-
-
-Mode = Literal["update", "full"]
+        return relation("socratasync", self.stage)
 
 
 SETTLED_AFTER = timedelta(hours=1)
 """A change younger than that may not have reached the replica that was read: the next run looks again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """The target as it was before the run. ``rows``: about as many; 0 only if it is empty.
+    ``server_version``: PostgreSQL's, such as 170004."""
+
+    exists: bool
+    rows: int
+    server_version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +112,11 @@ class DatasetPlan:
     watermark: Watermark
     snapshot: Snapshot
     source: tuple[SourceColumn, ...]
+    before: Before
+    table: tuple[tuple[str, str], ...] = ()
+    """The columns (name, type) of a target still to be made."""
+    alone: bool = True
+    """Whether the run loads no other dataset."""
     add: tuple[tuple[str, str], ...] = ()
     known: Known | None = None
     warnings: tuple[str, ...] = ()

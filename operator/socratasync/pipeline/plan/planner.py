@@ -6,19 +6,19 @@ the others from it: its error stands in its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 from socratasync.api.source import DatasetSpec
-from socratasync.api.spec import SyncSpec
-from socratasync.errors import SyncError
+from socratasync.api.spec import Mode, SyncSpec
+from socratasync.errors import Misconfigured, SyncError
 from socratasync.pipeline.columns import PROVENANCE, Column
 from socratasync.pipeline.parallel import in_parallel
-from socratasync.pipeline.plan.drift import Agreement, agree, common_types
-from socratasync.pipeline.plan.model import DatasetPlan, Load, Mode, Shape, Snapshot
+from socratasync.pipeline.plan.drift import Agreement, agree, check_table, common_types
+from socratasync.pipeline.plan.model import Before, DatasetPlan, Load, Shape, Snapshot
 from socratasync.pipeline.plan.selection import select_columns
 from socratasync.pipeline.plan.watermark import (
     CLOCKS_DIFFER_BY,
@@ -28,67 +28,123 @@ from socratasync.pipeline.plan.watermark import (
 )
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Metadata, Source
-from socratasync.pipeline.target.bookkeeping import Known, stage_name
+from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target.bookkeeping import Known, read_known, stage_name
 from socratasync.pipeline.target.catalog import Target
+from socratasync.pipeline.target.connection import Connection
 
 T = TypeVar("T")
 Planned = DatasetPlan | SyncError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plans:
-    """The plans, or errors, in the order of the manifest; ``table`` is the columns (name, type) that a
-    new target would have."""
+class TargetState:
+    """The target before a run. ``known``: how far each dataset is in; nothing where ``was_emptied``,
+    that is where the table is empty, or gone, though it was loaded before."""
 
-    plans: dict[str, Planned]
-    table: tuple[tuple[str, str], ...]
+    target: Target
+    before: Before
+    known: Mapping[str, Known] = field(default_factory=dict)
+    was_emptied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
-    """A dataset's metadata, and the columns of it that the manifest loads."""
+class Plans:
+    """What was found, and the plans, or errors, in the order of the manifest."""
 
+    state: TargetState
+    plans: dict[str, Planned]
+
+    @property
+    def refused(self) -> bool:
+        """Whether the manifest and the target fit no dataset, so that nothing is to be touched."""
+        return all(isinstance(plan, Misconfigured) for plan in self.plans.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """What the plans of one run have in common. ``described``: dataset id → its metadata and the
+    columns of it that the manifest loads."""
+
+    spec: SyncSpec
+    source: Source
+    state: TargetState
+    mode: Mode
+    since: datetime | None
+    now: datetime
+    described: Mapping[str, _Described | SyncError]
+    table: Mapping[str, str]
+    """The columns and types of a new target, provenance aside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Described:
     metadata: Metadata
     columns: tuple[Column, ...]
 
 
-def survey(
+def look(connection: Connection, spec: SyncSpec) -> TargetState:
+    """The target as it is now. Reads only; raises nothing for a table that cannot be loaded into."""
+    target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
+    before = measure(connection, target)
+    recorded = read_known(connection, target.name)
+    emptied = before.rows == 0 and any(known.source_rows != 0 for known in recorded.values())
+    return TargetState(
+        target=target, before=before, known={} if emptied else recorded, was_emptied=emptied
+    )
+
+
+def measure(connection: Connection, target: Target) -> Before:
+    """What a strategy is chosen by."""
+    return Before(
+        exists=target.exists,
+        rows=catalog.about_how_many(connection, target),
+        server_version=connection.info.server_version,
+    )
+
+
+def checked_target(connection: Connection, spec: SyncSpec) -> Target:
+    """The target as it is now. Raises ``TargetMismatch`` or ``PermissionDenied`` when it cannot be
+    loaded into."""
+    target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
+    check_table(target, spec.target.key)
+    return target
+
+
+def plan_all(
     spec: SyncSpec,
     source: Source,
-    target: Target,
-    known: Mapping[str, Known],
+    state: TargetState,
     *,
     mode: Mode,
     since: datetime | None,
     now: datetime,
 ) -> Plans:
-    """Plan every dataset that the manifest selects."""
-    datasets = spec.selected_datasets()
-    described = _each(spec, source, datasets, lambda d: _describe(spec, source, d))
-    types = common_types(d.columns for d in described.values() if isinstance(d, Described))
-
-    def plan(dataset: DatasetSpec) -> DatasetPlan:
-        found = described[dataset.id]
-        if isinstance(found, SyncError):
-            raise found
-        return _plan(
-            spec, dataset, found, source, target, known.get(dataset.id), types, mode, since, now
-        )
-
-    return Plans(plans=_each(spec, source, datasets, plan), table=tuple(types.items()))
+    """Plan every dataset that the manifest selects. Raises ``TargetMismatch`` or ``PermissionDenied``
+    where the target can take none of them; what is wrong with one dataset stands in its place."""
+    check_table(state.target, spec.target.key)
+    described = _each(spec, source, lambda dataset: _describe(spec, source, dataset))
+    question = _Question(
+        spec=spec,
+        source=source,
+        state=state,
+        mode=mode,
+        since=since,
+        now=now,
+        described=described,
+        table=common_types(d.columns for d in described.values() if isinstance(d, _Described)),
+    )
+    return Plans(state=state, plans=_each(spec, source, partial(_plan, question)))
 
 
 def _each(
-    spec: SyncSpec,
-    source: Source,
-    datasets: Sequence[DatasetSpec],
-    action: Callable[[DatasetSpec], T],
+    spec: SyncSpec, source: Source, action: Callable[[DatasetSpec], T]
 ) -> dict[str, T | SyncError]:
-    tasks = {dataset.id: partial(action, dataset) for dataset in datasets}
+    tasks = {dataset.id: partial(action, dataset) for dataset in spec.selected_datasets()}
     return in_parallel(tasks, at_once=spec.parallelism, stopping=source.stopping)
 
 
-def _describe(spec: SyncSpec, source: Source, dataset: DatasetSpec) -> Described:
+def _describe(spec: SyncSpec, source: Source, dataset: DatasetSpec) -> _Described:
     metadata = source.metadata(dataset.id)
     columns = select_columns(
         metadata.columns,
@@ -97,60 +153,68 @@ def _describe(spec: SyncSpec, source: Source, dataset: DatasetSpec) -> Described
         provenance=spec.target.provenance,
         dataset=dataset.id,
     )
-    return Described(metadata=metadata, columns=columns)
+    return _Described(metadata=metadata, columns=columns)
 
 
-def _plan(
-    spec: SyncSpec,
-    dataset: DatasetSpec,
-    described: Described,
-    source: Source,
-    target: Target,
-    known: Known | None,
-    types: Mapping[str, str],
-    mode: Mode,
-    since: datetime | None,
-    now: datetime,
-) -> DatasetPlan:
-    metadata = described.metadata
-    agreement = agree(
-        dataset=dataset.id,
-        columns=described.columns,
-        source=metadata.columns,
-        known=known.columns["source"] if known else None,
-        target=target,
-        types=types,
-        chosen=spec.target.fields,
-        key=spec.target.key,
-        provenance=spec.target.provenance,
-        policy=spec.target.on_schema_change,
-    )
+def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
+    described = question.described[dataset.id]
+    if isinstance(described, SyncError):
+        raise described
+    spec, state, metadata = question.spec, question.state, described.metadata
+    known = state.known.get(dataset.id)
+    agreement = _agreement(question, dataset, described, known)
     watermark = find_watermark(spec.source.watermark, dataset.columns, metadata.columns)
     load = choose_load(
-        mode=mode,
+        mode=question.mode,
         known=known,
-        asked_since=since,
+        asked_since=question.since,
         watermark=watermark,
         columns=agreement.columns,
         where=dataset.where,
-        lacking=_lacking(spec, target, agreement),
+        lacking=_lacking(spec, state.target, agreement),
     )
-    snapshot = _snapshot(spec, dataset, metadata, source, watermark, now)
+    snapshot = _snapshot(question, dataset, metadata, watermark)
     return DatasetPlan(
         dataset=dataset.id,
         year=dataset.year,
-        shape=_shape(spec, dataset, target, agreement.columns, keeps_newer=not load.full),
+        shape=_shape(spec, dataset, state.target, agreement.columns, keeps_newer=not load.full),
         load=load,
         where=dataset.where,
         watermark=watermark,
         snapshot=snapshot,
         source=metadata.columns,
+        before=state.before,
+        table=_new_table(question),
+        alone=len(question.described) == 1,
         add=agreement.add,
         known=known,
-        warnings=agreement.warnings + _load_warnings(dataset, known, load),
+        warnings=agreement.warnings + _load_warnings(dataset, load),
         schema_in_sync=agreement.in_sync,
         nothing_to_do=nothing_changed(known, load, snapshot, watermark),
     )
+
+
+def _agreement(
+    question: _Question, dataset: DatasetSpec, described: _Described, known: Known | None
+) -> Agreement:
+    target = question.spec.target
+    return agree(
+        dataset=dataset.id,
+        columns=described.columns,
+        source=described.metadata.columns,
+        known=known.columns["source"] if known else None,
+        target=question.state.target,
+        types=question.table,
+        chosen=target.fields,
+        key=target.key,
+        provenance=target.provenance,
+        policy=target.on_schema_change,
+    )
+
+
+def _new_table(question: _Question) -> tuple[tuple[str, str], ...]:
+    provenance = PROVENANCE if question.spec.target.provenance else {}
+    return (*question.table.items(), *provenance.items())
 
 
 def _lacking(spec: SyncSpec, target: Target, agreement: Agreement) -> list[str]:
@@ -182,15 +246,11 @@ def _shape(
 
 
 def _snapshot(
-    spec: SyncSpec,
-    dataset: DatasetSpec,
-    metadata: Metadata,
-    source: Source,
-    watermark: soql.Watermark,
-    now: datetime,
+    question: _Question, dataset: DatasetSpec, metadata: Metadata, watermark: soql.Watermark
 ) -> Snapshot:
     """The source as it is now. The newest change is asked for before the count and the count before
     the rows, so that whatever happens in between is read again next time, never missed."""
+    source, now = question.source, question.now
     latest = source.first(
         dataset.id, soql.newest(watermark, dataset.where, now + timedelta(days=1))
     ).get("newest")
@@ -208,7 +268,7 @@ def _believable(newest: datetime, watermark: soql.Watermark, now: datetime) -> d
     return min(newest, now + CLOCKS_DIFFER_BY) if watermark.field == soql.UPDATED_AT else newest
 
 
-def _load_warnings(dataset: DatasetSpec, known: Known | None, load: Load) -> tuple[str, ...]:
+def _load_warnings(dataset: DatasetSpec, load: Load) -> tuple[str, ...]:
     if load.advances:
         return ()
     return (f"dataset {dataset.id}: {load.why}",)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from socratasync.api.spec import Mode
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.columns import Column, SourceColumn
-from socratasync.pipeline.plan.model import DatasetPlan, Load, Mode, Snapshot
+from socratasync.pipeline.plan.model import DatasetPlan, Load, Snapshot
 from socratasync.pipeline.source.soql import UPDATED_AT, Watermark
 from socratasync.pipeline.target.bookkeeping import Known
 
@@ -166,9 +167,8 @@ def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
 
 
 def _reached(plan: DatasetPlan) -> datetime | None:
-    """The newest change that the rows read are sure to hold. A lagging replica holds what it had: the
-    newest change may have been told by another one. Where it may also have put old values in place of
-    what was read before, the watermark goes back."""
+    """The newest change that the rows read are sure to hold. A lagging replica may lack what is newer than
+    itself, and may have overwritten newer rows: the watermark moves back to the replica's time."""
     newest, as_of = plan.snapshot.newest, plan.replica_as_of
     if newest is None or as_of is None:
         return newest

@@ -15,14 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import requests
-import urllib3
-
-from socratasync.errors import DatasetNotFound, InvalidSpec, SourceUnavailable, TryAgain
+from socratasync.errors import DatasetNotFound, SourceUnavailable, TryAgain
 from socratasync.pipeline.columns import SourceColumn
 from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.source.rowstream import RowStream
-from socratasync.pipeline.source.session import Sessions, Timeouts
+from socratasync.pipeline.source.session import Sessions, Timeouts, translated
 from socratasync.pipeline.source.throttle import Throttle
 
 log = logging.getLogger(__name__)
@@ -57,7 +54,7 @@ class Source:
         self.stopping = stopping or threading.Event()
         self._policy = policy or RetryPolicy()
         self._timeouts = timeouts or Timeouts()
-        self._budget = Throttle(requests_at_once, self.stopping)
+        self._throttle = Throttle(requests_at_once, self.stopping)
         self._sessions = Sessions(
             domain, app_token=app_token, credentials=credentials, timeouts=self._timeouts
         )
@@ -86,8 +83,8 @@ class Source:
 
     def _ask(self, method: str, dataset: str, **words: str) -> Any:
         with (
-            self._budget.request(),
-            _translated(self.domain, dataset),
+            self._throttle.request(),
+            translated(self.domain, dataset),
             self._sessions.client() as client,
         ):
             return getattr(client, method)(dataset, **words)
@@ -100,8 +97,8 @@ class Source:
         url = f"https://{self.domain}/resource/{dataset}.csv"
         deadline = time.monotonic() + self._timeouts.request
         with (
-            self._budget.request(),
-            _translated(self.domain, dataset),
+            self._throttle.request(),
+            translated(self.domain, dataset),
             self._sessions.client() as client,
         ):
             response = client.session.get(
@@ -135,41 +132,9 @@ class Source:
             return False
         log.warning("%s; trying again in %.1f s (try %d)", error.message, wait, attempt + 1)
         if error.retry_after is not None:
-            self._budget.pause(wait)
-        self._budget.sleep(wait)
+            self._throttle.pause(wait)
+        self._throttle.sleep(wait)
         return True
-
-
-@contextlib.contextmanager
-def _translated(domain: str, dataset: str) -> Iterator[None]:
-    """Errors of requests, urllib3 and sodapy leave as ours."""
-    where = f"https://{domain} (dataset {dataset})"
-    try:
-        yield
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidProxyURL) as exc:
-        raise InvalidSpec(
-            f"{where} is not an address: {_cause(exc)}. Check spec.domain and the proxy"
-        ) from exc
-    except requests.exceptions.SSLError as exc:
-        raise SourceUnavailable(
-            f"the certificate of {where} is not trusted: {_cause(exc)}. If a proxy inspects TLS, name its "
-            "CA bundle in REQUESTS_CA_BUNDLE"
-        ) from exc
-    except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as exc:
-        raise SourceUnavailable(f"{where} did not answer in time") from exc
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
-        if "TLS CA certificate bundle" in str(exc):
-            raise InvalidSpec(
-                f"{exc}. Correct REQUESTS_CA_BUNDLE or SSL_CERT_FILE, which names it"
-            ) from exc
-        raise SourceUnavailable(f"the connection to {where} failed: {_cause(exc)}") from exc
-
-
-def _cause(exc: BaseException) -> str:
-    """The innermost reason, in one line: the outer ones repeat it in their own reprs."""
-    while (inner := exc.__cause__ or exc.__context__) is not None:
-        exc = inner
-    return f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"
 
 
 def _read_metadata(dataset: str, answer: object) -> Metadata:

@@ -1,4 +1,4 @@
-"""What a Socrata answer that is not data context. Pure.
+"""What a Socrata answer that is not data means. Pure.
 
 Socrata has three error envelopes, by the layer that refused, and the web server before it has
 HTML. A parser keyed to one of them misses the others:

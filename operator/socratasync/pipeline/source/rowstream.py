@@ -1,6 +1,6 @@
 """One page of rows as it comes from the socket: bytes in, bytes out, no row looked at in Python.
 
-Part of the edge to Socrata; ``socrata.Source.rows`` makes these.
+Part of the edge to Socrata; ``client.Source.rows`` makes these.
 """
 
 from __future__ import annotations

@@ -208,3 +208,35 @@ def _quiet_root_logger() -> Iterator[None]:
         yield
     finally:
         root.removeFilter(keep)
+
+
+@contextlib.contextmanager
+def translated(domain: str, dataset: str) -> Iterator[None]:
+    """Errors of requests, urllib3 and sodapy leave as ours."""
+    where = f"https://{domain} (dataset {dataset})"
+    try:
+        yield
+    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidProxyURL) as exc:
+        raise InvalidSpec(
+            f"{where} is not an address: {_cause(exc)}. Check spec.domain and the proxy"
+        ) from exc
+    except requests.exceptions.SSLError as exc:
+        raise SourceUnavailable(
+            f"the certificate of {where} is not trusted: {_cause(exc)}. If a proxy inspects TLS, name its "
+            "CA bundle in REQUESTS_CA_BUNDLE"
+        ) from exc
+    except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as exc:
+        raise SourceUnavailable(f"{where} did not answer in time") from exc
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
+        if "TLS CA certificate bundle" in str(exc):
+            raise InvalidSpec(
+                f"{exc}. Correct REQUESTS_CA_BUNDLE or SSL_CERT_FILE, which names it"
+            ) from exc
+        raise SourceUnavailable(f"the connection to {where} failed: {_cause(exc)}") from exc
+
+
+def _cause(exc: BaseException) -> str:
+    """The innermost reason, in one line: the outer ones repeat it in their own reprs."""
+    while (inner := exc.__cause__ or exc.__context__) is not None:
+        exc = inner
+    return f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from socratasync.errors import TargetUnavailable
+from socratasync.pipeline.plan.model import DatasetPlan
+from socratasync.pipeline.request import RunContext
 
 
 class Sink(Protocol):
@@ -128,6 +130,22 @@ class ArchiveFile:
             kept = sorted(self._folder.glob("*.csv.gz"), key=lambda p: p.stat().st_mtime_ns)
             for old in kept[: max(0, len(kept) - keep)]:
                 old.unlink()
+
+
+@contextmanager
+def archived(context: RunContext, plan: DatasetPlan) -> Iterator[ArchiveFile | None]:
+    """Where the dataset's download is also written; None if the manifest names no archive. The file is
+    named by its run once the block ends well; what is unfinished stays for a later try to go on with."""
+    wanted, folder = context.request.spec.archive, context.request.archive_folder
+    if not wanted or not folder:
+        yield None
+        return
+    archive = ArchiveFile(folder, plan.dataset, plan.year, context.request.run)
+    try:
+        yield archive
+        archive.finish(wanted.keep_runs)
+    finally:
+        archive.close()
 
 
 @contextmanager

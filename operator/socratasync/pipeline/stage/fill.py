@@ -15,7 +15,6 @@ from typing import Protocol
 import psycopg
 from psycopg import errors as pg
 
-from socratasync.contract.progress import Progress
 from socratasync.errors import (
     BadValue,
     DeadlineExceeded,
@@ -25,16 +24,16 @@ from socratasync.errors import (
     SourceUnavailable,
     SyncError,
 )
-from socratasync.pipeline.plan.model import DatasetPlan, Snapshot
+from socratasync.pipeline.plan.model import DatasetPlan, Shape, Snapshot
 from socratasync.pipeline.plan.watermark import may_resume
+from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
-from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.rowstream import RowStream
 from socratasync.pipeline.stage import statements
 from socratasync.pipeline.stage.archive import ArchiveFile, Nowhere, Sink
 from socratasync.pipeline.stage.pagecopy import copy_page
 from socratasync.pipeline.target import catalog
-from socratasync.pipeline.target.bookkeeping import Checkpoint, Ledger
+from socratasync.pipeline.target.bookkeeping import Checkpoint
 from socratasync.pipeline.target.connection import FIRST_WITH_HEADER_MATCH, Connection, translate
 
 log = logging.getLogger(__name__)
@@ -89,24 +88,21 @@ class Stage:
 
     def __init__(
         self,
-        connection: Connection,
-        source: Source,
+        context: RunContext,
         plan: DatasetPlan,
-        *,
-        ledger: Ledger,
-        page_size: int,
-        progress: Progress,
+        connection: Connection,
         follower: Follower,
         archive: ArchiveFile | None = None,
     ) -> None:
         self._connection = connection
-        self._source = source
+        self._source = context.source
         self._plan = plan
-        self._ledger = ledger.on(connection)
-        self._page_size = page_size
-        self._progress = progress
+        self._ledger = context.ledger.on(connection)
+        self._page_size = context.request.spec.source.page_size
+        self._progress = context.options.progress
         self._archive = archive
         self._sink: Sink = Nowhere()
+        self._judged_by = context.options.filling_ahead
         self._header_match = connection.info.server_version >= FIRST_WITH_HEADER_MATCH
         self._follower = follower
         self._blocks = 0
@@ -227,6 +223,7 @@ class Stage:
                     self._plan.shape,
                     self._checked(stream),
                     header_match=self._header_match,
+                    judged_by=self._judged_by,
                 )
                 xid, blocks = catalog.transaction_and_size(
                     self._connection, self._plan.shape.staged
@@ -273,6 +270,11 @@ class Stage:
                 raise SchemaChanged(_header_sentence(self._plan.dataset, stream.header, expected))
             self._sink.write(chunk)
             yield chunk
+
+
+def drop_stage(connection: Connection, shape: Shape) -> None:
+    """Remove the stage, if it is there."""
+    connection.execute(statements.drop_stage(shape))
 
 
 def _header_sentence(dataset: str, got: list[str], expected: list[str]) -> str:

@@ -9,15 +9,9 @@ from dataclasses import dataclass
 from psycopg import Copy
 
 from socratasync.pipeline.plan.model import Shape
+from socratasync.pipeline.request import FillingAhead
 from socratasync.pipeline.stage.statements import copy_stage
 from socratasync.pipeline.target.connection import Connection
-
-LARGE_PAGE_BYTES = 4 * 1024 * 1024
-"""Smaller pages are over before it shows who waits for whom."""
-
-HELD_UP = 0.25
-"""The share of the time that went by waiting for PostgreSQL to take what had come: next to none where
-the source is the slower of the two, for a socket buffers more than a chunk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +23,12 @@ class Copied:
 
 
 def copy_page(
-    connection: Connection, shape: Shape, chunks: Iterable[bytes], *, header_match: bool
+    connection: Connection,
+    shape: Shape,
+    chunks: Iterable[bytes],
+    *,
+    header_match: bool,
+    judged_by: FillingAhead,
 ) -> Copied:
     """Copy the chunks, the first of which begins with the header line, within the transaction that is
     open on ``connection``."""
@@ -38,7 +37,8 @@ def copy_page(
         with cursor.copy(copy_stage(shape, header_match=header_match)) as copy:
             for chunk in pace.coming(chunks):
                 pace.write(copy, chunk)
-        return pace.copied(cursor.rowcount)
+        slower = pace.is_held_up(judged_by)
+        return Copied(rows=cursor.rowcount, target_is_slower=slower)
 
 
 class _Pace:
@@ -61,7 +61,6 @@ class _Pace:
         copy.write(chunk)
         self._taking += time.monotonic() - began
 
-    def copied(self, rows: int) -> Copied:
-        held_up = self._taking > HELD_UP * (self._giving + self._taking)
-        slower = self._bytes >= LARGE_PAGE_BYTES and held_up
-        return Copied(rows=rows, target_is_slower=slower)
+    def is_held_up(self, by: FillingAhead) -> bool:
+        share = self._taking / max(self._giving + self._taking, 1e-9)
+        return self._bytes >= by.page_bytes and share > by.held_up

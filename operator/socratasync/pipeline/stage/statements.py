@@ -1,7 +1,7 @@
-"""SQL that makes, fills and counts tables only known at run time, composed with ``psycopg.sql``. Pure.
+"""The stage's SQL, composed with ``psycopg.sql``: made, filled by ``COPY``, dropped. Pure.
 
 A stage has the target's columns and types, then the source's ``:updated_at`` and ``:id``, and a
-number for each row. What brings its rows into the target is in ``merge_statements``.
+number for each row. What brings its rows into the target is in ``merge.statements``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ ARRIVAL = ":arrival"
 not: ``COPY`` puts a small row into an earlier block that has room."""
 
 
-def _column_definitions(columns: Iterable[tuple[str, str]]) -> sql.Composed:
+def column_definitions(columns: Iterable[tuple[str, str]]) -> sql.Composed:
+    """(name, type) columns as ``CREATE TABLE`` wants them."""
     return sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(name), type_sql(pg_type))
         for name, pg_type in columns
@@ -33,7 +34,7 @@ def create_stage(shape: Shape) -> sql.Composed:
         "{} bigint GENERATED ALWAYS AS IDENTITY (CACHE 10000)) WITH (autovacuum_enabled = false)"
     ).format(
         shape.staged,
-        _column_definitions((c.staged, c.type) for c in shape.columns),
+        column_definitions((c.staged, c.type) for c in shape.columns),
         sql.Identifier(UPDATED_AT),
         sql.Identifier(ROW_ID),
         sql.Identifier(ARRIVAL),

@@ -1,40 +1,36 @@
-"""Whether what was staged, or is in the target, is what the source counts. Pure."""
+"""What the counts say: rows that were staged against rows that the source counts before and after, and
+what follows from it: what may be merged, whether the watermark may move, what may be deleted.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from fractions import Fraction
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from socratasync.contract.report import DatasetReport
+from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
+from socratasync.pipeline.request import RunContext
+from socratasync.pipeline.source import soql
+from socratasync.pipeline.stage.counts import Counted, suspicious_loss
+from socratasync.pipeline.stage.fill import Stage, Staged, drop_stage
+from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target.connection import Connection
 
-MANY_ROWS = 1000
-"""A dataset that had fewer may shrink as it likes."""
-
-BELIEVED_AFTER = timedelta(days=1)
-"""A dataset that has been small for that long is not being replaced just now."""
+log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StagedDataset:
-    """One staged dataset to merge. ``trusted``: the rows were counted and are all there.
-    ``delete_missing``: remove rows of the dataset that were not staged."""
+    """One dataset, staged and judged. ``trusted``: the rows were counted and are all there, so the
+    watermark may move. ``delete_missing``: rows of the dataset that were not staged are gone at the
+    source, and are to be deleted. ``received``: bytes over the wire."""
 
     plan: DatasetPlan
     staged_rows: int
+    received: int = 0
     trusted: bool = True
     delete_missing: bool = False
-    left_out: int = field(default=0)
-    duplicates: int = field(default=0)
-    warnings: list[str] = field(default_factory=list)
-
-    keys_are_new: bool = True
-
-    def start_over(self) -> None:
-        """Its transaction was rolled back, for a key that is in the table already."""
-        self.left_out, self.duplicates, self.warnings = 0, 0, []
-        self.keys_are_new = False
 
     @property
     def shape(self) -> Shape:
@@ -42,83 +38,169 @@ class StagedDataset:
         return self.plan.shape
 
 
-def allowed_difference(tolerance: int | str, rows: int) -> int:
-    """The tolerance in rows: a number of rows, or a percentage such as ``0.5%`` of ``rows``."""
-    text = str(tolerance)
-    if not text.endswith("%"):
-        return int(text)
-    return int(Fraction(text[:-1]) * rows / 100)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
-    """``staged`` rows against the source's count ``before`` the first page and ``after`` the last.
-    ``moved``: whether the source said that it changed in between."""
+class Verdict:
+    """What the counts say of a stage. ``trusted``: within the tolerance, so the watermark may move.
+    ``exact``: to the row, so that what is missing from it may be deleted."""
 
-    staged: int
-    before: int
-    after: int
-    moved: bool = False
+    trusted: bool = True
+    exact: bool = True
+
+
+def fill_and_verify(
+    context: RunContext, plan: DatasetPlan, connection: Connection, stage: Stage
+) -> StagedDataset:
+    """Stage the dataset, count it, and judge it. Raises ``RowCountMismatch`` or ``SourceUnavailable``
+    where a wrong count must not pass."""
+    return _Verification(context, plan, connection, stage).staged()
+
+
+class _Verification:
+    """The counts of one dataset, as they come in."""
+
+    def __init__(
+        self, context: RunContext, plan: DatasetPlan, connection: Connection, stage: Stage
+    ) -> None:
+        self._context = context
+        self._spec = context.request.spec
+        self._resets = context.request.resets
+        self._plan = plan
+        self._connection = connection
+        self._stage = stage
+        self._destroys = False
+
+    def staged(self) -> StagedDataset:
+        staged, verdict = self._fill()
+        return StagedDataset(
+            plan=replace(self._plan, snapshot=staged.snapshot, replica_as_of=staged.replica_as_of),
+            staged_rows=staged.rows,
+            received=staged.bytes,
+            trusted=verdict.trusted,
+            delete_missing=self._deletes(staged, verdict),
+        )
+
+    # -- counting --------------------------------------------------------------------------------
+
+    def _fill(self) -> tuple[Staged, Verdict]:
+        """If the count differs, read on once; if it still differs, read everything again; only then is
+        the difference accepted."""
+        clock = self._context.options.clock
+        before = self._count_before() if self._counts else None
+        self._destroys = before is not None and self._may_destroy(before)
+        staged = self._stage.prepare(clock(), before)
+        self._stage.fill(staged)
+        if before is None:
+            return staged, Verdict()
+        counted, changed_at = self._counted(staged, before, staged.snapshot.rows_updated_at)
+        if not counted.is_exact:
+            counted = self._read_on(staged, counted)
+        if not self._suffices(counted):
+            log.warning("%s; reading anew", counted.sentence(self._plan.dataset))
+            staged = self._stage.prepare(clock(), before, anew=True)
+            self._stage.fill(staged)
+            counted, _ = self._counted(staged, counted.after, changed_at)
+        return staged, self._judge(counted)
 
     @property
-    def is_exact(self) -> bool:
-        """Whether the staged rows are those of a source that stood still, so that what is not among
-        them is gone. In a dataset that is being replaced, it may as well be about to come back."""
-        return self.before == self.staged == self.after and not self.moved
+    def _counts(self) -> bool:
+        """Whether rows are counted: where rows are deleted for not being staged, always."""
+        destroys = self._resets or self._spec.target.prune
+        return destroys or self._spec.verify.row_count != "Off"
 
-    def is_steady(self, tolerance: int | str) -> bool:
-        """Whether nothing but the tolerance lies between the three numbers."""
-        numbers = (self.staged, self.before, self.after)
-        return max(numbers) - min(numbers) <= allowed_difference(tolerance, max(numbers))
+    def _count_before(self) -> int:
+        if self._plan.load.full and self._plan.snapshot.rows is not None:
+            return self._plan.snapshot.rows
+        return self._count(self._plan.condition)
 
-    def agrees(self, tolerance: int | str) -> bool:
-        """Whether a source that changed from ``before`` to ``after`` explains ``staged``.
+    def _may_destroy(self, before: int) -> bool:
+        """Whether rows that are not staged are to be deleted. An update may do so when it asks for every
+        row there is, as it does after a dataset was replaced wholesale: one more count, of the rows
+        that it does not ask for, finds none."""
+        if self._resets:
+            return True
+        if not self._spec.target.prune:
+            return False
+        if self._plan.load.full:
+            return True
+        if before < max(1, self._plan.snapshot.rows or 0):
+            return False  # no row at all is rather a dataset that is being replaced just now
+        assert self._plan.load.bound is not None
+        unread = soql.before(self._plan.watermark, self._plan.load.bound)
+        return self._count(soql.both(self._plan.where, unread)) == 0
 
-        Both ends count: rows that come or go while pages are read may or may not be among them.
-        """
-        slack = allowed_difference(tolerance, max(self.before, self.after))
-        low, high = sorted((self.before, self.after))
-        return low - slack <= self.staged <= high + slack
+    def _counted(
+        self, staged: Staged, before: int, changed_at: datetime | None
+    ) -> tuple[Counted, datetime | None]:
+        """The stage against the source's counts; and, where rows may be deleted, when the source says
+        that it last changed, which ``changed_at`` was before the first page."""
+        after = self._count(self._plan.condition)
+        now = changed_at
+        if self._destroys:
+            now = self._context.source.metadata(self._plan.dataset).rows_updated_at
+        counted = Counted(staged=staged.rows, before=before, after=after, moved=now != changed_at)
+        return counted, now
 
-    def sentence(self, dataset: str) -> str:
-        """What is wrong, for people."""
-        counted = (
-            f"{self.before:,}"
-            if self.before == self.after
-            else f"{self.before:,} to {self.after:,}"
+    def _read_on(self, staged: Staged, counted: Counted) -> Counted:
+        """Read what came while pages were read, or was hidden by a page that came empty."""
+        self._stage.fill(staged)
+        after = self._count(self._plan.condition)
+        again = replace(counted, staged=staged.rows, before=counted.after, after=after)
+        return again if again.is_exact else replace(again, before=counted.before)
+
+    def _count(self, condition: str | None) -> int:
+        return self._context.source.count(self._plan.dataset, soql.count(condition))
+
+    # -- judging ---------------------------------------------------------------------------------
+
+    def _suffices(self, counted: Counted) -> bool:
+        if self._destroys:
+            return counted.is_exact
+        return counted.agrees(0) or counted.agrees(self._spec.verify.tolerance)
+
+    def _judge(self, counted: Counted) -> Verdict:
+        tolerance = self._spec.verify.tolerance
+        if counted.agrees(tolerance) and (counted.is_steady(tolerance) or not self._resets):
+            return Verdict(exact=counted.is_exact)
+        sentence = counted.sentence(self._plan.dataset)
+        if self._spec.verify.row_count == "Fail" or self._resets:
+            raise RowCountMismatch(f"{sentence}; nothing was merged, and the next run tries again")
+        self._context.journal.warn(
+            f"{sentence}; they were merged, and the next run reads them again"
         )
-        return f"dataset {dataset}: {self.staged:,} rows came, but Socrata counts {counted}"
+        return Verdict(trusted=False, exact=False)
 
+    def _deletes(self, staged: Staged, verdict: Verdict) -> bool:
+        """Whether rows that were not staged are gone at the source, and are to be deleted. Raises
+        where all would be replaced by too little."""
+        if not self._destroys:
+            return False
+        doubt = self._doubt(staged, verdict)
+        if doubt and self._resets:
+            drop_stage(self._connection, self._plan.shape)  # the next try is to read anew
+            raise type(doubt)(f"nothing was replaced: {doubt.message}")
+        if doubt:
+            self._context.journal.warn(f"nothing was deleted: {doubt.message}")
+        return not doubt and not self._resets
 
-def suspicious_loss(
-    dataset: str, had: int, rows: int, changed_at: datetime | None, now: datetime
-) -> str | None:
-    """A sentence when a dataset of many rows has lost most of them, which a publisher's nightly
-    replacement looks like half-way through; None when what is gone may be deleted. ``had``: rows in
-    the target; ``changed_at``: the source's last change."""
-    if had < MANY_ROWS or rows * 2 >= had:
-        return None
-    settled = changed_at is not None and now - changed_at >= BELIEVED_AFTER
-    if settled and rows:
-        return None
-    when = "" if not rows else " Once it has been so for a day that is believed."
-    return (
-        f"dataset {dataset} has {rows:,} rows, the target {had:,} of it: it may be being replaced just now."
-        f'{when} To delete them at once, set spec.verify.rowCount to "Off" for one full run'
-    )
-
-
-def missing_rows(
-    report: DatasetReport, in_target: int, left_out: int, tolerance: int | str
-) -> str | None:
-    """A sentence when the target holds fewer rows of a dataset than its source, those that could not
-    be taken aside; None when all is well. More is no fault: an update does not delete."""
-    if report.source_rows is None:
-        return None
-    expected = report.source_rows - left_out
-    if in_target >= expected - allowed_difference(tolerance, report.source_rows):
-        return None
-    return (
-        f"dataset {report.id}: the target holds {in_target:,} of its rows, Socrata {report.source_rows:,}; "
-        "a full run brings the rest, unless another dataset has the same keys"
-    )
+    def _doubt(self, staged: Staged, verdict: Verdict) -> SyncError | None:
+        """Why rows that were not staged may exist all the same."""
+        dataset, known = self._plan.dataset, self._plan.known
+        if not verdict.exact and not self._resets:
+            return RowCountMismatch(
+                f"dataset {dataset} changed while it was read, which leaves in doubt what is gone"
+            )
+        if known is None or self._spec.verify.row_count == "Off":
+            return None
+        if staged.replica_as_of is not None:
+            return SourceUnavailable(
+                f"dataset {dataset} was answered by a replica that is behind, and may lack rows that are in"
+            )
+        if known.query != (self._plan.where or ""):
+            return None  # other rows are asked for than were loaded
+        target = catalog.read_target(
+            self._connection, self._plan.shape.schema, self._plan.shape.table
+        )
+        had = catalog.count_rows_of(self._connection, target, dataset)
+        changed_at, now = self._plan.snapshot.rows_updated_at, self._context.options.clock()
+        loss = suspicious_loss(dataset, had, staged.rows, changed_at, now)
+        return RowCountMismatch(loss) if loss else None

@@ -20,6 +20,7 @@ from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import PermissionDenied, TargetBusy
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.sql import load
+from socratasync.pipeline.target.table_lock import RunLock
 
 _SQL = load("bookkeeping")
 
@@ -84,21 +85,29 @@ def create(connection: Connection) -> None:
         ) from exc
 
 
+def read_known(connection: Connection, target: str) -> dict[str, Known]:
+    """How far each dataset of the target is in; nothing where nothing was ever loaded. Reads only."""
+    try:
+        return Ledger(connection, target, "").known()
+    except (pg.UndefinedTable, pg.InvalidSchemaName):
+        return {}
+
+
 class Ledger:
     """The bookkeeping of one target table and one run, on one connection."""
 
     def __init__(
-        self, connection: Connection, target: str, run: str, *, holder: int | None = None
+        self, connection: Connection, target: str, run: str, lock: RunLock | None = None
     ) -> None:
         self._connection = connection
         self.target = target
         self.run = run
-        self._holder = connection.info.backend_pid if holder is None else holder
+        self._lock = lock
 
     def on(self, connection: Connection) -> Ledger:
         """The same ledger, written through another connection: the one whose transaction merges. The
         target's lock stays with the first."""
-        return Ledger(connection, self.target, self.run, holder=self._holder)
+        return Ledger(connection, self.target, self.run, self._lock)
 
     @property
     def _words(self) -> dict[str, Any]:
@@ -113,11 +122,8 @@ class Ledger:
     def record_merge(self, report: DatasetReport) -> None:
         """The run's record of one dataset; in the merging transaction. Raises ``TargetBusy`` if the
         target's lock was lost meanwhile: another run may be at work."""
-        held = self._connection.execute(_SQL["lock_is_held"], {"holder": self._holder}).fetchone()
-        if held is None:
-            raise TargetBusy(
-                f"the connection that held the lock of {self.target} was lost; nothing was merged"
-            )
+        assert self._lock is not None, "who merges holds the target's lock"
+        self._lock.check(self._connection)
         self._connection.execute(
             _SQL["record_merge"],
             {

@@ -5,7 +5,7 @@ Reads only. What it means for a run is decided elsewhere (``drift``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -17,84 +17,6 @@ from socratasync.pipeline.target.sql import load
 from socratasync.pipeline.target.types import type_sql
 
 _SQL = load("catalog")
-
-
-def read_target(connection: Connection, schema: str, table: str) -> Target:
-    """The target as it is now."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(_SQL["read_table"], {"schema": schema, "table": table}).fetchone()
-        rights = _schema_rights(connection, schema)
-        if found is None:
-            return Target(schema=schema, table=table, schema_exists=rights[0], may_create=rights[1])
-        oid = {"oid": found["oid"]}
-        keys = cursor.execute(_SQL["read_unique_keys"], oid).fetchall()
-    with connection.cursor(row_factory=class_row(TargetColumn)) as cursor:
-        columns = cursor.execute(_SQL["read_columns"], oid).fetchall()
-    return Target(
-        schema=schema,
-        table=table,
-        kind=found["kind"],
-        owned=found["owned"],
-        owner=found["owner"],
-        estimate=max(0, found["estimate"]),
-        columns=tuple(columns),
-        unique_keys=tuple(tuple(row["key"]) for row in keys),
-    )
-
-
-def _schema_rights(connection: Connection, schema: str) -> tuple[bool, bool]:
-    quoted = sql.Identifier(schema).as_string(connection)
-    row = connection.execute(_SQL["schema_rights"], {"quoted": quoted}).fetchone()
-    assert row is not None
-    return row[0], row[1]
-
-
-def is_empty(connection: Connection, table: sql.Identifier) -> bool:
-    """Whether the table has no row that this transaction sees."""
-    row = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
-    return row is not None and not row[0]
-
-
-def transaction_and_size(connection: Connection, table: sql.Identifier) -> tuple[str, int]:
-    """The open transaction's number, as ``xmin`` shows it on its rows, and the table's blocks."""
-    words = {"table": table.as_string(connection)}
-    row = connection.execute(_SQL["transaction_and_size"], words).fetchone()
-    assert row is not None
-    return row[0], row[1]
-
-
-def check_types(connection: Connection, fields: Mapping[str, str]) -> None:
-    """Whether the types that the manifest gives its columns exist. Raises ``InvalidSpec``."""
-    types = {pg_type: name for name, pg_type in fields.items() if pg_type}
-    for pg_type in types:
-        type_sql(pg_type)
-    found = connection.execute(_SQL["find_unknown_types"], {"types": list(types)}).fetchall()
-    if unknown := [f"{types[row[0]]}: there is no type {row[0]}" for row in found]:
-        raise InvalidSpec(
-            f"spec.target.fields: {'; '.join(unknown)} in this database; write one such as text, integer or "
-            "numeric, or create the extension that has it"
-        )
-
-
-def read_view(connection: Connection, name: str) -> MaterializedView:
-    """The materialized view called ``view`` or ``schema.view``.
-
-    Raises ``TargetMismatch`` when it is missing, something else, or not this role's to refresh.
-    """
-    quoted = sql.Identifier(*name.split(".")).as_string(connection)
-    with connection.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(_SQL["read_view"], {"name": quoted}).fetchone()
-    if row is None or row["kind"] != "m":
-        raise TargetMismatch(
-            f"spec.refresh.materializedViews: there is no materialized view {name}; create it or "
-            "take it out of the list"
-        )
-    if not row["owned"]:
-        raise TargetMismatch(
-            f"spec.refresh.materializedViews: {name} belongs to another role, and only the owner may "
-            "refresh it; change its owner or connect as that role"
-        )
-    return MaterializedView(name=name, concurrently=row["concurrently"] and row["populated"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +68,101 @@ class MaterializedView:
     concurrently: bool
 
 
+def read_target(connection: Connection, schema: str, table: str) -> Target:
+    """The target as it is now."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(_SQL["read_table"], {"schema": schema, "table": table}).fetchone()
+        rights = _schema_rights(connection, schema)
+        if found is None:
+            return Target(schema=schema, table=table, schema_exists=rights[0], may_create=rights[1])
+        oid = {"oid": found["oid"]}
+        keys = cursor.execute(_SQL["read_unique_keys"], oid).fetchall()
+    with connection.cursor(row_factory=class_row(TargetColumn)) as cursor:
+        columns = cursor.execute(_SQL["read_columns"], oid).fetchall()
+    return Target(
+        schema=schema,
+        table=table,
+        kind=found["kind"],
+        owned=found["owned"],
+        owner=found["owner"],
+        estimate=max(0, found["estimate"]),
+        columns=tuple(columns),
+        unique_keys=tuple(tuple(row["key"]) for row in keys),
+    )
+
+
+def _schema_rights(connection: Connection, schema: str) -> tuple[bool, bool]:
+    quoted = sql.Identifier(schema).as_string(connection)
+    row = connection.execute(_SQL["schema_rights"], {"quoted": quoted}).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def is_empty(connection: Connection, table: sql.Identifier) -> bool:
+    """Whether the table has no row that this transaction sees."""
+    row = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
+    return row is not None and not row[0]
+
+
+def about_how_many(connection: Connection, target: Target) -> int:
+    """The table's rows as PostgreSQL estimates them, counted where it does not know; 0 only if it is
+    empty or not there."""
+    if target.kind not in ("r", "p"):
+        return 0
+    table = sql.Identifier(target.schema, target.table)
+    if is_empty(connection, table):
+        return 0
+    return target.estimate or count(connection, count_rows(table))
+
+
+def transaction_and_size(connection: Connection, table: sql.Identifier) -> tuple[str, int]:
+    """The open transaction's number, as ``xmin`` shows it on its rows, and the table's blocks."""
+    words = {"table": table.as_string(connection)}
+    row = connection.execute(_SQL["transaction_and_size"], words).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def check_types(connection: Connection, fields: Mapping[str, str]) -> None:
+    """Whether the types that the manifest gives its columns exist. Raises ``InvalidSpec``."""
+    types = {pg_type: name for name, pg_type in fields.items() if pg_type}
+    for pg_type in types:
+        type_sql(pg_type)
+    found = connection.execute(_SQL["find_unknown_types"], {"types": list(types)}).fetchall()
+    if unknown := [f"{types[row[0]]}: there is no type {row[0]}" for row in found]:
+        raise InvalidSpec(
+            f"spec.target.fields: {'; '.join(unknown)} in this database; write one such as text, integer or "
+            "numeric, or create the extension that has it"
+        )
+
+
+def read_views(connection: Connection, names: Iterable[str]) -> list[MaterializedView]:
+    """The materialized views of these names. Raises ``TargetMismatch`` for the first that cannot be
+    refreshed."""
+    return [read_view(connection, name) for name in names]
+
+
+def read_view(connection: Connection, name: str) -> MaterializedView:
+    """The materialized view called ``view`` or ``schema.view``.
+
+    Raises ``TargetMismatch`` when it is missing, something else, or not this role's to refresh.
+    """
+    quoted = sql.Identifier(*name.split(".")).as_string(connection)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_SQL["read_view"], {"name": quoted}).fetchone()
+    if row is None or row["kind"] != "m":
+        raise TargetMismatch(
+            f"spec.refresh.materializedViews: there is no materialized view {name}; create it or "
+            "take it out of the list"
+        )
+    if not row["owned"]:
+        raise TargetMismatch(
+            f"spec.refresh.materializedViews: {name} belongs to another role, and only the owner may "
+            "refresh it; change its owner or connect as that role"
+        )
+    return MaterializedView(name=name, concurrently=row["concurrently"] and row["populated"])
+
+
 def count_rows(table: sql.Identifier) -> sql.Composed:
     """``(count,)`` of a whole table."""
     return sql.SQL("SELECT count(*) FROM {}").format(table)
@@ -166,3 +183,14 @@ def count(connection: Connection, statement: sql.Composed) -> int:
     row = connection.execute(statement).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def count_rows_of(connection: Connection, target: Target, dataset: str) -> int:
+    """How many rows of the dataset the target holds; of a table that does not say, all."""
+    if not target.exists:
+        return 0
+    table = sql.Identifier(target.schema, target.table)
+    if target.column("socrata_dataset") is None:
+        return count(connection, count_rows(table))
+    counts = connection.execute(count_by_dataset(table)).fetchall()
+    return sum(rows for whose, rows in counts if whose == dataset)

@@ -6,7 +6,6 @@ known to ``Connections`` so that SIGTERM can cancel whatever it is doing.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 from collections.abc import Iterator
@@ -29,11 +28,16 @@ from socratasync.errors import (
 
 Connection = psycopg.Connection[TupleRow]
 
+FIRST_WITH_HEADER_MATCH = 150000
+FIRST_WITH_MERGE_RETURNING = 170000
+"""Versions of PostgreSQL. ``MERGE`` is older, but could not say which rows were new."""
+
 CONNECT_TIMEOUT_S = 15
 TARGET_WAIT_S = 30.0
 """How long a statement waits for others' locks on the target before the run gives way."""
 
 _SESSION = {
+    "default_transaction_isolation": "read committed",  # who waited for a lock sees what was merged
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "timezone": "UTC",
@@ -61,10 +65,11 @@ class Connections:
         self._guard = threading.Lock()
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A connection in autocommit mode, closed at the end. Its errors leave as ours."""
+    def connect(self, *, read_only: bool = False) -> Iterator[Connection]:
+        """A connection in autocommit mode, closed at the end. Its errors leave as ours. ``read_only``:
+        PostgreSQL itself keeps it from writing."""
         with translated():
-            connection = _connect(self._dsn, self._target_wait_s)
+            connection = _connect(self._dsn, self._target_wait_s, read_only=read_only)
             with self._guard:
                 self._open.add(connection)
             try:
@@ -83,7 +88,7 @@ class Connections:
                 connection.cancel_safe(timeout=1.0)
 
 
-def _connect(dsn: str, target_wait_s: float) -> Connection:
+def _connect(dsn: str, target_wait_s: float, *, read_only: bool) -> Connection:
     settings = read_dsn(dsn)
     settings.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
     settings.setdefault("application_name", "socratasync")
@@ -91,7 +96,10 @@ def _connect(dsn: str, target_wait_s: float) -> Connection:
     settings["client_encoding"] = "UTF8"
     connection = psycopg.connect(**settings, autocommit=True)
     # Set by statement, not in `options`: poolers refuse unknown start-up parameters.
-    for name, value in {**_SESSION, "lock_timeout": _milliseconds(target_wait_s)}.items():
+    wanted = {**_SESSION, "lock_timeout": milliseconds(target_wait_s)}
+    if read_only:
+        wanted["default_transaction_read_only"] = "on"
+    for name, value in wanted.items():
         connection.execute("SELECT set_config(%s, %s, false)", [name, value])
     return connection
 
@@ -110,7 +118,8 @@ def read_dsn(dsn: str) -> dict[str, Any]:
     return settings
 
 
-def _milliseconds(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
+    """A time limit as PostgreSQL writes one; never 0, which means for ever."""
     return f"{int(seconds * 1000) or 1}ms"
 
 
@@ -164,42 +173,3 @@ def _sentence(exc: psycopg.Error) -> str:
 def _context(exc: psycopg.Error) -> str:
     context = exc.diag.context
     return f" ({' '.join(context.split())[:300]})" if context else ""
-
-
-def lock_number(target: str) -> int:
-    """The advisory lock of a target table: a signed 64-bit number from its qualified name."""
-    digest = hashlib.sha256(f"socratasync:{target}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
-
-
-@contextmanager
-def exclusive(connection: Connection, target: str, wait_s: float) -> Iterator[None]:
-    """Hold the target's lock on this connection. Raises ``TargetBusy`` after ``wait_s`` seconds.
-
-    The server lets go of it when the connection ends, however it ends.
-    """
-    number = lock_number(target)
-    try:
-        with connection.transaction():  # the setting ends with it, the lock does not
-            connection.execute(
-                "SELECT set_config('lock_timeout', %s, true)", [_milliseconds(wait_s)]
-            )
-            connection.execute("SELECT pg_advisory_lock(%s)", [number])
-    except pg.LockNotAvailable as exc:
-        raise TargetBusy(
-            f"another run is loading {target}; this one waited {wait_s:g} s. It will be tried again"
-        ) from exc
-    try:
-        yield
-    finally:
-        with suppress(psycopg.Error):
-            connection.execute("SELECT pg_advisory_unlock(%s)", [number])
-
-
-FIRST_WITH_MERGE = 150000
-
-
-FIRST_WITH_MERGE_ACTION = 170000
-
-
-FIRST_WITH_HEADER_MATCH = 150000

@@ -1,94 +1,116 @@
-"""Whose turn it is to write the target: several at once that only add rows, or one that does more.
+"""Who may write the target: one run at a time and, within it, either several datasets that only add
+rows or one that does more.
 
-Datasets with keys in common would otherwise wait for each other's rows, in different orders, until
-PostgreSQL finds the deadlock.
+Both are advisory locks of PostgreSQL. The run's lock ends with its connection, a dataset's with its
+transaction, however they end; whether a lock is held is asked of the server, by the lock's number.
 """
 
 from __future__ import annotations
 
-import threading
+import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
-from socratasync.errors import Terminated
+import psycopg
+from psycopg import errors as pg
 
-_LOOK_UP_S = 0.2
+from socratasync.errors import TargetBusy
+from socratasync.pipeline.target.connection import Connection, milliseconds
+from socratasync.pipeline.target.sql import load
+
+_SQL = load("locks")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLock:
+    """The lock of one run on one target. ``holder``: the server's own number of the session that holds
+    it, which behind a pooler is not the one that the driver knows."""
+
+    target: str
+    holder: int
+
+    def check(self, connection: Connection) -> None:
+        """Raises ``TargetBusy`` if the lock was lost: another run may be at work."""
+        words = {"lock": run_lock_number(self.target), "holder": self.holder}
+        if connection.execute(_SQL["lock_is_held"], words).fetchone() is None:
+            raise TargetBusy(
+                f"the connection that held the lock of {self.target} was lost; nothing was merged"
+            )
+
+
+@contextmanager
+def exclusive(connection: Connection, target: str, wait_s: float) -> Iterator[RunLock]:
+    """Hold the run's lock on this connection. Raises ``TargetBusy`` after ``wait_s`` seconds."""
+    words = {"lock": run_lock_number(target)}
+    try:
+        with connection.transaction():  # the setting ends with it, the lock does not
+            connection.execute(_SQL["set_lock_timeout"], {"wait": milliseconds(wait_s)})
+            row = connection.execute(_SQL["take_run_lock"], words).fetchone()
+    except pg.LockNotAvailable as exc:
+        raise TargetBusy(
+            f"another run is loading {target}; this one waited {wait_s:g} s. It will be tried again"
+        ) from exc
+    assert row is not None
+    try:
+        yield RunLock(target=target, holder=row[0])
+    finally:
+        with suppress(psycopg.Error):
+            connection.execute(_SQL["leave_run_lock"], words)
+
+
+def is_loading(connection: Connection, target: str) -> bool:
+    """Whether some run holds the target's lock at this moment."""
+    words = {"lock": run_lock_number(target), "holder": None}
+    return connection.execute(_SQL["lock_is_held"], words).fetchone() is not None
 
 
 class TableLock:
-    """Shared between the threads of a run."""
+    """Taken within a transaction and held to its end. Datasets with keys in common would otherwise wait
+    for each other's rows, in different orders, until PostgreSQL finds the deadlock.
 
-    def __init__(self, stopping: threading.Event) -> None:
-        self._stopping = stopping
-        self._changed = threading.Condition()
-        self._beside = 0
-        self._alone = False
-        self._want_to_be_alone = 0
+    Who waits to be alone goes before those who come later and would share.
+    """
 
-    @contextmanager
-    def beside(self) -> Iterator[None]:
-        """While others, too, may be ``beside``, and nobody is ``alone`` or waits to be. Raises
-        ``Terminated``."""
-        with self._changed:
-            while not self._may_be_beside():
-                self._wait()
-            self._beside += 1
-        try:
-            yield
-        finally:
-            self.leave_beside()
+    def __init__(self, target: str) -> None:
+        self._lock = {"lock": _number("table", target)}
 
-    def try_beside(self) -> bool:
-        """Be ``beside`` from now on, if that may be at once; ``leave_beside`` ends it."""
-        with self._changed:
-            granted = self._may_be_beside()
-            self._beside += granted
-            return granted
+    def shared(self, connection: Connection) -> None:
+        """Wait until others only add rows, too, however long that takes."""
+        self._wait(connection, "take_shared")
 
-    def leave_beside(self) -> None:
-        """End what ``try_beside`` granted."""
-        with self._changed:
-            self._beside -= 1
-            self._changed.notify_all()
+    def exclusive(self, connection: Connection) -> None:
+        """Wait until nobody else writes, however long that takes."""
+        self._wait(connection, "take_exclusive")
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """While nobody else has a turn. Raises ``Terminated``."""
-        with self._changed:
-            self._want_to_be_alone += 1
-            try:
-                while self._beside or self._alone:
-                    self._wait()
-                self._alone = True
-            finally:
-                self._want_to_be_alone -= 1
-        try:
-            yield
-        finally:
-            self._leave_alone()
+    def try_shared(self, connection: Connection) -> bool:
+        """``shared``, if that may be at once."""
+        return self._try(connection, "try_shared")
 
-    @contextmanager
-    def try_alone(self) -> Iterator[bool]:
-        """``alone``, if that may be at once; says whether it may."""
-        with self._changed:
-            granted = self._may_be_beside() and not self._beside
-            if granted:
-                self._alone = True
-        try:
-            yield granted
-        finally:
-            if granted:
-                self._leave_alone()
+    def try_exclusive(self, connection: Connection) -> bool:
+        """``exclusive``, if that may be at once."""
+        return self._try(connection, "try_exclusive")
 
-    def _leave_alone(self) -> None:
-        with self._changed:
-            self._alone = False
-            self._changed.notify_all()
+    def _wait(self, connection: Connection, statement: str) -> None:
+        """The session's time limit for locks is meant for strangers; a dataset of one's own may take
+        hours."""
+        row = connection.execute(_SQL["lock_timeout"]).fetchone()
+        assert row is not None
+        connection.execute(_SQL["set_lock_timeout"], {"wait": "0"})
+        connection.execute(_SQL[statement], self._lock)
+        connection.execute(_SQL["set_lock_timeout"], {"wait": row[0]})
 
-    def _may_be_beside(self) -> bool:
-        return not self._alone and not self._want_to_be_alone
+    def _try(self, connection: Connection, statement: str) -> bool:
+        row = connection.execute(_SQL[statement], self._lock).fetchone()
+        return row is not None and bool(row[0])
 
-    def _wait(self) -> None:
-        self._changed.wait(_LOOK_UP_S)
-        if self._stopping.is_set():
-            raise Terminated
+
+def run_lock_number(target: str) -> int:
+    """The number of a target's run lock, for people who look for it in ``pg_locks``."""
+    return _number("", target)
+
+
+def _number(kind: str, target: str) -> int:
+    """A signed 64-bit number from the table's qualified name."""
+    name = ":".join(filter(None, ("socratasync", kind, target)))
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

@@ -1,4 +1,5 @@
-"""PostgreSQL types as people write them: which texts are types at all, and which mean the same. Pure."""
+"""PostgreSQL types as people write them: which texts are types at all, and which mean the same; and
+tables' names as statements want them. Pure."""
 
 from __future__ import annotations
 
@@ -22,6 +23,15 @@ _TYPE = re.compile(
 """Types as people write them and as ``format_type`` does; no more words, which could be constraints."""
 
 _SERIAL = re.compile("(small|big)?serial[248]?", re.IGNORECASE)
+
+
+Relation = sql.Identifier
+"""A table's or view's qualified name, as statements are composed with it."""
+
+
+def relation(schema: str, name: str) -> Relation:
+    """The name, quoted."""
+    return sql.Identifier(schema, name)
 
 
 def type_sql(pg_type: str) -> sql.SQL:

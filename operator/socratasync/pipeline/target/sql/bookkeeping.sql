@@ -73,10 +73,6 @@ INSERT INTO socratasync.runs (run, target, mode) VALUES (%(run)s, %(target)s, %(
 ON CONFLICT (target, run) DO UPDATE SET finished_at = NULL, ok = NULL
 RETURNING datasets
 
--- lock_is_held --
--- A row if the connection that locked the target still has its lock: the only advisory one it takes.
-SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = %(holder)s AND granted LIMIT 1
-
 -- record_merge --
 -- The run's record of one dataset, written in the transaction that merges it.
 UPDATE socratasync.runs

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from socratasync.contract.report import DatasetReport
-from socratasync.pipeline.stage.verify import (
+from socratasync.pipeline.stage.counts import (
     Counted,
     allowed_difference,
     missing_rows,

@@ -1,0 +1,41 @@
+-- take_run_lock --
+-- One run at a time: held by the session, until it lets go or ends.
+SELECT pg_backend_pid(), pg_advisory_lock(%(lock)s)
+
+-- leave_run_lock --
+-- What take_run_lock took.
+SELECT pg_advisory_unlock(%(lock)s)
+
+-- lock_is_held --
+-- A row if the lock of that number is held, by the backend given or, for null, by any. The server shows
+-- a lock's number in two halves.
+SELECT FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objsubid = 1
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND ((classid::bigint << 32) | objid::bigint) = %(lock)s
+  AND (%(holder)s::int IS NULL OR pid = %(holder)s)
+LIMIT 1
+
+-- take_shared --
+-- Beside others that hold it shared; ends with the transaction.
+SELECT pg_advisory_xact_lock_shared(%(lock)s)
+
+-- take_exclusive --
+-- While nobody else holds it; ends with the transaction.
+SELECT pg_advisory_xact_lock(%(lock)s)
+
+-- try_shared --
+-- take_shared, if that may be at once.
+SELECT pg_try_advisory_xact_lock_shared(%(lock)s)
+
+-- try_exclusive --
+-- take_exclusive, if that may be at once.
+SELECT pg_try_advisory_xact_lock(%(lock)s)
+
+-- lock_timeout --
+-- How long statements of this session wait for a lock.
+SELECT current_setting('lock_timeout')
+
+-- set_lock_timeout --
+-- The same for what is left of the transaction.
+SELECT set_config('lock_timeout', %(wait)s, true)
