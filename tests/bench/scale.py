@@ -29,7 +29,6 @@ sys.path.insert(0, str(ROOT))  # run as a script, so that `make bench-scale` nee
 from tests.bench.figures import Figures, goals_missed, percentile, table  # noqa: E402
 from tests.bench.fleet import (  # noqa: E402
     NAMESPACE,
-    NEVER,
     Watch,
     another_connection,
     each,
@@ -45,6 +44,7 @@ from tests.cluster.running import (  # noqa: E402
     RunningOperator,
     allow_everywhere,
 )
+from tests.cluster.syncs import NEVER  # noqa: E402
 
 RESULTS = ROOT / "bench-results"
 SYNCS = f"/apis/socratasync.dev/v1alpha1/namespaces/{NAMESPACE}/socratasyncs"

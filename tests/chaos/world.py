@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
+from tests.source_faults import SOURCE_FAULTS, source_fault
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
@@ -72,9 +73,9 @@ class Chronicle:
                 )
                 rows[version.id] = version
         winners: dict[str, Version] = {}
-        for row in sorted(rows.values(), key=lambda r: r.rank):
-            if row.key is not None:
-                winners[row.key] = row
+        for version in sorted(rows.values(), key=lambda r: r.rank):
+            if version.key is not None:
+                winners[version.key] = version
         return State(
             rows=rows, fields=frozenset(f.name for f in self.dataset.fields), winners=winners
         )
@@ -159,21 +160,12 @@ COLUMNS = st.one_of(
 CHANGE = st.integers(0, 39).flatmap(lambda n: ROWS if n > 5 else WHOLE if n else COLUMNS)
 """Columns change seldom: all is read anew then, which hides what an update would miss."""
 
-FAULT = st.one_of(
-    st.tuples(st.just("short"), st.integers(0, 3)),
-    st.tuples(st.just("cut"), st.integers(1, 400)),
-    st.tuples(st.just("cut packed"), st.integers(1, 200)),
-    st.tuples(st.just("hang up"), st.integers(1, 200)),
-    st.tuples(st.just("reset"), st.integers(0, 100)),
-    st.tuples(st.just("status"), st.sampled_from([202, 408, 429, 500, 502, 503])),
-    st.tuples(st.just("count"), st.sampled_from([-2, -1, 1, 2])),
-)
 WHEN = st.sampled_from(["before", "before", "midway", "afterwards"])
 TROUBLE = st.integers(0, 19).flatmap(
     lambda n: (
         st.tuples(st.just("change"), WHEN, CHANGE)
         if n > 7
-        else st.tuples(st.just("fault"), FAULT)
+        else st.tuples(st.just("fault"), SOURCE_FAULTS)
         if n
         else st.tuples(st.just("stop"))
     )
@@ -182,27 +174,6 @@ ON = st.sampled_from(["rows", "rows", "rows", "count", "count", "metadata", "any
 TROUBLES = st.lists(
     st.tuples(st.integers(0, 1), ON, st.integers(0, 5), TROUBLE), min_size=1, max_size=5
 )
-
-
-def fault(what: tuple[Any, ...]) -> Fault:
-    """The simulator's fault for a drawn one."""
-    match what:
-        case ("short", rows):
-            return Fault.short_page(rows)
-        case ("cut", at):
-            return Fault.truncated(at)
-        case ("cut packed", at):
-            return Fault.truncated(at, compressed=True)
-        case ("hang up", at):
-            return Fault.hang_up(at)
-        case ("reset", at):
-            return Fault.reset(at)
-        case ("status", status):
-            return Fault.status(status)
-        case ("count", more):
-            return Fault.wrong_count(lambda right: max(0, right + more))
-        case _:
-            raise AssertionError(what)
 
 
 class World:
@@ -303,7 +274,7 @@ class World:
             case ("change", _, change):
                 made = Fault.doing_afterwards(lambda: self.happen(id, change))
             case ("fault", which):
-                made = fault(which)
+                made = source_fault(which)
             case _:
                 made = Fault.doing(stop)
         self.portal.faults.add(made, on=on, after=after, dataset=id)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 from tests.cluster import processes, programs
 from tests.cluster.api import Api, Refused
 from tests.cluster.certificates import LOOPBACK, write_certificates
-from tests.cluster.processes import NotReady, wait_until
+from tests.cluster.processes import NotReady, free_ports, wait_until
 
 READY_WITHIN_S = 60
 
@@ -72,7 +71,7 @@ class ControlPlane:
         """
         folder.mkdir(parents=True, mode=0o700)
         write_certificates(folder / "pki", address=address, node=node)
-        ports = dict(zip(("api", "etcd", "peer", "controllers"), _free_ports(4), strict=True))
+        ports = dict(zip(("api", "etcd", "peer", "controllers"), free_ports(4), strict=True))
         (folder / "plane.json").write_text(json.dumps({"address": address, "ports": ports}))
         plane = cls(folder)
         for party in ("admin", "controllers", *(NODE_PARTIES if node else ())):
@@ -247,12 +246,3 @@ class ControlPlane:
         }
         file.write_text(json.dumps(config))
         file.chmod(0o600)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(count)]
-    try:
-        return [held.getsockname()[1] for held in sockets]
-    finally:
-        for held in sockets:
-            held.close()

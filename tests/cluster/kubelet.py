@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 
 from tests.cluster.api import Api, Object
@@ -42,12 +41,7 @@ class Kubelet:
         self.api.patch("Node", self.node, {"status": status}, part="status")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.api.delete("Node", self.node)
         self._server.shutdown()
         self._server.server_close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import psutil  # type: ignore[import-untyped]
+from tests.cluster.certificates import LOOPBACK
 
 T = TypeVar("T")
 POLL_S = 0.05
@@ -36,6 +38,16 @@ def wait_until(
             raise NotReady(f"{what}: not within {timeout_s:g} s (last seen: {answer!r})")
         pause.wait(poll_s)
     return answer
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback that nothing listens on just now, each another."""
+    sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(count)]
+    try:
+        return [held.getsockname()[1] for held in sockets]
+    finally:
+        for held in sockets:
+            held.close()
 
 
 def start(name: str, command: Sequence[str | Path], *, folder: Path) -> None:

@@ -8,19 +8,17 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import yaml
 from tests.cluster.certificates import LOOPBACK
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.processes import NotReady, wait_until
+from tests.cluster.processes import NotReady, free_ports, wait_until
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "socratasync"
@@ -38,7 +36,7 @@ class RunningOperator:
         flags: Sequence[str] = (),
     ) -> None:
         self.log = log
-        self.health_port, self.metrics_port = _free_ports(2)
+        self.health_port, self.metrics_port = free_ports(2)
         self._kubeconfig = kubeconfig
         self._flags = [*(f"--namespace={name}" for name in namespaces), *flags]
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,12 +46,7 @@ class RunningOperator:
         self.wait_ready()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -192,12 +185,3 @@ def _shipped(name: str) -> dict[str, Any]:
 
 def _subject(namespace: str) -> dict[str, str]:
     return {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(count)]
-    try:
-        return [held.getsockname()[1] for held in sockets]
-    finally:
-        for held in sockets:
-            held.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.cluster.api import Api, Object
@@ -11,6 +11,7 @@ from tests.cluster.kubelet import Kubelet
 
 KIND = "SocrataSync"
 NEVER = "0 0 29 2 *"
+YEARS = {"rq3b-xjk8": 2020}
 
 
 def manifest(name: str = "la-311", **spec: Any) -> Object:
@@ -20,7 +21,7 @@ def manifest(name: str = "la-311", **spec: Any) -> Object:
         "metadata": {"name": name},
         "spec": {
             "domain": "data.lacity.org",
-            "datasets": [{"id": "rq3b-xjk8", "year": 2020}],
+            "datasets": [{"id": id, "year": year} for id, year in YEARS.items()],
             "schedule": NEVER,
             "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},
             **spec,
@@ -28,7 +29,15 @@ def manifest(name: str = "la-311", **spec: Any) -> Object:
     }
 
 
-def report(run: str, *, inserted: int = 3, **more: Any) -> str:
+def report(
+    run: str,
+    *,
+    inserted: int = 3,
+    years: Mapping[str, int] = YEARS,
+    mark: str = "2026-11-23T06:00:00.000Z",
+    **more: Any,
+) -> str:
+    """What a worker leaves: the rows of each dataset of ``years``, read as of ``mark``."""
     rows = {
         "downloaded": inserted,
         "inserted": inserted,
@@ -36,10 +45,7 @@ def report(run: str, *, inserted: int = 3, **more: Any) -> str:
         "unchanged": 0,
         "deleted": 0,
     }
-    mark = "2026-11-23T06:00:00.000Z"
     dataset = {
-        "id": "rq3b-xjk8",
-        "year": 2020,
         "rows": {**rows, "target": 100},
         "sourceRows": 100,
         "sourceUpdatedAt": mark,
@@ -54,7 +60,7 @@ def report(run: str, *, inserted: int = 3, **more: Any) -> str:
         "ok": True,
         "mode": "update",
         "rows": {**rows, "target": 100},
-        "datasets": [dataset],
+        "datasets": [{"id": id, "year": year, **dataset} for id, year in years.items()],
         "lastSyncedSince": mark,
         "bytes": 4096,
         "seconds": {"download": 1.5, "stage": 0.1, "merge": 0.2, "refresh": 0.3},

@@ -59,6 +59,7 @@ def test_what_the_models_refuse_the_api_server_refuses(api: Api, bad: Bad) -> No
         api.create(sync(changed(bad.changes)), namespace="default", **TRIED)
 
     said = refused.value.message
+    assert bad.server is not None
     assert (bad.sentence if bad.server == SAME else bad.server) in said
     if bad.server == SAME:
         assert f"{bad.path}: " in said

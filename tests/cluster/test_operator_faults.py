@@ -84,7 +84,7 @@ def test_a_cut_watch_is_taken_up_again(
         assert operator.probe("readyz") == 200
 
 
-def test_it_waits_for_the_custom_resource_and_says_so(
+def test_it_waits_for_the_custom_resource_and_warns_of_it(
     own_control_plane: ControlPlane, home: str, sync: Sync, tmp_path: Path
 ) -> None:
     crd = "customresourcedefinition/socratasyncs.socratasync.dev"
@@ -92,9 +92,7 @@ def test_it_waits_for_the_custom_resource_and_says_so(
     operator = operator_of(own_control_plane, home, tmp_path)
     operator.start()
     try:
-        wait_until(
-            lambda: "not installed" in operator.words(), timeout_s=60, what="a word in the log"
-        )
+        wait_until(lambda: " WARNING " in operator.words(), timeout_s=60, what="a warning")
         assert operator.probe("readyz") == 503
         assert operator.probe("healthz") == 200
         install_crd(own_control_plane)

@@ -12,7 +12,6 @@ import ssl
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TypeVar
 
 import aiohttp
@@ -71,12 +70,7 @@ class Wiretap:
         self._do(self._start())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.cut()
         self._do(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -153,7 +153,7 @@ def manifest(tmp_path: Path, spec: dict[str, Any]) -> Manifest:
 def rows(dsn: str, statement: str) -> list[tuple[Any, ...]]:
     """What a query answers."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        return connection.execute(statement).fetchall()  # type: ignore[arg-type]  # the tests' own text
+        return connection.execute(statement).fetchall()
 
 
 def backends(dsn: str) -> int:

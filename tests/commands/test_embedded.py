@@ -196,7 +196,7 @@ def test_data_of_another_version_is_left_alone(data_folder: Path) -> None:
 def test_nobody_else_gets_in(data_folder: Path) -> None:
     folder = data_folder / "own"
     with database(folder, throwaway=True) as dsn:
-        sockets = Path(psycopg.conninfo.conninfo_to_dict(dsn)["host"])
+        sockets = Path(str(psycopg.conninfo.conninfo_to_dict(dsn)["host"]))
         closed = [(folder / "postgres"), sockets, folder / "postgres.log"]
 
         assert [path.stat().st_mode & 0o077 for path in closed] == [0, 0, 0]

@@ -100,7 +100,7 @@ def test_a_plan_needs_no_right_to_write(socratasync: Command, manifest: Manifest
     socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
     with psycopg.connect(dsn, autocommit=True) as connection:
         name = connection.info.dbname
-        connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')  # type: ignore[arg-type]  # the test's own text
+        connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
     ran = socratasync("plan", "-f", manifest(), "--mode", "full", SOCRATASYNC_DSN=dsn)
 
     assert ran.returncode == 0, ran.stderr
@@ -142,7 +142,7 @@ def test_a_table_that_cannot_take_the_data_is_found_out_beforehand(
     socratasync: Command, manifest: Manifest, dsn: str, statement: str, said: str
 ) -> None:
     with psycopg.connect(dsn) as connection:
-        connection.execute(statement)  # type: ignore[arg-type]  # the test's own text
+        connection.execute(statement)
     ran = socratasync("plan", "-f", manifest(), SOCRATASYNC_DSN=dsn)
 
     assert ran.returncode == 78

@@ -44,10 +44,12 @@ class Scene:
         self.spec = spec
         self.environ: dict[str, str] = {}
         self.stack = ExitStack()
+        self.asked = threading.Event()
         self._released = threading.Event()
 
     def hold(self) -> None:
-        """Keep the portal from answering for as long as the scene lasts."""
+        """Note that the portal was asked, and keep it from answering for as long as the scene lasts."""
+        self.asked.set()
         self._released.wait(30)
 
     def release(self) -> None:
@@ -57,7 +59,7 @@ class Scene:
     def session(self, statement: str) -> Iterator[None]:
         """A session of somebody else that has done this, in a transaction that stays open."""
         with psycopg.connect(self.dsn) as connection:
-            connection.execute(statement)  # type: ignore[arg-type]  # the tests' own text
+            connection.execute(statement)
             yield
 
     def doing(self, what: str) -> Callable[[], bool]:
@@ -81,9 +83,8 @@ Arranged = Callable[[], Any]
 
 
 def asking_about_the_dataset(scene: Scene) -> Arranged:
-    asked = threading.Event()
-    scene.portal.faults.add(Fault.doing(lambda: asked.set() or scene.hold()), on="metadata")
-    return asked.is_set
+    scene.portal.faults.add(Fault.doing(scene.hold), on="metadata")
+    return scene.asked.is_set
 
 
 def copying_from_a_source_that_drips(scene: Scene) -> Arranged:
@@ -92,16 +93,14 @@ def copying_from_a_source_that_drips(scene: Scene) -> Arranged:
 
 
 def copying_from_a_source_that_says_nothing_more(scene: Scene) -> Arranged:
-    asked = threading.Event()
-    scene.portal.faults.add(Fault.doing_midway(lambda: asked.set() or scene.hold(), 60), on="rows")
-    return asked.is_set
+    scene.portal.faults.add(Fault.doing_midway(scene.hold, 60), on="rows")
+    return scene.asked.is_set
 
 
 def waiting_before_another_try(scene: Scene) -> Arranged:
-    asked = threading.Event()
-    scene.portal.faults.add(Fault.doing(asked.set), on="rows")
+    scene.portal.faults.add(Fault.doing(scene.asked.set), on="rows")
     scene.portal.faults.add(Fault.status(429, retry_after=300), on="rows", times=9)
-    return asked.is_set
+    return scene.asked.is_set
 
 
 def waiting_for_another_run(scene: Scene) -> Arranged:
@@ -178,9 +177,7 @@ def test_a_worker_is_gone_within_five_seconds(
     process = socratasync.start(
         "worker", SOCRATASYNC_SPEC=json.dumps(scene.spec), **job.environ, **scene.environ
     )
-    wait_until(lambda: there() or process.poll() is not None, timeout_s=30, what=stage.__name__)
-
-    stdout, stderr = _terminated(process)
+    stdout, stderr = _terminated(process, once=there)
 
     assert process.returncode == 143, stderr
     assert json.loads(job.termination_log.read_text())["error"]["reason"] == "Terminated"
@@ -201,9 +198,8 @@ def test_a_signal_that_comes_before_all_is_loaded_is_not_lost(
     job = Job(socratasync, scene.spec, scene.dsn)
     process = socratasync.start("worker", SOCRATASYNC_SPEC=json.dumps(scene.spec), **job.environ)
     caught = Path(f"/proc/{process.pid}/status")
-    wait_until(lambda: _catches(caught, signal.SIGTERM), timeout_s=30, what="a handler")
 
-    _terminated(process)
+    _terminated(process, once=lambda: _catches(caught, signal.SIGTERM))
 
     assert process.returncode == 143
     assert json.loads(job.termination_log.read_text())["error"]["reason"] == "Terminated"
@@ -215,7 +211,9 @@ def _catches(status: Path, number: int) -> bool:
     return bool(int(lines["SigCgt"], 16) >> (number - 1) & 1)
 
 
-def _terminated(process: subprocess.Popen[str]) -> tuple[str, str]:
+def _terminated(process: subprocess.Popen[str], once: Arranged) -> tuple[str, str]:
+    """What the process printed, which is sent SIGTERM once all is as arranged."""
+    wait_until(lambda: once() or process.poll() is not None, timeout_s=60, what="what is arranged")
     process.send_signal(signal.SIGTERM)
     return process.communicate(timeout=WITHIN_S)
 
@@ -225,9 +223,7 @@ def test_nothing_half_written_stays_of_a_stopped_merge(
 ) -> None:
     there = merging_into_a_table_that_somebody_reads(scene)
     process = socratasync.start("run", "-f", manifest(), SOCRATASYNC_DSN=scene.dsn)
-    wait_until(lambda: there() or process.poll() is not None, timeout_s=30, what="a blocked merge")
-
-    _terminated(process)
+    _terminated(process, once=there)
     scene.stack.close()
     wait_until_gone(scene.dsn)
 
@@ -241,8 +237,7 @@ def test_a_run_after_a_stopped_one_finishes_the_work(
 ) -> None:
     there = copying_from_a_source_that_drips(scene)
     process = socratasync.start("run", "-f", manifest(), SOCRATASYNC_DSN=scene.dsn)
-    wait_until(lambda: there() or process.poll() is not None, timeout_s=30, what="a copy")
-    _terminated(process)
+    _terminated(process, once=there)
     scene.portal.faults.clear()
 
     ran = socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=scene.dsn)
@@ -256,9 +251,7 @@ def test_an_embedded_database_is_stopped_with_the_run(
 ) -> None:
     there = waiting_before_another_try(scene)
     process = socratasync.start("run", "-f", manifest())
-    wait_until(lambda: there() or process.poll() is not None, timeout_s=60, what="a try")
-
-    _terminated(process)
+    _terminated(process, once=there)
 
     assert process.returncode == 143
     assert not (socratasync.data / "own" / "postgres" / "postmaster.pid").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+from tests.e2e import authority
 from tests.e2e.cluster import Cluster
 from tests.e2e.install import ROOT
 
@@ -21,27 +22,16 @@ def manifest(cluster: Cluster, port: int) -> dict[str, Any]:
     """The example with the simulated portal's address, and with the authority that the portal has."""
     found: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
     found["spec"]["domain"] = f"{cluster.address}:{port}"
-    found["spec"]["job"] = {
-        "podTemplate": {
-            "env": [{"name": "SSL_CERT_FILE", "value": "/etc/portal/ca.crt"}],
-            "volumes": [{"name": "portal-ca", "configMap": {"name": "portal-ca"}}],
-            "volumeMounts": [{"name": "portal-ca", "mountPath": "/etc/portal"}],
-        }
-    }
+    found["spec"]["job"] = authority.trusting_job()
     return found
 
 
-def secrets(dsn: str, token: str, authority: str) -> list[dict[str, Any]]:
-    """What the example refers to."""
+def secrets(dsn: str, token: str, pem: str) -> list[dict[str, Any]]:
+    """What the example refers to; ``pem`` is the portal's authority."""
     return [
         _secret("la-311-db", dsn=dsn),
         _secret("socrata-token", token=token),
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "portal-ca"},
-            "data": {"ca.crt": authority},
-        },
+        authority.config_map(pem),
     ]
 
 

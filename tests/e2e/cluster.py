@@ -108,6 +108,25 @@ class Cluster:
             said = json.dumps(last[0].get("status"), indent=1)
             raise type(exc)(f"{exc}; its status is {said}") from None
 
+    def wait_for_status(
+        self,
+        name: str,
+        condition: Callable[[Object], object],
+        *,
+        namespace: str,
+        timeout_s: float = 90,
+    ) -> Object:
+        """The status of a SocrataSync once ``condition`` holds for it."""
+        found = self.wait_for(
+            "socratasync",
+            name,
+            lambda o: condition(o.get("status") or {}),
+            namespace=namespace,
+            timeout_s=timeout_s,
+        )
+        status: Object = found["status"]
+        return status
+
     def environment(self) -> dict[str, str]:
         """That of a user whose kubectl talks to this cluster."""
         ours = ("chart",) if os.environ.get("KUBECONFIG") else ("api", "chart")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.e2e import authority
 from tests.e2e.cluster import Cluster, Object
 
 DATASET = "abcd-1234"
@@ -19,36 +20,23 @@ class Sync:
         self.cluster = cluster
         self.namespace = namespace
         self._dsn = dsn
-        trust = {"name": "portal-ca", "mountPath": "/etc/portal"}
         self.spec: dict[str, Any] = {
             "domain": domain,
             "datasets": [{"id": DATASET, "year": 2024}],
             "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},
-            "job": {
-                "podTemplate": {
-                    "env": [{"name": "SSL_CERT_FILE", "value": "/etc/portal/ca.crt"}],
-                    "volumes": [{"name": "portal-ca", "configMap": {"name": "portal-ca"}}],
-                    "volumeMounts": [trust],
-                }
-            },
+            "job": authority.trusting_job(),
         }
 
-    def prepare(self, authority: str) -> Sync:
-        """Creates what the manifest refers to."""
-        meta = {"apiVersion": "v1"}
+    def prepare(self, pem: str) -> Sync:
+        """Creates what the manifest refers to; ``pem`` is the portal's authority."""
         self.cluster.apply(
             {
-                **meta,
+                "apiVersion": "v1",
                 "kind": "Secret",
                 "metadata": {"name": "db"},
                 "stringData": {"dsn": self._dsn},
             },
-            {
-                **meta,
-                "kind": "ConfigMap",
-                "metadata": {"name": "portal-ca"},
-                "data": {"ca.crt": authority},
-            },
+            authority.config_map(pem),
             namespace=self.namespace,
         )
         return self
@@ -65,15 +53,9 @@ class Sync:
 
     def wait(self, condition: Callable[[Object], object], timeout_s: float = 90) -> Object:
         """The status once ``condition`` holds for it."""
-        found = self.cluster.wait_for(
-            "socratasync",
-            self.name,
-            lambda obj: condition(obj.get("status") or {}),
-            namespace=self.namespace,
-            timeout_s=timeout_s,
+        return self.cluster.wait_for_status(
+            self.name, condition, namespace=self.namespace, timeout_s=timeout_s
         )
-        status: Object = found["status"]
-        return status
 
     def wait_finished(self, timeout_s: float = 120) -> Object:
         """The status once a run has ended, well or not."""

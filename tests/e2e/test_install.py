@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,17 +70,11 @@ class City:
     def apply(self) -> None:
         self.cluster.apply(self.manifest, namespace=self.namespace)
 
-    def wait(self, condition: Any, timeout_s: float = 120) -> Object:
+    def wait(self, condition: Callable[[Object], object], timeout_s: float = 120) -> Object:
         """The status once ``condition`` holds for it."""
-        found = self.cluster.wait_for(
-            "socratasync",
-            city.NAME,
-            lambda o: condition(o.get("status") or {}),
-            namespace=self.namespace,
-            timeout_s=timeout_s,
+        return self.cluster.wait_for_status(
+            city.NAME, condition, namespace=self.namespace, timeout_s=timeout_s
         )
-        status: Object = found["status"]
-        return status
 
     def load(self) -> Object:
         """Apply it, and return the status of its first run's end."""

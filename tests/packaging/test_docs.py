@@ -98,6 +98,18 @@ def test_every_page_is_reached_from_the_index() -> None:
     assert [page for page in DOCS.rglob("*.md") if page not in seen] == []
 
 
+@pytest.mark.parametrize(
+    ("below", "depth"), [("tests", "*/**/*.py"), ("operator/socratasync", "*/*.py")]
+)
+def test_every_folder_is_explained_to_contributors(below: str, depth: str) -> None:
+    there = {str(f.parent.relative_to(ROOT)) for f in (ROOT / below).glob(depth)}
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+
+    explained = re.findall(r"^\| `([\w/]+)/` \|", page, re.MULTILINE)
+
+    assert {f for f in explained if f.startswith(below)} == there
+
+
 def test_the_field_reference_is_up_to_date() -> None:
     command = [sys.executable, "docs/reference.py", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

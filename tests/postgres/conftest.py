@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
+from tests.skipped import NO_REAL_DATA
 
 from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
@@ -36,7 +37,8 @@ class Sync:
 
     def __init__(self, portal: Portal, domain: str, dsn: str) -> None:
         self.portal = portal
-        self.dsn = dsn
+        self.dsn = dsn  # as whom the run connects
+        self.owner_dsn = dsn
         self.spec: dict[str, Any] = {
             "domain": domain,
             "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},
@@ -125,7 +127,7 @@ class Sync:
 
     # -- the database ----------------------------------------------------------------------------
 
-    def query(self, statement: str | sql.Composed, *values: Any) -> list[Row]:
+    def query(self, statement: str | sql.SQL | sql.Composed, *values: Any) -> list[Row]:
         """All rows of a statement's answer."""
         options = "-c datestyle=ISO -c timezone=UTC"
         with psycopg.connect(
@@ -191,13 +193,11 @@ def foretold(sync: Sync) -> None:
 
 
 @pytest.fixture(scope="session")
-def real_data() -> Path | None:
-    """The folder of real Socrata files, if this machine has them."""
-    import os
-
-    given = os.environ.get("SOCRATASYNC_REAL_DATA")
-    folder = Path(given) if given else Path(__file__).parents[2].parent / "shared" / "data"
-    return folder if folder.is_dir() else None
+def real_data(real_folder: Path | None) -> Path:
+    """The folder of real portals' files; where there is none, the test is skipped."""
+    if real_folder is None:
+        pytest.skip(NO_REAL_DATA)
+    return real_folder
 
 
 @pytest.fixture

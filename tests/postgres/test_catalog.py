@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.postgres.conftest import Row, Sync
+
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.portal import Portal
 
 REFUSED = {
     "no unique key": (
@@ -60,7 +66,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("ddl", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_a_target_that_does_not_fit_is_refused_and_nothing_is_touched(sync, parks, ddl, sentence):
+def test_a_target_that_does_not_fit_is_refused_and_nothing_is_touched(
+    sync: Sync, parks: Dataset, ddl: str, sentence: str
+) -> None:
     sync.query(ddl)
     before = sync.catalog()
 
@@ -73,7 +81,7 @@ def test_a_target_that_does_not_fit_is_refused_and_nothing_is_touched(sync, park
     assert sync.catalog() == before
 
 
-def test_a_type_that_the_manifest_wants_otherwise_is_refused(sync, parks):
+def test_a_type_that_the_manifest_wants_otherwise_is_refused(sync: Sync, parks: Dataset) -> None:
     sync.query("CREATE TABLE parks (name text PRIMARY KEY, acres numeric)")
     sync.spec["target"]["fields"] = {"name": "", "acres": "integer"}
     before = sync.catalog()
@@ -85,7 +93,7 @@ def test_a_type_that_the_manifest_wants_otherwise_is_refused(sync, parks):
     assert sync.catalog() == before
 
 
-def test_a_schema_that_is_not_there_is_refused(sync, parks):
+def test_a_schema_that_is_not_there_is_refused(sync: Sync, parks: Dataset) -> None:
     sync.spec["target"]["schema"] = "city"
     before = sync.catalog()
 
@@ -96,7 +104,7 @@ def test_a_schema_that_is_not_there_is_refused(sync, parks):
     assert sync.catalog() == before
 
 
-def test_a_database_that_is_not_there_is_refused(sync, parks):
+def test_a_database_that_is_not_there_is_refused(sync: Sync, parks: Dataset) -> None:
     sync.dsn = make_conninfo(sync.dsn, dbname="nowhere")
 
     report = sync.run()
@@ -105,7 +113,9 @@ def test_a_database_that_is_not_there_is_refused(sync, parks):
     assert "create the database" in report.as_dict()["error"]["message"]
 
 
-def test_a_missing_column_is_refused_where_columns_may_not_be_added(sync, parks):
+def test_a_missing_column_is_refused_where_columns_may_not_be_added(
+    sync: Sync, parks: Dataset
+) -> None:
     sync.query("CREATE TABLE parks (name text PRIMARY KEY, acres numeric)")
     sync.spec["target"]["onSchemaChange"] = "Fail"
     before = sync.catalog()
@@ -121,20 +131,18 @@ def test_a_missing_column_is_refused_where_columns_may_not_be_added(sync, parks)
 
 
 @pytest.fixture
-def clerk(sync, request):
+def clerk(sync: Sync, request: pytest.FixtureRequest) -> Iterator[str]:
     """A role without rights, as whom the run connects; the database's owner stays who it was."""
     name = sync.query("SELECT current_database() AS d")[0]["d"] + "_clerk"
     owner = sync.dsn
     sync.query(f"CREATE ROLE {name} LOGIN PASSWORD 'pw'")
-    sync.clerk = name
-    sync.owner_dsn = owner
     sync.dsn = make_conninfo(owner, user=name, password="pw")
     yield name
     sync.dsn = owner
     sync.query(f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}")
 
 
-def as_owner(sync, statement):
+def as_owner(sync: Sync, statement: str) -> list[Row]:
     dsn, sync.dsn = sync.dsn, sync.owner_dsn
     try:
         return sync.query(statement)
@@ -142,7 +150,7 @@ def as_owner(sync, statement):
         sync.dsn = dsn
 
 
-def test_a_table_of_somebody_else_is_refused(sync, parks, clerk):
+def test_a_table_of_somebody_else_is_refused(sync: Sync, parks: Dataset, clerk: str) -> None:
     as_owner(
         sync,
         "CREATE TABLE parks (name text PRIMARY KEY, acres numeric, opened timestamp);"
@@ -157,7 +165,9 @@ def test_a_table_of_somebody_else_is_refused(sync, parks, clerk):
     assert sync.catalog() == before
 
 
-def test_a_role_that_may_make_no_table_is_told_what_to_grant(sync, parks, clerk):
+def test_a_role_that_may_make_no_table_is_told_what_to_grant(
+    sync: Sync, parks: Dataset, clerk: str
+) -> None:
     as_owner(sync, "REVOKE CREATE ON SCHEMA public FROM public")
 
     report = sync.run()
@@ -166,7 +176,9 @@ def test_a_role_that_may_make_no_table_is_told_what_to_grant(sync, parks, clerk)
     assert "GRANT CREATE ON SCHEMA public" in report.as_dict()["error"]["message"]
 
 
-def test_a_role_that_may_make_no_schema_is_told_how_to_get_one(sync, parks, clerk):
+def test_a_role_that_may_make_no_schema_is_told_how_to_get_one(
+    sync: Sync, parks: Dataset, clerk: str
+) -> None:
     as_owner(sync, f"GRANT CREATE ON SCHEMA public TO {clerk}")
 
     report = sync.run()
@@ -177,7 +189,7 @@ def test_a_role_that_may_make_no_schema_is_told_how_to_get_one(sync, parks, cler
     assert sync.one().rows.inserted == 5
 
 
-def test_a_wrong_password_is_never_shown(sync, parks):
+def test_a_wrong_password_is_never_shown(sync: Sync, parks: Dataset) -> None:
     sync.dsn = make_conninfo(sync.dsn, host="127.0.0.1", port=1, password="hunter2", user="x")
 
     report = sync.run()
@@ -189,7 +201,7 @@ def test_a_wrong_password_is_never_shown(sync, parks):
 # -- tables that fit ---------------------------------------------------------------------------------
 
 
-def test_a_table_made_by_hand_gets_the_columns_that_it_lacks(sync, parks):
+def test_a_table_made_by_hand_gets_the_columns_that_it_lacks(sync: Sync, parks: Dataset) -> None:
     sync.query("CREATE TABLE parks (name varchar(20) PRIMARY KEY, acres integer, remark text)")
 
     sync.well()
@@ -202,7 +214,7 @@ def test_a_table_made_by_hand_gets_the_columns_that_it_lacks(sync, parks):
     }
 
 
-def test_a_partitioned_table_is_loaded(sync, portal, parks):
+def test_a_partitioned_table_is_loaded(sync: Sync, portal: Portal, parks: Dataset) -> None:
     sync.query(
         "CREATE TABLE parks (name text, acres numeric, opened timestamp, PRIMARY KEY (name))"
         " PARTITION BY HASH (name);"
@@ -225,7 +237,9 @@ def test_a_partitioned_table_is_loaded(sync, portal, parks):
     assert (full.inserted, full.updated, full.deleted) == (0, 1, 1)
 
 
-def test_triggers_defaults_generated_columns_and_views_go_on_working(sync, parks):
+def test_triggers_defaults_generated_columns_and_views_go_on_working(
+    sync: Sync, parks: Dataset
+) -> None:
     sync.query(
         "CREATE TABLE parks (id bigint GENERATED ALWAYS AS IDENTITY, name text UNIQUE, acres numeric,"
         " opened timestamp, twice numeric GENERATED ALWAYS AS (acres * 2) STORED,"
@@ -246,7 +260,7 @@ def test_triggers_defaults_generated_columns_and_views_go_on_working(sync, parks
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_grants_and_the_table_itself_are_kept(sync, parks, reset):
+def test_grants_and_the_table_itself_are_kept(sync: Sync, parks: Dataset, reset: bool) -> None:
     sync.spec["target"]["reset"] = reset
     sync.well()
     sync.query("GRANT SELECT ON parks TO public; CREATE VIEW v AS SELECT * FROM parks")
@@ -259,7 +273,9 @@ def test_grants_and_the_table_itself_are_kept(sync, parks, reset):
     assert len(sync.query("SELECT FROM v")) == 5
 
 
-def test_a_constraint_of_the_target_that_a_row_breaks_refuses_the_data(sync, parks):
+def test_a_constraint_of_the_target_that_a_row_breaks_refuses_the_data(
+    sync: Sync, parks: Dataset
+) -> None:
     sync.query(
         "CREATE TABLE parks (name text PRIMARY KEY, acres numeric CHECK (acres < 4), opened timestamp)"
     )
@@ -271,7 +287,7 @@ def test_a_constraint_of_the_target_that_a_row_breaks_refuses_the_data(sync, par
     assert sync.acres() == {}
 
 
-def test_a_key_may_be_the_sources_own_row_id(sync, parks):
+def test_a_key_may_be_the_sources_own_row_id(sync: Sync, parks: Dataset) -> None:
     sync.spec["target"]["key"] = ["socrata_id"]
     sync.well()
     parks.update(parks.find(name="p1"), acres=11)

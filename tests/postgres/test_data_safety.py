@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import psycopg
 import pytest
+from tests.conftest import Clock
+from tests.postgres.conftest import Row, Sync
 
+from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 pytestmark = pytest.mark.usefixtures("foretold")
 
@@ -19,11 +24,11 @@ PARKS = "park-0001"
 COLUMNS = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
 
 
-def numbered(first, last):
+def numbered(first: int, last: int) -> list[Row]:
     return [{"name": f"p{n}", "acres": n} for n in range(first, last)]
 
 
-def names(sync):
+def names(sync: Sync) -> set[str]:
     return set(sync.acres())
 
 
@@ -31,7 +36,7 @@ def names(sync):
 
 
 @pytest.fixture
-def thirty(sync, portal, parks):
+def thirty(sync: Sync, portal: Portal, parks: Dataset) -> Dataset:
     """Thirty parks, loaded; ten on a page."""
     parks.replace_all(numbered(0, 30))
     sync.spec["source"] = {"pageSize": 10}
@@ -40,16 +45,16 @@ def thirty(sync, portal, parks):
     return parks
 
 
-def keep_replacing(portal, parks):
+def keep_replacing(portal: Portal, parks: Dataset) -> None:
     """The dataset is replaced by other rows, and other numbers of them, with every other page."""
     for page in range(1, 60, 2):
         rows = numbered(page % 7, page % 7 + 5 + page % 11)
-        portal.faults.add(
-            Fault.doing(lambda rows=rows: parks.replace_all(rows)), on="rows", after=page
-        )
+        portal.faults.add(Fault.doing(partial(parks.replace_all, rows)), on="rows", after=page)
 
 
-def test_prune_deletes_nothing_while_the_dataset_keeps_being_replaced(sync, portal, thirty):
+def test_prune_deletes_nothing_while_the_dataset_keeps_being_replaced(
+    sync: Sync, portal: Portal, thirty: Dataset
+) -> None:
     keep_replacing(portal, thirty)
 
     report = sync.run(mode="full")
@@ -59,8 +64,8 @@ def test_prune_deletes_nothing_while_the_dataset_keeps_being_replaced(sync, port
 
 
 def test_prune_deletes_nothing_when_counts_agree_by_chance_in_a_replacement(
-    sync, portal, thirty, clock
-):
+    sync: Sync, portal: Portal, thirty: Dataset, clock: Clock
+) -> None:
     """Ten old rows and twenty new ones were read; ten more come before the last count."""
     clock.at = datetime.now(UTC) + timedelta(minutes=5)
     portal.faults.add(
@@ -75,7 +80,9 @@ def test_prune_deletes_nothing_when_counts_agree_by_chance_in_a_replacement(
     assert names(sync) == {f"p{n}" for n in range(30)}
 
 
-def test_prune_deletes_what_is_gone_though_the_dataset_grows_meanwhile(sync, portal, thirty):
+def test_prune_deletes_what_is_gone_though_the_dataset_grows_meanwhile(
+    sync: Sync, portal: Portal, thirty: Dataset
+) -> None:
     thirty.delete(thirty.find(name="p3"))
     portal.faults.add(Fault.doing(lambda: thirty.insert({"name": "new"})), on="rows", after=1)
 
@@ -83,7 +90,9 @@ def test_prune_deletes_what_is_gone_though_the_dataset_grows_meanwhile(sync, por
     assert names(sync) == {f"p{n}" for n in range(30) if n != 3} | {"new"}
 
 
-def test_reset_replaces_nothing_while_the_dataset_keeps_being_replaced(sync, portal, thirty):
+def test_reset_replaces_nothing_while_the_dataset_keeps_being_replaced(
+    sync: Sync, portal: Portal, thirty: Dataset
+) -> None:
     del sync.spec["target"]["prune"]
     sync.spec["target"]["reset"] = True
     keep_replacing(portal, thirty)
@@ -91,14 +100,14 @@ def test_reset_replaces_nothing_while_the_dataset_keeps_being_replaced(sync, por
     report = sync.run(mode="full")
 
     assert report.exit_code == 65, report.as_dict()
-    assert report.datasets[0].error.reason == "RowCountMismatch"
+    assert report.as_dict()["error"]["reason"] == "RowCountMismatch"
     assert names(sync) == {f"p{n}" for n in range(30)}
 
 
 @pytest.mark.parametrize("how", ["prune", "reset"])
 def test_a_replica_that_is_behind_deletes_no_row_that_was_loaded_from_another(
-    sync, portal, parks, how
-):
+    sync: Sync, portal: Portal, parks: Dataset, how: str
+) -> None:
     sync.spec["target"][how] = True
     sync.well()
     parks.lag()
@@ -117,7 +126,9 @@ def test_a_replica_that_is_behind_deletes_no_row_that_was_loaded_from_another(
     assert names(sync) == {f"p{n}" for n in range(5)} | {"new"}
 
 
-def test_an_update_deletes_no_row_that_changed_behind_its_back(sync, portal, parks, clock):
+def test_an_update_deletes_no_row_that_changed_behind_its_back(
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
     """p0 is old and not asked for. While pages are read it changes and another row comes: as many
     rows were read as there were, and none is left unread."""
     sync.spec["target"]["prune"] = True
@@ -130,7 +141,7 @@ def test_an_update_deletes_no_row_that_changed_behind_its_back(sync, portal, par
     sync.well()
     parks.touch(parks.find(name="p2"))
 
-    def meanwhile():
+    def meanwhile() -> None:
         parks.touch(parks.find(name="p0"))
         parks.insert({"name": "p3", "acres": 3})
 
@@ -143,8 +154,8 @@ def test_an_update_deletes_no_row_that_changed_behind_its_back(sync, portal, par
 @pytest.mark.parametrize("how", ["prune", "reset"])
 @pytest.mark.parametrize("left", [0, 900])
 def test_a_large_dataset_that_shrank_just_now_is_kept_until_that_is_sure(
-    sync, portal, parks, how, left
-):
+    sync: Sync, portal: Portal, parks: Dataset, how: str, left: int
+) -> None:
     """A dataset in the middle of its nightly replacement looks like that."""
     parks.replace_all(numbered(0, 2000))
     sync.spec["target"][how] = True
@@ -164,8 +175,8 @@ def test_a_large_dataset_that_shrank_just_now_is_kept_until_that_is_sure(
 
 
 def test_an_update_of_a_large_dataset_in_the_middle_of_its_replacement_deletes_nothing(
-    sync, portal, parks
-):
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     parks.replace_all(numbered(0, 2000))
     sync.spec["target"]["prune"] = True
     sync.well()
@@ -176,7 +187,9 @@ def test_an_update_of_a_large_dataset_in_the_middle_of_its_replacement_deletes_n
     assert len(names(sync)) == 2000
 
 
-def test_a_large_dataset_that_has_been_smaller_for_days_is_believed(sync, portal, parks):
+def test_a_large_dataset_that_has_been_smaller_for_days_is_believed(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     parks.replace_all(numbered(0, 2000))
     sync.spec["target"]["prune"] = True
     sync.well()
@@ -190,14 +203,14 @@ def test_a_large_dataset_that_has_been_smaller_for_days_is_believed(sync, portal
 
 
 def test_rows_that_an_empty_page_hid_are_read_though_the_dataset_shrank_meanwhile(
-    sync, portal, parks, clock
-):
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
     """As many rows go as were hidden, which makes the count plausible."""
     parks.replace_all(numbered(0, 10))
     sync.spec["source"] = {"pageSize": 4}
     portal.faults.add(Fault.short_page(0), on="rows", after=2)  # hides p8 and p9
 
-    def shrink():
+    def shrink() -> None:
         parks.delete([*parks.find(name="p0"), *parks.find(name="p1")])
 
     portal.faults.add(Fault.doing_afterwards(shrink), on="rows", after=2)
@@ -209,8 +222,8 @@ def test_rows_that_an_empty_page_hid_are_read_though_the_dataset_shrank_meanwhil
 
 @pytest.mark.parametrize("how", ["full", "since"])
 def test_old_rows_from_a_replica_that_is_behind_are_put_right_by_the_next_update(
-    sync, portal, parks, clock, how
-):
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock, how: str
+) -> None:
     """What a lagging replica overwrites was changed long before the watermark."""
     clock.at = datetime(2020, 1, 1, tzinfo=UTC)
     portal.datasets.clear()
@@ -232,7 +245,9 @@ def test_old_rows_from_a_replica_that_is_behind_are_put_right_by_the_next_update
     assert sync.acres() == {f"p{n}": 100 + n for n in range(5)}
 
 
-def test_an_update_puts_no_older_row_of_a_key_in_place_of_a_newer_one(sync, portal, parks, clock):
+def test_an_update_puts_no_older_row_of_a_key_in_place_of_a_newer_one(
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
     """The older one is read every time, for its date of the year 3020."""
     sync.spec["source"] = {"watermark": "opened"}
     clock.at = datetime(2020, 1, 1, tzinfo=UTC)
@@ -251,7 +266,9 @@ def test_an_update_puts_no_older_row_of_a_key_in_place_of_a_newer_one(sync, port
     assert sync.acres() == {"k": 2, "other": 30, "one more": 0}
 
 
-def test_a_change_stamped_in_the_future_hides_none_that_follows(sync, portal, parks, clock):
+def test_a_change_stamped_in_the_future_hides_none_that_follows(
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
     clock.at = datetime.now(UTC) + timedelta(days=900)
     portal.datasets.clear()
     wrong = portal.add_dataset(PARKS, COLUMNS, numbered(0, 1))
@@ -269,7 +286,9 @@ def test_a_change_stamped_in_the_future_hides_none_that_follows(sync, portal, pa
 # -- what may be left behind --------------------------------------------------------------------------
 
 
-def test_a_column_that_the_target_lost_is_filled_again_for_every_row(sync, parks):
+def test_a_column_that_the_target_lost_is_filled_again_for_every_row(
+    sync: Sync, parks: Dataset
+) -> None:
     settled = sync.with_(clock=lambda: datetime.now(UTC) + timedelta(days=1))
     sync.well(options=settled)
     assert sync.one(options=settled).result == "NoChange"
@@ -280,7 +299,9 @@ def test_a_column_that_the_target_lost_is_filled_again_for_every_row(sync, parks
     assert sync.acres() == {f"p{n}": n for n in range(5)}
 
 
-def test_provenance_that_is_wanted_later_is_filled_for_every_row(sync, parks):
+def test_provenance_that_is_wanted_later_is_filled_for_every_row(
+    sync: Sync, parks: Dataset
+) -> None:
     sync.spec["target"]["provenance"] = False
     sync.well()
     sync.spec["target"]["provenance"] = True
@@ -295,8 +316,8 @@ def test_provenance_that_is_wanted_later_is_filled_for_every_row(sync, parks):
 
 
 def test_datasets_whose_rows_changed_at_the_same_moment_do_not_take_turns(
-    sync, portal, parks, clock
-):
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
     sync.shares_keys = True
     clock.at = datetime.now(UTC) + timedelta(hours=1)
     portal.datasets.clear()
@@ -316,13 +337,15 @@ def test_datasets_whose_rows_changed_at_the_same_moment_do_not_take_turns(
 # -- others at work in the target ----------------------------------------------------------------------
 
 
-def test_a_key_that_the_app_inserts_during_the_merge_is_no_failure(sync, portal, parks):
+def test_a_key_that_the_app_inserts_during_the_merge_is_no_failure(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.well()
     parks.replace_all(numbered(0, 40))
     with psycopg.connect(sync.dsn) as app:
         app.execute("INSERT INTO parks (name, acres) VALUES ('p30', -1)")
 
-        def commit_once_waited_for():
+        def commit_once_waited_for() -> None:
             while not sync.query(
                 "SELECT FROM pg_stat_activity WHERE datname = current_database()"
                 " AND application_name = 'socratasync' AND wait_event_type = 'Lock'"
@@ -339,7 +362,9 @@ def test_a_key_that_the_app_inserts_during_the_merge_is_no_failure(sync, portal,
     assert (rows.inserted, rows.updated, rows.unchanged) == (34, 1, 5)
 
 
-def test_duplicates_are_counted_once_when_a_merge_is_tried_again(sync, portal, parks):
+def test_duplicates_are_counted_once_when_a_merge_is_tried_again(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.well()
     parks.replace_all([*numbered(0, 40), {"name": "p7", "acres": 70}, {"name": None, "acres": 1}])
     with psycopg.connect(sync.dsn) as app:
@@ -355,8 +380,8 @@ def test_duplicates_are_counted_once_when_a_merge_is_tried_again(sync, portal, p
 
 
 def test_a_row_that_the_app_keeps_locked_makes_the_run_give_way_and_changes_nothing(
-    sync, portal, parks
-):
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.well()
     before = sync.acres()
     known = sync.query("SELECT * FROM socratasync.datasets")
@@ -367,14 +392,16 @@ def test_a_row_that_the_app_keeps_locked_makes_the_run_give_way_and_changes_noth
         report = sync.run(options=sync.with_(target_wait_s=0.2))
 
         assert report.exit_code == 75
-        assert report.datasets[0].error.reason == "TargetBusy"
+        assert report.as_dict()["error"]["reason"] == "TargetBusy"
         assert sync.acres() == before
         assert sync.query("SELECT * FROM socratasync.datasets") == known
     sync.well()
     assert set(sync.acres().values()) == {100}
 
 
-def test_a_second_unique_constraint_is_a_refusal_that_leaves_everything(sync, portal, parks):
+def test_a_second_unique_constraint_is_a_refusal_that_leaves_everything(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.well()
     sync.query("ALTER TABLE parks ADD UNIQUE (acres)")
     parks.update(parks.find(name="p1"), acres=2)
@@ -385,7 +412,9 @@ def test_a_second_unique_constraint_is_a_refusal_that_leaves_everything(sync, po
     assert sync.acres() == {f"p{n}": n for n in range(5)}
 
 
-def test_a_trigger_that_refuses_rows_leaves_them_out_of_the_counts(sync, portal, parks):
+def test_a_trigger_that_refuses_rows_leaves_them_out_of_the_counts(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.well()
     sync.query(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
@@ -404,7 +433,9 @@ def test_a_trigger_that_refuses_rows_leaves_them_out_of_the_counts(sync, portal,
 
 
 @pytest.mark.parametrize("filled", [False, True], ids=["empty", "filled"])
-def test_keys_that_are_equal_to_the_target_are_one(sync, portal, parks, filled):
+def test_keys_that_are_equal_to_the_target_are_one(
+    sync: Sync, portal: Portal, parks: Dataset, filled: bool
+) -> None:
     """``char`` takes no notice of spaces at the end."""
     sync.shares_keys = True
     sync.query("CREATE TABLE parks (name char(10) PRIMARY KEY, acres numeric)")
@@ -422,7 +453,7 @@ def test_keys_that_are_equal_to_the_target_are_one(sync, portal, parks, filled):
     assert (again.inserted, again.updated) == (0, 0)
 
 
-def test_numbers_that_differ_only_in_their_zeros_are_one_key(sync, portal):
+def test_numbers_that_differ_only_in_their_zeros_are_one_key(sync: Sync, portal: Portal) -> None:
     parks = portal.add_dataset(
         "numb-0001",
         [("n", "number"), ("v", "text")],

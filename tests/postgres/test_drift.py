@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from tests.postgres.conftest import Sync
+
+from socrata_simulator.portal.dataset import Dataset
 
 pytestmark = pytest.mark.usefixtures("foretold")
 
@@ -10,14 +15,14 @@ POLICIES = ["AddColumns", "Ignore", "Fail"]
 
 
 @pytest.fixture
-def loaded(sync, parks, request):
+def loaded(sync: Sync, parks: Dataset, request: pytest.FixtureRequest) -> Dataset:
     """The parks, loaded under a policy."""
     sync.spec["target"]["onSchemaChange"] = request.param
     sync.well()
     return parks
 
 
-def types(sync):
+def types(sync: Sync) -> dict[str, str]:
     rows = sync.query(
         "SELECT attname, format_type(atttypid, atttypmod) AS type FROM pg_attribute WHERE attrelid = "
         "'parks'::regclass AND attnum > 0 AND NOT attisdropped AND attname NOT LIKE 'socrata%' "
@@ -30,7 +35,9 @@ BEFORE = {"name": "text", "acres": "numeric", "opened": "timestamp without time 
 
 
 @pytest.mark.parametrize("loaded", ["AddColumns"], indirect=True)
-def test_a_new_column_is_added_and_filled_for_rows_that_did_not_change(sync, loaded):
+def test_a_new_column_is_added_and_filled_for_rows_that_did_not_change(
+    sync: Sync, loaded: Dataset
+) -> None:
     loaded.add_column("lake", "checkbox", value=True)
 
     dataset = sync.one()
@@ -44,7 +51,7 @@ def test_a_new_column_is_added_and_filled_for_rows_that_did_not_change(sync, loa
 
 
 @pytest.mark.parametrize("loaded", ["Ignore"], indirect=True)
-def test_a_new_column_is_left_out_and_said_so(sync, loaded):
+def test_a_new_column_is_left_out_and_said_so(sync: Sync, loaded: Dataset) -> None:
     loaded.add_column("lake", "checkbox", value=True)
     loaded.update(loaded.find(name="p1"), acres=11)
 
@@ -57,7 +64,7 @@ def test_a_new_column_is_left_out_and_said_so(sync, loaded):
 
 
 @pytest.mark.parametrize("loaded", ["AddColumns", "Ignore"], indirect=True)
-def test_a_dropped_column_stays_in_the_table_and_is_told_of(sync, loaded):
+def test_a_dropped_column_stays_in_the_table_and_is_told_of(sync: Sync, loaded: Dataset) -> None:
     loaded.drop_column("acres")
     loaded.insert({"name": "new"})
 
@@ -70,7 +77,7 @@ def test_a_dropped_column_stays_in_the_table_and_is_told_of(sync, loaded):
 
 
 @pytest.mark.parametrize("loaded", ["AddColumns"], indirect=True)
-def test_a_renamed_column_is_one_gone_and_one_new(sync, loaded):
+def test_a_renamed_column_is_one_gone_and_one_new(sync: Sync, loaded: Dataset) -> None:
     loaded.rename_column("acres", "area")
 
     report = sync.well()
@@ -81,7 +88,9 @@ def test_a_renamed_column_is_one_gone_and_one_new(sync, loaded):
 
 
 @pytest.mark.parametrize("loaded", POLICIES, indirect=True)
-def test_a_renamed_column_that_is_mapped_again_goes_on_in_its_old_place(sync, loaded):
+def test_a_renamed_column_that_is_mapped_again_goes_on_in_its_old_place(
+    sync: Sync, loaded: Dataset
+) -> None:
     loaded.rename_column("acres", "area")
     loaded.update(loaded.find(name="p2"), area=22)
     sync.spec["datasets"] = [{"id": loaded.id, "columns": {"acres": "area"}}]
@@ -104,7 +113,9 @@ def test_a_renamed_column_that_is_mapped_again_goes_on_in_its_old_place(sync, lo
     ],
     ids=["added", "dropped", "renamed", "retyped"],
 )
-def test_fail_stops_at_any_change_and_touches_nothing(sync, loaded, change, sentence):
+def test_fail_stops_at_any_change_and_touches_nothing(
+    sync: Sync, loaded: Dataset, change: Any, sentence: str
+) -> None:
     change(loaded)
     loaded.insert({"name": "new"})
     before = sync.table("parks", "name")
@@ -120,7 +131,9 @@ def test_fail_stops_at_any_change_and_touches_nothing(sync, loaded, change, sent
 
 
 @pytest.mark.parametrize("loaded", ["AddColumns"], indirect=True)
-def test_a_column_whose_new_type_the_table_may_not_hold_stops_the_run(sync, loaded):
+def test_a_column_whose_new_type_the_table_may_not_hold_stops_the_run(
+    sync: Sync, loaded: Dataset
+) -> None:
     loaded.retype_column("acres", "text")
 
     report = sync.run()
@@ -134,7 +147,9 @@ def test_a_column_whose_new_type_the_table_may_not_hold_stops_the_run(sync, load
 
 
 @pytest.mark.parametrize("loaded", ["Ignore"], indirect=True)
-def test_ignore_tries_a_new_type_and_stops_at_the_first_value_that_does_not_fit(sync, loaded):
+def test_ignore_tries_a_new_type_and_stops_at_the_first_value_that_does_not_fit(
+    sync: Sync, loaded: Dataset
+) -> None:
     loaded.retype_column("acres", "text")
     assert sync.one().rows.unchanged == 5
 
@@ -146,7 +161,7 @@ def test_ignore_tries_a_new_type_and_stops_at_the_first_value_that_does_not_fit(
 
 
 @pytest.mark.parametrize("loaded", POLICIES, indirect=True)
-def test_a_key_that_is_gone_always_stops_the_run(sync, loaded):
+def test_a_key_that_is_gone_always_stops_the_run(sync: Sync, loaded: Dataset) -> None:
     loaded.rename_column("name", "title")
 
     report = sync.run()
@@ -156,7 +171,9 @@ def test_a_key_that_is_gone_always_stops_the_run(sync, loaded):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_chosen_column_that_is_gone_always_stops_the_run(sync, parks, policy):
+def test_a_chosen_column_that_is_gone_always_stops_the_run(
+    sync: Sync, parks: Dataset, policy: str
+) -> None:
     sync.spec["target"]["onSchemaChange"] = policy
     sync.spec["target"]["fields"] = {"name": "", "acres": ""}
     sync.well()
@@ -169,7 +186,9 @@ def test_a_chosen_column_that_is_gone_always_stops_the_run(sync, parks, policy):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_new_column_that_was_not_chosen_is_nobodys_business(sync, parks, policy):
+def test_a_new_column_that_was_not_chosen_is_nobodys_business(
+    sync: Sync, parks: Dataset, policy: str
+) -> None:
     sync.spec["target"]["onSchemaChange"] = policy
     sync.spec["target"]["fields"] = {"name": "", "acres": ""}
     sync.well()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import logging
 import threading
+from collections.abc import Callable
 
 import psycopg
 import pytest
 from psycopg import sql
+from tests.postgres.conftest import Row, Sync
 
+from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 from socratasync.pipeline.merge import fill_ahead
 
 pytestmark = pytest.mark.usefixtures("slow_server", "foretold")
@@ -20,11 +24,11 @@ BEGUN, GIVEN_UP = "begun", "given up"
 
 
 @pytest.fixture
-def steps(caplog):
+def steps(caplog: pytest.LogCaptureFixture) -> Callable[[], list[tuple[str, str]]]:
     """What was told of filling ahead: (dataset, step)."""
     caplog.set_level(logging.INFO, "socratasync.pipeline.merge.fill_ahead")
 
-    def told():
+    def told() -> list[tuple[str, str]]:
         facts = [getattr(record, "facts", {}) for record in caplog.records]
         return [(f["dataset"], f["step"]) for f in facts if f.get("event") == "fill-ahead"]
 
@@ -32,16 +36,18 @@ def steps(caplog):
 
 
 @pytest.fixture
-def said(steps):
+def said(steps: Callable[[], list[tuple[str, str]]]) -> Callable[[str], int]:
     """How often a step was told."""
     return lambda step: [told for _, told in steps()].count(step)
 
 
 @pytest.fixture
-def merged_as_usual(sync, steps):
+def merged_as_usual(
+    sync: Sync, steps: Callable[[], list[tuple[str, str]]]
+) -> Callable[[], list[str]]:
     """The datasets whose stage was merged after all."""
 
-    def found():
+    def found() -> list[str]:
         ahead = {dataset for dataset, step in steps() if step == "committed"}
         loaded = sync.query(
             "SELECT DISTINCT jsonb_object_keys(datasets) AS id FROM socratasync.runs"
@@ -51,12 +57,18 @@ def merged_as_usual(sync, steps):
     return found
 
 
-def nothing_is_there(sync) -> bool:
+def nothing_is_there(sync: Sync) -> bool:
     return sync.query("SELECT to_regclass('parks') AS t") == [{"t": None}]
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 1000])
-def test_a_first_load_is_in_when_its_download_is(sync, parks, said, merged_as_usual, page_size):
+def test_a_first_load_is_in_when_its_download_is(
+    sync: Sync,
+    parks: Dataset,
+    said: Callable[[str], int],
+    merged_as_usual: Callable[[], list[str]],
+    page_size: int,
+) -> None:
     sync.spec["source"] = {"pageSize": page_size}
 
     dataset = sync.one()
@@ -75,8 +87,8 @@ def test_a_first_load_is_in_when_its_download_is(sync, parks, said, merged_as_us
 
 
 def test_rows_of_any_length_are_found_wherever_the_stage_has_them(
-    sync, portal, said, merged_as_usual
-):
+    sync: Sync, portal: Portal, said: Callable[[str], int], merged_as_usual: Callable[[], list[str]]
+) -> None:
     notes = {f"n{n}": "x" * (n * 37 % 400) for n in range(6000)}
     rows = [{"name": name, "note": note} for name, note in notes.items()]
     portal.add_dataset("note-0001", [("name", "text"), ("note", "text")], rows)
@@ -89,7 +101,7 @@ def test_rows_of_any_length_are_found_wherever_the_stage_has_them(
     assert merged_as_usual() == []
 
 
-def test_nothing_is_seen_before_all_is_verified(sync, portal, parks):
+def test_nothing_is_seen_before_all_is_verified(sync: Sync, portal: Portal, parks: Dataset) -> None:
     sync.spec["source"] = {"pageSize": 2}
     seen = []
     look = Fault.doing(lambda: seen.append(nothing_is_there(sync)))
@@ -110,7 +122,15 @@ def test_nothing_is_seen_before_all_is_verified(sync, portal, parks):
         pytest.param(Fault.status(503), "rows", 75, id="a source that is gone"),
     ],
 )
-def test_a_download_that_fails_leaves_nothing(sync, portal, parks, said, trouble, on, exit_code):
+def test_a_download_that_fails_leaves_nothing(
+    sync: Sync,
+    portal: Portal,
+    parks: Dataset,
+    said: Callable[[str], int],
+    trouble: Fault,
+    on: str,
+    exit_code: int,
+) -> None:
     sync.spec["source"] = {"pageSize": 2}
     sync.spec["verify"] = {"rowCount": "Fail"}
     portal.faults.add(trouble, times=None, after=1, on=on)
@@ -122,8 +142,12 @@ def test_a_download_that_fails_leaves_nothing(sync, portal, parks, said, trouble
 
 
 def test_a_page_that_fails_ends_it_since_a_transaction_must_not_stay_open(
-    sync, portal, parks, said, merged_as_usual
-):
+    sync: Sync,
+    portal: Portal,
+    parks: Dataset,
+    said: Callable[[str], int],
+    merged_as_usual: Callable[[], list[str]],
+) -> None:
     sync.spec["source"] = {"pageSize": 2}
     portal.faults.add(Fault.status(503), times=1, after=1, on="rows")
 
@@ -135,8 +159,12 @@ def test_a_page_that_fails_ends_it_since_a_transaction_must_not_stay_open(
 
 
 def test_rows_that_an_earlier_try_staged_are_merged_as_usual(
-    sync, portal, parks, said, merged_as_usual
-):
+    sync: Sync,
+    portal: Portal,
+    parks: Dataset,
+    said: Callable[[str], int],
+    merged_as_usual: Callable[[], list[str]],
+) -> None:
     sync.spec["source"] = {"pageSize": 2}
     portal.faults.add(Fault.status(503), times=None, after=1, on="rows")
     sync.run(run="job-1")
@@ -159,8 +187,14 @@ def test_rows_that_an_earlier_try_staged_are_merged_as_usual(
     ],
 )
 def test_keys_that_are_not_clean_are_cleaned_as_usual(
-    sync, parks, said, merged_as_usual, extra, duplicates, left_out
-):
+    sync: Sync,
+    parks: Dataset,
+    said: Callable[[str], int],
+    merged_as_usual: Callable[[], list[str]],
+    extra: list[Row],
+    duplicates: int,
+    left_out: int,
+) -> None:
     sync.spec["source"] = {"pageSize": 2}
     for row in extra:
         parks.insert(row)
@@ -175,8 +209,8 @@ def test_keys_that_are_not_clean_are_cleaned_as_usual(
 
 
 def test_several_datasets_fill_a_table_that_the_first_of_them_makes(
-    sync, portal, parks, merged_as_usual
-):
+    sync: Sync, portal: Portal, parks: Dataset, merged_as_usual: Callable[[], list[str]]
+) -> None:
     columns = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
     for number in (1, 2):
         rows = [{"name": f"q{number}{n}", "acres": n} for n in range(5)]
@@ -191,7 +225,9 @@ def test_several_datasets_fill_a_table_that_the_first_of_them_makes(
     assert [d.strategy for d in report.datasets] == ["fill"] * 3
 
 
-def test_datasets_with_keys_in_common_end_as_if_merged_one_after_the_other(sync, portal, parks):
+def test_datasets_with_keys_in_common_end_as_if_merged_one_after_the_other(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.shares_keys = True
     newer = [{"name": f"p{n}", "acres": 10 * n} for n in range(3, 9)]
     columns = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
@@ -210,7 +246,9 @@ def test_datasets_with_keys_in_common_end_as_if_merged_one_after_the_other(sync,
     assert sync.acres() == once
 
 
-def test_a_table_with_rows_of_others_is_merged_by_key(sync, portal, parks, merged_as_usual):
+def test_a_table_with_rows_of_others_is_merged_by_key(
+    sync: Sync, portal: Portal, parks: Dataset, merged_as_usual: Callable[[], list[str]]
+) -> None:
     sync.shares_keys = True
     sync.query(
         "CREATE TABLE parks (name text PRIMARY KEY, acres numeric, opened timestamp,"
@@ -227,8 +265,8 @@ def test_a_table_with_rows_of_others_is_merged_by_key(sync, portal, parks, merge
 
 
 def test_a_table_that_lacks_a_column_is_not_altered_before_the_download_is_verified(
-    sync, parks, said, merged_as_usual
-):
+    sync: Sync, parks: Dataset, said: Callable[[str], int], merged_as_usual: Callable[[], list[str]]
+) -> None:
     sync.query("CREATE TABLE parks (name text PRIMARY KEY, acres numeric)")
 
     assert sync.one().rows.inserted == 5
@@ -239,7 +277,9 @@ def test_a_table_that_lacks_a_column_is_not_altered_before_the_download_is_verif
 
 
 @pytest.mark.parametrize("mode", ["update", "full"])
-def test_what_is_known_is_merged_by_key(sync, parks, said, mode):
+def test_what_is_known_is_merged_by_key(
+    sync: Sync, parks: Dataset, said: Callable[[str], int], mode: str
+) -> None:
     sync.well()
     parks.update(parks.find(name="p1"), acres=11)
     begun = said(BEGUN)
@@ -249,7 +289,9 @@ def test_what_is_known_is_merged_by_key(sync, parks, said, mode):
     assert said(BEGUN) == begun
 
 
-def test_a_reset_replaces_all_at_once(sync, parks, said):
+def test_a_reset_replaces_all_at_once(
+    sync: Sync, parks: Dataset, said: Callable[[str], int]
+) -> None:
     sync.spec["target"]["reset"] = True
 
     sync.well(mode="full")
@@ -259,8 +301,12 @@ def test_a_reset_replaces_all_at_once(sync, parks, said):
 
 
 def test_a_server_with_no_connection_to_spare_is_filled_afterwards(
-    sync, parks, said, merged_as_usual, dsn
-):
+    sync: Sync,
+    parks: Dataset,
+    said: Callable[[str], int],
+    merged_as_usual: Callable[[], list[str]],
+    dsn: str,
+) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         database = connection.info.dbname
         role = sql.Identifier(f"thrifty_{database}")
@@ -280,12 +326,16 @@ def test_a_server_with_no_connection_to_spare_is_filled_afterwards(
 
 
 def test_a_connection_that_is_cut_costs_nothing_but_time(
-    sync, portal, parks, said, merged_as_usual
-):
+    sync: Sync,
+    portal: Portal,
+    parks: Dataset,
+    said: Callable[[str], int],
+    merged_as_usual: Callable[[], list[str]],
+) -> None:
     """As ``idle_in_transaction_session_timeout`` does when the source is slow for once."""
     sync.spec["source"] = {"pageSize": 2}
 
-    def cut():
+    def cut() -> None:
         sync.query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
             " AND state = 'idle in transaction'"
@@ -300,8 +350,12 @@ def test_a_connection_that_is_cut_costs_nothing_but_time(
 
 
 def test_a_transaction_that_waits_more_than_it_works_is_not_kept_open(
-    sync, portal, parks, said, merged_as_usual
-):
+    sync: Sync,
+    portal: Portal,
+    parks: Dataset,
+    said: Callable[[str], int],
+    merged_as_usual: Callable[[], list[str]],
+) -> None:
     ahead = dataclasses.replace(sync.options.filling_ahead, longest_idle_s=0.0)
     sync.options = sync.with_(filling_ahead=ahead)
     sync.spec["source"] = {"pageSize": 1}
@@ -314,7 +368,9 @@ def test_a_transaction_that_waits_more_than_it_works_is_not_kept_open(
     assert merged_as_usual() == ["park-0001"]
 
 
-def test_a_stopped_run_rolls_back(sync, portal, parks, said):
+def test_a_stopped_run_rolls_back(
+    sync: Sync, portal: Portal, parks: Dataset, said: Callable[[str], int]
+) -> None:
     sync.spec["source"] = {"pageSize": 2}
     stopping = threading.Event()
     portal.faults.add(Fault.doing(stopping.set), times=1, on="rows", after=2)

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from tests.chaos.world import fault
 from tests.postgres.conftest import Sync
 from tests.postgres.test_properties import begin, loaded, truth
+from tests.source_faults import SOURCE_FAULTS, source_fault
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
@@ -39,13 +39,7 @@ CHANGE = st.one_of(
 TROUBLE = st.one_of(
     st.tuples(st.just("change"), CHANGE),
     st.tuples(st.just("change"), CHANGE),
-    st.tuples(st.just("short"), st.integers(0, 3)),
-    st.tuples(st.just("cut"), st.integers(1, 400)),
-    st.tuples(st.just("cut packed"), st.integers(1, 200)),
-    st.tuples(st.just("hang up"), st.integers(1, 200)),
-    st.tuples(st.just("reset"), st.integers(0, 100)),
-    st.tuples(st.just("status"), st.sampled_from([202, 408, 429, 500, 502, 503])),
-    st.tuples(st.just("count"), st.integers(1, 2)),
+    SOURCE_FAULTS,
     st.tuples(st.just("stop")),
 )
 ON = st.sampled_from(["rows", "rows", "rows", "count", "metadata", "any"])
@@ -98,7 +92,7 @@ class Source:
             case ("stop",):
                 return Fault.doing(stop)
             case _:
-                return fault(what)
+                return source_fault(what)
 
 
 @settings(

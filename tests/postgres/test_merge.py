@@ -6,12 +6,17 @@ The strategies are called as such, since a new server has no use for those of an
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
+from tests.conftest import Clock, Connection
+from tests.postgres.conftest import Sync
 
+from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.merge import statements as merge_statements
 from socratasync.pipeline.plan.model import Shape
@@ -27,7 +32,7 @@ COLUMNS = (
 )
 
 
-def shape(**changes):
+def shape(**changes: Any) -> Shape:
     given = {
         "schema": "public",
         "table": "parks",
@@ -41,7 +46,7 @@ def shape(**changes):
 
 
 @pytest.fixture
-def staged(connection):
+def staged(connection: Connection) -> Connection:
     """A stage of three rows (one new, one changed, one as it was) and a target of three."""
     connection.execute("CREATE SCHEMA socratasync")
     connection.execute(statements.create_stage(shape()))
@@ -60,7 +65,7 @@ def staged(connection):
     return connection
 
 
-def stage(connection, *rows):
+def stage(connection: Connection, *rows: tuple[object, ...]) -> None:
     plan = sql.Identifier(COLUMNS[2].staged)
     for number, (name, acres, data, year) in enumerate(rows):
         connection.execute(
@@ -72,23 +77,29 @@ def stage(connection, *rows):
         )
 
 
-def merge_by(connection, how, given=None):
+def one(connection: Connection, statement: str | sql.Composed) -> tuple[Any, ...]:
+    """The only row of an answer."""
+    (row,) = connection.execute(statement)
+    return row
+
+
+def merge_by(connection: Connection, how: str, given: Shape | None = None) -> tuple[Any, ...]:
     """(inserted, updated) of one way to merge."""
     if how == "merge" and connection.info.server_version < FIRST_WITH_MERGE_RETURNING:
         how = "difference"
-    return connection.execute(getattr(merge_statements, how)(given or shape())).fetchone()
+    return one(connection, getattr(merge_statements, how)(given or shape()))
 
 
 WAYS = ["upsert", "difference", "merge"]
 
 
 @pytest.mark.parametrize("how", WAYS)
-def test_new_changed_and_equal_rows_are_told_apart(staged, how):
+def test_new_changed_and_equal_rows_are_told_apart(staged: Connection, how: str) -> None:
     untouched = staged.execute("SELECT xmin::text FROM parks WHERE name = 'same'").fetchone()
 
     assert merge_by(staged, how) == (1, 1)
 
-    rows = dict(staged.execute("SELECT name, acres FROM parks").fetchall())
+    rows: dict[str, object] = dict(staged.execute("SELECT name, acres FROM parks").fetchall())
     assert rows == {"new": 1, "changed": 2, "same": 3, "gone": 4}
     assert (
         staged.execute("SELECT xmin::text FROM parks WHERE name = 'same'").fetchone() == untouched
@@ -96,14 +107,16 @@ def test_new_changed_and_equal_rows_are_told_apart(staged, how):
 
 
 @pytest.mark.parametrize("how", WAYS)
-def test_merging_again_changes_nothing(staged, how):
+def test_merging_again_changes_nothing(staged: Connection, how: str) -> None:
     merge_by(staged, how)
 
     assert merge_by(staged, how) == (0, 0)
 
 
 @pytest.mark.parametrize("how", WAYS)
-def test_a_row_of_another_dataset_is_taken_only_by_a_newer_one(staged, how):
+def test_a_row_of_another_dataset_is_taken_only_by_a_newer_one(
+    staged: Connection, how: str
+) -> None:
     staged.execute(
         "UPDATE parks SET socrata_dataset = 'othe-rone', socrata_updated_at = '2021-01-01'"
         " WHERE name = 'changed'"
@@ -112,19 +125,19 @@ def test_a_row_of_another_dataset_is_taken_only_by_a_newer_one(staged, how):
 
     staged.execute("UPDATE parks SET socrata_updated_at = '2019-01-01' WHERE name = 'changed'")
     assert merge_by(staged, how) == (0, 1)
-    (owner,) = staged.execute("SELECT socrata_dataset FROM parks WHERE name = 'changed'").fetchone()
+    (owner,) = one(staged, "SELECT socrata_dataset FROM parks WHERE name = 'changed'")
     assert owner == "park-0001"
 
 
 @pytest.mark.parametrize("how", WAYS)
-def test_a_table_of_keys_only_is_merged(staged, how):
+def test_a_table_of_keys_only_is_merged(staged: Connection, how: str) -> None:
     given = shape(columns=COLUMNS[:1], provenance=False)
 
     assert merge_by(staged, how, given) == (1, 0)
 
 
 @pytest.mark.parametrize("how", WAYS)
-def test_a_key_of_the_sources_row_id_is_merged(staged, how):
+def test_a_key_of_the_sources_row_id_is_merged(staged: Connection, how: str) -> None:
     staged.execute("ALTER TABLE parks DROP CONSTRAINT parks_pkey, ADD PRIMARY KEY (socrata_id)")
     staged.execute("ALTER TABLE parks ALTER name DROP NOT NULL")
 
@@ -133,17 +146,21 @@ def test_a_key_of_the_sources_row_id_is_merged(staged, how):
     assert (inserted, updated) == (0, 3)
 
 
-def test_of_equal_keys_the_newest_row_stays_and_of_equally_new_ones_the_last(staged):
+def test_of_equal_keys_the_newest_row_stays_and_of_equally_new_ones_the_last(
+    staged: Connection,
+) -> None:
     stage(staged, ("same", 8, None, 2022), ("same", 9, None, 2021), ("new", 7, None, 2020))
 
     removed = staged.execute(merge_statements.delete_duplicates(shape())).rowcount
 
     assert removed == 3
-    rows = dict(staged.execute("SELECT name, acres FROM socratasync.stage_parks").fetchall())
+    rows: dict[str, object] = dict(
+        staged.execute("SELECT name, acres FROM socratasync.stage_parks").fetchall()
+    )
     assert rows == {"new": 7, "changed": 2, "same": 8}
 
 
-def test_only_rows_of_the_dataset_are_deleted_for_being_gone(staged):
+def test_only_rows_of_the_dataset_are_deleted_for_being_gone(staged: Connection) -> None:
     staged.execute(
         "INSERT INTO parks (name, socrata_dataset) VALUES ('mine', NULL), ('theirs', 'othe-rone')"
     )
@@ -154,7 +171,9 @@ def test_only_rows_of_the_dataset_are_deleted_for_being_gone(staged):
 
 
 @pytest.mark.parametrize("provenance", [True, False])
-def test_a_column_type_that_has_no_equals_is_compared_as_text(staged, provenance):
+def test_a_column_type_that_has_no_equals_is_compared_as_text(
+    staged: Connection, provenance: bool
+) -> None:
     given = shape(provenance=provenance)
     assert merge_by(staged, "merge", given) == (1, 1)
 
@@ -162,11 +181,13 @@ def test_a_column_type_that_has_no_equals_is_compared_as_text(staged, provenance
 # -- through the whole run ---------------------------------------------------------------------------
 
 
-def strategies(sync):
+def strategies(sync: Sync) -> list[str | None]:
     return [d.strategy for d in sync.well().datasets]
 
 
-def test_a_strategy_is_chosen_by_case(sync, portal, parks, clock):
+def test_a_strategy_is_chosen_by_case(
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
     clock.at = datetime(2020, 1, 1, tzinfo=UTC)
     many = portal.add_dataset("many-0001", [("name", "text"), ("acres", "number")])
     many.insert(*({"name": f"m{n}", "acres": n} for n in range(200)))
@@ -183,7 +204,9 @@ def test_a_strategy_is_chosen_by_case(sync, portal, parks, clock):
     assert strategies(sync)[0] in ("merge", "difference")
 
 
-def test_a_merge_that_fails_leaves_neither_rows_nor_watermark_nor_record(sync, portal, parks):
+def test_a_merge_that_fails_leaves_neither_rows_nor_watermark_nor_record(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.well()
     before = (sync.acres(), sync.query("SELECT * FROM socratasync.datasets"))
     sync.query("ALTER TABLE parks ADD CHECK (acres < 10)")
@@ -198,7 +221,9 @@ def test_a_merge_that_fails_leaves_neither_rows_nor_watermark_nor_record(sync, p
     assert (record["datasets"], record["changed"], record["ok"]) == ({}, False, False)
 
 
-def test_a_staged_dataset_whose_merge_failed_is_not_read_again(sync, portal, parks):
+def test_a_staged_dataset_whose_merge_failed_is_not_read_again(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.query(
         "CREATE TABLE parks (name text PRIMARY KEY, acres numeric CHECK (acres < 4), opened timestamp)"
     )
@@ -212,7 +237,9 @@ def test_a_staged_dataset_whose_merge_failed_is_not_read_again(sync, portal, par
 
 @pytest.mark.parametrize("mode", ["update", "full"])
 @pytest.mark.parametrize("again", [False, True], ids=["first load", "later load"])
-def test_duplicate_keys_are_resolved_counted_and_told(sync, portal, parks, mode, again):
+def test_duplicate_keys_are_resolved_counted_and_told(
+    sync: Sync, portal: Portal, parks: Dataset, mode: str, again: bool
+) -> None:
     if again:
         sync.well()
     parks.insert({"name": "p1", "acres": 100}, {"name": "p1", "acres": 101})
@@ -229,7 +256,9 @@ def test_duplicate_keys_are_resolved_counted_and_told(sync, portal, parks, mode,
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["first load", "later load"])
-def test_rows_without_a_key_are_left_out_and_told(sync, portal, parks, again):
+def test_rows_without_a_key_are_left_out_and_told(
+    sync: Sync, portal: Portal, parks: Dataset, again: bool
+) -> None:
     if again:
         sync.well()
     (row,) = parks.insert({"name": None, "acres": 100})
@@ -241,7 +270,9 @@ def test_rows_without_a_key_are_left_out_and_told(sync, portal, parks, again):
     assert report.datasets[0].verified is True
 
 
-def test_a_duplicate_that_was_changed_last_wins_later_too(sync, portal, parks):
+def test_a_duplicate_that_was_changed_last_wins_later_too(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     parks.insert({"name": "p1", "acres": 100})
     sync.well()
     older = parks.find(name="p1", acres=1)
@@ -252,7 +283,9 @@ def test_a_duplicate_that_was_changed_last_wins_later_too(sync, portal, parks):
     assert sync.acres()["p1"] == 7
 
 
-def test_datasets_with_keys_in_common_load_at_once(sync, portal, parks):
+def test_datasets_with_keys_in_common_load_at_once(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     for number in range(4):
         portal.add_dataset(
             f"same-000{number}",
@@ -268,11 +301,11 @@ def test_datasets_with_keys_in_common_load_at_once(sync, portal, parks):
     assert report.rows.inserted == 50
 
 
-def test_a_lost_lock_stops_the_merge(sync, portal, parks):
+def test_a_lost_lock_stops_the_merge(sync: Sync, portal: Portal, parks: Dataset) -> None:
     """The connection that holds the target's lock is cut while pages are read: another run may be at
     work by now."""
 
-    def cut():
+    def cut() -> None:
         sync.query(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database ="
             " (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -286,20 +319,22 @@ def test_a_lost_lock_stops_the_merge(sync, portal, parks):
     assert sync.query("SELECT to_regclass('parks') AS t") == [{"t": None}]
 
 
-def test_readers_see_the_old_rows_or_the_new_ones_while_all_is_replaced(sync, portal, parks):
+def test_readers_see_the_old_rows_or_the_new_ones_while_all_is_replaced(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.spec["target"]["reset"] = True
     sync.well(mode="full")
     parks.replace_all([{"name": f"n{n}", "acres": n} for n in range(2000)])
     seen = set()
     with psycopg.connect(sync.dsn, autocommit=True) as reader:
 
-        def look():
+        def look() -> None:
             with psycopg.connect(sync.dsn, autocommit=True) as other:
-                seen.add(other.execute("SELECT count(*) FROM parks").fetchone()[0])
+                seen.add(one(other, "SELECT count(*) FROM parks"))
 
         portal.faults.add(Fault.doing(look), times=None, on="rows")
         portal.faults.add(Fault.doing(look), times=None, on="count")
         sync.well(mode="full")
-        seen.add(reader.execute("SELECT count(*) FROM parks").fetchone()[0])
+        seen.add(one(reader, "SELECT count(*) FROM parks"))
 
-    assert seen == {5, 2000}
+    assert seen == {(5,), (2000,)}

@@ -245,7 +245,7 @@ def test_a_load_that_was_stopped_ends_well_on_a_migrated_database(
     migrated.spec["target"] = {**migrated.spec["target"], "table": "trees"}
     migrated.spec["datasets"] = [{"id": "tree-0001"}]
 
-    assert migrated.one(how=migrated.with_(clock=lambda: DAY)).rows.inserted == 6
+    assert migrated.one(options=migrated.with_(clock=lambda: DAY)).rows.inserted == 6
     assert migrated.query("SELECT FROM socratasync.checkpoints") == []
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 import psycopg
 import pytest
+from tests.conftest import Connection
 
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.merge import statements as merge_statements
@@ -35,7 +39,7 @@ def page(rows: int, chunk: int = 1000) -> list[bytes]:
 
 
 @pytest.fixture
-def connection(dsn):
+def connection(dsn: str) -> Iterator[Connection]:
     """A connection with an empty stage."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA socratasync")
@@ -43,19 +47,19 @@ def connection(dsn):
         yield connection
 
 
-def copied(connection, chunks):
+def copied(connection: Connection, chunks: Iterable[bytes]) -> Any:
     match = connection.info.server_version >= 150000
     with connection.transaction():
         return copy_page(connection, SHAPE, chunks, header_match=match, judged_by=FillingAhead())
 
 
-def staged(connection):
+def staged(connection: Connection) -> list[tuple[Any, ...]]:
     return connection.execute('SELECT name, note, ":id" FROM socratasync.stage_parks').fetchall()
 
 
 @pytest.mark.parametrize("chunk", [7, 1000, 100_000])
 @pytest.mark.parametrize("rows", [0, 1, 2, 500])
-def test_every_row_is_copied_once(connection, rows, chunk):
+def test_every_row_is_copied_once(connection: Connection, rows: int, chunk: int) -> None:
     found = copied(connection, page(rows, chunk))
 
     assert found.rows == rows
@@ -70,15 +74,15 @@ def test_every_row_is_copied_once(connection, rows, chunk):
     [b'"p","unended', b'"p","short"\n', b'"p","n","no date","row-1"\n', b'"p","n",,\n'],
     ids=["a cell without end", "a short row", "a wrong value", "no row id"],
 )
-def test_a_page_with_a_broken_row_leaves_nothing(connection, broken):
+def test_a_page_with_a_broken_row_leaves_nothing(connection: Connection, broken: bytes) -> None:
     with pytest.raises(psycopg.Error):
         copied(connection, [*page(200), broken])
 
     assert staged(connection) == []
 
 
-def test_a_source_that_fails_in_mid_page_leaves_nothing(connection):
-    def chunks():
+def test_a_source_that_fails_in_mid_page_leaves_nothing(connection: Connection) -> None:
+    def chunks() -> Iterator[bytes]:
         yield from page(200)
         raise KeyError
 
@@ -88,11 +92,13 @@ def test_a_source_that_fails_in_mid_page_leaves_nothing(connection):
     assert staged(connection) == []
 
 
-def test_a_small_page_says_nothing_of_who_is_slower(connection):
+def test_a_small_page_says_nothing_of_who_is_slower(connection: Connection) -> None:
     assert copied(connection, page(10)).target_is_slower is False
 
 
-def test_of_equally_new_rows_the_last_to_come_stays_wherever_it_lies(connection):
+def test_of_equally_new_rows_the_last_to_come_stays_wherever_it_lies(
+    connection: Connection,
+) -> None:
     rows = [
         b'"same%d","%s","2020-01-01T00:00:00.000Z","%d"\n' % (n % 3000, b"x" * (n * 37 % 400), n)
         for n in range(6000)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.conftest import Clock
+from tests.postgres.conftest import Row, Sync
 
+from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 pytestmark = pytest.mark.usefixtures("foretold")
 
@@ -14,14 +18,14 @@ PARKS = "park-0001"
 COLUMNS = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
 
 
-def park(name, acres=1, opened=None):
+def park(name: str, acres: int = 1, opened: str | None = None) -> Row:
     return {"name": name, "acres": acres, "opened": opened}
 
 
 # -- first load ------------------------------------------------------------------------------------
 
 
-def test_a_first_run_loads_every_row(sync, portal):
+def test_a_first_run_loads_every_row(sync: Sync, portal: Portal) -> None:
     portal.add_synthetic("abcd-1234", rows=2500)
     sync.spec["source"] = {"pageSize": 1000}
 
@@ -39,7 +43,9 @@ def test_a_first_run_loads_every_row(sync, portal):
     assert len(sync.table()) == 2500
 
 
-def test_a_new_table_gets_its_key_its_types_and_the_columns_of_provenance(sync, parks):
+def test_a_new_table_gets_its_key_its_types_and_the_columns_of_provenance(
+    sync: Sync, parks: Dataset
+) -> None:
     sync.well()
 
     columns = sync.query(
@@ -59,7 +65,7 @@ def test_a_new_table_gets_its_key_its_types_and_the_columns_of_provenance(sync, 
     assert [row["socrata_id"]] == parks.find(name="p1")
 
 
-def test_an_empty_dataset_makes_an_empty_table(sync, portal, parks):
+def test_an_empty_dataset_makes_an_empty_table(sync: Sync, portal: Portal, parks: Dataset) -> None:
     parks.delete(parks.ids())
 
     dataset = sync.one()
@@ -69,14 +75,14 @@ def test_an_empty_dataset_makes_an_empty_table(sync, portal, parks):
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 4, 5, 6, 1000])
-def test_any_page_size_brings_the_same_rows(sync, parks, page_size):
+def test_any_page_size_brings_the_same_rows(sync: Sync, parks: Dataset, page_size: int) -> None:
     sync.spec["source"] = {"pageSize": page_size}
 
     assert sync.one().rows.inserted == 5
     assert sync.acres() == {f"p{n}": n for n in range(5)}
 
 
-def test_stages_and_checkpoints_are_gone_after_a_run(sync, parks):
+def test_stages_and_checkpoints_are_gone_after_a_run(sync: Sync, parks: Dataset) -> None:
     sync.well()
 
     assert sync.query("SELECT FROM socratasync.checkpoints") == []
@@ -86,7 +92,7 @@ def test_stages_and_checkpoints_are_gone_after_a_run(sync, parks):
 # -- update ----------------------------------------------------------------------------------------
 
 
-def test_an_update_touches_only_what_changed(sync, parks):
+def test_an_update_touches_only_what_changed(sync: Sync, parks: Dataset) -> None:
     sync.well()
     before = {r["name"]: r["xmin"] for r in sync.query("SELECT name, xmin::text FROM parks")}
     parks.update(parks.find(name="p2"), acres=77)
@@ -101,7 +107,9 @@ def test_an_update_touches_only_what_changed(sync, parks):
     assert sync.acres()["p2"] == 77
 
 
-def test_an_update_reads_from_before_the_watermark_on(sync, portal, parks):
+def test_an_update_reads_from_before_the_watermark_on(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.well()
     (known,) = sync.query("SELECT * FROM socratasync.datasets")
     parks.touch(parks.find(name="p2"))
@@ -113,7 +121,7 @@ def test_an_update_reads_from_before_the_watermark_on(sync, portal, parks):
     assert f":updated_at >= '{bound:%Y-%m-%dT%H:%M:%S}" in where
 
 
-def test_a_value_that_became_null_is_a_change(sync, parks):
+def test_a_value_that_became_null_is_a_change(sync: Sync, parks: Dataset) -> None:
     sync.well()
     parks.update(parks.find(name="p2"), acres=None)
 
@@ -121,7 +129,7 @@ def test_a_value_that_became_null_is_a_change(sync, parks):
     assert sync.acres()["p2"] is None
 
 
-def test_a_null_that_became_a_value_is_a_change(sync, parks):
+def test_a_null_that_became_a_value_is_a_change(sync: Sync, parks: Dataset) -> None:
     parks.update(parks.find(name="p2"), acres=None)
     sync.well()
     parks.update(parks.find(name="p2"), acres=3)
@@ -130,7 +138,7 @@ def test_a_null_that_became_a_value_is_a_change(sync, parks):
     assert sync.acres()["p2"] == 3
 
 
-def test_an_unchanged_source_is_not_read_at_all(sync, parks):
+def test_an_unchanged_source_is_not_read_at_all(sync: Sync, parks: Dataset) -> None:
     tomorrow = sync.with_(clock=lambda: datetime.now(UTC) + timedelta(days=1))
     sync.well(options=tomorrow)
     pages = len(sync.pages())
@@ -142,14 +150,14 @@ def test_an_unchanged_source_is_not_read_at_all(sync, parks):
     assert len(sync.pages()) == pages
 
 
-def test_a_change_of_the_last_hour_is_looked_at_twice(sync, parks):
+def test_a_change_of_the_last_hour_is_looked_at_twice(sync: Sync, parks: Dataset) -> None:
     """The description's time of change and the rows come from different servers."""
     sync.well()
 
     assert sync.one().result == "Synced"
 
 
-def test_an_update_does_not_delete(sync, parks):
+def test_an_update_does_not_delete(sync: Sync, parks: Dataset) -> None:
     sync.well()
     parks.delete(parks.find(name="p2"))
 
@@ -157,7 +165,7 @@ def test_an_update_does_not_delete(sync, parks):
     assert "p2" in sync.acres()
 
 
-def test_a_table_emptied_by_hand_is_loaded_again(sync, parks):
+def test_a_table_emptied_by_hand_is_loaded_again(sync: Sync, parks: Dataset) -> None:
     sync.well()
     sync.query("TRUNCATE parks")
 
@@ -167,14 +175,16 @@ def test_a_table_emptied_by_hand_is_loaded_again(sync, parks):
     assert any("empty" in w for w in report.warnings)
 
 
-def test_a_table_dropped_by_hand_is_made_again(sync, parks):
+def test_a_table_dropped_by_hand_is_made_again(sync: Sync, parks: Dataset) -> None:
     sync.well()
     sync.query("DROP TABLE parks")
 
     assert sync.one().rows.inserted == 5
 
 
-def test_a_where_limits_what_is_loaded_and_a_new_one_loads_anew(sync, portal, parks):
+def test_a_where_limits_what_is_loaded_and_a_new_one_loads_anew(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.spec["datasets"] = [{"id": PARKS, "where": "acres > 2"}]
     assert sync.one().rows.inserted == 2
 
@@ -188,7 +198,9 @@ def test_a_where_limits_what_is_loaded_and_a_new_one_loads_anew(sync, portal, pa
 # -- since -----------------------------------------------------------------------------------------
 
 
-def test_since_reads_changes_from_then_on_for_all_datasets(sync, portal, parks):
+def test_since_reads_changes_from_then_on_for_all_datasets(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.well()
     parks.touch(parks.ids())
 
@@ -198,7 +210,7 @@ def test_since_reads_changes_from_then_on_for_all_datasets(sync, portal, parks):
     assert dataset.rows.downloaded == 5
 
 
-def test_since_of_the_manifest_counts_as_well(sync, portal, parks):
+def test_since_of_the_manifest_counts_as_well(sync: Sync, portal: Portal, parks: Dataset) -> None:
     sync.well()
     parks.touch(parks.ids())
     sync.spec["since"] = "2021-01-01T00:00:00Z"
@@ -208,7 +220,7 @@ def test_since_of_the_manifest_counts_as_well(sync, portal, parks):
     assert "'2021-01-01T00:00:00.000Z'" in sync.pages()[-1]["$where"]
 
 
-def test_since_after_the_watermark_leaves_it_where_it_is(sync, parks):
+def test_since_after_the_watermark_leaves_it_where_it_is(sync: Sync, parks: Dataset) -> None:
     sync.well()
     before = sync.query("SELECT watermark FROM socratasync.datasets")
     parks.update(parks.find(name="p1"), acres=11)
@@ -224,7 +236,7 @@ def test_since_after_the_watermark_leaves_it_where_it_is(sync, parks):
 # -- full ------------------------------------------------------------------------------------------
 
 
-def test_a_full_run_reads_everything_and_writes_what_differs(sync, parks):
+def test_a_full_run_reads_everything_and_writes_what_differs(sync: Sync, parks: Dataset) -> None:
     sync.well()
     parks.update(parks.find(name="p2"), acres=22)
     sync.query("UPDATE parks SET acres = -1 WHERE name = 'p4'")
@@ -238,7 +250,7 @@ def test_a_full_run_reads_everything_and_writes_what_differs(sync, parks):
     assert sync.acres() == {"p0": 0, "p1": 1, "p2": 22, "p3": 3, "p4": 4}
 
 
-def test_a_full_run_with_prune_deletes_what_is_gone(sync, parks):
+def test_a_full_run_with_prune_deletes_what_is_gone(sync: Sync, parks: Dataset) -> None:
     sync.spec["target"]["prune"] = True
     sync.well()
     parks.delete(parks.find(name="p0"))
@@ -250,7 +262,7 @@ def test_a_full_run_with_prune_deletes_what_is_gone(sync, parks):
     assert sync.acres() == {"p1": 1, "p2": 22, "p3": 3, "p4": 4}
 
 
-def test_prune_leaves_rows_of_other_origin(sync, parks):
+def test_prune_leaves_rows_of_other_origin(sync: Sync, parks: Dataset) -> None:
     sync.spec["target"]["prune"] = True
     sync.well()
     sync.query("INSERT INTO parks (name, acres) VALUES ('mine', 1)")
@@ -260,7 +272,7 @@ def test_prune_leaves_rows_of_other_origin(sync, parks):
     assert {"mine", "theirs"} <= set(sync.acres())
 
 
-def test_prune_empties_the_table_with_the_source(sync, parks):
+def test_prune_empties_the_table_with_the_source(sync: Sync, parks: Dataset) -> None:
     sync.spec["target"]["prune"] = True
     sync.well()
     parks.delete(parks.ids())
@@ -269,7 +281,9 @@ def test_prune_empties_the_table_with_the_source(sync, parks):
     assert sync.acres() == {}
 
 
-def test_prune_deletes_nothing_when_the_count_is_in_doubt(sync, portal, parks):
+def test_prune_deletes_nothing_when_the_count_is_in_doubt(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.spec["target"]["prune"] = True
     sync.well()
     parks.delete(parks.find(name="p0"))
@@ -285,7 +299,7 @@ def test_prune_deletes_nothing_when_the_count_is_in_doubt(sync, portal, parks):
 # -- a dataset replaced wholesale --------------------------------------------------------------------
 
 
-def test_a_dataset_republished_as_it_was_changes_nothing(sync, parks):
+def test_a_dataset_republished_as_it_was_changes_nothing(sync: Sync, parks: Dataset) -> None:
     sync.well()
     parks.replace_all()
 
@@ -295,7 +309,9 @@ def test_a_dataset_republished_as_it_was_changes_nothing(sync, parks):
     assert sync.acres() == {f"p{n}": n for n in range(5)}
 
 
-def test_a_dataset_replaced_by_other_rows_ends_right_in_update_mode(sync, parks):
+def test_a_dataset_replaced_by_other_rows_ends_right_in_update_mode(
+    sync: Sync, parks: Dataset
+) -> None:
     sync.spec["target"]["prune"] = True
     sync.well()
     parks.replace_all([park("p1", 1), park("p2", 22), park("new", 6)])
@@ -307,8 +323,8 @@ def test_a_dataset_replaced_by_other_rows_ends_right_in_update_mode(sync, parks)
 
 
 def test_an_update_that_brings_as_many_rows_as_there_are_deletes_only_if_it_brought_all(
-    sync, portal, parks, clock
-):
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
     """Two new rows come while the counts are taken: four changed rows of six would look like all."""
     sync.spec["target"]["prune"] = True
     clock.at = datetime(2020, 1, 1, tzinfo=UTC)
@@ -331,7 +347,7 @@ def test_an_update_that_brings_as_many_rows_as_there_are_deletes_only_if_it_brou
 # -- reset -----------------------------------------------------------------------------------------
 
 
-def test_reset_makes_the_table_hold_exactly_what_was_loaded(sync, parks):
+def test_reset_makes_the_table_hold_exactly_what_was_loaded(sync: Sync, parks: Dataset) -> None:
     sync.spec["target"]["reset"] = True
     sync.well(mode="full")
     sync.query("INSERT INTO parks (name) VALUES ('mine')")
@@ -344,7 +360,7 @@ def test_reset_makes_the_table_hold_exactly_what_was_loaded(sync, parks):
     assert sync.acres() == {f"p{n}": n for n in range(1, 5)}
 
 
-def test_reset_means_nothing_to_an_update(sync, parks):
+def test_reset_means_nothing_to_an_update(sync: Sync, parks: Dataset) -> None:
     sync.spec["target"]["reset"] = True
     sync.well()
     sync.query("INSERT INTO parks (name) VALUES ('mine')")
@@ -355,7 +371,9 @@ def test_reset_means_nothing_to_an_update(sync, parks):
     assert "mine" in sync.acres()
 
 
-def test_reset_forgets_datasets_that_were_not_loaded(sync, portal, parks):
+def test_reset_forgets_datasets_that_were_not_loaded(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     portal.add_dataset("othe-rone", COLUMNS, [park("other", 1)])
     sync.well()
     sync.spec["datasets"] = [{"id": PARKS}]
@@ -367,7 +385,9 @@ def test_reset_forgets_datasets_that_were_not_loaded(sync, portal, parks):
     assert [r["dataset"] for r in sync.query("SELECT dataset FROM socratasync.datasets")] == [PARKS]
 
 
-def test_reset_replaces_nothing_when_one_dataset_fails(sync, portal, parks):
+def test_reset_replaces_nothing_when_one_dataset_fails(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     portal.add_dataset("othe-rone", COLUMNS, [park("other", 1)])
     sync.well()
     sync.spec["target"]["reset"] = True
@@ -382,7 +402,9 @@ def test_reset_replaces_nothing_when_one_dataset_fails(sync, portal, parks):
     assert any("nothing was replaced" in w for w in report.warnings)
 
 
-def test_reset_of_datasets_with_keys_in_common_takes_the_newer_row(sync, portal, parks, clock):
+def test_reset_of_datasets_with_keys_in_common_takes_the_newer_row(
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
     clock.at = datetime.now(UTC) + timedelta(seconds=1)
     portal.add_dataset("othe-rone", COLUMNS, [park("p1", 100)])
     sync.spec["target"]["reset"] = True
@@ -395,7 +417,9 @@ def test_reset_of_datasets_with_keys_in_common_takes_the_newer_row(sync, portal,
 # -- several datasets ------------------------------------------------------------------------------
 
 
-def test_a_dataset_that_fails_does_not_stop_the_others(sync, portal, parks):
+def test_a_dataset_that_fails_does_not_stop_the_others(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     portal.add_dataset("gone-0000", COLUMNS).remove()
 
     report = sync.run()
@@ -407,7 +431,9 @@ def test_a_dataset_that_fails_does_not_stop_the_others(sync, portal, parks):
     assert report.as_dict()["ok"] is False
 
 
-def test_a_failure_that_may_pass_asks_for_another_try(sync, portal, parks):
+def test_a_failure_that_may_pass_asks_for_another_try(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     portal.add_dataset("sick-0000", COLUMNS, [park("x")])
     portal.add_dataset("gone-0000", COLUMNS).remove()
     portal.faults.add(Fault.status(503), times=None, dataset="sick-0000", on="rows")
@@ -418,7 +444,9 @@ def test_a_failure_that_may_pass_asks_for_another_try(sync, portal, parks):
     assert len(sync.acres()) == 5
 
 
-def test_datasets_share_a_table_and_columns_are_mapped(sync, portal, parks):
+def test_datasets_share_a_table_and_columns_are_mapped(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     portal.add_dataset(
         "newr-0001",
         [("title", "text"), ("acres", "number"), ("lit", "checkbox")],
@@ -438,7 +466,7 @@ def test_datasets_share_a_table_and_columns_are_mapped(sync, portal, parks):
     assert report.rows.target == 6
 
 
-def test_years_choose_the_datasets(sync, portal, parks):
+def test_years_choose_the_datasets(sync: Sync, portal: Portal, parks: Dataset) -> None:
     portal.add_dataset("othe-rone", COLUMNS, [park("other", 1)])
     sync.spec["datasets"] = [{"id": PARKS, "year": 2019}, {"id": "othe-rone", "year": 2020}]
     sync.spec["years"] = [2020]
@@ -449,8 +477,8 @@ def test_years_choose_the_datasets(sync, portal, parks):
 
 
 def test_of_two_datasets_with_one_key_the_newer_row_wins_whichever_comes_last(
-    sync, portal, parks, clock
-):
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
     sync.shares_keys = True
     clock.at = datetime.now(UTC) + timedelta(hours=1)
     newer = portal.add_dataset("othe-rone", COLUMNS, [park("p1", 100)])
@@ -470,7 +498,7 @@ def test_of_two_datasets_with_one_key_the_newer_row_wins_whichever_comes_last(
     assert sync.acres()["p1"] == 6
 
 
-def test_without_provenance_only_the_datasets_columns_are_there(sync, parks):
+def test_without_provenance_only_the_datasets_columns_are_there(sync: Sync, parks: Dataset) -> None:
     sync.spec["target"]["provenance"] = False
     sync.well()
     parks.update(parks.find(name="p1"), acres=5)
@@ -480,7 +508,7 @@ def test_without_provenance_only_the_datasets_columns_are_there(sync, parks):
     assert row == {"name": "p1", "acres": 5, "opened": None}
 
 
-def test_fields_choose_and_type_the_columns(sync, parks):
+def test_fields_choose_and_type_the_columns(sync: Sync, parks: Dataset) -> None:
     sync.spec["target"]["fields"] = {"acres": "integer", "name": ""}
 
     sync.well()
@@ -493,7 +521,9 @@ def test_fields_choose_and_type_the_columns(sync, parks):
     assert "opened" not in sync.table("parks", "name")["p1"]
 
 
-def test_names_that_socrata_cannot_answer_with_are_loaded_all_the_same(sync, portal, parks):
+def test_names_that_socrata_cannot_answer_with_are_loaded_all_the_same(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.spec["datasets"] = [{"id": PARKS, "columns": {"Park Name": "name", "ACRES": "acres"}}]
     sync.spec["target"]["key"] = ["Park Name"]
 

@@ -9,18 +9,25 @@ import sys
 import tempfile
 import threading
 import uuid
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from tests.conftest import wheel_server
+from tests.postgres.conftest import Row, Sync
 
+from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
+from socratasync.contract.report import RunReport
 from socratasync.pipeline.target.table_lock import run_lock_number
 
 
-def test_a_second_run_waits_and_then_gives_way(sync, parks):
+def test_a_second_run_waits_and_then_gives_way(sync: Sync, parks: Dataset) -> None:
     with psycopg.connect(sync.dsn, autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [run_lock_number("public.parks")])
 
@@ -32,36 +39,34 @@ def test_a_second_run_waits_and_then_gives_way(sync, parks):
     assert sync.query("SELECT to_regclass('parks') AS t") == [{"t": None}]
 
 
-def test_a_second_run_goes_on_once_the_first_is_done(sync, portal, parks):
-    first_is_reading, second = threading.Event(), {}
-
-    def start_second():
-        thread = threading.Thread(
-            target=lambda: second.update(report=sync.run(run="two", options=patient))
-        )
-        thread.start()
-        second["thread"] = thread
-        first_is_reading.set()
-
+def test_a_second_run_goes_on_once_the_first_is_done(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
+    started: list[Future[RunReport]] = []
     patient = sync.with_(lock_wait_s=20)
-    portal.faults.add(Fault.doing(start_second), on="rows")
+    with ThreadPoolExecutor(1) as pool:
 
-    first = sync.well(run="one")
-    second["thread"].join()
+        def start_second() -> None:
+            started.append(pool.submit(sync.run, run="two", options=patient))
+
+        portal.faults.add(Fault.doing(start_second), on="rows")
+
+        first = sync.well(run="one")
+        (second,) = (future.result() for future in started)
 
     assert first.rows.inserted == 5
-    assert second["report"].exit_code == 0
-    assert second["report"].rows.inserted == 0
+    assert second.exit_code == 0
+    assert second.rows.inserted == 0
 
 
-def test_runs_on_other_tables_do_not_wait(sync, parks):
+def test_runs_on_other_tables_do_not_wait(sync: Sync, parks: Dataset) -> None:
     with psycopg.connect(sync.dsn, autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [run_lock_number("public.other")])
 
         assert sync.one().rows.inserted == 5
 
 
-def test_readers_that_hold_the_table_make_a_reset_give_way(sync, parks):
+def test_readers_that_hold_the_table_make_a_reset_give_way(sync: Sync, parks: Dataset) -> None:
     """Nothing waits for ever for a reader: the next try may find it gone."""
     sync.spec["target"]["reset"] = True
     sync.well(mode="full")
@@ -75,7 +80,9 @@ def test_readers_that_hold_the_table_make_a_reset_give_way(sync, parks):
     assert len(sync.acres()) == 5
 
 
-def test_the_lock_is_free_and_the_record_written_after_a_failure(sync, portal, parks):
+def test_the_lock_is_free_and_the_record_written_after_a_failure(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     portal.faults.add(Fault.status(503), times=None, on="rows")
     sync.run(run="bad")
 
@@ -85,7 +92,7 @@ def test_the_lock_is_free_and_the_record_written_after_a_failure(sync, portal, p
     assert advisory_locks(sync) == []
 
 
-def test_a_run_is_recorded_with_its_whole_report(sync, parks):
+def test_a_run_is_recorded_with_its_whole_report(sync: Sync, parks: Dataset) -> None:
     report = sync.well(run="good")
 
     (record,) = sync.query("SELECT * FROM socratasync.runs")
@@ -99,7 +106,9 @@ def test_a_run_is_recorded_with_its_whole_report(sync, parks):
 WORKER = """
 import os, signal, sys, threading
 from socratasync.api.spec import SyncSpec
+from socratasync.contract.report import RunReport
 from socratasync.pipeline.request import RunOptions, RunRequest
+from socratasync.contract.report import RunReport
 from socratasync.pipeline.run import run
 from socratasync.process.signals import interruptible, leave
 
@@ -120,37 +129,37 @@ WAITING = f"SELECT 1 FROM pg_locks WHERE NOT granted AND database = {HERE}"
 class Worker:
     """A run in a process of its own."""
 
-    def __init__(self, sync, **request):
-        request = sync.request(**request)
+    def __init__(self, sync: Sync, **words: Any) -> None:
+        asked = sync.request(**words)
         environ = {
             **os.environ,
-            "SPEC": request.spec.to_json(),
-            "DSN": request.dsn,
+            "SPEC": asked.spec.to_json(),
+            "DSN": asked.dsn,
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
         self.process = subprocess.Popen([sys.executable, "-c", WORKER], env=environ)
 
-    def terminate(self):
+    def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
-    def exit_code(self):
+    def exit_code(self) -> int:
         """Within the five seconds that a stopped run may take."""
         return self.process.wait(timeout=5)
 
-    def __enter__(self):
+    def __enter__(self) -> Worker:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
 
 
-def advisory_locks(sync):
+def advisory_locks(sync: Sync) -> list[Row]:
     return sync.query(f"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND database = {HERE}")
 
 
-def test_sigterm_in_mid_download_leaves_a_stage_to_go_on_with(sync, portal):
+def test_sigterm_in_mid_download_leaves_a_stage_to_go_on_with(sync: Sync, portal: Portal) -> None:
     portal.add_synthetic("abcd-1234", rows=1000)
     sync.spec["source"] = {"pageSize": 100}
     reached = threading.Event()
@@ -169,7 +178,9 @@ def test_sigterm_in_mid_download_leaves_a_stage_to_go_on_with(sync, portal):
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_sigterm_in_mid_merge_rolls_back_and_lets_go_of_the_lock(sync, parks, reset):
+def test_sigterm_in_mid_merge_rolls_back_and_lets_go_of_the_lock(
+    sync: Sync, parks: Dataset, reset: bool
+) -> None:
     sync.well()
     sync.query(
         "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
@@ -193,10 +204,12 @@ def test_sigterm_in_mid_merge_rolls_back_and_lets_go_of_the_lock(sync, parks, re
     assert advisory_locks(sync) == []
 
 
-def test_sigterm_while_waiting_for_a_silent_source(sync, portal, parks):
+def test_sigterm_while_waiting_for_a_silent_source(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     reached, release = threading.Event(), threading.Event()
 
-    def say_nothing():
+    def say_nothing() -> None:
         reached.set()
         release.wait(30)
 
@@ -210,7 +223,7 @@ def test_sigterm_while_waiting_for_a_silent_source(sync, portal, parks):
         release.set()
 
 
-def test_sigterm_while_waiting_for_another_run(sync, parks):
+def test_sigterm_while_waiting_for_another_run(sync: Sync, parks: Dataset) -> None:
     with psycopg.connect(sync.dsn, autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [run_lock_number("public.parks")])
         with Worker(sync) as worker:
@@ -225,7 +238,7 @@ def test_sigterm_while_waiting_for_another_run(sync, parks):
 
 
 @pytest.fixture
-def own_server(sync):
+def own_server(sync: Sync) -> Iterator[str]:
     """A server that a test may crash, since nobody else uses it."""
     folder = Path(tempfile.gettempdir()) / f"socratasync-crash-{uuid.uuid4().hex[:8]}"
     with wheel_server(folder) as dsn:
@@ -233,7 +246,7 @@ def own_server(sync):
         yield dsn
 
 
-def crash(dsn):
+def crash(dsn: str) -> None:
     """Kill a backend. PostgreSQL takes its shared memory for spoilt then: it throws everybody out,
     recovers, and empties all unlogged tables."""
     with suppress(psycopg.OperationalError), psycopg.connect(dsn, autocommit=True) as victim:
@@ -241,15 +254,15 @@ def crash(dsn):
         victim.execute("SELECT 1")
 
 
-def wait_for(dsn):
+def wait_for(dsn: str) -> None:
     while True:
         with suppress(psycopg.OperationalError), psycopg.connect(dsn, autocommit=True):
             return
 
 
 def test_a_server_that_crashes_loses_its_stages_and_the_next_run_reads_them_again(
-    sync, portal, own_server
-):
+    sync: Sync, portal: Portal, own_server: str
+) -> None:
     portal.add_synthetic("abcd-1234", rows=300)
     sync.spec["source"] = {"pageSize": 100}
     portal.faults.add(Fault.doing(lambda: crash(own_server)), after=2, on="rows")

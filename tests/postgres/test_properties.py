@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.conftest import Clock
 from tests.postgres.conftest import Sync
 
 from socrata_simulator.portal.dataset import Dataset
@@ -84,7 +85,9 @@ def begin(sync: Sync, portal: Portal, page_size: int) -> Dataset:
 
 @BOUNDED
 @given(history=HISTORY, page_size=PAGES)
-def test_after_full_and_prune_the_target_is_the_source(sync, portal, history, page_size):
+def test_after_full_and_prune_the_target_is_the_source(
+    sync: Sync, portal: Portal, history: list[list[Any]], page_size: int
+) -> None:
     dataset = begin(sync, portal, page_size)
     sync.spec["target"]["prune"] = True
     for changes in history:
@@ -99,7 +102,9 @@ def test_after_full_and_prune_the_target_is_the_source(sync, portal, history, pa
 
 @BOUNDED
 @given(history=HISTORY, page_size=PAGES)
-def test_after_full_and_reset_the_target_is_the_source(sync, portal, history, page_size):
+def test_after_full_and_reset_the_target_is_the_source(
+    sync: Sync, portal: Portal, history: list[list[Any]], page_size: int
+) -> None:
     dataset = begin(sync, portal, page_size)
     sync.spec["target"]["reset"] = True
     for changes in history:
@@ -113,8 +118,8 @@ def test_after_full_and_reset_the_target_is_the_source(sync, portal, history, pa
 @BOUNDED
 @given(history=HISTORY, page_size=PAGES)
 def test_after_an_update_the_target_is_the_source_but_for_deletions(
-    sync, portal, clock, history, page_size
-):
+    sync: Sync, portal: Portal, clock: Clock, history: list[list[Any]], page_size: int
+) -> None:
     """Of a key that had a row deleted, the target may hold what any of its rows once was."""
     clock.at = datetime(2020, 1, 1, tzinfo=UTC)
     dataset = begin(sync, portal, page_size)
@@ -137,7 +142,9 @@ def test_after_an_update_the_target_is_the_source_but_for_deletions(
 
 @BOUNDED
 @given(history=HISTORY, page_size=PAGES)
-def test_a_run_after_a_run_changes_nothing(sync, portal, history, page_size):
+def test_a_run_after_a_run_changes_nothing(
+    sync: Sync, portal: Portal, history: list[list[Any]], page_size: int
+) -> None:
     dataset = begin(sync, portal, page_size)
     for changes in history:
         happen(dataset, changes)

@@ -9,17 +9,23 @@ import io
 import json
 import ssl
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
+from tests.postgres.conftest import Sync
 
+from socrata_simulator.http.server import Server
+from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 
 
 @pytest.fixture
-def viewed(sync, parks):
+def viewed(sync: Sync, parks: Dataset) -> Dataset:
     """The loaded parks with a materialized view over them."""
     sync.well()
     sync.query("CREATE MATERIALIZED VIEW totals AS SELECT sum(acres) AS acres FROM parks")
@@ -28,11 +34,11 @@ def viewed(sync, parks):
     return parks
 
 
-def total(sync, view="totals"):
+def total(sync: Sync, view: str = "totals") -> Any:
     return sync.query(f"SELECT acres FROM {view}")[0]["acres"]
 
 
-def test_a_view_is_refreshed_and_its_lock_is_told(sync, viewed):
+def test_a_view_is_refreshed_and_its_lock_is_told(sync: Sync, viewed: Dataset) -> None:
     report = sync.well()
 
     assert total(sync) == 110
@@ -40,7 +46,9 @@ def test_a_view_is_refreshed_and_its_lock_is_told(sync, viewed):
     assert "refresh" in report.as_dict()["seconds"]
 
 
-def test_a_view_with_a_unique_index_is_refreshed_while_readers_read(sync, viewed):
+def test_a_view_with_a_unique_index_is_refreshed_while_readers_read(
+    sync: Sync, viewed: Dataset
+) -> None:
     sync.query("CREATE UNIQUE INDEX ON totals (acres)")
     (before,) = sync.query("SELECT relfilenode FROM pg_class WHERE relname = 'totals'")
 
@@ -59,7 +67,9 @@ def test_a_view_with_a_unique_index_is_refreshed_while_readers_read(sync, viewed
     ],
     ids=["partial", "expression"],
 )
-def test_an_index_that_does_not_do_means_a_plain_refresh(sync, viewed, index):
+def test_an_index_that_does_not_do_means_a_plain_refresh(
+    sync: Sync, viewed: Dataset, index: str
+) -> None:
     sync.query(index)
 
     report = sync.well()
@@ -68,7 +78,7 @@ def test_an_index_that_does_not_do_means_a_plain_refresh(sync, viewed, index):
     assert len(report.warnings) == 1
 
 
-def test_a_view_that_was_never_filled_is_filled(sync, viewed):
+def test_a_view_that_was_never_filled_is_filled(sync: Sync, viewed: Dataset) -> None:
     sync.query(
         "CREATE MATERIALIZED VIEW empty AS SELECT sum(acres) AS acres FROM parks WITH NO DATA;"
         "CREATE UNIQUE INDEX ON empty (acres)"
@@ -80,7 +90,9 @@ def test_a_view_that_was_never_filled_is_filled(sync, viewed):
     assert total(sync, "empty") == total(sync) == 110
 
 
-def test_a_missing_view_stops_the_run_before_anything_is_loaded(sync, viewed):
+def test_a_missing_view_stops_the_run_before_anything_is_loaded(
+    sync: Sync, viewed: Dataset
+) -> None:
     sync.spec["refresh"] = {"materializedViews": ["totals", "nowhere"]}
     pages = len(sync.pages())
 
@@ -91,7 +103,9 @@ def test_a_missing_view_stops_the_run_before_anything_is_loaded(sync, viewed):
     assert len(sync.pages()) == pages
 
 
-def test_views_of_a_table_that_is_made_just_now_cannot_be_there_yet(sync, parks):
+def test_views_of_a_table_that_is_made_just_now_cannot_be_there_yet(
+    sync: Sync, parks: Dataset
+) -> None:
     sync.spec["refresh"] = {"materializedViews": ["totals"]}
 
     report = sync.well()
@@ -100,7 +114,9 @@ def test_views_of_a_table_that_is_made_just_now_cannot_be_there_yet(sync, parks)
     assert len(sync.acres()) == 5
 
 
-def test_a_view_that_fails_is_told_with_the_data_in_and_tried_again(sync, viewed):
+def test_a_view_that_fails_is_told_with_the_data_in_and_tried_again(
+    sync: Sync, viewed: Dataset
+) -> None:
     sync.query("CREATE MATERIALIZED VIEW broken AS SELECT 1 / (acres - 104) AS x FROM parks")
     sync.spec["refresh"] = {"materializedViews": ["broken", "totals"]}
 
@@ -119,7 +135,7 @@ def test_a_view_that_fails_is_told_with_the_data_in_and_tried_again(sync, viewed
     assert total(sync) == 110  # owed, although nothing changed at the source
 
 
-def test_nothing_is_refreshed_when_nothing_changed(sync, viewed):
+def test_nothing_is_refreshed_when_nothing_changed(sync: Sync, viewed: Dataset) -> None:
     sync.well()
     sync.query("REFRESH MATERIALIZED VIEW totals WITH NO DATA")
 
@@ -132,7 +148,9 @@ def test_nothing_is_refreshed_when_nothing_changed(sync, viewed):
     ("vacuum", "analyzed", "rewritten"),
     [("Analyze", True, False), ("Full", True, True), ("None", False, False)],
 )
-def test_the_target_is_vacuumed_and_nothing_else(sync, parks, vacuum, analyzed, rewritten):
+def test_the_target_is_vacuumed_and_nothing_else(
+    sync: Sync, parks: Dataset, vacuum: str, analyzed: bool, rewritten: bool
+) -> None:
     sync.spec["refresh"] = {"vacuum": vacuum}
     sync.query("CREATE TABLE other (x int); INSERT INTO other SELECT generate_series(1, 100)")
     sync.query("CREATE TABLE parks (name text PRIMARY KEY, acres numeric, opened timestamp)")
@@ -155,12 +173,14 @@ class Listener:
 
     def __init__(self, port: int) -> None:
         self.url = f"https://127.0.0.1:{port}"
-        self.calls: list[tuple[str, str, dict[str, str], object]] = []
+        self.calls: list[tuple[str, str, dict[str, str], Any]] = []
         self.status = 200
 
 
 @pytest.fixture
-def listener(socrata, monkeypatch, tmp_path):
+def listener(
+    socrata: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Listener]:
     """Trusted beside the portal."""
     authority = trustme.CA()
     with serve(authority) as heard:
@@ -171,9 +191,9 @@ def listener(socrata, monkeypatch, tmp_path):
 
 
 @contextmanager
-def serve(authority):
+def serve(authority: trustme.CA) -> Iterator[Listener]:
     class Handler(http.server.BaseHTTPRequestHandler):
-        def answer(self):
+        def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             heard.calls.append(
                 (self.command, self.path, dict(self.headers), json.loads(body) if body else None)
@@ -184,7 +204,7 @@ def serve(authority):
 
         do_GET = do_POST = answer  # noqa: N815  # the library's names
 
-        def log_message(self, *_):
+        def log_message(self, *_: object) -> None:
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -202,7 +222,9 @@ def serve(authority):
         thread.join()
 
 
-def test_hooks_are_called_with_the_report_after_a_change_only(sync, parks, listener):
+def test_hooks_are_called_with_the_report_after_a_change_only(
+    sync: Sync, parks: Dataset, listener: Listener
+) -> None:
     sync.spec["hooks"] = [
         {"url": f"{listener.url}/reset?key=secret"},
         {"url": f"{listener.url}/reload", "method": "GET"},
@@ -219,7 +241,9 @@ def test_hooks_are_called_with_the_report_after_a_change_only(sync, parks, liste
 
 
 @pytest.mark.parametrize(("required", "exit_code"), [(True, 75), (False, 0)])
-def test_a_hook_that_fails_matters_if_it_is_required(sync, parks, listener, required, exit_code):
+def test_a_hook_that_fails_matters_if_it_is_required(
+    sync: Sync, parks: Dataset, listener: Listener, required: bool, exit_code: int
+) -> None:
     listener.status = 500
     sync.spec["hooks"] = [{"url": f"{listener.url}/reset?key=secret", "required": required}]
 
@@ -234,7 +258,7 @@ def test_a_hook_that_fails_matters_if_it_is_required(sync, parks, listener, requ
     assert len(listener.calls) == (2 if required else 1)  # what is owed is called again
 
 
-def test_a_hook_that_nobody_answers_is_told_without_its_key(sync, parks):
+def test_a_hook_that_nobody_answers_is_told_without_its_key(sync: Sync, parks: Dataset) -> None:
     sync.spec["hooks"] = [{"url": "https://127.0.0.1:1/reset?key=secret", "required": True}]
 
     report = sync.run()
@@ -244,7 +268,9 @@ def test_a_hook_that_nobody_answers_is_told_without_its_key(sync, parks):
     assert "secret" not in json.dumps(report.as_dict())
 
 
-def test_people_are_told_of_failures_recoveries_and_successes(sync, portal, parks, listener):
+def test_people_are_told_of_failures_recoveries_and_successes(
+    sync: Sync, portal: Portal, parks: Dataset, listener: Listener
+) -> None:
     sync.spec["notify"] = {
         "slackWebhookSecretRef": {"name": "slack"},
         "on": ["Failure", "Recovery", "Success"],
@@ -265,7 +291,9 @@ def test_people_are_told_of_failures_recoveries_and_successes(sync, portal, park
     assert len(texts) == 3
 
 
-def test_people_hear_of_a_database_that_is_away(sync, parks, listener):
+def test_people_hear_of_a_database_that_is_away(
+    sync: Sync, parks: Dataset, listener: Listener
+) -> None:
     sync.spec["notify"] = {"slackWebhookSecretRef": {"name": "slack"}}
     sync.dsn = "postgresql://x:hunter2@127.0.0.1:1/x"
 
@@ -276,7 +304,9 @@ def test_people_hear_of_a_database_that_is_away(sync, parks, listener):
     assert "hunter2" not in call[3]["text"]
 
 
-def test_a_webhook_that_fails_is_a_warning_that_does_not_show_it(sync, parks, listener):
+def test_a_webhook_that_fails_is_a_warning_that_does_not_show_it(
+    sync: Sync, parks: Dataset, listener: Listener
+) -> None:
     listener.status = 404
     sync.spec["notify"] = {"slackWebhookSecretRef": {"name": "slack"}, "on": ["Success"]}
 
@@ -290,7 +320,7 @@ def test_a_webhook_that_fails_is_a_warning_that_does_not_show_it(sync, parks, li
 
 
 @pytest.fixture
-def archived(sync, parks, tmp_path):
+def archived(sync: Sync, parks: Dataset, tmp_path: Path) -> Path:
     """Downloads are kept in a folder, of two runs."""
     sync.spec["archive"] = {"persistentVolumeClaim": "files", "keepRuns": 2}
     sync.spec["datasets"] = [{"id": parks.id, "year": 2020}]
@@ -298,11 +328,11 @@ def archived(sync, parks, tmp_path):
     return tmp_path / "files"
 
 
-def read(path):
+def read(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode())))
 
 
-def test_a_download_is_kept_as_one_csv_with_one_header(sync, archived):
+def test_a_download_is_kept_as_one_csv_with_one_header(sync: Sync, archived: Path) -> None:
     sync.well(archive_folder=archived)
 
     (file,) = archived.rglob("*.csv.gz")
@@ -311,7 +341,7 @@ def test_a_download_is_kept_as_one_csv_with_one_header(sync, archived):
     assert list(archived.rglob("*.part")) == []
 
 
-def test_only_the_newest_files_are_kept(sync, archived):
+def test_only_the_newest_files_are_kept(sync: Sync, archived: Path) -> None:
     for _ in range(4):
         sync.well(mode="full", archive_folder=archived)
 
@@ -322,7 +352,9 @@ def test_only_the_newest_files_are_kept(sync, archived):
 @pytest.mark.parametrize(
     "fault", [Fault.reset(after_bytes=30), Fault.truncated(70), Fault.short_page(1)]
 )
-def test_a_page_that_failed_is_not_in_the_archive(sync, portal, archived, fault):
+def test_a_page_that_failed_is_not_in_the_archive(
+    sync: Sync, portal: Portal, archived: Path, fault: Fault
+) -> None:
     portal.faults.add(fault, times=1, after=1, on="rows")
 
     sync.well(archive_folder=archived)
@@ -331,7 +363,9 @@ def test_a_page_that_failed_is_not_in_the_archive(sync, portal, archived, fault)
     assert [row["name"] for row in read(file)] == ["p0", "p1", "p2", "p3", "p4"]
 
 
-def test_an_archive_is_gone_on_with_like_its_stage(sync, portal, archived):
+def test_an_archive_is_gone_on_with_like_its_stage(
+    sync: Sync, portal: Portal, archived: Path
+) -> None:
     portal.faults.add(Fault.status(503), times=4, after=1, on="rows")
     assert sync.run(archive_folder=archived, run="one").exit_code == 75
 
@@ -341,7 +375,9 @@ def test_an_archive_is_gone_on_with_like_its_stage(sync, portal, archived):
     assert [row["name"] for row in read(file)] == ["p0", "p1", "p2", "p3", "p4"]
 
 
-def test_a_stage_whose_archive_is_lost_is_read_again(sync, portal, archived):
+def test_a_stage_whose_archive_is_lost_is_read_again(
+    sync: Sync, portal: Portal, archived: Path
+) -> None:
     portal.faults.add(Fault.status(503), times=4, after=1, on="rows")
     sync.run(archive_folder=archived)
     for part in archived.rglob("*.part"):
@@ -353,7 +389,7 @@ def test_a_stage_whose_archive_is_lost_is_read_again(sync, portal, archived):
     assert len(read(file)) == 5
 
 
-def test_a_folder_that_cannot_be_written_fails_the_dataset(sync, archived):
+def test_a_folder_that_cannot_be_written_fails_the_dataset(sync: Sync, archived: Path) -> None:
     archived.write_text("not a folder")
 
     report = sync.run(archive_folder=archived)

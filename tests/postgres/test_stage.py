@@ -9,10 +9,15 @@ import subprocess
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from tests.conftest import Clock
+from tests.postgres.conftest import Sync
 
+from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
+from socrata_simulator.portal.portal import Portal
 from socratasync.contract.progress import Silent
 from socratasync.errors import Terminated
 
@@ -34,7 +39,9 @@ TROUBLES = {
 
 @pytest.mark.parametrize("fault", TROUBLES.values(), ids=TROUBLES)
 @pytest.mark.parametrize("on", ["rows", "count", "metadata"])
-def test_trouble_that_passes_is_waited_out(sync, portal, parks, fault, on):
+def test_trouble_that_passes_is_waited_out(
+    sync: Sync, portal: Portal, parks: Dataset, fault: Fault, on: str
+) -> None:
     portal.faults.add(fault, times=2, on=on)
 
     assert sync.one().rows.inserted == 5
@@ -43,8 +50,8 @@ def test_trouble_that_passes_is_waited_out(sync, portal, parks, fault, on):
 
 @pytest.mark.parametrize("on", ["rows", "count", "metadata"])
 def test_trouble_that_stays_ends_the_run_with_75_and_leaves_the_target_alone(
-    sync, portal, parks, on
-):
+    sync: Sync, portal: Portal, parks: Dataset, on: str
+) -> None:
     sync.well()
     parks.update(parks.find(name="p1"), acres=11)
     before = sync.query("SELECT * FROM socratasync.datasets")
@@ -58,7 +65,7 @@ def test_trouble_that_stays_ends_the_run_with_75_and_leaves_the_target_alone(
     assert sync.query("SELECT * FROM socratasync.datasets") == before
 
 
-def test_retries_are_bounded(sync, portal, parks):
+def test_retries_are_bounded(sync: Sync, portal: Portal, parks: Dataset) -> None:
     portal.faults.add(Fault.status(500), times=None, on="rows")
 
     sync.run()
@@ -66,7 +73,9 @@ def test_retries_are_bounded(sync, portal, parks):
     assert len(sync.pages()) == 4  # the attempts of the policy
 
 
-def test_throttling_is_named_and_its_wait_is_honoured(sync, portal, parks):
+def test_throttling_is_named_and_its_wait_is_honoured(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     portal.faults.add(Fault.status(429, retry_after=3600), times=None, on="rows")
 
     report = sync.run()
@@ -75,7 +84,7 @@ def test_throttling_is_named_and_its_wait_is_honoured(sync, portal, parks):
     assert len(sync.pages()) == 1  # an hour is longer than a run waits, so it does not try again
 
 
-def test_a_query_that_is_too_slow_is_asked_for_in_smaller_pages(sync, portal):
+def test_a_query_that_is_too_slow_is_asked_for_in_smaller_pages(sync: Sync, portal: Portal) -> None:
     portal.add_synthetic("abcd-1234", rows=100)
     sync.spec["source"] = {"pageSize": 40_000}
     portal.faults.add(Fault.status(408), times=2, on="rows")
@@ -85,7 +94,7 @@ def test_a_query_that_is_too_slow_is_asked_for_in_smaller_pages(sync, portal):
     assert [p["$limit"] for p in sync.pages()] == ["40000", "20000", "10000", "10000"]
 
 
-def test_a_small_page_is_never_made_larger(sync, portal, parks):
+def test_a_small_page_is_never_made_larger(sync: Sync, portal: Portal, parks: Dataset) -> None:
     sync.spec["source"] = {"pageSize": 3}
     portal.faults.add(Fault.status(408), times=1, on="rows")
 
@@ -97,7 +106,7 @@ def test_a_small_page_is_never_made_larger(sync, portal, parks):
 # -- cut answers -----------------------------------------------------------------------------------
 
 
-def long_rows(portal):
+def long_rows(portal: Portal) -> Dataset:
     """Rows whose cells hold quotes, newlines and commas, so that a cut falls into all of them."""
     text = 'a "quoted", and\nbroken ""line'
     rows = [{"name": f"p{n}", "acres": n, "note": f"{n} {text}"} for n in range(5)]
@@ -111,7 +120,9 @@ def long_rows(portal):
     [(False, range(0, 540, 11)), (True, range(0, 280, 11))],
     ids=["text cut", "gzip cut"],
 )
-def test_an_answer_cut_anywhere_loses_nothing(sync, portal, parks, compressed, cuts, verify):
+def test_an_answer_cut_anywhere_loses_nothing(
+    sync: Sync, portal: Portal, parks: Dataset, compressed: bool, cuts: range, verify: str
+) -> None:
     portal.datasets.clear()
     long_rows(portal)
     sync.spec["verify"] = {"rowCount": verify}
@@ -126,14 +137,18 @@ def test_an_answer_cut_anywhere_loses_nothing(sync, portal, parks, compressed, c
 
 
 @pytest.mark.parametrize("verify", ["Warn", "Off"])
-def test_a_short_page_is_not_the_end(sync, portal, parks, verify):
+def test_a_short_page_is_not_the_end(
+    sync: Sync, portal: Portal, parks: Dataset, verify: str
+) -> None:
     sync.spec["verify"] = {"rowCount": verify}
     portal.faults.add(Fault.short_page(2), times=1, on="rows")
 
     assert sync.one().rows.downloaded == 5
 
 
-def test_an_empty_page_that_lies_is_found_by_the_count(sync, portal, parks):
+def test_an_empty_page_that_lies_is_found_by_the_count(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.spec["source"] = {"pageSize": 2}
     portal.faults.add(Fault.short_page(0), times=1, after=1, on="rows")
 
@@ -143,7 +158,9 @@ def test_an_empty_page_that_lies_is_found_by_the_count(sync, portal, parks):
     assert report.warnings == []
 
 
-def test_a_source_that_keeps_rows_back_is_reported_and_read_again(sync, portal, parks):
+def test_a_source_that_keeps_rows_back_is_reported_and_read_again(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     portal.faults.add(Fault.wrong_count(9), times=None, on="count")
 
     report = sync.well()
@@ -154,7 +171,7 @@ def test_a_source_that_keeps_rows_back_is_reported_and_read_again(sync, portal, 
     assert sync.one().mode == "full"  # the watermark did not move
 
 
-def test_verify_fail_merges_nothing(sync, portal, parks):
+def test_verify_fail_merges_nothing(sync: Sync, portal: Portal, parks: Dataset) -> None:
     sync.spec["verify"] = {"rowCount": "Fail"}
     portal.faults.add(Fault.wrong_count(9), times=None, on="count")
 
@@ -166,14 +183,18 @@ def test_verify_fail_merges_nothing(sync, portal, parks):
 
 
 @pytest.mark.parametrize("tolerance", [4, "80%"])
-def test_a_count_within_the_tolerance_passes(sync, portal, parks, tolerance):
+def test_a_count_within_the_tolerance_passes(
+    sync: Sync, portal: Portal, parks: Dataset, tolerance: Any
+) -> None:
     sync.spec["verify"] = {"rowCount": "Fail", "tolerance": tolerance}
     portal.faults.add(Fault.wrong_count(9), times=None, on="count")
 
     assert sync.one().rows.inserted == 5
 
 
-def test_verify_off_counts_nothing_after_the_download(sync, portal, parks):
+def test_verify_off_counts_nothing_after_the_download(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.spec["verify"] = {"rowCount": "Off"}
 
     assert sync.one().verified is None
@@ -181,7 +202,9 @@ def test_verify_off_counts_nothing_after_the_download(sync, portal, parks):
     assert len(counts) == 1  # of the survey
 
 
-def test_rows_that_come_and_go_between_pages_are_no_mismatch(sync, portal, parks):
+def test_rows_that_come_and_go_between_pages_are_no_mismatch(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.spec["source"] = {"pageSize": 2}
     gone = parks.find(name="p0")
     portal.faults.add(Fault.doing(lambda: parks.insert({"name": "p9"})), after=1, on="rows")
@@ -193,7 +216,9 @@ def test_rows_that_come_and_go_between_pages_are_no_mismatch(sync, portal, parks
     assert {"p1", "p2", "p3", "p4", "p9"} <= set(sync.acres())
 
 
-def test_a_dataset_replaced_between_pages_ends_right(sync, portal, parks):
+def test_a_dataset_replaced_between_pages_ends_right(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.spec["source"] = {"pageSize": 2}
     portal.faults.add(Fault.doing(lambda: parks.replace_all()), times=1, after=1, on="rows")
 
@@ -204,7 +229,9 @@ def test_a_dataset_replaced_between_pages_ends_right(sync, portal, parks):
     assert sync.acres() == EXPECTED
 
 
-def test_columns_that_change_between_pages_are_not_mixed_up(sync, portal, parks):
+def test_columns_that_change_between_pages_are_not_mixed_up(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.spec["source"] = {"pageSize": 2}
     portal.faults.add(
         Fault.doing(lambda: parks.rename_column("acres", "area")), times=1, after=1, on="rows"
@@ -217,7 +244,7 @@ def test_columns_that_change_between_pages_are_not_mixed_up(sync, portal, parks)
     assert sync.query("SELECT to_regclass('parks') AS t") == [{"t": None}]
 
 
-def test_a_value_that_does_not_fit_is_refused_with_its_place(sync, parks):
+def test_a_value_that_does_not_fit_is_refused_with_its_place(sync: Sync, parks: Dataset) -> None:
     sync.spec["target"]["fields"] = {"name": "integer", "acres": ""}
 
     report = sync.run()
@@ -230,7 +257,9 @@ def test_a_value_that_does_not_fit_is_refused_with_its_place(sync, parks):
 # -- a replica that lags -----------------------------------------------------------------------------
 
 
-def test_rows_of_a_lagging_replica_do_not_advance_the_watermark_beyond_it(sync, portal, parks):
+def test_rows_of_a_lagging_replica_do_not_advance_the_watermark_beyond_it(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     sync.well()
     (before,) = sync.query("SELECT * FROM socratasync.datasets")
     parks.lag()
@@ -247,7 +276,9 @@ def test_rows_of_a_lagging_replica_do_not_advance_the_watermark_beyond_it(sync, 
     assert sync.acres()["p1"] == 11
 
 
-def test_a_newest_change_told_by_a_fresher_replica_is_not_believed(sync, portal, parks, clock):
+def test_a_newest_change_told_by_a_fresher_replica_is_not_believed(
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
     """The newest change is asked of one replica, the rows come from another."""
     sync.well()
     parks.lag()
@@ -256,7 +287,7 @@ def test_a_newest_change_told_by_a_fresher_replica_is_not_believed(sync, portal,
     replica = parks._replica
     parks.catch_up()
 
-    def stale():
+    def stale() -> None:
         parks._replica = replica
 
     portal.faults.add(Fault.doing(stale), times=1, on="rows")
@@ -280,14 +311,14 @@ class StopAfter(Silent):
         self.left = rows
         self.stopping = stopping
 
-    def advance(self, dataset, rows, wire_bytes):
+    def advance(self, dataset: str, rows: int, wire_bytes: int) -> None:
         self.left -= rows
         if self.left <= 0:
             self.stopping.set()
             raise Terminated
 
 
-def stopped_after(sync, rows, **order):
+def stopped_after(sync: Sync, rows: int, **order: Any) -> None:
     """A run that is stopped in mid-download."""
     stopping = threading.Event()
     how = sync.with_(progress=StopAfter(rows, stopping), stopping=stopping)
@@ -295,7 +326,7 @@ def stopped_after(sync, rows, **order):
     assert report.exit_code == 143
 
 
-def test_a_stopped_run_is_gone_on_with_inside_the_dataset(sync, portal):
+def test_a_stopped_run_is_gone_on_with_inside_the_dataset(sync: Sync, portal: Portal) -> None:
     portal.add_synthetic("abcd-1234", rows=1000)
     sync.spec["source"] = {"pageSize": 100}
     stopped_after(sync, 500)
@@ -309,7 +340,7 @@ def test_a_stopped_run_is_gone_on_with_inside_the_dataset(sync, portal):
     assert len(sync.table()) == 1000
 
 
-def test_a_stage_with_another_question_is_begun_anew(sync, portal):
+def test_a_stage_with_another_question_is_begun_anew(sync: Sync, portal: Portal) -> None:
     portal.add_synthetic("abcd-1234", rows=1000)
     sync.spec["source"] = {"pageSize": 100}
     stopped_after(sync, 500)
@@ -319,7 +350,9 @@ def test_a_stage_with_another_question_is_begun_anew(sync, portal):
     assert len(sync.pages()) == 5 + 11
 
 
-def test_an_old_stage_is_begun_anew_by_another_run_but_not_by_its_own(sync, portal):
+def test_an_old_stage_is_begun_anew_by_another_run_but_not_by_its_own(
+    sync: Sync, portal: Portal
+) -> None:
     portal.add_synthetic("abcd-1234", rows=300)
     sync.spec["source"] = {"pageSize": 100}
     stopped_after(sync, 100, run="one")
@@ -329,7 +362,7 @@ def test_an_old_stage_is_begun_anew_by_another_run_but_not_by_its_own(sync, port
     assert len(sync.pages()) == 1 + 3
 
 
-def test_a_stage_that_lost_its_rows_is_noticed(sync, portal):
+def test_a_stage_that_lost_its_rows_is_noticed(sync: Sync, portal: Portal) -> None:
     """What a crash of the server does to an unlogged table, and to nothing else."""
     portal.add_synthetic("abcd-1234", rows=300)
     sync.spec["source"] = {"pageSize": 100}
@@ -341,7 +374,9 @@ def test_a_stage_that_lost_its_rows_is_noticed(sync, portal):
     assert len(sync.table()) == 300
 
 
-def test_a_dataset_that_an_earlier_try_merged_is_not_counted_twice(sync, portal, parks):
+def test_a_dataset_that_an_earlier_try_merged_is_not_counted_twice(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     portal.add_dataset("sick-0000", [("name", "text"), ("acres", "number")], [{"name": "q"}])
     portal.faults.add(Fault.status(503), times=None, dataset="sick-0000", on="rows")
     first = sync.run(run="job-1")
@@ -356,7 +391,9 @@ def test_a_dataset_that_an_earlier_try_merged_is_not_counted_twice(sync, portal,
     assert [d.rows.inserted for d in second.datasets] == [5, 1]
 
 
-def test_the_source_as_it_was_before_the_first_page_counts_for_a_resumed_stage(sync, portal, parks):
+def test_the_source_as_it_was_before_the_first_page_counts_for_a_resumed_stage(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     """Rows that changed after they were staged must be read again by the next update."""
     sync.spec["source"] = {"pageSize": 1}
     stopped_after(sync, 3)
@@ -388,7 +425,7 @@ run(order, RunOptions(progress=KillAfter()))
 """
 
 
-def test_a_killed_process_loses_no_page_that_was_staged(sync, portal):
+def test_a_killed_process_loses_no_page_that_was_staged(sync: Sync, portal: Portal) -> None:
     portal.add_synthetic("abcd-1234", rows=1000)
     sync.spec["source"] = {"pageSize": 100}
     order = sync.request(run="job-1")

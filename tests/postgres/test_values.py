@@ -7,18 +7,23 @@ import csv
 import json
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from tests.postgres.conftest import Sync
 
+from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.portal import Portal
 
 CELL = re.compile(r'(?:"((?:[^"]|"")*)")?([,\n])')
 
-READ = {
+READ: dict[str, Callable[[str], Any]] = {
     "number": Decimal,
     "money": Decimal,
     "double": float,
@@ -29,7 +34,7 @@ READ = {
 }
 
 
-def served(socrata, dataset: Dataset) -> list[dict[str, Any]]:
+def served(socrata: Server, dataset: Dataset) -> list[dict[str, Any]]:
     """What the portal answers for the whole dataset, read by hand: null is not the empty text."""
     fields = [f.name for f in dataset.fields]
     readers = [READ.get(f.type, str) for f in dataset.fields]
@@ -58,7 +63,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("page_size", [7, 1000])
-def test_every_type_and_every_odd_value_arrives_as_it_was(sync, portal, socrata, page_size):
+def test_every_type_and_every_odd_value_arrives_as_it_was(
+    sync: Sync, portal: Portal, socrata: Server, page_size: int
+) -> None:
     dataset = portal.add_oddities("oddi-ties")
     sync.spec["target"]["key"] = ["key"]
     sync.spec["source"] = {"pageSize": page_size}
@@ -78,7 +85,7 @@ def test_every_type_and_every_odd_value_arrives_as_it_was(sync, portal, socrata,
     assert wrong == []
 
 
-def column_names(sync, dataset: Dataset) -> dict[str, str]:
+def column_names(sync: Sync, dataset: Dataset) -> dict[str, str]:
     """Field → column, by position: the table's columns come in the order of the dataset's."""
     columns = sync.query(
         "SELECT attname FROM pg_attribute WHERE attrelid = 'requests'::regclass AND attnum > 0"
@@ -88,7 +95,7 @@ def column_names(sync, dataset: Dataset) -> dict[str, str]:
     return dict(zip(fields, (c["attname"] for c in columns), strict=False))
 
 
-def test_long_names_stay_two_and_short_ones_stay_themselves(sync, portal):
+def test_long_names_stay_two_and_short_ones_stay_themselves(sync: Sync, portal: Portal) -> None:
     dataset = portal.add_oddities("oddi-ties")
     sync.spec["target"]["key"] = ["key"]
 
@@ -103,7 +110,9 @@ def test_long_names_stay_two_and_short_ones_stay_themselves(sync, portal):
 
 
 @pytest.mark.parametrize("rows", [2000])
-def test_rows_of_the_shape_of_la_311_arrive_as_they_were(sync, portal, socrata, rows):
+def test_rows_of_the_shape_of_la_311_arrive_as_they_were(
+    sync: Sync, portal: Portal, socrata: Server, rows: int
+) -> None:
     dataset = portal.add_synthetic("abcd-1234", rows=rows, seed=7)
 
     sync.well()
@@ -126,10 +135,10 @@ def us_date(text: str) -> datetime:
 
 
 @pytest.mark.parametrize(("name", "width"), EXPORTS.items(), ids=EXPORTS)
-def test_a_real_export_arrives_with_every_value_it_has(sync, portal, real_data, name, width):
+def test_a_real_export_arrives_with_every_value_it_has(
+    sync: Sync, portal: Portal, real_data: Path, name: str, width: int
+) -> None:
     """10,000 service requests of Los Angeles against the city's own file."""
-    if real_data is None:
-        pytest.skip("no real files here; SOCRATASYNC_REAL_DATA names their folder")
     dataset = portal.add_export("h65r-yf5i", real_data / name)
     with (real_data / name).open(newline="", encoding="utf-8") as file:
         titles, *rows = csv.reader(file)
@@ -143,7 +152,11 @@ def test_a_real_export_arrives_with_every_value_it_has(sync, portal, real_data, 
     )
     assert len(columns) == len(dataset.fields) == width
     names = [c["attname"] for c in columns]
-    read = {"timestamp without time zone": us_date, "numeric": Decimal, "text": str}
+    read: dict[str, Callable[[str], Any]] = {
+        "timestamp without time zone": us_date,
+        "numeric": Decimal,
+        "text": str,
+    }
     readers = [read[c["type"]] for c in columns]
     table = sync.table()
     assert len(table) == len(rows) == 10_000
@@ -153,9 +166,9 @@ def test_a_real_export_arrives_with_every_value_it_has(sync, portal, real_data, 
         assert [there[name] for name in names] == expected
 
 
-def test_a_recorded_dataset_of_new_york_arrives_with_every_value_it_has(sync, portal, real_data):
-    if real_data is None:
-        pytest.skip("no real files here; SOCRATASYNC_REAL_DATA names their folder")
+def test_a_recorded_dataset_of_new_york_arrives_with_every_value_it_has(
+    sync: Sync, portal: Portal, real_data: Path
+) -> None:
     answer = real_data / "nyc_uczf-rk3c_resource.csv"
     portal.add_recorded("uczf-rk3c", real_data / "nyc_uczf-rk3c_api_views_metadata.json", answer)
     sync.spec["target"]["key"] = ["countid"]
@@ -174,10 +187,10 @@ def test_a_recorded_dataset_of_new_york_arrives_with_every_value_it_has(sync, po
         ]
 
 
-def test_two_exports_of_one_dataset_are_a_drift_that_is_carried(sync, portal, real_data):
+def test_two_exports_of_one_dataset_are_a_drift_that_is_carried(
+    sync: Sync, portal: Portal, real_data: Path
+) -> None:
     """The city's export of another year has six columns more, and writes places in another way."""
-    if real_data is None:
-        pytest.skip("no real files here; SOCRATASYNC_REAL_DATA names their folder")
     first, second = EXPORTS
     portal.add_export("h65r-yf5i", real_data / first)
     sync.well()

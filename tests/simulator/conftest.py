@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -22,9 +22,7 @@ def ask(socrata: Server) -> Iterator[Ask]:
     """``ask(path, {parameter: value}, headers=…)``: one GET, over one connection that stays open."""
     with requests.Session() as session:
 
-        def get(
-            path: str, params: dict[str, str] | None = None, **more: object
-        ) -> requests.Response:
+        def get(path: str, params: dict[str, str] | None = None, **more: Any) -> requests.Response:
             more.setdefault("allow_redirects", False)
             return session.get(f"https://{socrata.domain}{path}", params=params, timeout=20, **more)
 
@@ -32,12 +30,10 @@ def ask(socrata: Server) -> Iterator[Ask]:
 
 
 @pytest.fixture
-def real(tmp_path: Path) -> Path:
+def real(real_folder: Path | None, tmp_path: Path) -> Path:
     """The folder with real portals' files; where there is none, small made-up ones of their shape."""
-    beside = Path(__file__).parents[2].parent / "shared" / "data"
-    folder = Path(os.environ.get("SOCRATASYNC_REAL_DATA", beside))
-    if folder.is_dir():
-        return folder
+    if real_folder is not None:
+        return real_folder
     _write_exports(tmp_path)
     _write_recording(tmp_path)
     return tmp_path

@@ -74,7 +74,11 @@ CHANGES = [
 def test_a_change_is_made(
     portal: Portal, call: Call, change: str, arguments: dict[str, Any], holds: Callable[..., bool]
 ) -> None:
-    rows = [{"name": "a", "acres": 1}, {"name": "b", "acres": 2}, {"name": "c"}]
+    rows: list[dict[str, Any]] = [
+        {"name": "a", "acres": 1},
+        {"name": "b", "acres": 2},
+        {"name": "c"},
+    ]
     parks = portal.add_dataset("park-0001", [("name", "text"), ("acres", "number")], rows)
     before = parks.ids()
     status, document = call("POST", f"_simulator/datasets/park-0001/{change}", arguments)

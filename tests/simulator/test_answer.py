@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -12,7 +13,7 @@ import requests
 from socrata_simulator.portal.portal import Portal
 
 Ask = Callable[..., requests.Response]
-ODD = [
+ODD: list[dict[str, Any]] = [
     {"name": 'A "quoted" name', "note": "two\nlines, and a comma", "n": 1, "ok": True},
     {"name": "", "note": None, "n": None, "ok": None},
     {"name": None},
@@ -173,7 +174,7 @@ def test_computed_regions_drop_out_of_the_star_once_there_is_an_order(
 def test_pages_by_keyset_hold_every_row_once(portal: Portal, ask: Ask) -> None:
     many = portal.add_synthetic("many-0001", 250)
     seen: list[str] = []
-    where = {}
+    where: dict[str, str] = {}
     while True:
         page = ask(
             "/resource/many-0001.json",

@@ -159,7 +159,11 @@ def test_a_frozen_dataset_takes_no_change_and_names_its_successor(portal: Portal
     parks = portal.add_dataset("park-0001", [("name", "text")], [{"name": "Echo"}])
     parks.freeze(successor="park-0002")
 
-    for change in (parks.replace_all, lambda: parks.insert({"name": "Elysian"})):
+    changes: list[Callable[[], object]] = [
+        parks.replace_all,
+        lambda: parks.insert({"name": "Elysian"}),
+    ]
+    for change in changes:
         with pytest.raises(RuntimeError, match="frozen"):
             change()
     assert len(ask("/resource/park-0001.json").json()) == 1

@@ -7,6 +7,7 @@ import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -29,7 +30,7 @@ def _many(portal: Portal) -> Dataset:
     return portal.add_synthetic("many-0001", 250)
 
 
-def get(server: Server, path: str = "/resource/many-0001.csv", **more: object) -> requests.Response:
+def get(server: Server, path: str = "/resource/many-0001.csv", **more: Any) -> requests.Response:
     return requests.get(f"https://{server.domain}{path}", timeout=20, verify=server.ca_file, **more)
 
 
@@ -86,7 +87,8 @@ def test_a_connection_is_used_again(portal: Portal) -> None:
                 stream=True,
                 timeout=20,
             )
-            ports.add(answer.raw.connection.sock.getsockname()[1])
+            connection: Any = answer.raw.connection  # urllib3 tells of no socket
+            ports.add(connection.sock.getsockname()[1])
             assert answer.content
     assert len(ports) == 1
 

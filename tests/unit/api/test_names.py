@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -67,12 +68,12 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("kind", "text"), TAKEN)
-def test_a_name_is_taken(kind: object, text: str) -> None:
+def test_a_name_is_taken(kind: Any, text: str) -> None:
     assert TypeAdapter(kind).validate_python(text) == text
 
 
 @pytest.mark.parametrize(("kind", "text"), REFUSED)
-def test_a_name_is_refused(kind: object, text: str) -> None:
+def test_a_name_is_refused(kind: Any, text: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(kind).validate_python(text)
 
