@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from socratasync.errors import SyncError, Terminated
+from socratasync.errors import SyncError, Terminated, TryAgain
 from socratasync.process.redact import mask_values
 from socratasync.times import instant_or_none, write_instant
 
@@ -196,7 +196,7 @@ def summarise(failures: Iterable[tuple[str, SyncError]]) -> SyncError | None:
     failed = list(failures)
     if not failed:
         return None
-    leading = next((e for _, e in failed if e.exit_code == 75), failed[0][1])
+    leading = next((e for _, e in failed if e.exit_code == TryAgain.exit_code), failed[0][1])
     if len(failed) == 1:
         return leading
     sentence = "; ".join(f"{dataset}: {error.message}" for dataset, error in failed)
