@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from socratasync.errors import SyncError, Terminated
+from socratasync.errors import SyncError, Terminated, TryAgain
 from socratasync.process.redact import mask_values
 from socratasync.times import instant_or_none, write_instant
 
@@ -155,6 +155,7 @@ class RunReport:
         """The error with its message as it may be told."""
         told = copy.copy(error)
         told.message = self.told(error.message)
+        told.args = (told.message,)
         return told
 
     def told(self, text: str) -> str:
@@ -195,7 +196,7 @@ def summarise(failures: Iterable[tuple[str, SyncError]]) -> SyncError | None:
     failed = list(failures)
     if not failed:
         return None
-    leading = next((e for _, e in failed if e.exit_code == 75), failed[0][1])
+    leading = next((e for _, e in failed if e.exit_code == TryAgain.exit_code), failed[0][1])
     if len(failed) == 1:
         return leading
     sentence = "; ".join(f"{dataset}: {error.message}" for dataset, error in failed)
