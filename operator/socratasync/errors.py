@@ -166,6 +166,10 @@ class TargetMismatch(Misconfigured):
     """The target table, or the bookkeeping beside it, is there but cannot take what a run would write."""
 
 
+NEEDS_A_PERSON = frozenset(kind.exit_code for kind in (DataRefused, NotAllowed, Misconfigured))
+"""Exit codes that no retry helps."""
+
+
 class Terminated(SystemExit):
     """SIGTERM: roll back, let go of the lock, exit 143. Not an ``Exception``: nothing may absorb it.
 

@@ -63,7 +63,7 @@ def report(
         "datasets": [{"id": id, "year": year, **dataset} for id, year in years.items()],
         "lastSyncedSince": mark,
         "bytes": 4096,
-        "seconds": {"download": 1.5, "stage": 0.1, "merge": 0.2, "refresh": 0.3},
+        "seconds": {"download": 1.5, "merge": 0.2, "refresh": 0.3},
         "warnings": [],
         "error": None,
     }

@@ -77,7 +77,7 @@ def test_a_manifest_that_may_not_be_read_is_told_in_a_sentence(
     ran = socratasync("run", "-f", file)
 
     assert ran.returncode == 78
-    assert "cannot be read" in " ".join(ran.stderr.split())
+    assert "cannot be read" in " ".join(ran.stderr.split())  # a long path wraps the line
 
 
 def test_output_that_nobody_reads_is_no_reason_for_a_traceback(socratasync: Command) -> None:

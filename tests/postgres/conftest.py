@@ -19,6 +19,7 @@ from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
 from socratasync.api.spec import SyncSpec
+from socratasync.contract.environment import Secrets
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import SyncError
 from socratasync.pipeline.preview import DatasetPreview, Preview, find, preview
@@ -58,7 +59,9 @@ class Sync:
         spec.setdefault("datasets", [{"id": id} for id in self.portal.datasets])
         read = SyncSpec.from_json(spec)
         name = run or f"run-{next(self._numbers)}"
-        return RunRequest(name="test", run=name, spec=read, mode=read.mode, dsn=self.dsn, **words)
+        given = {f.name: words.pop(f.name) for f in dataclasses.fields(Secrets) if f.name in words}
+        words = {"dsn": self.dsn, **words, "secrets": Secrets(**given)}
+        return RunRequest(name="test", run=name, spec=read, mode=read.mode, **words)
 
     def run(self, options: RunOptions | None = None, **words: Any) -> RunReport:
         """Run it, whatever becomes of it."""

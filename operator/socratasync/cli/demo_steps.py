@@ -105,10 +105,9 @@ class Demo:
             manifest=manifest,
             place="",
             seconds=time.monotonic() - started,
-            redact=Redactor(),
         )
         if not report.ok:
-            report_table.show_failure(self.console, report, Redactor())
+            report_table.show_failure(self.console, report)
             raise StepFailed(report.exit_code)
 
     def plan(self, manifest: Manifest, mode: Mode) -> None:

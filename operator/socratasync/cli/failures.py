@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.text import Text
 
-from socratasync.errors import SyncError, Unexpected
-from socratasync.process.redact import Redactor
+from socratasync.errors import (
+    DataRefused,
+    Misconfigured,
+    NotAllowed,
+    SyncError,
+    TryAgain,
+    Unexpected,
+)
 
 _NEXT = {
-    65: "The rows were not merged. See what happened to the dataset at its portal, then run again.",
-    70: "Run it again with -v, and report what it prints.",
-    75: "Nothing need be changed: run it again later. What was loaded is not loaded twice.",
-    77: "Correct the credential or grant the right, then run again.",
-    78: "Correct it, then run again.",
+    DataRefused.exit_code: "The rows were not merged. See what happened to the dataset at its portal, then run again.",
+    Unexpected.exit_code: "Run it again with -v, and report what it prints.",
+    TryAgain.exit_code: "Nothing need be changed: run it again later. What was loaded is not loaded twice.",
+    NotAllowed.exit_code: "Correct the credential or grant the right, then run again.",
+    Misconfigured.exit_code: "Correct it, then run again.",
 }
 
 
-def show(console: Console, error: SyncError, redact: Redactor, *, about: str = "") -> None:
+def show(
+    console: Console, error: SyncError, redact: Callable[[str], str], *, about: str = ""
+) -> None:
     """Print what the error is ``about``, its reason and its message."""
     subject = f"{about}: " if about else ""
     lines = redact(error.message).splitlines() or [""]
@@ -36,7 +45,9 @@ def show_next_step(console: Console, exit_code: int) -> None:
         console.print(Text(f"next:  {sentence}"))
 
 
-def show_unexpected(console: Console, exc: Exception, redact: Redactor, *, verbose: bool) -> None:
+def show_unexpected(
+    console: Console, exc: Exception, redact: Callable[[str], str], *, verbose: bool
+) -> None:
     """Print an internal error; its traceback too, if ``verbose``."""
     if verbose:
         console.print(Text(redact("".join(traceback.format_exception(exc)))), soft_wrap=True)

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from socratasync.api.manifest import Manifest, read_manifest
 from socratasync.cli.options import Mode
-from socratasync.contract import environment as settings
-from socratasync.contract.environment import Secrets
+from socratasync.contract.environment import Secrets, read_moment, read_secrets
 from socratasync.embedded import server
 from socratasync.embedded.folder import data_folder, has_database
 from socratasync.errors import InvalidSpec
@@ -51,7 +50,7 @@ def secrets(dsn: str | None, environ: Mapping[str, str]) -> Secrets:
 
     Warns of a password in the argument. Raises ``InvalidSpec`` if the argument is empty.
     """
-    found = settings.read_secrets(environ)
+    found = read_secrets(environ)
     if dsn is None:
         return found
     if not dsn.strip():
@@ -72,7 +71,7 @@ def moment(since: str | None, mode: Mode | None) -> datetime | None:
         raise InvalidSpec(
             "--since bounds an update and means nothing with --mode full; leave one out"
         )
-    return settings.read_moment(since, "--since")
+    return read_moment(since, "--since")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from socratasync.api.spec import Mode
 from socratasync.controller.observed.job import ObservedJob
 
 
@@ -45,7 +46,7 @@ class Run:
 
     job: str
     trigger: Trigger
-    mode: str
+    mode: Mode
     fingerprint: str
     due: datetime
     slot: datetime | None = None

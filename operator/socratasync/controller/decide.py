@@ -15,7 +15,7 @@ from socratasync.controller.action import Action, Capacity, Kind, Missed, Run, T
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.labels import asked_job_name, slot_job_name
 from socratasync.controller.observed.memory import Memory, read_memory, settled_through
-from socratasync.controller.observed.resource import Resource, fingerprint
+from socratasync.controller.observed.resource import Resource, fingerprint, is_loaded
 from socratasync.controller.observed.schedule import stable_jitter
 from socratasync.times import write_instant
 
@@ -265,7 +265,7 @@ def _trigger(at: Situation) -> Trigger | None:
         return Trigger.MANUAL
     if memory.fingerprint is None:
         return Trigger.CREATION
-    if memory.fingerprint != fingerprint(_spec(at)):
+    if not is_loaded(_spec(at), memory.fingerprint):
         return Trigger.SPEC_CHANGE
     if slots.open is not None:
         late = at.now - resource.due(slots.open) > LATE

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from socratasync.contract.progress import StepName
 from socratasync.contract.report import RunReport
 from socratasync.errors import SyncError
 
@@ -30,8 +31,9 @@ class Journal:
             self.report.error = self.report.error or error
 
     def warn(self, sentence: str) -> None:
-        """Log it now and report it once."""
+        """Log it now and report it once, as it may be told."""
         log.warning("%s", sentence)
+        sentence = self.report.told(sentence)
         with self._guard:
             if sentence not in self.report.warnings:
                 self.report.warnings.append(sentence)
@@ -42,7 +44,7 @@ class Journal:
             self.report.bytes += wire_bytes
 
     @contextmanager
-    def timed(self, step: str) -> Iterator[None]:
+    def timed(self, step: StepName) -> Iterator[None]:
         """Add the time spent to the report; datasets side by side add up."""
         started = time.monotonic()
         try:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 
+from socratasync.contract.progress import StepName
 from socratasync.contract.report import DatasetReport, RunReport, summarise
 from socratasync.errors import SyncError, Terminated, Unexpected
 from socratasync.pipeline.dataset import load_dataset
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 
 def run(request: RunRequest, options: RunOptions) -> RunReport:
     """Carry out the request. Never raises: what failed is in the report."""
-    journal = Journal(RunReport(run=request.run, mode=request.mode))
+    journal = Journal(RunReport(run=request.run, mode=request.mode, redact=request.redactor()))
     with reported(journal, options), opened(request, options, journal) as context:
         plans = plan_all(context)
         with recorded(context) as done:
@@ -103,8 +104,8 @@ def source(request: RunRequest, options: RunOptions) -> Source:
     """The domain of the request, not asked yet."""
     return Source(
         request.spec.domain,
-        app_token=request.app_token,
-        credentials=request.credentials,
+        app_token=request.secrets.app_token,
+        credentials=request.secrets.credentials,
         requests_at_once=request.spec.parallelism,
         policy=options.policy,
         timeouts=options.timeouts,
@@ -161,7 +162,20 @@ def recorded(context: RunContext) -> Iterator[dict[str, DatasetReport]]:
             yield done
     except SyncError as exc:
         _fail(context.journal, context.options, exc)
-    context.ledger.finish(context.journal.report)
+    _write_down(context)
+
+
+def _write_down(context: RunContext) -> None:
+    """Keep the report in the bookkeeping. Not being able to is an error only where there is no other:
+    one that passes is tried again."""
+    try:
+        with translated():
+            context.ledger.finish(context.journal.report)
+    except SyncError as exc:
+        if context.journal.report.ok:
+            _fail(context.journal, context.options, exc)
+        else:
+            context.journal.warn(f"the run could not be recorded: {exc.message}")
 
 
 def load_all(
@@ -226,7 +240,7 @@ def well(plans: Plans, outcomes: Mapping[str, Outcome]) -> list[DatasetPlan]:
 
 
 @contextmanager
-def shown(context: RunContext, step: str) -> Iterator[None]:
+def shown(context: RunContext, step: StepName) -> Iterator[None]:
     """The step is what the run is at, for those who watch."""
     context.options.progress.begin(step, step, None)
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from pydantic import TypeAdapter
 from tests.unit.controller.conftest import at
 
 from socratasync.api.status import SyncStatus
+from socratasync.contract.report_text import Report, read
 from socratasync.controller.action import Action, Capacity
 from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome, Result
@@ -50,7 +52,13 @@ def report(**more: Any) -> dict[str, Any]:
     return {**whole, "bytes": 4096, "seconds": {"download": 1.5}, "warnings": [], **more}
 
 
-def ended(result: Result, reason: str, said: Mapping[str, Any] | None, code: int = 0) -> Outcome:
+def read_back(**more: Any) -> Report:
+    found = read(json.dumps(report(**more)))
+    assert found is not None
+    return found
+
+
+def ended(result: Result, reason: str, said: Report | None, code: int = 0) -> Outcome:
     return Outcome(
         result=result,
         reason=reason,
@@ -61,9 +69,9 @@ def ended(result: Result, reason: str, said: Mapping[str, Any] | None, code: int
     )
 
 
-GOOD = ended(Result.SUCCEEDED, "Succeeded", report())
-BAD = ended(Result.FAILED, "SourceUnavailable", report(rows={"inserted": 0}, datasets=[]), 75)
-HOPELESS = ended(Result.FAILED, "InvalidAppToken", report(rows={}, datasets=[]), 77)
+GOOD = ended(Result.SUCCEEDED, "Succeeded", read_back())
+BAD = ended(Result.FAILED, "SourceUnavailable", read_back(rows={"inserted": 0}, datasets=[]), 75)
+HOPELESS = ended(Result.FAILED, "InvalidAppToken", read_back(rows={}, datasets=[]), 77)
 LOST = ended(Result.LOST, "ResultLost", None)
 CANCELLED = ended(Result.CANCELLED, "Cancelled", None)
 
@@ -211,7 +219,7 @@ def test_a_lost_result_has_no_counts(ran: Callable[..., dict[str, Any]]) -> None
 
 
 def test_a_dataset_s_error_goes_when_it_is_over(ran: Callable[..., dict[str, Any]]) -> None:
-    broken = report(
+    broken = read_back(
         datasets=[
             {
                 "id": "rq3b-xjk8",

@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from socratasync import __version__
+from socratasync.contract.report import ROWS_MOVED
+from socratasync.contract.report_text import Report
 from socratasync.controller.action import Missed, Run, Trigger
 from socratasync.controller.metrics.gauges import PER_DATASET, PER_RESOURCE, Gauges, read_gauges
 from socratasync.controller.metrics.text import (
@@ -31,7 +33,6 @@ _RESOURCE = ("namespace", "name")
 _STAGE_SECONDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21600.0)
 _SKEW_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 _LOOK_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
-_OPS = ("downloaded", "inserted", "updated", "unchanged", "deleted")
 
 
 class Metrics:
@@ -83,10 +84,10 @@ class Metrics:
         """Slots that passed without a run."""
         self._missed[*key, missed.reason] += missed.count
 
-    def run_ended(self, key: Key, run: Mapping[str, Any], report: Mapping[str, Any] | None) -> None:
+    def run_ended(self, key: Key, run: Mapping[str, Any], report: Report | None) -> None:
         """Count a run. To be called once for each, after its result is in the status."""
         self._runs[*key, run["result"], run.get("trigger", "")] += 1
-        for op in _OPS:
+        for op in ROWS_MOVED:
             if count := (run.get("rows") or {}).get(op):
                 self._rows[*key, op] += count
         if report and run.get("bytes"):

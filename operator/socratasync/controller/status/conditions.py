@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from socratasync.controller.action import Action, Kind, Trigger
-from socratasync.controller.jobs.outcome import NEEDS_A_PERSON, Result
+from socratasync.controller.jobs.outcome import Result
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import (
     DATA_VERIFIED,
@@ -23,6 +23,7 @@ from socratasync.controller.status.condition_types import (
     Truth,
     truth,
 )
+from socratasync.errors import NEEDS_A_PERSON
 from socratasync.times import instant_or_none, write_duration, write_instant
 
 JOB_REFUSED = "JobRefused"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from socratasync.api.status import Progress
 from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome, Result
 from socratasync.controller.observed.job import ObservedJob
@@ -35,7 +36,7 @@ def next_status(
     now: datetime,
     *,
     outcome: Outcome | None = None,
-    progress: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """The status after ``action``.
 
@@ -47,7 +48,7 @@ def next_status(
     _settle_slots(status, resource, action)
     _answer_requests(status, resource, action)
     if action.job is not None:
-        _take_up(status, action.job, progress)
+        _take_up(status, action.job, progress.as_manifest() if progress else None)
     if outcome is not None:
         _record(status, resource, outcome)
     elif resource.spec is not None and "datasets" in status:
@@ -133,7 +134,7 @@ def _record(status: dict[str, Any], resource: Resource, outcome: Outcome) -> Non
 def _rows(known: Mapping[str, Any] | None, outcome: Outcome) -> dict[str, int] | None:
     """The run's counts, none if its report is lost; what the table held stays until counted again."""
     target = present({"target": (known or {}).get("target")})
-    return {**target, **(row_counts((outcome.report or {}).get("rows")) or {})} or None
+    return {**target, **(row_counts(outcome.report.rows if outcome.report else None) or {})} or None
 
 
 def _narrow_datasets(status: dict[str, Any], resource: Resource) -> None:

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from socratasync.api.spec import SyncSpec
+from socratasync.api.status import HISTORY, RowCounts
 from socratasync.contract.report import shorten
+from socratasync.contract.report_text import DatasetResult, Failure, Report
 from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.times import instant_or_none, write_duration, write_instant
-
-HISTORY = 10
 
 _WARNINGS = 20
 _WARNING_CHARACTERS = 500
@@ -42,7 +42,7 @@ def active_run(job: ObservedJob, progress: Mapping[str, Any] | None) -> dict[str
 
 def last_run(active: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
     """``status.lastRun`` of a run that was told as ``active`` and has ended."""
-    report = outcome.report or {}
+    report = outcome.report
     start = instant_or_none(active.get("start"))
     return present(
         {
@@ -57,10 +57,7 @@ def last_run(active: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
             "reason": outcome.reason,
             "message": outcome.message,
             "exitCode": outcome.exit_code,
-            "rows": row_counts(report.get("rows")),
-            "bytes": whole(report.get("bytes")),
-            "seconds": _seconds(report.get("seconds")),
-            "warnings": _warnings(report.get("warnings")),
+            **(_told(report) if report else {}),
         }
     )
 
@@ -72,38 +69,24 @@ def with_run(history: list[dict[str, Any]], run: Mapping[str, Any]) -> list[dict
     return [summary, *others][:HISTORY]
 
 
-def row_counts(rows: Any) -> dict[str, int] | None:
+def row_counts(rows: RowCounts | None) -> dict[str, int] | None:
     """Row counts that are known; None if there are none."""
-    if not isinstance(rows, Mapping):
-        return None
-    names = ("downloaded", "inserted", "updated", "unchanged", "deleted", "target")
-    return {name: count for name in names if (count := whole(rows.get(name))) is not None} or None
-
-
-def whole(count: Any) -> int | None:
-    """The count if it is one; the CRD takes nothing else, and a status must stay writable."""
-    return count if isinstance(count, int) and count >= 0 else None
+    return dict(rows.as_manifest()) or None if rows else None
 
 
 def _duration(start: datetime | None, end: datetime) -> str | None:
     return write_duration(max(end - start, end - end)) if start else None
 
 
-def _seconds(seconds: Any) -> dict[str, float] | None:
-    if not isinstance(seconds, Mapping):
-        return None
-    stages = ("download", "stage", "merge", "refresh")
+def _told(report: Report) -> dict[str, Any]:
+    """What the run itself told."""
+    warnings = [shorten(text, _WARNING_CHARACTERS) for text in report.warnings[:_WARNINGS]]
     return {
-        stage: spent
-        for stage in stages
-        if isinstance(spent := seconds.get(stage), int | float) and spent >= 0
-    } or None
-
-
-def _warnings(warnings: Any) -> list[str] | None:
-    if not isinstance(warnings, list):
-        return None
-    return [shorten(str(text), _WARNING_CHARACTERS) for text in warnings[:_WARNINGS]] or None
+        "rows": row_counts(report.rows),
+        "bytes": report.bytes,
+        "seconds": dict(report.seconds.as_manifest()) or None if report.seconds else None,
+        "warnings": warnings or None,
+    }
 
 
 _ERROR_CHARACTERS = 500
@@ -112,16 +95,15 @@ _ERROR_CHARACTERS = 500
 def dataset_records(
     spec: SyncSpec | None,
     known: Iterable[Mapping[str, Any]],
-    report: Mapping[str, Any] | None,
+    report: Report | None,
 ) -> list[dict[str, Any]]:
     """``status.datasets``: those in use, in the manifest's order; without a readable spec, those known."""
     before = {dataset["id"]: dict(dataset) for dataset in known}
-    reported = {d["id"]: d for d in (report or {}).get("datasets") or [] if d.get("id")}
+    reported = {dataset.id: dataset for dataset in report.datasets} if report else {}
     if spec is None:
-        in_use: list[tuple[str, int | None]] = [
-            (id_, (before.get(id_) or reported.get(id_) or {}).get("year"))
-            for id_ in dict.fromkeys([*before, *reported])
-        ]
+        years = {dataset.id: dataset.year for dataset in reported.values()}
+        years |= {id_: dataset.get("year") for id_, dataset in before.items()}
+        in_use = list(years.items())
     else:
         in_use = [(dataset.id, dataset.year) for dataset in spec.selected_datasets()]
     return [
@@ -130,40 +112,33 @@ def dataset_records(
     ]
 
 
-def _overlaid(known: dict[str, Any], said: Mapping[str, Any] | None) -> dict[str, Any]:
+def _overlaid(known: dict[str, Any], said: DatasetResult | None) -> dict[str, Any]:
     if said is None:
         return known
-    error = said.get("error")
     news = {
-        "lastSyncedSince": _instant(said.get("lastSyncedSince")),
-        "sourceRows": whole(said.get("sourceRows")),
-        "sourceUpdatedAt": _instant(said.get("sourceUpdatedAt")),
-        "rows": _rows(known.get("rows"), said.get("rows")),
-        "verified": said.get("verified"),
-        "schemaInSync": said.get("schemaInSync"),
+        "lastSyncedSince": write_instant(said.last_synced_since, "seconds"),
+        "sourceRows": said.source_rows,
+        "sourceUpdatedAt": write_instant(said.source_updated_at, "seconds"),
+        "rows": _rows(known.get("rows"), said.rows),
+        "verified": said.verified,
+        "schemaInSync": said.schema_in_sync,
+        "error": said.error and _error(said.error),
     }
-    overlaid = {**known, **present(news)}
-    if error:
-        message = shorten(str(error.get("message") or ""), _ERROR_CHARACTERS)
-        overlaid["error"] = {"reason": str(error.get("reason") or "Failed"), "message": message}
-    else:
-        overlaid.pop("error", None)
-        if "verified" in said and said["verified"] is None:
-            overlaid.pop("verified", None)
-    return overlaid
+    # An error goes with the next run that has none, a verdict with one in which nobody counted.
+    over = {"error"} | ({"verified"} if said.error is None else set())
+    return {**{n: v for n, v in known.items() if n not in over}, **present(news)}
 
 
-def _rows(known: Any, said: Any) -> dict[str, int] | None:
+def _error(error: Failure) -> dict[str, str]:
+    return {"reason": error.reason, "message": shorten(error.message, _ERROR_CHARACTERS)}
+
+
+def _rows(known: Mapping[str, int] | None, said: RowCounts | None) -> dict[str, int] | None:
     """The run's counts; what the table holds stays known if the run did not count it."""
     counts = row_counts(said)
-    if counts is None:
-        return None
-    target = {"target": known["target"]} if isinstance(known, Mapping) and "target" in known else {}
-    return {**target, **counts}
-
-
-def _instant(text: Any) -> str | None:
-    return write_instant(instant_or_none(text), "seconds")
+    return (
+        {**{n: c for n, c in (known or {}).items() if n == "target"}, **counts} if counts else None
+    )
 
 
 def oldest_watermark(datasets: Iterable[Mapping[str, Any]]) -> str | None:

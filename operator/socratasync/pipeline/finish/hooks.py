@@ -61,7 +61,7 @@ def _send(
         response = requests.request(
             method, url, json=body, headers=dict(headers), timeout=timeout_s, verify=_bundle()
         )
-    except requests.RequestException as exc:
+    except (requests.RequestException, ValueError) as exc:  # an address may be none, in many ways
         # The library's own text quotes the whole address.
         raise HookFailed(f"{where} could not be called: {type(exc).__name__}") from exc
     if response.status_code >= 400:
@@ -77,7 +77,10 @@ def call_hooks(context: RunContext) -> None:
     failed: HookFailed | None = None
     for number, hook in enumerate(context.request.spec.hooks):
         try:
-            call(_read(hook, context.request.hook_headers.get(number, {})), context.journal.report)
+            call(
+                _read(hook, context.request.secrets.hook_headers.get(number, {})),
+                context.journal.report,
+            )
         except HookFailed as exc:
             context.journal.warn(f"hook: {exc.message}")
             if hook.required:

@@ -57,12 +57,12 @@ def tell_people(request: RunRequest, journal: Journal) -> None:
     """Write to Slack if the manifest wants it for this occasion. Never raises; nobody is told of a run
     that was stopped."""
     report = journal.report
-    if report.terminated or not request.spec.notify or not request.slack_webhook:
+    if report.terminated or not request.spec.notify or not request.secrets.slack_webhook:
         return
     what = occasion(report, failed_before=journal.follows_failure)
     if not is_wanted(what, request.spec.notify.on, changed=report.rows.changed > 0):
         return
     try:
-        post_to_slack(request.slack_webhook, slack_text(request.name, what, report))
+        post_to_slack(request.secrets.slack_webhook, slack_text(request.name, what, report))
     except HookFailed as exc:
         journal.warn(f"nobody was told: {exc.message}")

@@ -20,6 +20,7 @@ from socratasync.errors import TargetBusy
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.sql.statements import load
 from socratasync.pipeline.target.table_lock import RunLock
+from socratasync.process.redact import mask_values
 
 _SQL = load("bookkeeping")
 
@@ -58,6 +59,12 @@ def stage_name(target: str, dataset: str) -> str:
     """The dataset's stage table: readable, and its own for every target."""
     digest = hashlib.sha256(f"{target}/{dataset}".encode()).hexdigest()[:12]
     return f"stage_{dataset.replace('-', '_')}_{digest}"
+
+
+def _in_ascii(text: str) -> str:
+    """The text with all other characters written out, such as ``\\u2019``: the only ones that every
+    server encoding has."""
+    return text.encode("ascii", "backslashreplace").decode()
 
 
 class Ledger:
@@ -140,7 +147,10 @@ class Ledger:
 
     def finish(self, report: RunReport) -> None:
         """The run's outcome and whole report; old runs are forgotten."""
-        words = {**self._words, "ok": report.ok, "report": Jsonb(report.as_dict())}
+        told: object = report.as_dict()
+        if self._connection.info.parameter_status("server_encoding") != "UTF8":
+            told = mask_values(told, _in_ascii)
+        words = {**self._words, "ok": report.ok, "report": Jsonb(told)}
         self._connection.execute(_SQL["finish_run"], words)
         self._connection.execute(_SQL["forget_old_runs"], self._words)
 
