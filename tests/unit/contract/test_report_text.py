@@ -232,6 +232,19 @@ def test_what_a_later_version_adds_is_passed_over() -> None:
     assert found.rows.inserted == 1
 
 
+def test_a_report_from_before_datasets_were_packed_is_read() -> None:
+    short = {"id": "a", "year": 2020, "rows": {"target": 5}, "sourceRows": 5, "error": None}
+    failed = {**short, "id": "b", "rows": {}, "error": {"reason": "BadValue", "message": ""}}
+    former = {"datasets": [short, failed], "datasetsLeftOut": 98, "seconds": {"stage": 0.1}}
+
+    found = read(json.dumps({**GOOD, **former}))
+    assert found is not None
+    assert [(d.id, d.error and d.error.reason) for d in found.datasets] == [
+        ("a", None),
+        ("b", "BadValue"),
+    ]
+
+
 def test_the_least_that_is_a_report() -> None:
     assert read(json.dumps(GOOD)) is not None
 
