@@ -6,18 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from socratasync.api.spec import Mode
+from socratasync.api.status import Trigger
 from socratasync.controller.observed.job import ObservedJob
-
-
-class Trigger(StrEnum):
-    """Why a run was started. The names are in labels, status and metrics."""
-
-    SCHEDULE = "Schedule"
-    CREATION = "Creation"
-    SPEC_CHANGE = "SpecChange"
-    MANUAL = "Manual"
-    FULL = "Full"
-    CATCH_UP = "CatchUp"
 
 
 class Kind(StrEnum):
@@ -40,12 +31,12 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class RunToStart:
     """A run to start. ``due`` is when it ought to have started; the tokens are those that it answers."""
 
     job: str
     trigger: Trigger
-    mode: str
+    mode: Mode
     fingerprint: str
     due: datetime
     slot: datetime | None = None
@@ -83,7 +74,7 @@ class Action:
     message: str
     settled: datetime
     job: ObservedJob | None = None
-    run: Run | None = None
+    run: RunToStart | None = None
     next_due: datetime | None = None
     missed: Missed | None = None
     refused: bool = False

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from socratasync.api.spec import SyncSpec
-from socratasync.controller.action import Action, Capacity, Kind, Missed, Run, Trigger
+from socratasync.api.status import SyncStatus, Trigger
+from socratasync.controller.action import Action, Capacity, Kind, Missed, RunToStart
+from socratasync.controller.observed.due import Slots, read_slots
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.labels import asked_job_name, slot_job_name
-from socratasync.controller.observed.memory import Memory, read_memory, settled_through
+from socratasync.controller.observed.memory import active_uid, has_recorded, settled_through
 from socratasync.controller.observed.resource import Resource, fingerprint
-from socratasync.controller.observed.schedule import stable_jitter
 from socratasync.times import write_instant
 
 LATE = timedelta(minutes=2)
@@ -28,22 +29,20 @@ class Situation:
     """All that a rule may look at. ``jobs`` are this object's own, oldest first."""
 
     resource: Resource
-    memory: Memory
     jobs: Sequence[ObservedJob]
     now: datetime
     capacity: Capacity
     slots: Slots
 
+    @property
+    def status(self) -> SyncStatus:
+        """What is remembered of the resource."""
+        return self.resource.status
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
-    """Where the schedule stands: slots up to ``settled`` are done with, ``open`` is to be run."""
-
-    settled: datetime
-    open: datetime | None = None
-    superseded: int = 0
-    too_late: Missed | None = None
-    next_due: datetime | None = None
+    @property
+    def is_cancel_open(self) -> bool:
+        """Whether a cancel was asked for that is not handled yet."""
+        return _is_new(self.resource.asked.cancel, self.status.last_handled_cancel_at)
 
 
 Rule = Callable[[Situation], Action | None]
@@ -56,43 +55,20 @@ def decide(
     capacity: Capacity,
 ) -> Action:
     """The one thing to do next. ``jobs`` must be the Jobs owned by this resource, freshly listed."""
-    memory = read_memory(resource.status)
     situation = Situation(
         resource=resource,
-        memory=memory,
         jobs=sorted(jobs, key=lambda job: (job.created, job.name)),
         now=now,
         capacity=capacity,
-        slots=read_slots(resource, memory, now),
+        slots=read_slots(resource, now),
     )
     actions = (rule(situation) for rule in RULES)
     return next(action for action in actions if action is not None)
 
 
-def read_slots(resource: Resource, memory: Memory, now: datetime) -> Slots:
-    """The newest slot that is due and not settled, unless it is too late for it."""
-    settled = settled_through(resource, memory, now)
-    spec, schedule = resource.spec, resource.schedule
-    if spec is None or schedule is None or spec.suspend:
-        return Slots(settled=settled)
-    jitter = stable_jitter(resource.uid, spec.jitter_seconds)
-    passed = schedule.passed(settled, now - jitter)
-    following = schedule.after(passed.newest if passed else max(settled, now - jitter))
-    next_due = following + jitter if following else None
-    if passed is None:
-        return Slots(settled=settled, next_due=next_due)
-    deadline = spec.starting_deadline_seconds
-    if deadline is not None and now - (passed.newest + jitter) > timedelta(seconds=deadline):
-        missed = Missed(
-            newest=passed.newest, count=passed.older + 1, reason="StartingDeadlineExceeded"
-        )
-        return Slots(settled=passed.newest, too_late=missed, next_due=next_due)
-    return Slots(settled=settled, open=passed.newest, superseded=passed.older, next_due=next_due)
-
-
 def a_finished_run_is_recorded(at: Situation) -> Action | None:
     """Before anything else: its result may change what comes next."""
-    finished = (job for job in at.jobs if not job.is_active and not at.memory.has_recorded(job))
+    finished = (job for job in at.jobs if not job.is_active and not has_recorded(at.status, job))
     job = next(finished, None)
     if job is None:
         return None
@@ -104,13 +80,13 @@ def a_finished_run_is_recorded(at: Situation) -> Action | None:
         job=job,
         settled=_settled_by(at, job),
         next_due=at.slots.next_due,
-        cancelled=job.deleting and _is_new(at.resource.asked.cancel, at.memory.cancelled),
+        cancelled=job.deleting and at.is_cancel_open,
     )
 
 
 def a_vanished_run_is_recorded(at: Situation) -> Action | None:
     """The status knows of a run whose Job is gone: cancelled if that was asked for, else lost."""
-    uid = at.memory.active_uid
+    uid = active_uid(at.status)
     if uid is None or any(job.uid == uid for job in at.jobs):
         return None
     reason, message = _idle(at)
@@ -118,16 +94,16 @@ def a_vanished_run_is_recorded(at: Situation) -> Action | None:
         kind=Kind.RECORD_GONE,
         reason=reason,
         message=message,
-        settled=settled_through(at.resource, at.memory, at.now),
+        settled=settled_through(at.resource, at.now),
         next_due=at.slots.next_due,
-        cancelled=_is_new(at.resource.asked.cancel, at.memory.cancelled),
+        cancelled=at.is_cancel_open,
     )
 
 
 def an_active_run_is_cancelled_on_demand(at: Situation) -> Action | None:
     """A Job that is being deleted already needs no second request."""
     job = _active(at.jobs)
-    if job is None or job.deleting or not _is_new(at.resource.asked.cancel, at.memory.cancelled):
+    if job is None or job.deleting or not at.is_cancel_open:
         return None
     return Action(
         kind=Kind.CANCEL,
@@ -169,8 +145,10 @@ def a_suspended_resource_starts_nothing(at: Situation) -> Action | None:
     """Requests are refused, for a run that comes days after its request helps nobody."""
     if not _spec(at).suspend:
         return None
-    asked, memory = at.resource.asked, at.memory
-    refused = _is_new(asked.run, memory.requested) or _is_new(asked.full, memory.full)
+    asked, status = at.resource.asked, at.status
+    refused = _is_new(asked.run, status.last_handled_reconcile_at) or _is_new(
+        asked.full, status.last_handled_full_at
+    )
     reason, message = _idle(at)
     return Action(
         kind=Kind.WAIT,
@@ -178,7 +156,7 @@ def a_suspended_resource_starts_nothing(at: Situation) -> Action | None:
         message=message,
         settled=at.slots.settled,
         refused=refused,
-        cancelled=_is_new(asked.cancel, memory.cancelled),
+        cancelled=at.is_cancel_open,
     )
 
 
@@ -190,11 +168,6 @@ def whatever_is_due_is_started(at: Situation) -> Action | None:
     if not at.capacity.free:
         return _wait(at, "WaitingForCapacity", at.capacity.message)
     slots = at.slots
-    superseded = (
-        Missed(newest=run.slot, count=slots.superseded, reason="Superseded")
-        if run.slot and slots.superseded
-        else None
-    )
     return Action(
         kind=Kind.START,
         reason="SyncInProgress",
@@ -202,8 +175,8 @@ def whatever_is_due_is_started(at: Situation) -> Action | None:
         run=run,
         settled=max(slots.settled, run.slot) if run.slot else slots.settled,
         next_due=slots.next_due,
-        missed=slots.too_late or superseded,
-        cancelled=_is_new(at.resource.asked.cancel, at.memory.cancelled),
+        missed=_too_late(slots) or _superseded(slots),
+        cancelled=at.is_cancel_open,
     )
 
 
@@ -224,16 +197,16 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def next_run(at: Situation) -> Run | None:
+def next_run(at: Situation) -> RunToStart | None:
     """The run that answers what is open: requests, the first load, a changed spec, a slot."""
-    resource, memory, slots, spec = at.resource, at.memory, at.slots, _spec(at)
+    resource, slots, spec = at.resource, at.slots, _spec(at)
     trigger = _trigger(at)
     if trigger is None:
         return None
     asked = resource.asked
     print_ = fingerprint(spec)
     by_slot = trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP) and slots.open is not None
-    return Run(
+    return RunToStart(
         job=(
             slot_job_name(resource.key.name, slots.open)
             if by_slot and slots.open
@@ -244,7 +217,7 @@ def next_run(at: Situation) -> Run | None:
                 asked.full or "",
                 asked.run or "",
                 print_,
-                memory.last_job or "",
+                (at.status.last_run.job if at.status.last_run else None) or "",
             )
         ),
         trigger=trigger,
@@ -258,14 +231,14 @@ def next_run(at: Situation) -> Run | None:
 
 
 def _trigger(at: Situation) -> Trigger | None:
-    resource, memory, slots = at.resource, at.memory, at.slots
-    if _is_new(resource.asked.full, memory.full):
+    resource, status, slots = at.resource, at.status, at.slots
+    if _is_new(resource.asked.full, status.last_handled_full_at):
         return Trigger.FULL
-    if _is_new(resource.asked.run, memory.requested):
+    if _is_new(resource.asked.run, status.last_handled_reconcile_at):
         return Trigger.MANUAL
-    if memory.fingerprint is None:
+    if status.loaded_spec_hash is None:
         return Trigger.CREATION
-    if memory.fingerprint != fingerprint(_spec(at)):
+    if status.loaded_spec_hash != fingerprint(_spec(at)):
         return Trigger.SPEC_CHANGE
     if slots.open is not None:
         late = at.now - resource.due(slots.open) > LATE
@@ -303,14 +276,27 @@ def _wait(at: Situation, reason: str, message: str) -> Action:
         message=message,
         settled=at.slots.settled,
         next_due=at.slots.next_due,
-        missed=at.slots.too_late,
-        cancelled=_is_new(at.resource.asked.cancel, at.memory.cancelled),
+        missed=_too_late(at.slots),
+        cancelled=at.is_cancel_open,
     )
+
+
+def _too_late(slots: Slots) -> Missed | None:
+    passed = slots.too_late
+    if passed is None:
+        return None
+    return Missed(newest=passed.newest, count=passed.older + 1, reason="StartingDeadlineExceeded")
+
+
+def _superseded(slots: Slots) -> Missed | None:
+    if slots.open is None or not slots.superseded:
+        return None
+    return Missed(newest=slots.open, count=slots.superseded, reason="Superseded")
 
 
 def _settled_by(at: Situation, job: ObservedJob) -> datetime:
     """A Job that the status does not know yet settles its own slot."""
-    settled = settled_through(at.resource, at.memory, at.now)
+    settled = settled_through(at.resource, at.now)
     return max(settled, job.slot) if job.slot else settled
 
 

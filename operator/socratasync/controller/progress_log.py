@@ -6,14 +6,14 @@ import json
 from datetime import datetime
 from typing import Any
 
-from socratasync.controller.status.records import present, whole
-from socratasync.times import instant_or_none, write_instant
+from socratasync.api.status import Progress
+from socratasync.times import instant_or_none
 
 LINES = 40
 """Enough for a progress line of each dataset under way to be among them, whatever else is logged."""
 
 
-def read_progress(log: str, now: datetime) -> dict[str, Any] | None:
+def read_progress(log: str, now: datetime) -> Progress | None:
     """``activeRun.progress`` of the newest progress line; None if there is none."""
     for line in reversed(log.splitlines()):
         entry = _read(line)
@@ -32,21 +32,23 @@ def _read(line: str) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) and entry.get("event") == "progress" else None
 
 
-def _progress(entry: dict[str, Any], now: datetime) -> dict[str, Any]:
+def _progress(entry: dict[str, Any], now: datetime) -> Progress:
     percent = entry.get("percent")
     known = isinstance(percent, int | float) and percent >= 0
-    return present(
-        {
-            "dataset": _word(entry.get("dataset")),
-            "stage": _word(entry.get("stage")),
-            "rows": whole(entry.get("rows")),
-            "total": whole(entry.get("total")),
-            # Rows may outnumber what the source counted before the run; 100 is as far as it goes.
-            "percent": min(100.0, float(percent)) if known and percent is not None else None,
-            "updatedAt": write_instant(instant_or_none(entry.get("ts")) or now, "seconds"),
-        }
+    return Progress(
+        dataset=_word(entry.get("dataset")),
+        stage=_word(entry.get("stage")),
+        rows=_count(entry.get("rows")),
+        total=_count(entry.get("total")),
+        # Rows may outnumber what the source counted before the run; 100 is as far as it goes.
+        percent=min(100.0, float(percent)) if known and percent is not None else None,
+        updated_at=instant_or_none(entry.get("ts")) or now,
     )
 
 
 def _word(text: Any) -> str | None:
     return text[:64] if isinstance(text, str) else None
+
+
+def _count(said: Any) -> int | None:
+    return said if isinstance(said, int) and said >= 0 else None

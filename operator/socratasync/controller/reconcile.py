@@ -8,11 +8,11 @@ its status must say.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
+from socratasync.api.status import Progress, SyncStatus
 from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import ClusterError, Refused
@@ -20,14 +20,15 @@ from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome, gone
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.memory import read_memory, settled_through
+from socratasync.controller.observed.memory import recorded_runs, settled_through
 from socratasync.controller.observed.resource import Key, Resource, read_resource
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import LOOK_EVERY, Runs
 from socratasync.controller.slots import RunSlots
 from socratasync.controller.status.conditions import JOB_REFUSED, read_freshness
 from socratasync.controller.status.events import Event, event_object, transitions
-from socratasync.controller.status.next import difference, next_status
+from socratasync.controller.status.next import next_status
+from socratasync.controller.status.patch import status_patch
 from socratasync.errors import InvalidSpec
 
 log = logging.getLogger("socratasync.operator")
@@ -39,7 +40,7 @@ class Done:
 
     action: Action
     outcome: Outcome | None = None
-    progress: Mapping[str, Any] | None = None
+    progress: Progress | None = None
     refused: str | None = None
 
 
@@ -62,7 +63,7 @@ class Reconciler:
         self._metrics = metrics
         self._now = now
 
-    async def look(self, key: Key) -> datetime | None:
+    async def reconcile(self, key: Key) -> datetime | None:
         """Bring the resource one step further; when to look again. Raises ``ClusterError``."""
         with self._metrics.reconciling():
             body = await self._cluster.get_sync(key)
@@ -81,12 +82,12 @@ class Reconciler:
         if resource.deleting:
             self._slots.free(resource.key)
             return None
-        if resource.status.get("activeRun") or early - read_memory(resource.status).recorded:
+        if resource.status.active_run or early - recorded_runs(resource.status):
             return now
         action = decide(resource, [], now, Capacity())
         if action.kind not in (Kind.WAIT, Kind.REJECT):
             return now
-        if difference(resource.status, next_status(resource, action, now)):
+        if status_patch(resource, next_status(resource, action, now)):
             return now
         return _look_again(resource, action, resource.status, now)
 
@@ -146,8 +147,9 @@ class Reconciler:
                 )
                 return Done(action=action, outcome=outcome)
             case Kind.RECORD_GONE:
-                job = read_memory(resource.status).active_job or ""
-                return Done(action=action, outcome=gone(job, now, cancelled=action.cancelled))
+                lost = resource.status.active_run
+                job = lost.job if lost else None
+                return Done(action=action, outcome=gone(job or "", now, cancelled=action.cancelled))
         return Done(action=action)
 
     async def _start(self, resource: Resource, action: Action, now: datetime) -> Done:
@@ -159,8 +161,8 @@ class Reconciler:
         self._metrics.job_created(action.run, now)
         return Done(action=replace(action, job=job))
 
-    async def _write(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
-        patch = difference(resource.status, status)
+    async def _write(self, resource: Resource, status: SyncStatus) -> Resource:
+        patch = status_patch(resource, status)
         if not patch:
             self._note(resource)
             return resource
@@ -170,20 +172,18 @@ class Reconciler:
         return written
 
     def _note(self, resource: Resource) -> None:
-        last_run = (resource.status.get("lastRun") or {}).get("uid")
-        self._roster.note(resource.key, resource.version, last_run)
+        last_run = resource.status.last_run
+        self._roster.note(resource.key, resource.version, last_run.uid if last_run else None)
 
-    def _hold_or_free_slot(
-        self, resource: Resource, action: Action, status: Mapping[str, Any]
-    ) -> None:
-        if status.get("activeRun"):
+    def _hold_or_free_slot(self, resource: Resource, action: Action, status: SyncStatus) -> None:
+        if status.active_run:
             self._slots.occupy(resource.key, resource.domain)
         elif action.reason != "WaitingForCapacity":
             self._slots.free(resource.key)
             self._runs.forget(resource.key)
 
     async def _tell(
-        self, resource: Resource, status: Mapping[str, Any], done: Done, now: datetime
+        self, resource: Resource, status: SyncStatus, done: Done, now: datetime
     ) -> None:
         """Events of what the status is about to say. Their names make them one event however often they
         are told, so they come before the write: a kill between the two loses neither."""
@@ -191,10 +191,10 @@ class Reconciler:
             log.info("%s: %s: %s", resource.key, event.reason, event.message)
             await self._post(resource, event, now)
 
-    def _count(self, key: Key, status: Mapping[str, Any], done: Done) -> None:
-        """Metrics have no names to be one by: counted after the write, so once."""
-        if done.outcome is not None:
-            self._metrics.run_ended(key, status["lastRun"], done.outcome.report)
+    def _count(self, key: Key, status: SyncStatus, done: Done) -> None:
+        """Counting twice is not the same as counting once, so it comes after the status is written."""
+        if done.outcome is not None and status.last_run is not None:
+            self._metrics.run_ended(key, status.last_run)
         if done.action.missed:
             self._metrics.slots_missed(key, done.action.missed)
 
@@ -211,13 +211,13 @@ def _refused(resource: Resource, action: Action, message: str, now: datetime) ->
         kind=Kind.WAIT,
         reason=JOB_REFUSED,
         message=f"the run's Job could not be created: {message}",
-        settled=settled_through(resource, read_memory(resource.status), now),
+        settled=settled_through(resource, now),
         next_due=action.next_due,
     )
 
 
 def _look_again(
-    resource: Resource, action: Action, status: Mapping[str, Any], now: datetime
+    resource: Resource, action: Action, status: SyncStatus, now: datetime
 ) -> datetime | None:
     """The earliest moment at which time alone changes something."""
     fresh = read_freshness(resource, status, now)

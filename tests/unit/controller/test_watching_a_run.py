@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import at
 
+from socratasync.api.status import Progress
 from socratasync.controller.jobs.pods import running_pod, what_holds_it_up
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.progress_log import read_progress
@@ -31,29 +32,29 @@ def line(**facts: Any) -> str:
             + "\n"
             + line(dataset="b", stage="merge", rows=9)
             + '\n{"msg":"something else"}\n',
-            {"dataset": "b", "stage": "merge", "rows": 9, "updatedAt": "2026-11-23T07:04:59Z"},
+            Progress(dataset="b", stage="merge", rows=9, updated_at=at("2026-11-23T07:04:59")),
             id="the newest line, without what it does not know",
         ),
         pytest.param(
             line(dataset="a", stage="download", rows=5, total=4, percent=125.0),
-            {
-                "dataset": "a",
-                "stage": "download",
-                "rows": 5,
-                "total": 4,
-                "percent": 100.0,
-                "updatedAt": "2026-11-23T07:04:59Z",
-            },
+            Progress(
+                dataset="a",
+                stage="download",
+                rows=5,
+                total=4,
+                percent=100.0,
+                updated_at=at("2026-11-23T07:04:59"),
+            ),
             id="no more than all of it",
         ),
         pytest.param(
             '{"event":"progress","rows":"many","stage":7,"percent":"x"}',
-            {"updatedAt": "2026-11-23T07:05:00Z"},
+            Progress(updated_at=NOW),
             id="nonsense is left out",
         ),
     ],
 )
-def test_progress_is_the_newest_line_of_the_log(log: str, progress: dict[str, Any] | None) -> None:
+def test_progress_is_the_newest_line_of_the_log(log: str, progress: Progress | None) -> None:
     assert read_progress(log, NOW) == progress
 
 

@@ -9,7 +9,7 @@ from socratasync.api.annotations import FULL, REQUESTED
 from socratasync.api.job import PodTemplate
 from socratasync.api.manifest import API_VERSION, KIND
 from socratasync.api.spec import SyncSpec
-from socratasync.controller.action import Run
+from socratasync.controller.action import RunToStart
 from socratasync.controller.jobs.worker_env import worker_env, worker_volumes
 from socratasync.controller.observed.labels import (
     DOMAIN,
@@ -23,7 +23,6 @@ from socratasync.controller.observed.labels import (
     sync_label,
 )
 from socratasync.controller.observed.resource import Resource
-from socratasync.controller.status.records import present
 from socratasync.times import write_instant
 
 CONTAINER: Final = "sync"
@@ -35,7 +34,7 @@ _GRACE_SECONDS = 30
 """For a worker to roll back, let go of its lock and report."""
 
 
-def build_job(resource: Resource, run: Run, image: str) -> dict[str, Any]:
+def build_job(resource: Resource, run: RunToStart, image: str) -> dict[str, Any]:
     """The Job as an object. The spec travels in it, so an edit cannot change a run under way.
 
     ``resource.spec`` must be readable. Raises ``InvalidSpec`` for a spec too long to travel.
@@ -66,7 +65,7 @@ def build_job(resource: Resource, run: Run, image: str) -> dict[str, Any]:
     }
 
 
-def _labels(resource: Resource, run: Run) -> dict[str, str]:
+def _labels(resource: Resource, run: RunToStart) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "socratasync",
         "app.kubernetes.io/component": "sync-job",
@@ -77,18 +76,17 @@ def _labels(resource: Resource, run: Run) -> dict[str, str]:
     }
 
 
-def _annotations(resource: Resource, run: Run) -> dict[str, str]:
+def _annotations(resource: Resource, run: RunToStart) -> dict[str, str]:
     """All that the status must be told of a run, should the operator die before it tells it."""
-    return present(
-        {
-            SCHEDULED_AT: write_instant(run.slot, "seconds"),
-            REQUESTED: run.requested,
-            FULL: run.full,
-            FINGERPRINT: run.fingerprint,
-            GENERATION: str(resource.generation),
-            DOMAIN: resource.domain,
-        }
-    )
+    told = {
+        SCHEDULED_AT: write_instant(run.slot, "seconds"),
+        REQUESTED: run.requested,
+        FULL: run.full,
+        FINGERPRINT: run.fingerprint,
+        GENERATION: str(resource.generation),
+        DOMAIN: resource.domain,
+    }
+    return {name: text for name, text in told.items() if text is not None}
 
 
 def _owner(resource: Resource) -> dict[str, Any]:
@@ -120,7 +118,7 @@ def _failure_rules() -> list[dict[str, Any]]:
     ]
 
 
-def _pod(resource: Resource, spec: SyncSpec, run: Run, image: str) -> dict[str, Any]:
+def _pod(resource: Resource, spec: SyncSpec, run: RunToStart, image: str) -> dict[str, Any]:
     volumes = worker_volumes(spec)
     return {
         "metadata": {"labels": _labels(resource, run), "annotations": {}},

@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
+from socratasync.api.status import Result
 from socratasync.contract.report import shorten
 from socratasync.controller.observed.job import JobState, ObservedJob
 from socratasync.process.redact import mask_passwords
@@ -29,21 +29,6 @@ _REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
 """What a condition's reason must look like; whatever a pod says must not make a status unwritable."""
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
-
-
-class Result(StrEnum):
-    """How a run ended. The names are in the status and in metrics."""
-
-    SUCCEEDED = "Succeeded"
-    NO_CHANGE = "NoChange"
-    FAILED = "Failed"
-    CANCELLED = "Cancelled"
-    LOST = "Lost"
-
-    @property
-    def is_good(self) -> bool:
-        """Whether the target is known to be in step."""
-        return self in (Result.SUCCEEDED, Result.NO_CHANGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from socratasync.api.spec import SyncSpec
-from socratasync.controller.action import Run
+from socratasync.controller.action import RunToStart
 from socratasync.controller.observed.resource import Resource
 from socratasync.errors import InvalidSpec
 from socratasync.times import write_instant
@@ -21,7 +21,7 @@ _LONGEST_VARIABLE = 120_000
 """Linux takes 131,072 bytes for one variable, name included."""
 
 
-def worker_env(resource: Resource, spec: SyncSpec, run: Run) -> list[dict[str, Any]]:
+def worker_env(resource: Resource, spec: SyncSpec, run: RunToStart) -> list[dict[str, Any]]:
     """The container's variables. Raises ``InvalidSpec`` for a spec too long to be one."""
     since = write_instant(spec.since, "seconds") if spec.since and run.mode == "update" else None
     plain = {
