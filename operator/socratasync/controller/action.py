@@ -27,7 +27,7 @@ class Kind(StrEnum):
     START = "Start"
     """Create a Job."""
     WAIT = "Wait"
-    """Nothing to do until ``Action.next_due``."""
+    """Do nothing until ``Action.next_due``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What to do, and why in words that a status can carry.
+    """What to do, and why. Reason and message go into conditions.
 
     ``job`` belongs to RECORD, FOLLOW and CANCEL, ``run`` to START. ``settled`` and ``next_due`` are the
     schedule's part, ``refused`` says that new requests are answered with a no.

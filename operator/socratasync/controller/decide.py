@@ -1,48 +1,35 @@
 """What to do next for one resource: the first rule that applies. Pure; the clock is an argument.
 
-Whatever is decided is decided again after a crash, from the same status and the same Jobs, until its
-result is in the status. So every rule must hold of a world in which its action was half done.
+After a crash the same is decided again, from the same status and the same Jobs, until the result is in
+the status. So every rule must be right also when its action is half done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from socratasync.api.spec import SyncSpec
-from socratasync.api.status import SyncStatus, Trigger
-from socratasync.controller.action import Action, Capacity, Kind, Missed, RunToStart
+from socratasync.controller.action import Action, Capacity, Kind, Missed
+from socratasync.controller.next_run import next_run
 from socratasync.controller.observed.due import Slots, read_slots
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.labels import asked_job_name, slot_job_name
-from socratasync.controller.observed.memory import active_uid, has_recorded, settled_through
-from socratasync.controller.observed.resource import Resource, fingerprint
+from socratasync.controller.observed.memory import has_recorded, settled_through, unanswered
+from socratasync.controller.observed.resource import Asked, Resource
 from socratasync.times import write_instant
-
-LATE = timedelta(minutes=2)
-"""A slot that starts later than this is called a catch-up; less is the operator's ordinary haste."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """All that a rule may look at. ``jobs`` are this object's own, oldest first."""
+    """All that a rule may look at. ``jobs`` are this resource's own, oldest first."""
 
     resource: Resource
     jobs: Sequence[ObservedJob]
     now: datetime
     capacity: Capacity
     slots: Slots
-
-    @property
-    def status(self) -> SyncStatus:
-        """What is remembered of the resource."""
-        return self.resource.status
-
-    @property
-    def is_cancel_open(self) -> bool:
-        """Whether a cancel was asked for that is not handled yet."""
-        return _is_new(self.resource.asked.cancel, self.status.last_handled_cancel_at)
+    unanswered: Asked
 
 
 Rule = Callable[[Situation], Action | None]
@@ -61,6 +48,7 @@ def decide(
         now=now,
         capacity=capacity,
         slots=read_slots(resource, now),
+        unanswered=unanswered(resource),
     )
     actions = (rule(situation) for rule in RULES)
     return next(action for action in actions if action is not None)
@@ -68,7 +56,9 @@ def decide(
 
 def a_finished_run_is_recorded(at: Situation) -> Action | None:
     """Before anything else: its result may change what comes next."""
-    finished = (job for job in at.jobs if not job.is_active and not has_recorded(at.status, job))
+    finished = (
+        job for job in at.jobs if not job.is_active and not has_recorded(at.resource.status, job)
+    )
     job = next(finished, None)
     if job is None:
         return None
@@ -80,14 +70,14 @@ def a_finished_run_is_recorded(at: Situation) -> Action | None:
         job=job,
         settled=_settled_by(at, job),
         next_due=at.slots.next_due,
-        cancelled=job.deleting and at.is_cancel_open,
+        cancelled=job.deleting and at.unanswered.cancel is not None,
     )
 
 
 def a_vanished_run_is_recorded(at: Situation) -> Action | None:
     """The status knows of a run whose Job is gone: cancelled if that was asked for, else lost."""
-    uid = active_uid(at.status)
-    if uid is None or any(job.uid == uid for job in at.jobs):
+    active = at.resource.status.active_run
+    if active is None or any(job.uid == active.uid for job in at.jobs):
         return None
     reason, message = _idle(at)
     return Action(
@@ -96,14 +86,14 @@ def a_vanished_run_is_recorded(at: Situation) -> Action | None:
         message=message,
         settled=settled_through(at.resource, at.now),
         next_due=at.slots.next_due,
-        cancelled=at.is_cancel_open,
+        cancelled=at.unanswered.cancel is not None,
     )
 
 
 def an_active_run_is_cancelled_on_demand(at: Situation) -> Action | None:
     """A Job that is being deleted already needs no second request."""
     job = _active(at.jobs)
-    if job is None or job.deleting or not at.is_cancel_open:
+    if job is None or job.deleting or at.unanswered.cancel is None:
         return None
     return Action(
         kind=Kind.CANCEL,
@@ -145,24 +135,20 @@ def a_suspended_resource_starts_nothing(at: Situation) -> Action | None:
     """Requests are refused, for a run that comes days after its request helps nobody."""
     if not _spec(at).suspend:
         return None
-    asked, status = at.resource.asked, at.status
-    refused = _is_new(asked.run, status.last_handled_reconcile_at) or _is_new(
-        asked.full, status.last_handled_full_at
-    )
     reason, message = _idle(at)
     return Action(
         kind=Kind.WAIT,
         reason=reason,
         message=message,
         settled=at.slots.settled,
-        refused=refused,
-        cancelled=at.is_cancel_open,
+        refused=bool(at.unanswered.run or at.unanswered.full),
+        cancelled=at.unanswered.cancel is not None,
     )
 
 
 def whatever_is_due_is_started(at: Situation) -> Action | None:
     """One run answers everything that is open at its start; a full one if any of it asks for that."""
-    run = next_run(at)
+    run = next_run(at.resource, _spec(at), at.slots, at.now)
     if run is None:
         return None
     if not at.capacity.free:
@@ -176,7 +162,7 @@ def whatever_is_due_is_started(at: Situation) -> Action | None:
         settled=max(slots.settled, run.slot) if run.slot else slots.settled,
         next_due=slots.next_due,
         missed=_too_late(slots) or _superseded(slots),
-        cancelled=at.is_cancel_open,
+        cancelled=at.unanswered.cancel is not None,
     )
 
 
@@ -195,61 +181,6 @@ RULES: tuple[Rule, ...] = (
     whatever_is_due_is_started,
     otherwise_the_schedule_is_waited_for,
 )
-
-
-def next_run(at: Situation) -> RunToStart | None:
-    """The run that answers what is open: requests, the first load, a changed spec, a slot."""
-    resource, slots, spec = at.resource, at.slots, _spec(at)
-    trigger = _trigger(at)
-    if trigger is None:
-        return None
-    asked = resource.asked
-    print_ = fingerprint(spec)
-    by_slot = trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP) and slots.open is not None
-    return RunToStart(
-        job=(
-            slot_job_name(resource.key.name, slots.open)
-            if by_slot and slots.open
-            else asked_job_name(
-                resource.key.name,
-                resource.uid,
-                trigger,
-                asked.full or "",
-                asked.run or "",
-                print_,
-                (at.status.last_run.job if at.status.last_run else None) or "",
-            )
-        ),
-        trigger=trigger,
-        mode="full" if trigger is Trigger.FULL else spec.mode,
-        fingerprint=print_,
-        due=_due(at, trigger),
-        slot=slots.open,
-        requested=asked.run,
-        full=asked.full,
-    )
-
-
-def _trigger(at: Situation) -> Trigger | None:
-    resource, status, slots = at.resource, at.status, at.slots
-    if _is_new(resource.asked.full, status.last_handled_full_at):
-        return Trigger.FULL
-    if _is_new(resource.asked.run, status.last_handled_reconcile_at):
-        return Trigger.MANUAL
-    if status.loaded_spec_hash is None:
-        return Trigger.CREATION
-    if status.loaded_spec_hash != fingerprint(_spec(at)):
-        return Trigger.SPEC_CHANGE
-    if slots.open is not None:
-        late = at.now - resource.due(slots.open) > LATE
-        return Trigger.CATCH_UP if late else Trigger.SCHEDULE
-    return None
-
-
-def _due(at: Situation, trigger: Trigger) -> datetime:
-    if trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP) and at.slots.open is not None:
-        return at.resource.due(at.slots.open)
-    return at.resource.created if trigger is Trigger.CREATION else at.now
 
 
 def _idle(at: Situation) -> tuple[str, str]:
@@ -277,7 +208,7 @@ def _wait(at: Situation, reason: str, message: str) -> Action:
         settled=at.slots.settled,
         next_due=at.slots.next_due,
         missed=_too_late(at.slots),
-        cancelled=at.is_cancel_open,
+        cancelled=at.unanswered.cancel is not None,
     )
 
 
@@ -302,10 +233,6 @@ def _settled_by(at: Situation, job: ObservedJob) -> datetime:
 
 def _active(jobs: Sequence[ObservedJob]) -> ObservedJob | None:
     return next((job for job in jobs if job.is_active), None)
-
-
-def _is_new(token: str | None, handled: str | None) -> bool:
-    return token is not None and token != handled
 
 
 def _spec(at: Situation) -> SyncSpec:

@@ -1,8 +1,8 @@
-"""One resource a step further: gather, decide, act, write the status, tell. Killed between any two
-calls, the next look decides the same again or finds it done.
+"""Brings one resource a step further: gather, decide, act, tell, write the status.
 
-Acting comes before writing, because what was written is never looked at again; a Job carries all that
-its status must say.
+The operator may be killed between any two calls. The next reconciliation then decides the same again,
+or finds it done: a Job carries all that its status must say. Acting comes before writing, because what
+the status says is done is not done again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ log = logging.getLogger("socratasync.operator")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What acting came to: the action as it turned out, and what it brought to light."""
+    """What came of acting: the action as it turned out, and what was learned by it. ``refused``: why the
+    API server did not take the Job."""
 
     action: Action
     outcome: Outcome | None = None
@@ -45,7 +46,7 @@ class Done:
 
 
 class Reconciler:
-    """Looks at one resource at a time; the scheduler sees to it that it is one at a time."""
+    """For one resource, one call at a time; the scheduler sees to that."""
 
     def __init__(
         self,
@@ -64,7 +65,10 @@ class Reconciler:
         self._now = now
 
     async def reconcile(self, key: Key) -> datetime | None:
-        """Bring the resource one step further; when to look again. Raises ``ClusterError``."""
+        """Bring the resource one step further.
+
+        Returns when to reconcile again, None for not before it changes. Raises ``ClusterError``.
+        """
         with self._metrics.reconciling():
             body = await self._cluster.get_sync(key)
             if body is None:
@@ -73,8 +77,10 @@ class Reconciler:
             return await self._step(read_resource(body))
 
     def needs_reconcile_at(self, resource: Resource) -> datetime | None:
-        """When a resource must be looked at, judged from itself alone: now, later, or (None) not before
-        it changes. Without any call, for the thousands that need nothing."""
+        """When the resource must be reconciled: now, later, or (None) not before it changes.
+
+        Judged without any call to the API, for most of ten thousand resources need nothing.
+        """
         now = self._now()
         self._metrics.observe(resource)
         early = self._roster.jobs_seen_early(resource.key)
@@ -89,7 +95,7 @@ class Reconciler:
             return now
         if status_patch(resource, next_status(resource, action, now)):
             return now
-        return _look_again(resource, action, resource.status, now)
+        return _reconcile_again_at(resource, action, resource.status, now)
 
     def forget(self, key: Key) -> None:
         """The resource is gone: so are its series, its place in the queue and its slot."""
@@ -119,7 +125,7 @@ class Reconciler:
         await self._runs.clear_away(written, jobs)
         if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE):
             return now
-        return _look_again(written, done.action, status, now)
+        return _reconcile_again_at(written, done.action, status, now)
 
     def _within_capacity(
         self, resource: Resource, jobs: Sequence[ObservedJob], now: datetime
@@ -185,14 +191,17 @@ class Reconciler:
     async def _tell(
         self, resource: Resource, status: SyncStatus, done: Done, now: datetime
     ) -> None:
-        """Events of what the status is about to say. Their names make them one event however often they
-        are told, so they come before the write: a kill between the two loses neither."""
+        """Create the events of what the status is about to say.
+
+        Events come before the write, because an event that is created twice is one: its name is made of
+        what it tells. A kill between the two loses neither.
+        """
         for event in transitions(resource.status, status, done.action, done.outcome):
             log.info("%s: %s: %s", resource.key, event.reason, event.message)
             await self._post(resource, event, now)
 
     def _count(self, key: Key, status: SyncStatus, done: Done) -> None:
-        """Counting twice is not the same as counting once, so it comes after the status is written."""
+        """Counters, unlike events, are not idempotent: so they count once the status is written."""
         if done.outcome is not None and status.last_run is not None:
             self._metrics.run_ended(key, status.last_run)
         if done.action.missed:
@@ -216,7 +225,7 @@ def _refused(resource: Resource, action: Action, message: str, now: datetime) ->
     )
 
 
-def _look_again(
+def _reconcile_again_at(
     resource: Resource, action: Action, status: SyncStatus, now: datetime
 ) -> datetime | None:
     """The earliest moment at which time alone changes something."""

@@ -68,7 +68,7 @@ def read_gauges(resource: Resource, now: datetime) -> Gauges:
 
 @lru_cache(maxsize=4096)
 def _shared(labels: T) -> T:
-    """One object for all resources that say the same; most of a fleet does."""
+    """One object for all resources with these labels, which saves memory: most of a fleet has the same."""
     return labels
 
 

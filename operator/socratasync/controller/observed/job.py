@@ -1,7 +1,7 @@
 """A Job as decisions need it: whose it is, what it was started for, how it stands. Pure.
 
-All that the operator must know of a run is on its Job, so a Job that outlived the operator's memory
-of it is taken up again and not run twice.
+All that the operator must know of a run is on its Job. So a Job that the status does not name, because
+the operator was killed before it wrote, is taken up again and not run twice.
 """
 
 from __future__ import annotations

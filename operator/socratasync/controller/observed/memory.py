@@ -9,7 +9,7 @@ from datetime import datetime
 
 from socratasync.api.status import SyncStatus
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.resource import Resource
+from socratasync.controller.observed.resource import Asked, Resource
 
 
 def recorded_runs(status: SyncStatus) -> set[str]:
@@ -38,6 +38,20 @@ def active_uid(status: SyncStatus) -> str | None:
 def is_condition_true(status: SyncStatus, kind: str) -> bool:
     """Whether the condition is there and True."""
     return any(each.type == kind and each.status == "True" for each in status.conditions or ())
+
+
+def unanswered(resource: Resource) -> Asked:
+    """What annotations ask for and the status has not answered yet."""
+    asked, status = resource.asked, resource.status
+
+    def new(token: str | None, handled: str | None) -> str | None:
+        return None if token == handled else token
+
+    return Asked(
+        run=new(asked.run, status.last_handled_reconcile_at),
+        full=new(asked.full, status.last_handled_full_at),
+        cancel=new(asked.cancel, status.last_handled_cancel_at),
+    )
 
 
 def written_schedule(resource: Resource) -> str:

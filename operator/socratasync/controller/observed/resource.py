@@ -20,7 +20,7 @@ from socratasync.errors import InvalidSchedule, InvalidSpec, SyncError
 from socratasync.times import instant_or_none
 
 _TOKEN_CHARACTERS = 253
-"""An annotation may be 256 KiB long; a status should not be."""
+"""An annotation may be 256 KiB long; the status echoes, and compares, its beginning."""
 
 _SCHEDULE_FIELDS = ("spec.schedule:", "spec.timeZone:")
 
@@ -37,7 +37,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What annotations ask for: each a token that means something only by being new."""
+    """What annotations ask for. A token means something only while the status does not echo it."""
 
     run: str | None = None
     full: str | None = None

@@ -24,12 +24,12 @@ COUNTED_AT_MOST = 100
 """After months of downtime the exact number of missed slots helps nobody."""
 
 _WINDOWS = tuple(timedelta(days=days) for days in (1 / 24, 1, 32, 366, 5 * 366))
-"""How far back the newest slot is looked for, nearest first: schedules of minutes and of years both
-answer after a few steps."""
+"""How far back the newest slot is looked for, nearest first: it is found after a few steps, whether the
+schedule is one of minutes or of years."""
 
 
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)
-"""Where reading a schedule for the first time looks from: what never comes, never comes from here."""
+"""Any day will do to find out that a schedule names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class Schedule:
         return Passed(newest=newest, older=older)
 
     def longest_gap(self, at: datetime) -> timedelta:
-        """The longest pause between the next ten slots: how long silence may last and be normal."""
+        """The longest pause between the ten slots from today on: longer silence is unusual."""
         return _longest_gap(self, at.replace(hour=0, minute=0, second=0, microsecond=0))
 
     def _newest(self, after: datetime, until: datetime) -> datetime | None:
@@ -82,8 +82,11 @@ class Schedule:
             yield slot
 
     def _slots(self, after: datetime) -> Iterator[datetime]:
-        """Slots later than ``after``. Within a repeated hour cronsim may name an instant that is
-        past: it reads the start by the clock on the wall."""
+        """Slots later than ``after``.
+
+        In the hour that the clocks repeat, cronsim may begin with an instant before ``after``: it knows
+        the local time only, and takes it for the first of the two.
+        """
         last = after
         for tick in CronSim(self.fields, after.astimezone(self.zone)):
             slot = tick.astimezone(UTC)

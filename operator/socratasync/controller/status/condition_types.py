@@ -40,7 +40,7 @@ SUSPENDED: Final = "Suspended"
 """spec.suspend."""
 
 STALLED: Final = "Stalled"
-"""Present only when True: nothing good happens until a person acts on the message."""
+"""Present only when True: no run will succeed until a person does what the message says."""
 
 ORDER: Final = (
     READY,

@@ -29,9 +29,12 @@ from socratasync.times import write_instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What `kubectl describe` shows. ``about`` makes the event's name: the same transition, told twice
-    by an operator that was killed before it wrote the status, is one event. So it must be known
-    before the write, and differ from one transition to the next."""
+    """What `kubectl describe` shows.
+
+    ``about`` makes the event's name. It is known before the status is written, and differs from one
+    transition to the next: so a transition that is told twice, because the operator was killed before
+    it wrote the status, is one event.
+    """
 
     type: Literal["Normal", "Warning"]
     reason: str
@@ -60,7 +63,7 @@ _TURNS: Mapping[tuple[str, str], tuple[Literal["Normal", "Warning"], str]] = {
     (DATA_VERIFIED, "False"): ("Warning", "RowCountMismatch"),
     (SCHEMA_IN_SYNC, "False"): ("Warning", "SchemaChanged"),
 }
-"""Conditions whose turning is news, and how it is told."""
+"""Transitions of conditions that are told, by the status that the condition then has."""
 
 _WAITS: Mapping[str, Literal["Normal", "Warning"]] = {
     "WaitingForCapacity": "Normal",
@@ -214,8 +217,8 @@ def _turns(old: SyncStatus, new: SyncStatus) -> list[Event]:
 
 
 def _is_turn(before: Condition | None, now: Condition, told: str) -> bool:
-    """A condition's first appearance is no transition, unless it is bad news; nor is the first True of
-    Fresh, which was Unknown until the first good run."""
+    """A condition's first appearance is a transition only if it is bad news. Fresh is Unknown until the
+    first good run; that it is True then is no news either."""
     if before is None:
         return told not in ("Resumed", "Fresh")
     if told == "Fresh" and before.status == "Unknown":
