@@ -168,6 +168,10 @@ class TargetMismatch(Misconfigured):
     """The target table exists but cannot take the data as the manifest says."""
 
 
+NEEDS_A_PERSON = frozenset(kind.exit_code for kind in (DataRefused, NotAllowed, Misconfigured))
+"""Exit codes that no retry helps."""
+
+
 class Terminated(SystemExit):
     """SIGTERM: roll back, let go of the lock, exit 143. Not an ``Exception``: nothing may absorb it.
 

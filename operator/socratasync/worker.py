@@ -1,7 +1,7 @@
 """What a Job's container runs: one run by the orders in its environment, told in three places.
 
 Log lines go to standard error as JSON. The report goes to the termination log, which Kubernetes
-keeps when the pod is gone, and to standard output as the last line; whatever happens, there is
+keeps when the pod is gone, and, complete, to standard output as the last line; whatever happens, there is
 one. No command line is parsed here: a pod that starts a hundred times a day should start fast.
 """
 
@@ -12,16 +12,16 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from socratasync.contract import environment as settings
+from socratasync.contract import environment
 from socratasync.contract.progress import Logged
-from socratasync.contract.report import RunReport, fit
+from socratasync.contract.report import RunReport
+from socratasync.contract.report_text import encode, fit
 from socratasync.errors import SyncError, Terminated, Unexpected
 from socratasync.pipeline.request import RunOptions, RunRequest, read_lock_wait, read_policy
 from socratasync.pipeline.run import run
 from socratasync.process import logs
-from socratasync.process.redact import Redactor, mask_values
+from socratasync.process.redact import Redactor
 from socratasync.process.signals import Interruption, interruptible, leave
 
 log = logging.getLogger(__name__)
@@ -29,17 +29,17 @@ log = logging.getLogger(__name__)
 
 def main(environ: Mapping[str, str], early: Sequence[int] = ()) -> int:
     """Run once and tell; the exit code is the report's. ``early``: signals that came before."""
-    redact = settings.redactor(environ)
+    redact = environment.redactor(environ)
     logs.configure("json", redact)
-    teller = Teller(environ, redact)
-    with interruptible(lambda code: teller.tell(_stopped(environ), code)) as interruption:
+    teller = Teller(environ)
+    with interruptible(lambda code: teller.tell(_stopped(environ, redact), code)) as interruption:
         try:
             for number in early:
                 interruption.receive(number)
             report = _carry_out(environ, redact, interruption)
             interruption.too_late()
         except Terminated:
-            report = _stopped(environ)
+            report = _stopped(environ, redact)
         # A signal that came when all was done changes nothing.
         code = (report.terminated and interruption.exit_code) or report.exit_code
         teller.tell(report, code)
@@ -51,9 +51,8 @@ def main(environ: Mapping[str, str], early: Sequence[int] = ()) -> int:
 class Teller:
     """Tells the outcome, once: the signal's last words may come from another thread."""
 
-    def __init__(self, environ: Mapping[str, str], redact: Redactor) -> None:
-        self._file = settings.termination_log(environ)
-        self._redact = redact
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._file = environment.termination_log(environ)
         self._guard = threading.Lock()
         self._told = False
 
@@ -63,18 +62,11 @@ class Teller:
             if self._told:
                 return
             self._told = True
-            text = fit(masked(report, self._redact))
+            told = report.as_dict()
             log.info("done, exit code %d", code, extra={"facts": {"event": "done", "exit": code}})
-            _write(self._file, text)
-            sys.stdout.write(text + "\n")
+            _write(self._file, fit(told))
+            sys.stdout.write(encode(told) + "\n")
             sys.stdout.flush()
-
-
-def masked(report: RunReport, redact: Redactor) -> dict[str, Any]:
-    """The report as it may be shown."""
-    shown = mask_values(report.as_dict(), redact)
-    assert isinstance(shown, dict)
-    return shown
 
 
 def _write(file: Path, text: str) -> None:
@@ -89,9 +81,9 @@ def _carry_out(
 ) -> RunReport:
     """The run's report; also of a run that could not begin."""
     try:
-        secrets = settings.read_secrets(environ)
+        secrets = environment.read_secrets(environ)
         redact.add(*secrets.values())
-        request, warnings = _request(settings.read_assignment(environ), secrets)
+        request, warnings = _request(environment.read_assignment(environ), secrets)
         options = RunOptions(
             progress=Logged(),
             stopping=interruption.stopping,
@@ -102,18 +94,18 @@ def _carry_out(
         report.warnings[:0] = warnings
     except SyncError as exc:
         log.error("%s: %s", exc.reason, exc.message)  # noqa: TRY400  # expected: no traceback
-        return _failed(environ, exc)
+        return _failed(environ, redact, exc)
     except Exception as exc:  # whatever it is, the operator must learn that this run ended
         log.exception("this should not have happened")
-        return _failed(environ, Unexpected.because_of(exc))
+        return _failed(environ, redact, Unexpected.because_of(exc))
     return report
 
 
 def _request(
-    assignment: settings.Assignment, secrets: settings.Secrets
+    assignment: environment.Assignment, secrets: environment.Secrets
 ) -> tuple[RunRequest, list[str]]:
     assert secrets.dsn is not None  # read_assignment insists on it
-    warnings = settings.not_given(assignment.spec, secrets)
+    warnings = environment.not_given(assignment.spec, secrets)
     for warning in warnings:
         log.warning("%s", warning)
     request = RunRequest(
@@ -123,28 +115,27 @@ def _request(
         mode=assignment.mode,
         dsn=secrets.dsn,
         since=assignment.since,
-        app_token=secrets.app_token,
-        credentials=secrets.credentials,
-        slack_webhook=secrets.slack_webhook,
-        hook_headers=secrets.hook_headers,
+        secrets=secrets,
         archive_folder=assignment.archive,
     )
     return request, warnings
 
 
-def _blank(environ: Mapping[str, str]) -> RunReport:
+def _blank(environ: Mapping[str, str], redact: Redactor) -> RunReport:
     return RunReport(
-        run=environ.get("SOCRATASYNC_RUN", ""), mode=environ.get("SOCRATASYNC_MODE") or "update"
+        run=environ.get("SOCRATASYNC_RUN", ""),
+        mode=environ.get("SOCRATASYNC_MODE") or "update",
+        redact=redact,
     )
 
 
-def _stopped(environ: Mapping[str, str]) -> RunReport:
-    report = _blank(environ)
+def _stopped(environ: Mapping[str, str], redact: Redactor) -> RunReport:
+    report = _blank(environ, redact)
     report.terminated = True
     return report
 
 
-def _failed(environ: Mapping[str, str], error: SyncError) -> RunReport:
-    report = _blank(environ)
+def _failed(environ: Mapping[str, str], redact: Redactor, error: SyncError) -> RunReport:
+    report = _blank(environ, redact)
     report.error = error
     return report

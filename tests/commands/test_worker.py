@@ -13,7 +13,7 @@ from tests.commands.conftest import PARKS, Command, Finished, rows
 
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
-from socratasync.contract.report import TERMINATION_MESSAGE_BYTES
+from socratasync.contract.report_text import TERMINATION_MESSAGE_BYTES, read
 
 
 class Job:
@@ -39,8 +39,13 @@ class Job:
         return self.command("worker", **{n: v for n, v in given.items() if n not in without})
 
     def told(self, ran: Finished) -> dict[str, Any]:
-        """The report, told alike in the termination log and in the last line of standard output."""
-        assert ran.stdout.splitlines()[-1] == self.termination_log.read_text(encoding="utf-8")
+        """The report in the last line of standard output; the termination log tells the same."""
+        kept = read(self.termination_log.read_text(encoding="utf-8"))
+        whole = read(ran.stdout)
+        assert kept is not None
+        assert whole is not None
+        assert (kept.run, kept.ok, kept.rows) == (whole.run, whole.ok, whole.rows)
+        assert [d.id for d in kept.datasets] == [d.id for d in whole.datasets]
         report: dict[str, Any] = json.loads(ran.stdout)
         return report
 
@@ -125,6 +130,16 @@ def test_orders_that_cannot_be_read_are_told_too(
     assert report["error"]["reason"] == "InvalidSpec"
     assert said in report["error"]["message"]
     assert "trace" not in ran.stderr
+
+
+def test_a_token_that_no_header_takes_is_refused_before_any_request(
+    job: Job, portal: Portal
+) -> None:
+    ran = job(SOCRATASYNC_APP_TOKEN="to\nken")
+
+    assert ran.returncode == 77
+    assert job.told(ran)["error"]["reason"] == "InvalidAppToken"
+    assert portal.requests == []
 
 
 def test_a_fault_of_our_own_is_told_too_and_traced_in_the_log(job: Job) -> None:

@@ -17,7 +17,6 @@ from socratasync import errors
 from socratasync.api.manifest import read_manifest
 from socratasync.cli import app as cli
 from socratasync.cli.kubectl import app as kubectl
-from socratasync.controller.jobs.outcome import NEEDS_A_PERSON
 from socratasync.controller.status import condition_types as conditions
 from socratasync.controller.status import events
 
@@ -135,7 +134,7 @@ def test_every_reason_of_a_failed_run_is_explained() -> None:
         cells = [cell.strip() for cell in row.split("|")]
         if cells[2]:
             assert cells[2] == str(failure.exit_code), row
-        if failure.exit_code in NEEDS_A_PERSON:
+        if failure.exit_code in errors.NEEDS_A_PERSON:
             assert cells[3] == "no", row
 
 

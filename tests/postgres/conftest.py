@@ -17,6 +17,7 @@ from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
 from socratasync.api.spec import SyncSpec
+from socratasync.contract.environment import Secrets
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.pipeline.request import RunOptions, RunRequest
 from socratasync.pipeline.run import run
@@ -47,7 +48,9 @@ class Sync:
         spec.setdefault("datasets", [{"id": id} for id in self.portal.datasets])
         read = SyncSpec.from_json(spec)
         name = run or f"run-{next(self._numbers)}"
-        return RunRequest(name="test", run=name, spec=read, mode=read.mode, dsn=self.dsn, **order)
+        given = {f.name: order.pop(f.name) for f in dataclasses.fields(Secrets) if f.name in order}
+        order = {"dsn": self.dsn, **order, "secrets": Secrets(**given)}
+        return RunRequest(name="test", run=name, spec=read, mode=read.mode, **order)
 
     def run(self, **order: Any) -> RunReport:
         """Run it, whatever becomes of it."""

@@ -184,12 +184,10 @@ class RunSummary(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageSeconds(Part):
-    """Seconds spent, by stage."""
+    """Seconds spent, by step. Datasets side by side add up."""
 
     download: Annotated[float, Field(ge=0)] | None = None
     """Receiving and staging rows."""
-    stage: Annotated[float, Field(ge=0)] | None = None
-    """Checking what was staged."""
     merge: Annotated[float, Field(ge=0)] | None = None
     """Merging it into the table."""
     refresh: Annotated[float, Field(ge=0)] | None = None

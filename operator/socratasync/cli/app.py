@@ -21,7 +21,7 @@ from socratasync.cli import (
     terminal,
     worker,
 )
-from socratasync.contract import environment as settings
+from socratasync.contract.environment import redactor
 from socratasync.errors import SyncError
 from socratasync.process.redact import Redactor
 from socratasync.process.signals import interruptible, leave
@@ -99,7 +99,7 @@ def guarded(command: typer.Typer) -> int:
 
 def _redactor(arguments: list[str]) -> Redactor:
     """The secrets of the environment and of ``--dsn``."""
-    redact = settings.redactor(inputs.environment())
+    redact = redactor(inputs.environment())
     for number, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
         if name == "--dsn":

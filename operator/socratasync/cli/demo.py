@@ -209,10 +209,9 @@ class _Stage:
             manifest=manifest,
             place="",
             seconds=time.monotonic() - started,
-            redact=Redactor(),
         )
         if not report.ok:
-            report_table.show_failure(self.console, report, Redactor())
+            report_table.show_failure(self.console, report)
             raise _Failed(report.exit_code)
         return report
 

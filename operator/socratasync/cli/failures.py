@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.text import Text
 
 from socratasync.errors import SyncError, Unexpected
-from socratasync.process.redact import Redactor
 
 _NEXT = {
     65: "The rows were not merged. See what happened to the dataset at its portal, then run again.",
@@ -19,7 +19,9 @@ _NEXT = {
 }
 
 
-def show(console: Console, error: SyncError, redact: Redactor, *, about: str = "") -> None:
+def show(
+    console: Console, error: SyncError, redact: Callable[[str], str], *, about: str = ""
+) -> None:
     """Print the error: what it is about, reason, message."""
     subject = f"{about}: " if about else ""
     lines = redact(error.message).splitlines() or [""]
@@ -36,7 +38,9 @@ def show_next_step(console: Console, exit_code: int) -> None:
         console.print(Text(f"next:  {sentence}"))
 
 
-def show_unexpected(console: Console, exc: Exception, redact: Redactor, *, verbose: bool) -> None:
+def show_unexpected(
+    console: Console, exc: Exception, redact: Callable[[str], str], *, verbose: bool
+) -> None:
     """Print a fault of our own; its traceback only for who asked for it."""
     if verbose:
         console.print(Text(redact("".join(traceback.format_exception(exc)))), soft_wrap=True)

@@ -14,8 +14,7 @@ from pathlib import Path
 from socratasync.api.manifest import Manifest, read_manifest
 from socratasync.cli.arguments import hide
 from socratasync.cli.options import Mode
-from socratasync.contract import environment as settings
-from socratasync.contract.environment import Secrets
+from socratasync.contract.environment import Secrets, read_moment, read_secrets
 from socratasync.embedded import server
 from socratasync.embedded import server as embedded
 from socratasync.errors import InvalidSpec
@@ -45,7 +44,7 @@ def manifest(file: Path) -> Manifest:
 
 def secrets(dsn: str | None, environ: Mapping[str, str]) -> Secrets:
     """The environment's secrets; a DSN given as an argument goes before, and is hidden there."""
-    found = settings.read_secrets(environ)
+    found = read_secrets(environ)
     if dsn is None:
         return found
     hide(dsn)
@@ -62,7 +61,7 @@ def moment(since: str | None, mode: Mode | None) -> datetime | None:
         raise InvalidSpec(
             "--since bounds an update and means nothing with --mode full; leave one out"
         )
-    return settings.read_moment(since, "--since")
+    return read_moment(since, "--since")
 
 
 @contextlib.contextmanager

@@ -12,8 +12,7 @@ import typer
 
 from socratasync.api.manifest import Manifest
 from socratasync.cli import failures, inputs, options, preview_table, terminal
-from socratasync.contract import environment as settings
-from socratasync.contract.environment import Secrets
+from socratasync.contract.environment import Secrets, not_given, redactor
 from socratasync.contract.report import error_dict, summarise
 from socratasync.errors import SyncError
 from socratasync.pipeline import request
@@ -41,7 +40,7 @@ def command(
     Exits as the run would, as far as that can be told beforehand.
     """
     environ = inputs.environment()
-    redact = settings.redactor(environ)
+    redact = redactor(environ)
     redact.add_dsn(dsn)
     logs.configure("text", redact, level=20 if verbose else 30)
     with interruptible() as interruption:
@@ -87,7 +86,7 @@ def _plan(
             now=datetime.now(UTC),
             stopping=interruption.stopping,
         )
-    _tell(manifest, planned, settings.not_given(spec, given), output, redact)
+    _tell(manifest, planned, not_given(spec, given), output, redact)
     failure = planned.error or summarise(planned.failures)
     return failure.exit_code if failure else 0
 

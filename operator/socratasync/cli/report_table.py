@@ -11,11 +11,11 @@ from rich.text import Text
 from socratasync.api.manifest import Manifest
 from socratasync.cli import failures
 from socratasync.cli.terminal import megabytes
-from socratasync.contract.report import DatasetReport, Rows, RunReport
-from socratasync.process.redact import Redactor
+from socratasync.contract.report import ROW_COUNTS, DatasetReport, Rows, RunReport
 
-_COUNTS = ("downloaded", "inserted", "updated", "unchanged", "deleted", "target")
-_HEADS = ("Read", "New", "Changed", "Same", "Deleted", "In table")
+_HEADS = dict(
+    zip(ROW_COUNTS, ("Read", "New", "Changed", "Same", "Deleted", "In table"), strict=True)
+)
 
 
 def show(
@@ -25,7 +25,6 @@ def show(
     manifest: Manifest,
     place: str,
     seconds: float,
-    redact: Redactor,
 ) -> None:
     """Headline, a row for each dataset, totals, warnings."""
     target = f"{manifest.spec.target.schema_}.{manifest.spec.target.table}"
@@ -40,19 +39,19 @@ def show(
     if report.datasets:
         console.print(_table(report))
     for warning in report.warnings:
-        console.print(Text.assemble(("warning: ", "bold yellow"), redact(warning)))
+        console.print(Text.assemble(("warning: ", "bold yellow"), report.told(warning)))
 
 
-def show_failure(console: Console, report: RunReport, redact: Redactor) -> None:
+def show_failure(console: Console, report: RunReport) -> None:
     """Each error and what to do next; nothing for a run that went well."""
     if report.terminated:
         console.print("stopped: rolled back; what was downloaded is gone on with next time")
         return
     for dataset in report.datasets:
         if dataset.error and report.error is None:
-            failures.show(console, dataset.error, redact, about=dataset.id)
+            failures.show(console, dataset.error, report.told, about=dataset.id)
     if report.error:
-        failures.show(console, report.error, redact)
+        failures.show(console, report.error, report.told)
     if report.failure:
         failures.show_next_step(console, report.exit_code)
 
@@ -75,7 +74,7 @@ def _table(report: RunReport) -> Table:
     table.add_column("Dataset", footer="all")
     table.add_column("Year")
     table.add_column("Result", overflow="fold", min_width=len("NoChange"))
-    for head, count in zip(_HEADS, _COUNTS, strict=True):
+    for count, head in _HEADS.items():
         table.add_column(head, footer=_number(total, count), justify="right")
     table.add_column("Since", no_wrap=True)
     for dataset in report.datasets:
@@ -89,7 +88,7 @@ def _row(dataset: DatasetReport) -> list[str | Text]:
         dataset.id,
         str(dataset.year or ""),
         Text(dataset.error.reason if dataset.error else dataset.result, style=style),
-        *(_number(dataset.rows, count) for count in _COUNTS),
+        *(_number(dataset.rows, count) for count in ROW_COUNTS),
         when(dataset.last_synced_since),
     ]
 

@@ -16,10 +16,10 @@ import typer
 
 from socratasync.api.manifest import Manifest
 from socratasync.cli import inputs, options, report_table, terminal
-from socratasync.contract import environment as settings
-from socratasync.contract.environment import Secrets
+from socratasync.contract.environment import Secrets, not_given, redactor
 from socratasync.contract.progress import Logged, Progress
-from socratasync.contract.report import RunReport, encode
+from socratasync.contract.report import RunReport
+from socratasync.contract.report_text import encode
 from socratasync.embedded import server
 from socratasync.errors import SyncError, Terminated
 from socratasync.pipeline.request import RunOptions, RunRequest, read_lock_wait, read_policy
@@ -27,7 +27,6 @@ from socratasync.pipeline.run import run
 from socratasync.process import logs
 from socratasync.process.redact import Redactor
 from socratasync.process.signals import Interruption, interruptible, leave
-from socratasync.worker import masked
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +82,10 @@ def command(
         verbose=verbose,
     )
     environ = inputs.environment()
-    redact = settings.redactor(environ)
+    redact = redactor(environ)
     redact.add_dsn(dsn)
     with interruptible() as interruption:
-        outcome = _Outcome(RunReport(run="", mode=mode or "update"))
+        outcome = _Outcome(RunReport(run="", mode=mode or "update", redact=redact))
         try:
             _carry_out(wish, environ, redact, interruption, outcome)
             interruption.too_late()
@@ -94,7 +93,7 @@ def command(
             outcome.report.error = exc
         except Terminated:
             outcome.report.terminated = True
-        _tell(wish, outcome, redact)
+        _tell(wish, outcome)
     code = (outcome.report.terminated and interruption.exit_code) or outcome.report.exit_code
     if interruption.exit_code is not None:
         leave(code)
@@ -123,7 +122,7 @@ def _carry_out(
         outcome.manifest = manifest = inputs.manifest(wish.file)
         given = inputs.secrets(wish.dsn, environ)
         redact.add(*given.values())
-        warnings = settings.not_given(manifest.spec, given)
+        warnings = not_given(manifest.spec, given)
         for warning in warnings:
             log.warning("%s", warning)
         with inputs.database(given, environ) as database:
@@ -160,10 +159,7 @@ def _request(
         mode=wish.mode.value if wish.mode else spec.mode,
         dsn=database.dsn,
         since=since,
-        app_token=given.app_token,
-        credentials=given.credentials,
-        slack_webhook=given.slack_webhook,
-        hook_headers=given.hook_headers,
+        secrets=given,
         archive_folder=Path(archive) / spec.archive.persistent_volume_claim
         if spec.archive
         else None,
@@ -191,9 +187,9 @@ def _progress(wish: Wish, redact: Redactor) -> Iterator[Progress]:
         yield bars
 
 
-def _tell(wish: Wish, outcome: _Outcome, redact: Redactor) -> None:
+def _tell(wish: Wish, outcome: _Outcome) -> None:
     if wish.output is options.Output.JSON:
-        typer.echo(encode(masked(outcome.report, redact)))
+        typer.echo(encode(outcome.report.as_dict()))
         return
     console = terminal.output()
     if outcome.manifest and outcome.database:
@@ -203,9 +199,8 @@ def _tell(wish: Wish, outcome: _Outcome, redact: Redactor) -> None:
             manifest=outcome.manifest,
             place=outcome.database.place,
             seconds=outcome.seconds,
-            redact=redact,
         )
-    report_table.show_failure(terminal.messages(), outcome.report, redact)
+    report_table.show_failure(terminal.messages(), outcome.report)
     if outcome.manifest and outcome.database and outcome.database.folder and outcome.report.ok:
         table = f"{outcome.manifest.spec.target.schema_}.{outcome.manifest.spec.target.table}"
         console.print(f"Look at it: socratasync psql -c 'TABLE {table} LIMIT 10'")

@@ -15,7 +15,7 @@ from rich.text import Text
 from socratasync.api.manifest import Manifest
 from socratasync.cli import inputs, options, terminal
 from socratasync.cli.report_table import when
-from socratasync.contract import environment as settings
+from socratasync.contract.environment import redactor
 from socratasync.pipeline.preview import READ_ONLY, read_known
 from socratasync.pipeline.target.bookkeeping import Known, Ledger, PastRun
 from socratasync.pipeline.target.connection import Connection, Connections, lock_number
@@ -48,7 +48,7 @@ def command(
 ) -> None:
     """Show how far each dataset is in, and how the last runs ended. Writes nothing."""
     environ = inputs.environment()
-    redact = settings.redactor(environ)
+    redact = redactor(environ)
     redact.add_dsn(dsn)
     logs.configure("text", redact, level=30)
     manifest = inputs.manifest(file)

@@ -25,6 +25,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from socratasync.contract.progress import StepName
+
 WIDTH_OF_A_PIPE = 100
 """Lines that nobody's window limits: as long as an e-mail or a log viewer shows well."""
 
@@ -72,15 +74,15 @@ class Bars:
         self._tasks: dict[str, TaskID] = {}
         self._guard = threading.Lock()
 
-    def begin(self, dataset: str, stage: str, total: int | None) -> None:
+    def begin(self, dataset: str, step: StepName, total: int | None) -> None:
         """A step starts: the dataset's bar begins anew, and pulses if nobody knows how long it is."""
         with self._guard:
             if (task := self._tasks.get(dataset)) is None:
-                fields: dict[str, Any] = {"stage": stage, "rows": 0, "bytes": 0}
+                fields: dict[str, Any] = {"stage": step, "rows": 0, "bytes": 0}
                 self._tasks[dataset] = self._shown.add_task(dataset, total=total, **fields)
                 return
-            fields = {**self._shown.tasks[task].fields, "stage": stage}
-            if stage == "download":
+            fields = {**self._shown.tasks[task].fields, "stage": step}
+            if step == "download":
                 fields["rows"] = 0
             self._shown.reset(task, total=total, **fields)
             self._shown.tasks[task].total = total  # reset() takes None for "as it was"

@@ -1,35 +1,121 @@
-"""What the environment says: secrets, a worker's orders, and knobs that a manifest has no place for.
+"""What a process is told by its environment: a Job's variables, written and read, and the secrets.
 
-Every variable is read here and nowhere else. None of the secrets is ever a process argument,
-where other users of the machine could read it.
+Every variable of a run is written and read here and nowhere else. None of the secrets is ever a process
+argument, where other users of the machine could read it; in a Job they are references that the kubelet
+resolves, so that the operator never sees a value.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
+from socratasync.api.secrets import AppTokenSecretRef, DsnSecretRef, SlackWebhookSecretRef
 from socratasync.api.spec import Mode, SyncSpec
-from socratasync.errors import InvalidSpec
+from socratasync.contract.hook_headers import (
+    HEADER_TEXT,
+    headers_variable,
+    hook_folder,
+    hooks_with_headers,
+    read_headers,
+)
+from socratasync.errors import AuthenticationFailed, InvalidAppToken, InvalidSpec, SyncError
 from socratasync.process.redact import Redactor
+from socratasync.times import write_instant
 
-TERMINATION_LOG = "/dev/termination-log"
+TERMINATION_LOG: Final = "/dev/termination-log"
+ARCHIVE_FOLDER: Final = Path("/var/lib/socratasync/archive")
+
+_LONGEST_VARIABLE = 120_000
+"""Linux takes 131,072 bytes for one variable, name included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Secret:
+    """Where one secret comes from: its variable, and the name and key of the Kubernetes secret that the
+    spec names. ``without`` tells what a run does without it; ``refused`` is the error for a value that
+    no HTTP header can carry; ``ends`` are the characters that are no part of it at its ends: all white space,
+    where it says nothing else."""
+
+    variable: str
+    reference: Callable[[SyncSpec], tuple[str, str] | None]
+    without: str = ""
+    refused: type[SyncError] | None = None
+    ends: str | None = None
+
+    def read(self, environ: Mapping[str, str]) -> str | None:
+        """The secret's value. Files made with an editor end with a newline, and so do secrets made from
+        them; a value of which nothing is left counts as not given."""
+        return (environ.get(self.variable) or "").strip(self.ends) or None
+
+    def check(self, value: str | None) -> str | None:
+        """The value. Raises ``refused`` if HTTP cannot carry it, which would not say why."""
+        if value and self.refused and not HEADER_TEXT.fullmatch(value):
+            raise self.refused(
+                f"{self.variable} has characters that no HTTP header can carry (control characters, or "
+                "letters beyond Latin-1); look for what was pasted along with it, and make the secret anew"
+            )
+        return value
+
+
+def _secret(**where: Any) -> Any:
+    return field(default=None, repr=False, metadata={"secret": _Secret(**where)})
+
+
+def _key_of(
+    secret: DsnSecretRef | AppTokenSecretRef | SlackWebhookSecretRef | None,
+) -> tuple[str, str] | None:
+    return (secret.name, secret.key) if secret else None
+
+
+_NO_CREDENTIALS = (
+    "source.credentialsSecretRef is named, but SOCRATASYNC_USERNAME and SOCRATASYNC_PASSWORD are not both "
+    "set: going on without, and private datasets will not open"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """Secret values; each None if it was not given."""
+    """Secret values; each None if it was not given. One entry is all that a new one needs here: the Job's
+    variables, their reader, the masking and the sentence on what is missing are made of it."""
 
-    dsn: str | None = None
-    app_token: str | None = None
-    username: str | None = None
-    password: str | None = None
-    slack_webhook: str | None = None
-    hook_headers: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    dsn: str | None = _secret(
+        variable="SOCRATASYNC_DSN", reference=lambda spec: _key_of(spec.target.dsn_secret_ref)
+    )
+    app_token: str | None = _secret(
+        variable="SOCRATASYNC_APP_TOKEN",
+        reference=lambda spec: _key_of(spec.source.app_token_secret_ref),
+        without="source.appTokenSecretRef is named, but SOCRATASYNC_APP_TOKEN is not set: going on without "
+        "a token, which Socrata may throttle",
+        refused=InvalidAppToken,
+    )
+    username: str | None = _secret(
+        variable="SOCRATASYNC_USERNAME",
+        reference=lambda spec: (
+            (login := spec.source.credentials_secret_ref) and (login.name, login.username_key)
+        ),
+        without=_NO_CREDENTIALS,
+        refused=AuthenticationFailed,
+    )
+    password: str | None = _secret(
+        variable="SOCRATASYNC_PASSWORD",
+        reference=lambda spec: (
+            (login := spec.source.credentials_secret_ref) and (login.name, login.password_key)
+        ),
+        without=_NO_CREDENTIALS,
+        refused=AuthenticationFailed,
+        ends="\r\n",  # blanks may well be part of a password
+    )
+    slack_webhook: str | None = _secret(
+        variable="SOCRATASYNC_SLACK_WEBHOOK",
+        reference=lambda spec: _key_of(spec.notify and spec.notify.slack_webhook_secret_ref),
+        without="notify.slackWebhookSecretRef is named, but SOCRATASYNC_SLACK_WEBHOOK is not set: nobody "
+        "will be told",
+    )
+    hook_headers: Mapping[int, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def credentials(self) -> tuple[str, str] | None:
@@ -38,8 +124,8 @@ class Secrets:
 
     def values(self) -> list[str]:
         """Everything that must never be shown."""
+        given = [getattr(self, name) for name in _SECRETS]
         headers = [value for pair in self.hook_headers.values() for value in pair.values()]
-        given = [self.dsn, self.app_token, self.username, self.password, self.slack_webhook]
         return [value for value in [*given, *headers] if value]
 
     def redactor(self) -> Redactor:
@@ -49,9 +135,53 @@ class Secrets:
         return redact
 
 
+_SECRETS: dict[str, _Secret] = {
+    each.name: each.metadata["secret"] for each in fields(Secrets) if each.metadata
+}
+
+
+def read_secrets(environ: Mapping[str, str]) -> Secrets:
+    """The secrets that the environment holds; those set to nothing count as not given.
+
+    Raises ``InvalidSpec`` for unreadable hook headers, ``InvalidAppToken`` and ``AuthenticationFailed`` for a
+    token, a user or a password that no HTTP header can carry.
+    """
+    given: dict[str, Any] = {
+        name: secret.check(secret.read(environ)) for name, secret in _SECRETS.items()
+    }
+    return Secrets(**given, hook_headers=read_headers(environ))
+
+
+def redactor(environ: Mapping[str, str]) -> Redactor:
+    """What masks the environment's secrets; never raises, for errors about them are masked, too."""
+    redact = Redactor(secret.read(environ) for secret in _SECRETS.values())
+    redact.add_dsn(environ.get("SOCRATASYNC_DSN"))
+    return redact
+
+
+def not_given(spec: SyncSpec, secrets: Secrets) -> list[str]:
+    """A sentence for each secret that the manifest names and nobody gave; a run can do without."""
+    missing = [
+        secret.without
+        for name, secret in _SECRETS.items()
+        if secret.without and secret.reference(spec) and not getattr(secrets, name)
+    ]
+    headers = [
+        f"hooks[{number}].headersSecretRef is named, but {headers_variable(number)} is not set: the hook is "
+        "called without headers"
+        for number in hooks_with_headers(spec)
+        if number not in secrets.hook_headers
+    ]
+    return [*dict.fromkeys(missing), *headers]
+
+
+# -- a Job's variables ------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """What a worker's Job tells it to do. The spec is as it was when the Job was made."""
+    """What a worker's Job tells it to do. The spec is as it was when the Job was made; what only the
+    Job needs of it is left out on the way."""
 
     name: str
     namespace: str
@@ -60,6 +190,41 @@ class Assignment:
     since: datetime | None
     spec: SyncSpec
     archive: Path | None = None
+
+
+def write_environment(assignment: Assignment) -> list[dict[str, Any]]:
+    """``env`` of the worker's container: plain values, references to secrets, and the folders in which the
+    hooks' headers are mounted. Raises ``InvalidSpec`` for a spec too long to be a variable."""
+    spec = assignment.spec
+    plain = {
+        "SOCRATASYNC_NAME": assignment.name,
+        "SOCRATASYNC_NAMESPACE": assignment.namespace,
+        "SOCRATASYNC_RUN": assignment.run,
+        "SOCRATASYNC_MODE": assignment.mode,
+        "SOCRATASYNC_SINCE": write_instant(assignment.since),
+        "SOCRATASYNC_SPEC": _spec_text(spec),
+        "SOCRATASYNC_ARCHIVE": str(assignment.archive) if assignment.archive else None,
+        **{headers_variable(number): hook_folder(number) for number in hooks_with_headers(spec)},
+    }
+    told = [{"name": name, "value": value} for name, value in plain.items() if value is not None]
+    return told + [
+        {
+            "name": secret.variable,
+            "valueFrom": {"secretKeyRef": {"name": found[0], "key": found[1]}},
+        }
+        for secret in _SECRETS.values()
+        if (found := secret.reference(spec))
+    ]
+
+
+def _spec_text(spec: SyncSpec) -> str:
+    text = spec.to_json(without_job=True)
+    if len(text.encode()) > _LONGEST_VARIABLE:
+        raise InvalidSpec(
+            f"spec: is {len(text.encode()):,} bytes long and a worker can be told at most "
+            f"{_LONGEST_VARIABLE:,}; split it into several SocrataSyncs"
+        )
+    return text
 
 
 def read_assignment(environ: Mapping[str, str]) -> Assignment:
@@ -71,14 +236,17 @@ def read_assignment(environ: Mapping[str, str]) -> Assignment:
             "to run a manifest by hand use: socratasync run -f FILE"
         )
     spec = SyncSpec.from_json(environ["SOCRATASYNC_SPEC"])
+    mode = _mode(environ.get("SOCRATASYNC_MODE") or spec.mode)
     archive = environ.get("SOCRATASYNC_ARCHIVE")
     since = environ.get("SOCRATASYNC_SINCE")
     return Assignment(
         name=environ["SOCRATASYNC_NAME"],
         namespace=environ.get("SOCRATASYNC_NAMESPACE", "default"),
         run=environ["SOCRATASYNC_RUN"],
-        mode=_mode(environ.get("SOCRATASYNC_MODE") or spec.mode),
-        since=read_moment(since, "SOCRATASYNC_SINCE") if since else spec.since,
+        mode=mode,
+        since=read_moment(since, "SOCRATASYNC_SINCE")
+        if since
+        else (spec.since if mode == "update" else None),
         spec=spec,
         archive=Path(archive) if archive else None,
     )
@@ -106,95 +274,3 @@ def _mode(text: str) -> Mode:
 def termination_log(environ: Mapping[str, str]) -> Path:
     """The file whose content Kubernetes keeps as the container's last words."""
     return Path(environ.get("SOCRATASYNC_TERMINATION_LOG") or TERMINATION_LOG)
-
-
-def read_secrets(environ: Mapping[str, str]) -> Secrets:
-    """The secrets that the environment holds; those set to nothing count as not given.
-
-    Raises ``InvalidSpec`` for unreadable hook headers.
-    """
-    return Secrets(
-        dsn=_given(environ, "SOCRATASYNC_DSN"),
-        app_token=_given(environ, "SOCRATASYNC_APP_TOKEN"),
-        username=_given(environ, "SOCRATASYNC_USERNAME"),
-        password=_given(environ, "SOCRATASYNC_PASSWORD"),
-        slack_webhook=_given(environ, "SOCRATASYNC_SLACK_WEBHOOK"),
-        hook_headers=_hook_headers(environ),
-    )
-
-
-_SECRETS = (
-    "SOCRATASYNC_APP_TOKEN",
-    "SOCRATASYNC_USERNAME",
-    "SOCRATASYNC_PASSWORD",
-    "SOCRATASYNC_SLACK_WEBHOOK",
-)
-
-
-def redactor(environ: Mapping[str, str]) -> Redactor:
-    """What masks the environment's secrets; never raises, for errors about them are masked, too."""
-    redact = Redactor(_given(environ, name) for name in _SECRETS)
-    redact.add_dsn(_given(environ, "SOCRATASYNC_DSN"))
-    return redact
-
-
-def not_given(spec: SyncSpec, secrets: Secrets) -> list[str]:
-    """A sentence for each secret that the manifest names and nobody gave; a run can do without."""
-    found = []
-    if spec.source.app_token_secret_ref and not secrets.app_token:
-        found.append(
-            "source.appTokenSecretRef is named, but SOCRATASYNC_APP_TOKEN is not set: going on "
-            "without a token, which Socrata may throttle"
-        )
-    if spec.source.credentials_secret_ref and not secrets.credentials:
-        found.append(
-            "source.credentialsSecretRef is named, but SOCRATASYNC_USERNAME and SOCRATASYNC_PASSWORD "
-            "are not both set: going on without, and private datasets will not open"
-        )
-    if spec.notify and not secrets.slack_webhook:
-        found.append(
-            "notify.slackWebhookSecretRef is named, but SOCRATASYNC_SLACK_WEBHOOK is not set: nobody "
-            "will be told"
-        )
-    for number, hook in enumerate(spec.hooks):
-        if hook.headers_secret_ref and number not in secrets.hook_headers:
-            found.append(
-                f"hooks[{number}].headersSecretRef is named, but SOCRATASYNC_HOOK_{number}_HEADERS is "
-                "not set: the hook is called without headers"
-            )
-    return found
-
-
-def _given(environ: Mapping[str, str], name: str) -> str | None:
-    """Files made with an editor end with a newline, and so do the secrets made from them."""
-    return (environ.get(name) or "").strip("\r\n") or None
-
-
-_HOOK = re.compile(r"SOCRATASYNC_HOOK_([0-9]{1,4})_HEADERS")
-
-
-def _hook_headers(environ: Mapping[str, str]) -> dict[int, dict[str, str]]:
-    """``SOCRATASYNC_HOOK_<n>_HEADERS`` is either a folder (a mounted secret: a file a header) or a JSON
-    object, for hook number ``n`` from 0."""
-    found: dict[int, dict[str, str]] = {}
-    for name, value in environ.items():
-        if match := _HOOK.fullmatch(name):
-            found[int(match[1])] = _headers(name, value)
-    return found
-
-
-def _headers(name: str, value: str) -> dict[str, str]:
-    folder = Path(value)
-    try:
-        if not value.lstrip().startswith("{") and folder.is_dir():
-            files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
-            return {p.name: p.read_text(encoding="utf-8").strip() for p in files}
-    except (OSError, UnicodeDecodeError) as exc:
-        raise InvalidSpec(f"{name}: the headers in {folder} cannot be read as text") from exc
-    try:
-        headers = json.loads(value)
-    except ValueError as exc:
-        raise InvalidSpec(f"{name} is neither a folder nor a JSON object of headers") from exc
-    if not isinstance(headers, dict):
-        raise InvalidSpec(f"{name} must be a JSON object of headers")
-    return {str(header): str(text) for header, text in headers.items()}

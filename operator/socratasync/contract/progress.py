@@ -1,24 +1,40 @@
-"""Where a run tells how far it is: a bar on a terminal, lines in a log, nothing in a test.
+"""How far a run is: told as a bar on a terminal or as lines in a log, and read from those lines.
 
-The pipeline only speaks to ``Progress``; calls come from several threads at once.
+The pipeline only speaks to ``Progress``; calls come from several threads at once. The operator reads what
+``Logged`` wrote; nothing is decided by it.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
+
+from pydantic import TypeAdapter
+from pydantic_core import from_json
+
+from socratasync.api import status
+from socratasync.times import instant_or_none, write_instant
 
 log = logging.getLogger("socratasync.progress")
 
+_PROGRESS = TypeAdapter(status.Progress)
+
+StepName = Literal["download", "merge", "refresh"]
+"""The steps of a run whose time is measured. ``stage`` is their name in a status and in metrics."""
+
+LINES = 40
+"""So many lines of a log's end: a line of each dataset under way is among them, whatever else is logged."""
+
 
 class Progress(Protocol):
-    """Told of every step. ``dataset`` is the 4x4 id, ``stage`` download, merge or refresh."""
+    """Told of every step. ``dataset`` is the 4x4 id; the refresh, which is nobody's, has its own name for it."""
 
-    def begin(self, dataset: str, stage: str, total: int | None) -> None:
+    def begin(self, dataset: str, step: StepName, total: int | None) -> None:
         """A step starts; ``total`` rows are expected, None if unknown."""
 
     def advance(self, dataset: str, rows: int, wire_bytes: int) -> None:
@@ -31,7 +47,7 @@ class Progress(Protocol):
 class Silent:
     """Tells nobody."""
 
-    def begin(self, dataset: str, stage: str, total: int | None) -> None:
+    def begin(self, dataset: str, step: StepName, total: int | None) -> None:
         """Nothing to do."""
 
     def advance(self, dataset: str, rows: int, wire_bytes: int) -> None:
@@ -45,7 +61,7 @@ class Silent:
 class Step:
     """One dataset's step under way."""
 
-    stage: str
+    name: StepName
     total: int | None
     started: float
     rows: int = 0
@@ -58,10 +74,11 @@ class Step:
         rate = self.rows / spent
         left = (self.total - self.rows) / rate if self.total and rate else None
         return {
-            "stage": self.stage,
+            "stage": self.name,
             "rows": self.rows,
             "total": self.total,
-            "percent": round(100 * self.rows / self.total, 1) if self.total else None,
+            # Rows may outnumber what the source counted before the run; 100 is as far as it goes.
+            "percent": min(100.0, round(100 * self.rows / self.total, 1)) if self.total else None,
             "rows_per_second": round(rate),
             "bytes": self.bytes,
             "eta_seconds": round(max(0.0, left)) if left is not None else None,
@@ -77,12 +94,12 @@ class Logged:
         self._steps: dict[str, Step] = {}
         self._guard = threading.Lock()
 
-    def begin(self, dataset: str, stage: str, total: int | None) -> None:
+    def begin(self, dataset: str, step: StepName, total: int | None) -> None:
         """A step starts."""
         now = self._clock()
         with self._guard:
-            self._steps[dataset] = step = Step(stage, total, started=now, told=now)
-        self._tell(dataset, step, now)
+            self._steps[dataset] = begun = Step(step, total, started=now, told=now)
+        self._tell(dataset, begun, now)
 
     def advance(self, dataset: str, rows: int, wire_bytes: int) -> None:
         """Count; tell if the last line is old enough."""
@@ -104,13 +121,31 @@ class Logged:
 
     def _tell(self, dataset: str, step: Step, now: float) -> None:
         facts = step.facts(now)
-        whose = f"{dataset}: " if dataset != step.stage else ""
+        whose = f"{dataset}: " if dataset != step.name else ""
         of_total = f" of {step.total:,}" if step.total else ""
         counted = f" {step.rows:,}{of_total} rows" if step.rows or step.total else ""
         log.info(
             "%s%s%s",
             whose,
-            step.stage,
+            step.name,
             counted,
             extra={"facts": {"event": "progress", "dataset": dataset, **facts}},
         )
+
+
+def read_progress(text: str) -> status.Progress | None:
+    """What the newest progress line of a log says, its time in whole seconds; None if there is none."""
+    lines = (line for line in reversed(text.split("\n")) if '"progress"' in line)
+    return next((found for line in lines if (found := _read(line)) is not None), None)
+
+
+def _read(line: str) -> status.Progress | None:
+    try:
+        entry = from_json(line)
+        if not isinstance(entry, dict) or entry.get("event") != "progress":
+            return None
+        told = {name: entry.get(name) for name in ("dataset", "stage", "rows", "total", "percent")}
+        told["updatedAt"] = write_instant(instant_or_none(entry.get("ts")), "seconds")
+        return _PROGRESS.validate_json(json.dumps(told), strict=True)
+    except ValueError:  # of a reader of JSON, and of its models
+        return None

@@ -1,23 +1,22 @@
-"""What a run did, as one JSON object, version 1: the termination message, standard output, the
-bookkeeping row and the operator's status all carry this. Pure.
+"""What a run did, as one JSON object, version 1: standard output, the bookkeeping row, hooks and, by way
+of ``report_text``, the operator's status carry this. Pure.
 
-Kubernetes cuts a termination message at 4,096 bytes, in the middle of a word; a report that is
-too long sheds its least needed parts instead.
+Secrets are masked here, once: whatever leaves a report as text has gone through its ``redact``.
 """
 
 from __future__ import annotations
 
-import bisect
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import copy
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from socratasync.errors import SyncError
+from socratasync.errors import SyncError, Terminated
+from socratasync.process.redact import mask_values
 from socratasync.times import instant_or_none, write_instant
 
-TERMINATION_MESSAGE_BYTES = 4096
 MESSAGE_CHARACTERS = 500
 
 
@@ -40,14 +39,14 @@ class Rows:
 
     def as_dict(self) -> dict[str, int | None]:
         """The counts under their names in the report."""
-        return {
-            "downloaded": self.downloaded,
-            "inserted": self.inserted,
-            "updated": self.updated,
-            "unchanged": self.unchanged,
-            "deleted": self.deleted,
-            "target": self.target,
-        }
+        return {name: getattr(self, name) for name in ROW_COUNTS}
+
+
+ROW_COUNTS = tuple(count.name for count in fields(Rows))
+"""The names of the counts, in the order in which they are told."""
+
+ROWS_MOVED = tuple(name for name in ROW_COUNTS if name != "target")
+"""Those of them that add up, from dataset to dataset and from run to run."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,7 +107,8 @@ class DatasetReport:
 
 @dataclass(slots=True, kw_only=True)
 class RunReport:
-    """The whole run. ``error`` is what failed outside of any one dataset."""
+    """The whole run. ``error`` is what failed outside of any one dataset. ``redact`` masks secrets in
+    everything that is told."""
 
     run: str
     mode: str
@@ -119,6 +119,7 @@ class RunReport:
     warnings: list[str] = field(default_factory=list)
     error: SyncError | None = None
     terminated: bool = False
+    redact: Callable[[str], str] = field(default=str, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -127,14 +128,15 @@ class RunReport:
 
     @property
     def failure(self) -> SyncError | None:
-        """The error that decides the exit code: the run's own, else the datasets' together."""
-        return self.error or summarise((d.id, d.error) for d in self.datasets if d.error)
+        """The error that decides the exit code: the run's own, else the datasets' together. Masked."""
+        error = self.error or summarise((d.id, d.error) for d in self.datasets if d.error)
+        return self.shown(error) if error else None
 
     @property
     def exit_code(self) -> int:
         """Sysexits; 143 after SIGTERM."""
         if self.terminated:
-            return 143
+            return Terminated.exit_code
         return self.failure.exit_code if self.failure else 0
 
     @property
@@ -149,8 +151,23 @@ class RunReport:
         known = [bound for bound in bounds if bound]
         return min(known) if known and len(known) == len(bounds) else None
 
+    def shown(self, error: SyncError) -> SyncError:
+        """The error with its message as it may be told."""
+        told = copy.copy(error)
+        told.message = self.told(error.message)
+        return told
+
+    def told(self, text: str) -> str:
+        """The text as it may be told: masked, and without what JSON or a database cannot hold."""
+        return storable(self.redact(text))
+
     def as_dict(self) -> dict[str, Any]:
-        """The report, complete."""
+        """The report, complete, as it may be told."""
+        told = mask_values(self._as_dict(), self.told)
+        assert isinstance(told, dict)
+        return told
+
+    def _as_dict(self) -> dict[str, Any]:
         error = error_dict(self.failure)
         if self.terminated and error is None:
             error = {"reason": "Terminated", "message": "stopped by SIGTERM; nothing half-written"}
@@ -163,7 +180,7 @@ class RunReport:
             "datasets": [dataset.as_dict() for dataset in self.datasets],
             "lastSyncedSince": write_instant(self.last_synced_since, "milliseconds"),
             "bytes": self.bytes,
-            "seconds": {stage: round(spent, 3) for stage, spent in self.seconds.items()},
+            "seconds": {step: round(spent, 3) for step, spent in self.seconds.items()},
             "warnings": self.warnings,
             "error": error,
         }
@@ -187,14 +204,10 @@ def summarise(failures: Iterable[tuple[str, SyncError]]) -> SyncError | None:
 
 def total(parts: Iterable[Rows], target: int | None) -> Rows:
     """The counts added up."""
-    summed = Rows(target=target)
-    for part in parts:
-        summed.downloaded += part.downloaded
-        summed.inserted += part.inserted
-        summed.updated += part.updated
-        summed.unchanged += part.unchanged
-        summed.deleted += part.deleted
-    return summed
+    told = list(parts)
+    return Rows(
+        target=target, **{name: sum(getattr(part, name) for part in told) for name in ROWS_MOVED}
+    )
 
 
 def error_dict(error: SyncError | None) -> dict[str, str] | None:
@@ -206,93 +219,13 @@ def error_dict(error: SyncError | None) -> dict[str, str] | None:
 
 def shorten(text: str, characters: int) -> str:
     """The text, or its beginning and an ellipsis."""
-    return text if len(text) <= characters else text[: characters - 1] + "…"
+    return text if len(text) <= characters else f"{text[: max(0, characters - 1)]}…"[:characters]
 
 
-def encode(report: dict[str, Any]) -> str:
-    """One line of compact JSON that any UTF-8 stream takes: half a character becomes ``?``."""
-    text = json.dumps(report, ensure_ascii=False, separators=(",", ":"))
-    return text.encode(errors="replace").decode()
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def fit(report: dict[str, Any], limit: int = TERMINATION_MESSAGE_BYTES) -> str:
-    """The report as JSON of at most ``limit`` bytes: what is told elsewhere goes first."""
-    for shed in _SHEDDING:
-        if _fits(report, limit):
-            return encode(report)
-        report = shed(report)
-    if not _fits(report, limit):
-        report = _fewer_datasets(report, limit)
-    return encode(report)
-
-
-def _fits(report: dict[str, Any], limit: int) -> bool:
-    return len(encode(report).encode()) <= limit
-
-
-def _short_messages(report: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **report,
-        "warnings": [shorten(w, 120) for w in report["warnings"][:5]],
-        "datasets": [
-            {
-                **d,
-                "error": d["error"]
-                and {**d["error"], "message": shorten(d["error"]["message"], 80)},
-            }
-            for d in report["datasets"]
-        ],
-    }
-
-
-def _no_warnings(report: dict[str, Any]) -> dict[str, Any]:
-    count = len(report["warnings"])
-    return {**report, "warnings": [f"{count} warnings; see the log"] if count else []}
-
-
-def _few_fields(report: dict[str, Any]) -> dict[str, Any]:
-    kept = ("id", "year", "rows", "sourceRows", "lastSyncedSince", "verified", "schemaInSync")
-    return {
-        **report,
-        "datasets": [
-            {
-                **{k: d[k] for k in kept},
-                "error": d["error"] and {"reason": d["error"]["reason"], "message": ""},
-            }
-            for d in report["datasets"]
-        ],
-    }
-
-
-def _nonzero_rows(report: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **report,
-        "datasets": [
-            {**d, "rows": {k: v for k, v in d["rows"].items() if v}} for d in report["datasets"]
-        ],
-    }
-
-
-def _short_error(report: dict[str, Any]) -> dict[str, Any]:
-    error = report["error"]
-    short = error and {**error, "message": shorten(error["message"], 200)}
-    return {**report, "run": shorten(report["run"], 253), "error": short}
-
-
-def _fewer_datasets(report: dict[str, Any], limit: int) -> dict[str, Any]:
-    """As many datasets as fit, those that failed before those that did not; the rest is left out, and
-    said to be."""
-    datasets: list[dict[str, Any]] = report["datasets"]
-    first_failed = sorted(range(len(datasets)), key=lambda n: (not datasets[n]["error"], n))
-
-    def keeping(count: int) -> dict[str, Any]:
-        kept = [datasets[n] for n in sorted(first_failed[:count])]
-        return {**report, "datasets": kept, "datasetsLeftOut": len(datasets) - count}
-
-    most = bisect.bisect_right(
-        range(len(datasets) + 1), 0, key=lambda count: 0 if _fits(keeping(count), limit) else 1
-    )
-    return keeping(max(0, most - 1))
-
-
-_SHEDDING = (_short_messages, _no_warnings, _few_fields, _nonzero_rows, _short_error)
+def storable(text: str) -> str:
+    """The text with NUL, which PostgreSQL takes in no text, and halves of characters, which no UTF-8
+    holds, written out as ``\\x00`` and ``\\ud800``."""
+    return _UNSTORABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -10,7 +10,7 @@ from socratasync.controller.action import RunToStart
 from socratasync.controller.observed.due import Slots
 from socratasync.controller.observed.labels import asked_job_name, slot_job_name
 from socratasync.controller.observed.memory import unanswered
-from socratasync.controller.observed.resource import Resource, fingerprint
+from socratasync.controller.observed.resource import Resource, fingerprint, is_loaded
 
 LATE = timedelta(minutes=2)
 """A slot whose run starts later than this is called a catch-up: the operator was down, or at its limits."""
@@ -41,7 +41,7 @@ def _trigger(resource: Resource, spec: SyncSpec, slots: Slots, now: datetime) ->
         return Trigger.MANUAL
     if loaded is None:
         return Trigger.CREATION
-    if loaded != fingerprint(spec):
+    if not is_loaded(spec, loaded):
         return Trigger.SPEC_CHANGE
     if slots.open is not None:
         late = now - resource.due(slots.open) > LATE

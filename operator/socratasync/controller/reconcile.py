@@ -17,7 +17,7 @@ from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import ClusterError, Refused
 from socratasync.controller.decide import decide
-from socratasync.controller.jobs.outcome import Outcome, gone
+from socratasync.controller.jobs.outcome import Outcome, gone, without_report
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.memory import recorded_runs, settled_through
@@ -116,7 +116,12 @@ class Reconciler:
             resource, done.action, now, outcome=done.outcome, progress=done.progress
         )
         await self._tell(resource, status, done, now)
-        written = await self._write(resource, status)
+        try:
+            written = await self._write(resource, status)
+        except Refused as exc:
+            done = _without_report(done, resource, exc.message)
+            status = next_status(resource, done.action, now, outcome=done.outcome)
+            written = await self._write(resource, status)
         self._hold_or_free_slot(resource, done.action, status)
         self._count(resource.key, status, done)
         self._metrics.observe(written)
@@ -212,6 +217,16 @@ class Reconciler:
             await self._cluster.create_event(event_object(event, resource, now))
         except ClusterError as exc:
             log.warning("%s: event %s is lost: %s", resource.key, event.reason, exc.message)
+
+
+def _without_report(done: Done, resource: Resource, refused: str) -> Done:
+    """Raises ``Refused`` if it cannot have been for the report."""
+    if done.outcome is None or done.outcome.report is None:
+        raise Refused(refused)
+    log.error("%s: a status with the run's report was refused: %s", resource.key, refused)
+    active = resource.status.active_run
+    run = (active.job if active else None) or ""
+    return replace(done, outcome=without_report(done.outcome, run, refused))
 
 
 def _refused(resource: Resource, action: Action, message: str, now: datetime) -> Action:

@@ -12,16 +12,16 @@ from datetime import datetime, timedelta
 
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import Progress, SyncStatus
+from socratasync.contract.progress import LINES, read_progress
 from socratasync.controller.action import Action, RunToStart
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import ClusterError, Conflict, Refused
-from socratasync.controller.jobs.build import build_job
+from socratasync.controller.jobs.build import CONTAINER, build_job
 from socratasync.controller.jobs.outcome import Outcome, read_outcome
 from socratasync.controller.jobs.pods import running_pod, what_holds_it_up
 from socratasync.controller.observed.job import JobState, ObservedJob, owned_by, owner_uid, read_job
 from socratasync.controller.observed.memory import active_uid, has_recorded
 from socratasync.controller.observed.resource import Key, Resource
-from socratasync.controller.progress_log import LINES, read_progress
 from socratasync.controller.status.condition_types import SYNCHRONIZING, find
 from socratasync.controller.status.conditions import POD_NOT_STARTING
 
@@ -89,11 +89,13 @@ class Runs:
             if held_up:
                 return replace(action, reason=POD_NOT_STARTING, message=held_up), None
             name = running_pod(pods)
-            text = await self._cluster.read_log(key.namespace, name, LINES) if name else ""
+            text = (
+                await self._cluster.read_log(key.namespace, name, CONTAINER, LINES) if name else ""
+            )
         except ClusterError as exc:
             log.debug("%s: no progress to be had: %s", key, exc.message)
             return action, None
-        return action, read_progress(text, now)
+        return action, read_progress(text)
 
     def forget(self, key: Key) -> None:
         """No run of this resource is followed any more."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from socratasync.contract.progress import StepName
 from socratasync.contract.report import RunReport
 
 log = logging.getLogger(__name__)
@@ -21,8 +22,9 @@ class Journal:
         self._guard = threading.Lock()
 
     def warn(self, sentence: str) -> None:
-        """Log it now and report it once."""
+        """Log it now and report it once, as it may be told."""
         log.warning("%s", sentence)
+        sentence = self._report.told(sentence)
         with self._guard:
             if sentence not in self._report.warnings:
                 self._report.warnings.append(sentence)
@@ -33,7 +35,7 @@ class Journal:
             self._report.bytes += wire_bytes
 
     @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
+    def timed(self, step: StepName) -> Iterator[None]:
         """Add the time spent to the report; datasets side by side add up."""
         started = time.monotonic()
         try:
@@ -41,4 +43,4 @@ class Journal:
         finally:
             spent = time.monotonic() - started
             with self._guard:
-                self._report.seconds[stage] = self._report.seconds.get(stage, 0.0) + spent
+                self._report.seconds[step] = self._report.seconds.get(step, 0.0) + spent

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from socratasync.api.spec import SyncSpec
+from socratasync.contract.environment import Secrets
 from socratasync.contract.progress import Progress, Silent
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.journal import Journal
@@ -19,6 +20,7 @@ from socratasync.pipeline.source.session import Timeouts
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import TARGET_WAIT_S, Connections
 from socratasync.pipeline.target.table_lock import TableLock
+from socratasync.process.redact import Redactor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +33,14 @@ class RunRequest:
     mode: Mode
     dsn: str = field(repr=False)
     since: datetime | None = None
-    app_token: str | None = field(default=None, repr=False)
-    credentials: tuple[str, str] | None = field(default=None, repr=False)
-    slack_webhook: str | None = field(default=None, repr=False)
-    hook_headers: Mapping[int, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    secrets: Secrets = field(default=Secrets(), repr=False)
     archive_folder: Path | None = None
+
+    def redactor(self) -> Redactor:
+        """What masks every secret of the run."""
+        redact = self.secrets.redactor()
+        redact.add_dsn(self.dsn)
+        return redact
 
     @property
     def resets(self) -> bool:

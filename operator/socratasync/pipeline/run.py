@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 
 from psycopg import sql
 
+from socratasync.contract.progress import StepName
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import Misconfigured, SyncError, Terminated, Unexpected
 from socratasync.pipeline import dataset as dataset_run
@@ -50,13 +51,13 @@ class Run:
         self._spec = request.spec
         self._options = options
         self._connections = Connections(request.dsn, target_wait_s=options.target_wait_s)
-        self._report = RunReport(run=request.run, mode=request.mode)
+        self._report = RunReport(run=request.run, mode=request.mode, redact=request.redactor())
         self._journal = Journal(self._report)
         self._failed_before = False
         self._source = Source(
             request.spec.domain,
-            app_token=request.app_token,
-            credentials=request.credentials,
+            app_token=request.secrets.app_token,
+            credentials=request.secrets.credentials,
             requests_at_once=request.spec.parallelism,
             policy=options.policy,
             timeouts=options.timeouts,
@@ -217,7 +218,7 @@ class Run:
         ledger.mark_refreshed()
 
     @contextmanager
-    def _showing(self, step: str) -> Iterator[None]:
+    def _showing(self, step: StepName) -> Iterator[None]:
         self._options.progress.begin(step, step, None)
         try:
             yield

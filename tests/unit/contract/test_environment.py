@@ -1,20 +1,34 @@
 from __future__ import annotations
 
 import os
+import string
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from socratasync.api.spec import SyncSpec
-from socratasync.contract import environment as settings
+from socratasync.contract.environment import (
+    Assignment,
+    Secrets,
+    not_given,
+    read_assignment,
+    read_moment,
+    read_secrets,
+    redactor,
+    termination_log,
+    write_environment,
+)
 from socratasync.embedded import server
-from socratasync.errors import InvalidSpec
+from socratasync.errors import AuthenticationFailed, InvalidAppToken, InvalidSpec, SyncError
 from socratasync.pipeline import request
 
 
 def test_secrets_come_from_the_environment() -> None:
-    secrets = settings.read_secrets(
+    secrets = read_secrets(
         {
             "SOCRATASYNC_DSN": "postgresql://db/x",
             "SOCRATASYNC_APP_TOKEN": "token",
@@ -39,18 +53,66 @@ def test_secrets_come_from_the_environment() -> None:
 
 
 def test_without_secrets_there_is_nothing_to_hide() -> None:
-    assert settings.read_secrets({}).values() == []
-    assert settings.read_secrets({}).credentials is None
+    assert read_secrets({}).values() == []
+    assert read_secrets({}).credentials is None
 
 
 def test_the_line_end_of_a_secret_file_is_no_part_of_the_secret() -> None:
-    secrets = settings.read_secrets({"SOCRATASYNC_APP_TOKEN": "token\r\n"})
+    secrets = read_secrets({"SOCRATASYNC_APP_TOKEN": "token\r\n"})
 
     assert secrets.app_token == "token"
 
 
+@pytest.mark.parametrize(
+    ("variable", "field", "kept"),
+    [
+        ("SOCRATASYNC_DSN", "dsn", "x y"),
+        ("SOCRATASYNC_APP_TOKEN", "app_token", "x y"),
+        ("SOCRATASYNC_USERNAME", "username", "x y"),
+        ("SOCRATASYNC_PASSWORD", "password", " \tx y "),
+        ("SOCRATASYNC_SLACK_WEBHOOK", "slack_webhook", "x y"),
+    ],
+)
+def test_white_space_around_a_secret_is_no_part_of_it_unless_it_may_be(
+    variable: str, field: str, kept: str
+) -> None:
+    secrets = read_secrets({variable: " \tx y \r\n"})
+
+    assert getattr(secrets, field) == kept
+
+
+@pytest.mark.parametrize(
+    "value", ["to\nken", "to\x00ken", "t\u00f6\u2019ken", "to\x7fken", "\ud800"]
+)
+@pytest.mark.parametrize(
+    ("variable", "error"),
+    [
+        ("SOCRATASYNC_APP_TOKEN", InvalidAppToken),
+        ("SOCRATASYNC_USERNAME", AuthenticationFailed),
+        ("SOCRATASYNC_PASSWORD", AuthenticationFailed),
+    ],
+)
+def test_a_secret_that_no_header_can_carry_is_refused_by_name_and_not_shown(
+    variable: str, error: type[SyncError], value: str
+) -> None:
+    with pytest.raises(error, match=f"{variable} has characters") as caught:
+        read_secrets({variable: value})
+
+    assert value not in caught.value.message
+    assert caught.value.exit_code == 77
+
+
+@pytest.mark.parametrize(
+    "headers",
+    ['{"no name": "x"}', '{"": "x"}', '{"X": "a\\nb"}', '{"X": "\\u2019"}', '{"X\\n": "a"}'],
+)
+def test_what_is_no_header_is_refused_before_a_hook_is_called(headers: str) -> None:
+    with pytest.raises(InvalidSpec, match=r"SOCRATASYNC_HOOK_3_HEADERS: .* is no HTTP header"):
+        read_secrets({"SOCRATASYNC_HOOK_3_HEADERS": headers})
+
+
 def test_an_empty_secret_counts_as_not_given() -> None:
-    secrets = settings.read_secrets({"SOCRATASYNC_DSN": "", "SOCRATASYNC_APP_TOKEN": "\n"})
+    secrets = read_secrets({"SOCRATASYNC_DSN": "", "SOCRATASYNC_APP_TOKEN": "\n"})
 
     assert secrets.dsn is None
     assert secrets.app_token is None
@@ -58,9 +120,9 @@ def test_an_empty_secret_counts_as_not_given() -> None:
 
 @pytest.mark.parametrize(("user", "password"), [("joe", ""), ("", "hunter2")])
 def test_half_of_the_credentials_are_none(user: str, password: str) -> None:
-    given = {"SOCRATASYNC_USERNAME": user, "SOCRATASYNC_PASSWORD": password}
+    environ = {"SOCRATASYNC_USERNAME": user, "SOCRATASYNC_PASSWORD": password}
 
-    assert settings.read_secrets(given).credentials is None
+    assert read_secrets(environ).credentials is None
 
 
 def test_hook_headers_come_from_a_mounted_secret_a_file_each(tmp_path: Path) -> None:
@@ -68,7 +130,7 @@ def test_hook_headers_come_from_a_mounted_secret_a_file_each(tmp_path: Path) -> 
     (tmp_path / "..data").mkdir()
     (tmp_path / ".hidden").write_text("no header")
 
-    found = settings.read_secrets({"SOCRATASYNC_HOOK_12_HEADERS": str(tmp_path)}).hook_headers
+    found = read_secrets({"SOCRATASYNC_HOOK_12_HEADERS": str(tmp_path)}).hook_headers
 
     assert found == {12: {"Authorization": "Bearer x"}}
 
@@ -84,7 +146,7 @@ def test_hook_headers_come_from_a_mounted_secret_a_file_each(tmp_path: Path) -> 
 )
 def test_hook_headers_of_another_form_are_refused(value: str, said: str) -> None:
     with pytest.raises(InvalidSpec, match=said) as caught:
-        settings.read_secrets({"SOCRATASYNC_HOOK_0_HEADERS": value})
+        read_secrets({"SOCRATASYNC_HOOK_0_HEADERS": value})
 
     assert "SOCRATASYNC_HOOK_0_HEADERS" in caught.value.message
 
@@ -93,12 +155,12 @@ def test_hook_headers_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "Authorization").write_bytes(b"\xff\xfe")
 
     with pytest.raises(InvalidSpec, match="cannot be read as text"):
-        settings.read_secrets({"SOCRATASYNC_HOOK_0_HEADERS": str(tmp_path)})
+        read_secrets({"SOCRATASYNC_HOOK_0_HEADERS": str(tmp_path)})
 
 
 @pytest.mark.parametrize("name", ["SOCRATASYNC_HOOK_x_HEADERS", "SOCRATASYNC_HOOK__HEADERS", "X"])
 def test_other_variables_are_no_hook_headers(name: str) -> None:
-    assert settings.read_secrets({name: "{not json"}).hook_headers == {}
+    assert read_secrets({name: "{not json"}).hook_headers == {}
 
 
 def test_the_usual_policy_needs_no_settings() -> None:
@@ -163,7 +225,7 @@ ORDERS = {
 
 
 def test_a_worker_reads_its_orders_from_the_environment() -> None:
-    orders = settings.read_assignment(
+    orders = read_assignment(
         {
             **ORDERS,
             "SOCRATASYNC_NAMESPACE": "data",
@@ -173,7 +235,7 @@ def test_a_worker_reads_its_orders_from_the_environment() -> None:
         }
     )
 
-    assert orders == settings.Assignment(
+    assert orders == Assignment(
         name="la-311",
         namespace="data",
         run="la-311-1234",
@@ -185,7 +247,7 @@ def test_a_worker_reads_its_orders_from_the_environment() -> None:
 
 
 def test_what_the_orders_leave_open_is_as_the_spec_says() -> None:
-    orders = settings.read_assignment(ORDERS)
+    orders = read_assignment(ORDERS)
 
     assert (orders.mode, orders.namespace, orders.archive) == ("update", "default", None)
     assert orders.since == datetime(2024, 1, 1, tzinfo=UTC)
@@ -204,7 +266,7 @@ def test_what_the_orders_leave_open_is_as_the_spec_says() -> None:
 )
 def test_orders_that_are_missing_or_wrong_are_named(changes: dict[str, str], said: str) -> None:
     with pytest.raises(InvalidSpec) as caught:
-        settings.read_assignment({**ORDERS, **changes})
+        read_assignment({**ORDERS, **changes})
 
     assert said in caught.value.message
 
@@ -222,17 +284,17 @@ def test_orders_that_are_missing_or_wrong_are_named(changes: dict[str, str], sai
     ],
 )
 def test_a_moment_without_a_zone_is_in_utc(text: str, at: datetime) -> None:
-    assert settings.read_moment(text, "--since") == at
+    assert read_moment(text, "--since") == at
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2024-02-30", "29.02.2024", "1709251202"])
 def test_a_moment_that_cannot_be_read_is_refused_by_name(text: str) -> None:
     with pytest.raises(InvalidSpec, match="--since must be a date or time, such as 2024-01-31"):
-        settings.read_moment(text, "--since")
+        read_moment(text, "--since")
 
 
 def test_every_secret_that_is_named_and_not_given_is_told() -> None:
-    told = settings.not_given(SPEC, settings.read_secrets({}))
+    told = not_given(SPEC, read_secrets({}))
 
     assert [sentence.partition(" ")[0] for sentence in told] == [
         "source.appTokenSecretRef",
@@ -240,7 +302,7 @@ def test_every_secret_that_is_named_and_not_given_is_told() -> None:
         "notify.slackWebhookSecretRef",
         "hooks[0].headersSecretRef",
     ]
-    given = settings.read_secrets(
+    secrets = read_secrets(
         {
             "SOCRATASYNC_APP_TOKEN": "x",
             "SOCRATASYNC_USERNAME": "x",
@@ -249,7 +311,7 @@ def test_every_secret_that_is_named_and_not_given_is_told() -> None:
             "SOCRATASYNC_HOOK_0_HEADERS": "{}",
         }
     )
-    assert settings.not_given(SPEC, given) == []
+    assert not_given(SPEC, secrets) == []
 
 
 def test_what_masks_the_secrets_knows_the_password_within_the_dsn() -> None:
@@ -259,9 +321,9 @@ def test_what_masks_the_secrets_knows_the_password_within_the_dsn() -> None:
         "SOCRATASYNC_HOOK_0_HEADERS": '{"Authorization": "Bearer my-bearer"}',
     }
 
-    for redact in (settings.redactor(environ), settings.read_secrets(environ).redactor()):
+    for redact in (redactor(environ), read_secrets(environ).redactor()):
         assert redact("hunter2 my-token") == "*** ***"
-    assert settings.read_secrets(environ).redactor()("x Bearer my-bearer") == "x ***"
+    assert read_secrets(environ).redactor()("x Bearer my-bearer") == "x ***"
 
 
 @pytest.mark.parametrize(
@@ -273,4 +335,88 @@ def test_what_masks_the_secrets_knows_the_password_within_the_dsn() -> None:
     ],
 )
 def test_the_termination_log_is_where_kubernetes_looks(environ: dict[str, str], file: str) -> None:
-    assert settings.termination_log(environ) == Path(file)
+    assert termination_log(environ) == Path(file)
+
+
+# -- written and read ---------------------------------------------------------------------------
+
+KUBERNETES = {
+    ("db", "dsn"): "postgresql://db/x",
+    ("a", "token"): "token",
+    ("b", "username"): "joe",
+    ("b", "password"): "hunter2",
+    ("c", "url"): "https://hooks.example/x",
+}
+names = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=40)
+assignments = st.builds(
+    Assignment,
+    name=names,
+    namespace=names,
+    run=names,
+    mode=st.just("full"),
+    since=st.none(),
+    spec=st.just(SPEC),
+    archive=st.none() | st.builds(Path, names),
+) | st.builds(
+    Assignment,
+    name=names,
+    namespace=names,
+    run=names,
+    mode=st.just("update"),
+    since=st.datetimes(timezones=st.just(UTC)),
+    spec=st.builds(
+        lambda domain, ids: SPEC.model_copy(
+            update={
+                "domain": domain,
+                "datasets": tuple(SPEC.datasets[0].model_copy(update={"id": i}) for i in ids),
+            }
+        ),
+        names,
+        st.lists(
+            st.from_regex("[a-z0-9]{4}-[a-z0-9]{4}", fullmatch=True),
+            min_size=1,
+            max_size=5,
+            unique=True,
+        ),
+    ),
+    archive=st.none() | st.builds(Path, names),
+)
+
+
+def resolved(assignment: Assignment) -> dict[str, str]:
+    """The environment as the kubelet makes it of what the operator wrote."""
+    environ = {}
+    for variable in write_environment(assignment):
+        reference = variable.get("valueFrom", {}).get("secretKeyRef")
+        environ[variable["name"]] = (
+            KUBERNETES[reference["name"], reference["key"]] if reference else variable["value"]
+        )
+    return environ
+
+
+@given(assignments)
+def test_orders_are_read_as_they_were_written(assignment: Assignment) -> None:
+    assert read_assignment(resolved(assignment)) == assignment
+
+
+def test_every_secret_that_a_spec_names_reaches_its_field_by_reference() -> None:
+    assignment = Assignment(
+        name="n", namespace="d", run="r", mode="full", since=None, spec=SPEC, archive=None
+    )
+    environ = resolved(assignment)
+    environ["SOCRATASYNC_HOOK_0_HEADERS"] = '{"Authorization": "Bearer x"}'
+    secrets = read_secrets(environ)
+
+    assert secrets == Secrets(
+        dsn="postgresql://db/x",
+        app_token="token",
+        username="joe",
+        password="hunter2",
+        slack_webhook="https://hooks.example/x",
+        hook_headers={0: {"Authorization": "Bearer x"}},
+    )
+    assert all(getattr(secrets, field.name) for field in fields(Secrets))
+    written = str(write_environment(assignment))
+    assert not any(value in written for value in KUBERNETES.values() if len(value) > 5)
+    redact = redactor(environ)
+    assert all(redact(value) == "***" for value in secrets.values() if not value.startswith("Bear"))

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import json
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from socratasync.contract.progress import Logged, Silent, Step
+from socratasync.api.status import Progress
+from socratasync.contract.progress import Logged, Silent, Step, StepName, read_progress
+from socratasync.process.logs import JsonFormatter
+from socratasync.process.redact import Redactor
 
 
 class Clock:
@@ -29,7 +36,9 @@ def facts(records: list[logging.LogRecord]) -> list[dict[str, Any]]:
         pytest.param(0, 1000, 5.0, 0.0, 0, None, id="nothing yet, so nobody knows"),
         pytest.param(500, None, 5.0, None, 100, None, id="an unknown total"),
         pytest.param(1000, 1000, 5.0, 100.0, 200, 0, id="at the end"),
-        pytest.param(1100, 1000, 5.0, 110.0, 220, 0, id="beyond it, but never less than nothing"),
+        pytest.param(
+            1100, 1000, 5.0, 100.0, 220, 0, id="beyond it: no more than all, nor less than nothing"
+        ),
         pytest.param(0, 0, 5.0, None, 0, None, id="nothing of nothing"),
         pytest.param(10, 100, 0.0, 10.0, 10_000_000, 0, id="no time spent"),
     ],
@@ -106,3 +115,78 @@ def test_silence_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
         silent.finish("a")
 
     assert not caplog.records
+
+
+# -- written and read ---------------------------------------------------------------------------
+
+
+class Kept(logging.Handler):
+    """Log records as the worker's log has them: one JSON object a line."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[str] = []
+        self.setFormatter(JsonFormatter(Redactor()))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@given(
+    dataset=st.from_regex("[a-z0-9]{4}-[a-z0-9]{4}", fullmatch=True),
+    step=st.sampled_from(["download", "merge"]),
+    total=st.none() | st.integers(0, 10**12),
+    rows=st.integers(0, 10**12),
+)
+def test_what_is_logged_is_read(dataset: str, step: StepName, total: int | None, rows: int) -> None:
+    kept, log = Kept(), logging.getLogger("socratasync.progress")
+    level = log.level
+    log.addHandler(kept)
+    log.setLevel(logging.INFO)
+    try:
+        progress = Logged(every_s=0.0)
+        progress.begin(dataset, step, total)
+        progress.advance(dataset, rows, 10)
+        log.info("something else")
+    finally:
+        log.removeHandler(kept)
+        log.setLevel(level)
+
+    found = read_progress("\n".join(kept.lines))
+    assert found is not None
+    assert (found.dataset, found.stage, found.rows, found.total) == (dataset, step, rows, total)
+    assert found.percent == (min(100.0, round(100 * rows / total, 1)) if total else None)
+    assert found.updated_at is not None
+    assert found.updated_at.microsecond == 0
+
+
+AT = datetime(2026, 11, 23, 7, 4, 59, tzinfo=UTC)
+
+
+def line(**facts: Any) -> str:
+    return json.dumps({"ts": "2026-11-23T07:04:59.123+00:00", "event": "progress", **facts})
+
+
+@pytest.mark.parametrize(
+    ("log", "progress"),
+    [
+        pytest.param("", None, id="nothing logged"),
+        pytest.param("plain words about progress\n{\n[]\n", None, id="nothing of ours"),
+        pytest.param(
+            f"{line(dataset='a', stage='download', rows=1, total=4, percent=25.0)}\n"
+            f'{line(dataset="b", stage="merge", rows=9)}\n{{"msg":"something else"}}\n',
+            Progress(dataset="b", stage="merge", rows=9, updated_at=AT),
+            id="the newest line, without what it does not know",
+        ),
+        pytest.param(
+            f"{line(dataset='a', stage='merge', rows=9)}\n{line(rows='many', stage=7)}",
+            Progress(dataset="a", stage="merge", rows=9, updated_at=AT),
+            id="nonsense is passed over",
+        ),
+        pytest.param(line(rows=-1), None, id="fewer rows than none"),
+        pytest.param(line(percent=110.0), None, id="more than all of it"),
+        pytest.param('{"event": "progress", "x": ' + "[" * 60_000, None, id="deep brackets"),
+    ],
+)
+def test_progress_is_the_newest_line_of_the_log(log: str, progress: Progress | None) -> None:
+    assert read_progress(log) == progress

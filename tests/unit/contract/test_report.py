@@ -1,71 +1,32 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import get_args
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from socratasync import errors
+from socratasync.api.status import RowCounts, StageSeconds
+from socratasync.contract.progress import StepName
 from socratasync.contract.report import (
-    TERMINATION_MESSAGE_BYTES,
+    ROW_COUNTS,
     DatasetReport,
     Rows,
     RunReport,
-    encode,
     error_dict,
-    fit,
     shorten,
     summarise,
 )
+from socratasync.process.redact import Redactor
 from socratasync.times import write_instant
 
 AT = datetime(2024, 2, 29, 23, 59, 58, 987654, tzinfo=UTC)
 
-messages = st.text(max_size=700)
-sync_errors = st.none() | st.builds(errors.SchemaChanged, messages)
-dataset_reports = st.builds(
-    DatasetReport,
-    id=st.from_regex(r"[a-z0-9]{4}-[a-z0-9]{4}", fullmatch=True),
-    year=st.none() | st.integers(1900, 2100),
-    rows=st.builds(Rows, downloaded=st.integers(0, 10**9), inserted=st.integers(0, 10**9)),
-    source_rows=st.none() | st.integers(0, 10**9),
-    last_synced_since=st.none() | st.just(AT),
-    error=sync_errors,
-)
-reports = st.builds(
-    RunReport,
-    run=st.text(min_size=1, max_size=300),
-    mode=st.sampled_from(["update", "full"]),
-    datasets=st.lists(dataset_reports, max_size=25),
-    bytes=st.integers(0, 10**15),
-    seconds=st.dictionaries(st.sampled_from(["download", "merge"]), st.floats(0, 1e6)),
-    warnings=st.lists(messages, max_size=8),
-    error=sync_errors,
-)
-
 
 def run_of(*datasets: DatasetReport, error: errors.SyncError | None = None) -> RunReport:
     return RunReport(run="la-311-x", mode="update", datasets=list(datasets), error=error)
-
-
-def many(count: int, failed: int = 0) -> RunReport:
-    """``count`` datasets, the last ``failed`` of them with an error."""
-    return run_of(
-        *(
-            DatasetReport(
-                id=f"{n:04d}-aaaa",
-                year=2000 + n,
-                rows=Rows(downloaded=1_000_000 + n, unchanged=1_000_000 + n, target=9_000_000 + n),
-                source_rows=9_000_000 + n,
-                last_synced_since=AT,
-                error=errors.SchemaChanged("ö" * 400) if n >= count - failed else None,
-            )
-            for n in range(count)
-        )
-    )
 
 
 # -- the report ---------------------------------------------------------------------------------
@@ -227,6 +188,7 @@ def test_a_run_that_was_stopped_says_so_and_is_not_ok() -> None:
 def test_a_message_is_cut_with_an_ellipsis() -> None:
     assert shorten("abcdef", 6) == "abcdef"
     assert shorten("abcdefg", 6) == "abcde…"
+    assert shorten("abcdefg", 0) == ""
     assert error_dict(errors.BadValue("x" * 501)) == {
         "reason": "BadValue",
         "message": "x" * 499 + "…",
@@ -247,77 +209,46 @@ def test_times_are_in_utc_with_milliseconds(at: datetime | None, text: str | Non
     assert write_instant(at, "milliseconds") == text
 
 
-# -- the termination message --------------------------------------------------------------------
+# -- what may be told ---------------------------------------------------------------------------
 
 
-def test_a_report_that_fits_is_complete() -> None:
-    report = many(3).as_dict()
+def test_secrets_are_masked_in_all_that_leaves_a_report() -> None:
+    report = RunReport(
+        run="r",
+        mode="update",
+        datasets=[DatasetReport(id="a", error=errors.BadValue("no: hunter2"))],
+        warnings=["it echoes hunter2"],
+        redact=Redactor(["hunter2"]),
+    )
 
-    assert fit(report) == encode(report)
-
-
-def test_every_dataset_stays_while_there_is_room_for_its_counts() -> None:
-    shown = json.loads(fit(many(16).as_dict()))
-
-    assert len(shown["datasets"]) == 16
-    assert shown["datasets"][7]["rows"]["downloaded"] == 1_000_007
-    assert shown["datasets"][7]["lastSyncedSince"] == "2024-02-29T23:59:58.987Z"
-
-
-def test_as_many_datasets_as_fit_are_kept_and_the_others_counted() -> None:
-    report = many(100).as_dict()
-
-    text = fit(report)
-    shown = json.loads(text)
-
-    kept = len(shown["datasets"])
-    one_more = len(encode(shown["datasets"][0]).encode()) + 1
-    assert kept > 15
-    assert kept + shown["datasetsLeftOut"] == 100
-    assert len(text.encode()) <= TERMINATION_MESSAGE_BYTES < len(text.encode()) + one_more + 8
+    failure = report.failure
+    assert failure is not None
+    assert (type(failure), failure.message) == (errors.BadValue, "no: ***")
+    assert "hunter2" not in json.dumps(report.as_dict())
+    assert report.as_dict()["warnings"] == ["it echoes ***"]
 
 
-def test_datasets_that_failed_are_kept_before_those_that_did_not() -> None:
-    shown = json.loads(fit(many(100, failed=5).as_dict()))
+def test_the_masked_error_keeps_what_a_retry_needs() -> None:
+    report = RunReport(
+        run="r", mode="update", error=errors.SourceThrottled("hunter2", retry_after=7.0)
+    )
+    report.redact = Redactor(["hunter2"])
 
-    failed = [d for d in shown["datasets"] if d["error"]]
-    assert [d["id"] for d in failed] == [f"{n:04d}-aaaa" for n in range(95, 100)]
-    assert {d["error"]["reason"] for d in failed} == {"SchemaChanged"}
-    assert len(shown["datasets"]) > 5
-
-
-def test_messages_go_before_datasets_do() -> None:
-    report = many(4, failed=4)
-    report.warnings = ["ö" * 400] * 8
-
-    shown = json.loads(fit(report.as_dict()))
-
-    assert len(shown["datasets"]) == 4
-    assert shown["error"]["message"].startswith("4 datasets failed.")
+    assert isinstance(report.failure, errors.SourceThrottled)
+    assert (report.failure.retry_after, report.failure.message) == (7.0, "***")
 
 
-def test_half_a_character_does_not_break_the_message() -> None:
-    shown = json.loads(fit(run_of(error=errors.BadValue("\ud83d!")).as_dict()))
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [("a\0b", "a\\x00b"), ("\ud83d!", "\\ud83d!"), ("\U0001f600 ö\n", "\U0001f600 ö\n")],
+)
+def test_what_no_database_holds_is_written_out(text: str, stored: str) -> None:
+    told = run_of(error=errors.BadValue(text)).as_dict()
 
-    assert shown["error"]["message"] == "?!"
-
-
-@given(reports)
-def test_any_report_fits_and_keeps_what_decides(report: RunReport) -> None:
-    data: dict[str, Any] = report.as_dict()
-
-    text = fit(data)
-
-    shown = json.loads(text)
-    assert len(text.encode()) <= TERMINATION_MESSAGE_BYTES
-    assert "\n" not in text
-    for name in ("v", "ok", "mode", "rows", "lastSyncedSince", "bytes"):
-        assert shown[name] == data[name]
-    assert (shown["error"] or {}).get("reason") == (data["error"] or {}).get("reason")
-    assert shown["run"][:200] == data["run"][:200]
-    assert len(shown["datasets"]) + shown.get("datasetsLeftOut", 0) == len(data["datasets"])
+    assert told["error"]["message"] == stored
+    json.dumps(told, ensure_ascii=False).encode()
 
 
-@given(reports, st.integers(2000, 4096))
-def test_any_report_fits_a_smaller_space_too(report: RunReport, limit: int) -> None:
-    assert len(fit(report.as_dict(), limit).encode()) <= limit
+def test_the_status_counts_what_a_report_counts() -> None:
+    assert set(ROW_COUNTS) == {each.name for each in fields(RowCounts)}
+    assert set(get_args(StepName)) == {each.name for each in fields(StageSeconds)}

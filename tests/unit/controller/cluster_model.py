@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from socratasync.controller.cluster.errors import Conflict
+from socratasync.controller.cluster.errors import Conflict, Refused
 from socratasync.controller.observed.resource import Key
 from socratasync.times import write_instant
 
@@ -37,6 +37,8 @@ class ClusterModel:
         self.events: dict[str, Object] = {}
         self.writes = 0
         self.calls_left: int | None = None
+        self.refused = ""
+        """A status in which this stands is refused."""
         self._version = 1
         self._uids = 0
         self.body: Object = {
@@ -72,17 +74,22 @@ class ClusterModel:
         """Jobs that are not over, those being stopped included."""
         return [job for job in self.jobs.values() if not job["status"].get("conditions")]
 
-    def end(self, name: str, *, ok: bool, code: int = 0, with_pod: bool = True) -> None:
+    def end(
+        self, name: str, *, ok: bool, code: int = 0, with_pod: bool = True, **more: Any
+    ) -> None:
         """The Job ends; its pod has a report, or is gone."""
         ended = write_instant(self.now, "seconds")
-        report = {"v": 1, "run": name, "ok": ok, "rows": {"inserted": 1 if ok else 0}}
+        report: Object = {"v": 1, "run": name, "ok": ok, "rows": {"inserted": 1 if ok else 0}}
+        report |= more
         if not ok:
             report["error"] = {"reason": "SourceUnavailable", "message": "no answer"}
         state = {
             "terminated": {"exitCode": code, "finishedAt": ended, "message": json.dumps(report)}
         }
         self.pods[name] = (
-            [{"status": {"containerStatuses": [{"state": state}]}}] if with_pod else []
+            [{"status": {"containerStatuses": [{"name": "sync", "state": state}]}}]
+            if with_pod
+            else []
         )
         kind = "Complete" if ok else "Failed"
         self.jobs[name]["status"]["conditions"] = [
@@ -139,12 +146,14 @@ class ClusterModel:
         self._call()
         return copy.deepcopy(self.pods.get(job, []))
 
-    async def read_log(self, _namespace: str, _pod: str, _lines: int) -> str:
+    async def read_log(self, _namespace: str, _pod: str, _container: str, _lines: int) -> str:
         self._call()
         return ""
 
     async def patch_status(self, _key: Key, patch: Mapping[str, Any], version: str) -> Object:
         self._call()
+        if self.refused and self.refused in json.dumps(patch):
+            raise Refused("status.lastRun.warnings[0]: Invalid value")
         if version != self.body["metadata"]["resourceVersion"]:
             raise Conflict("the object has been modified")
         before = self.body["status"].get("lastRun", {}).get("uid")

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.controller.conftest import at
 
 from socratasync.api.status import Result
-from socratasync.controller.jobs.outcome import Outcome, read_outcome, read_report
+from socratasync.controller.jobs.outcome import Outcome, read_outcome
 from socratasync.controller.observed.job import ObservedJob
 
 MakeJob = Callable[..., ObservedJob]
@@ -46,7 +46,7 @@ def pod(
             "reason": fate or None,
             "message": why or None,
             "conditions": conditions if disrupted else [],
-            "containerStatuses": [{"state": state}],
+            "containerStatuses": [{"name": "sync", "state": state}],
         }
     }
 
@@ -150,8 +150,8 @@ def test_a_job_that_completed(
         pytest.param(
             "BackoffLimitExceeded",
             [pod(1, {**THROTTLED, "error": {"reason": "not a reason!", "message": "x"}})],
-            "Failed",
-            "x",
+            "WorkerFailed",
+            "exit code 1",
             id="a reason that no condition can carry",
         ),
     ],
@@ -179,6 +179,28 @@ def test_a_job_that_was_being_deleted_on_request_is_cancelled(job: MakeJob) -> N
     assert (found.result, found.report) == (Result.CANCELLED, None)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"v":2,"ok":true}', '{"v":1', "null", "7"])
-def test_what_is_no_report_is_none(text: str) -> None:
-    assert read_report(text) is None
+PROXY = {
+    "name": "istio-proxy",  # sorts before the worker's
+    "state": {
+        "terminated": {"exitCode": 0, "message": "bye", "finishedAt": "2026-11-23T07:05:00Z"}
+    },
+}
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before it", "behind it"])
+def test_a_container_injected_beside_the_worker_says_nothing_of_the_run(
+    job: MakeJob, *, before: bool
+) -> None:
+    worker = pod(77, {**THROTTLED, "error": {"reason": "InvalidAppToken", "message": "refused"}})
+    theirs = worker["status"]["containerStatuses"]
+    worker["status"]["containerStatuses"] = [PROXY, *theirs] if before else [*theirs, PROXY]
+
+    found = outcome(job(condition="Failed", reason="PodFailurePolicy"), worker)
+
+    assert (found.reason, found.exit_code) == ("InvalidAppToken", 77)
+
+
+def test_a_pod_in_which_only_the_injected_container_ended_tells_nothing(job: MakeJob) -> None:
+    alone = {"status": {"containerStatuses": [PROXY]}}
+
+    assert outcome(job(condition="Complete"), alone).result is Result.LOST

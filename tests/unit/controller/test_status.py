@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from tests.unit.controller.conftest import at
 
 from socratasync.api.status import STATUS, Condition, Phase, Result, RowCounts, SyncStatus
+from socratasync.contract.report_text import Report, read
 from socratasync.controller.action import Action, Capacity
 from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome
@@ -51,7 +53,13 @@ def report(**more: Any) -> dict[str, Any]:
     return {**whole, "bytes": 4096, "seconds": {"download": 1.5}, "warnings": [], **more}
 
 
-def ended(result: Result, reason: str, said: Mapping[str, Any] | None, code: int = 0) -> Outcome:
+def read_back(**more: Any) -> Report:
+    found = read(json.dumps(report(**more)))
+    assert found is not None
+    return found
+
+
+def ended(result: Result, reason: str, said: Report | None, code: int = 0) -> Outcome:
     return Outcome(
         result=result,
         reason=reason,
@@ -62,9 +70,9 @@ def ended(result: Result, reason: str, said: Mapping[str, Any] | None, code: int
     )
 
 
-GOOD = ended(Result.SUCCEEDED, "Succeeded", report())
-BAD = ended(Result.FAILED, "SourceUnavailable", report(rows={"inserted": 0}, datasets=[]), 75)
-HOPELESS = ended(Result.FAILED, "InvalidAppToken", report(rows={}, datasets=[]), 77)
+GOOD = ended(Result.SUCCEEDED, "Succeeded", read_back())
+BAD = ended(Result.FAILED, "SourceUnavailable", read_back(rows={"inserted": 0}, datasets=[]), 75)
+HOPELESS = ended(Result.FAILED, "InvalidAppToken", read_back(rows={}, datasets=[]), 77)
 LOST = ended(Result.LOST, "ResultLost", None)
 CANCELLED = ended(Result.CANCELLED, "Cancelled", None)
 
@@ -220,7 +228,7 @@ def test_a_lost_result_has_no_counts(ran: Ran) -> None:
 
 
 def test_a_dataset_s_error_goes_when_it_is_over(ran: Ran) -> None:
-    broken = report(
+    broken = read_back(
         datasets=[
             {
                 "id": "rq3b-xjk8",

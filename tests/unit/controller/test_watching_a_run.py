@@ -2,64 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.unit.controller.conftest import at
 
-from socratasync.api.status import Progress
 from socratasync.controller.jobs.pods import running_pod, what_holds_it_up
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.progress_log import read_progress
 
 MakeJob = Callable[..., ObservedJob]
-NOW = at("2026-11-23T07:05")
-
-
-def line(**facts: Any) -> str:
-    return json.dumps({"ts": "2026-11-23T07:04:59+00:00", "event": "progress", **facts})
-
-
-@pytest.mark.parametrize(
-    ("log", "progress"),
-    [
-        pytest.param("", None, id="nothing logged"),
-        pytest.param("plain words about progress\n{\n[]\n", None, id="nothing of ours"),
-        pytest.param(
-            line(dataset="a", stage="download", rows=1, total=4, percent=25.0)
-            + "\n"
-            + line(dataset="b", stage="merge", rows=9)
-            + '\n{"msg":"something else"}\n',
-            Progress(dataset="b", stage="merge", rows=9, updated_at=at("2026-11-23T07:04:59")),
-            id="the newest line, without what it does not know",
-        ),
-        pytest.param(
-            line(dataset="a", stage="download", rows=5, total=4, percent=125.0),
-            Progress(
-                dataset="a",
-                stage="download",
-                rows=5,
-                total=4,
-                percent=100.0,
-                updated_at=at("2026-11-23T07:04:59"),
-            ),
-            id="no more than all of it",
-        ),
-        pytest.param(
-            '{"event":"progress","rows":"many","stage":7,"percent":"x"}',
-            Progress(updated_at=NOW),
-            id="nonsense is left out",
-        ),
-    ],
-)
-def test_progress_is_the_newest_line_of_the_log(log: str, progress: Progress | None) -> None:
-    assert read_progress(log, NOW) == progress
 
 
 def pod(phase: str, waiting: dict[str, str] | None = None, **status: Any) -> dict[str, Any]:
-    containers = [{"image": "i:1", "state": {"waiting": waiting}}] if waiting else []
+    containers = (
+        [{"name": "sync", "image": "i:1", "state": {"waiting": waiting}}] if waiting else []
+    )
     return {
         "metadata": {"name": "p", "creationTimestamp": "2026-11-23T07:00:00Z"},
         "status": {"phase": phase, "containerStatuses": containers, **status},
@@ -97,6 +55,31 @@ NO_NODE = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"
             "2026-11-23T07:05",
             "image i:1 cannot be pulled",
             id="a wrong image",
+        ),
+        pytest.param(
+            [
+                pod(
+                    "Pending",
+                    containerStatuses=[{"name": "a", "state": {"waiting": {"reason": "Injected"}}}],
+                )
+            ],
+            "2026-11-23T07:05",
+            None,
+            id="a sidecar that takes its time",
+        ),
+        pytest.param(
+            [
+                pod(
+                    "Pending",
+                    {"reason": "PodInitializing"},
+                    initContainerStatuses=[
+                        {"name": "mesh", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+                    ],
+                )
+            ],
+            "2026-11-23T07:05",
+            "CrashLoopBackOff",
+            id="an init container that keeps the worker from starting",
         ),
         pytest.param([pod("Pending", conditions=NO_NODE)], "2026-11-23T07:05", "0/3", id="no node"),
     ],

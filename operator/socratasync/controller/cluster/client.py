@@ -109,10 +109,10 @@ class Cluster:
         query = {"labelSelector": f"batch.kubernetes.io/job-name={job}"}
         return [pod async for pod in self._list(f"/api/v1/namespaces/{namespace}/pods", query)]
 
-    async def read_log(self, namespace: str, pod: str, lines: int) -> str:
-        """The last lines of a pod's log."""
+    async def read_log(self, namespace: str, pod: str, container: str, lines: int) -> str:
+        """The last lines of the log of one of a pod's containers."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
-        text = await self._request("GET", path, {"tailLines": str(lines)})
+        text = await self._request("GET", path, {"container": container, "tailLines": str(lines)})
         return text.decode(errors="replace")
 
     async def patch_status(self, key: Key, patch: Mapping[str, Any], version: str) -> Object:

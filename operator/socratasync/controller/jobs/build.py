@@ -9,8 +9,13 @@ from socratasync.api.annotations import FULL, REQUESTED
 from socratasync.api.job import PodTemplate
 from socratasync.api.manifest import API_VERSION, KIND
 from socratasync.api.spec import SyncSpec
+from socratasync.contract.environment import (
+    ARCHIVE_FOLDER,
+    Assignment,
+    write_environment,
+)
+from socratasync.contract.hook_headers import hook_folder
 from socratasync.controller.action import RunToStart
-from socratasync.controller.jobs.worker_env import worker_env, worker_volumes
 from socratasync.controller.observed.labels import (
     DOMAIN,
     FINGERPRINT,
@@ -23,6 +28,7 @@ from socratasync.controller.observed.labels import (
     sync_label,
 )
 from socratasync.controller.observed.resource import Resource
+from socratasync.errors import NEEDS_A_PERSON
 from socratasync.times import write_instant
 
 CONTAINER: Final = "sync"
@@ -78,7 +84,7 @@ def _labels(resource: Resource, run: RunToStart) -> dict[str, str]:
 
 def _annotations(resource: Resource, run: RunToStart) -> dict[str, str]:
     """All that the status must be told of a run, should the operator die before it tells it."""
-    told = {
+    notes = {
         SCHEDULED_AT: write_instant(run.slot, "seconds"),
         REQUESTED: run.requested,
         FULL: run.full,
@@ -86,7 +92,7 @@ def _annotations(resource: Resource, run: RunToStart) -> dict[str, str]:
         GENERATION: str(resource.generation),
         DOMAIN: resource.domain,
     }
-    return {name: text for name, text in told.items() if text is not None}
+    return {name: value for name, value in notes.items() if value is not None}
 
 
 def _owner(resource: Resource) -> dict[str, Any]:
@@ -111,7 +117,7 @@ def _failure_rules() -> list[dict[str, Any]]:
             "onExitCodes": {
                 "containerName": CONTAINER,
                 "operator": "In",
-                "values": [65, 77, 78],
+                "values": sorted(NEEDS_A_PERSON),
             },
         },
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
@@ -119,7 +125,7 @@ def _failure_rules() -> list[dict[str, Any]]:
 
 
 def _pod(resource: Resource, spec: SyncSpec, run: RunToStart, image: str) -> dict[str, Any]:
-    volumes = worker_volumes(spec)
+    volumes = _volumes(spec)
     return {
         "metadata": {"labels": _labels(resource, run), "annotations": {}},
         "spec": {
@@ -141,7 +147,7 @@ def _pod(resource: Resource, spec: SyncSpec, run: RunToStart, image: str) -> dic
                     "image": image,
                     "command": ["socratasync"],
                     "args": ["worker"],
-                    "env": worker_env(resource, spec, run),
+                    "env": write_environment(_assignment(resource, spec, run)),
                     "resources": spec.job.resources.as_manifest(),
                     "securityContext": {
                         "allowPrivilegeEscalation": False,
@@ -155,6 +161,42 @@ def _pod(resource: Resource, spec: SyncSpec, run: RunToStart, image: str) -> dic
             "volumes": [volume for volume, _ in volumes],
         },
     }
+
+
+def _assignment(resource: Resource, spec: SyncSpec, run: RunToStart) -> Assignment:
+    return Assignment(
+        name=resource.key.name,
+        namespace=resource.key.namespace,
+        run=run.job,
+        mode=run.mode,
+        since=spec.since if run.mode == "update" else None,
+        spec=spec,
+        archive=ARCHIVE_FOLDER if spec.archive else None,
+    )
+
+
+def _volumes(spec: SyncSpec) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Volumes and their mounts: a place for temporary files, hooks' headers, the archive."""
+    volumes: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        (
+            {"name": "socratasync-tmp", "emptyDir": {}},
+            {"name": "socratasync-tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
+        )
+    ]
+    for number, hook in enumerate(spec.hooks):
+        if secret := hook.headers_secret_ref:
+            name = f"socratasync-hook-{number}"
+            mount = {"name": name, "mountPath": hook_folder(number), "readOnly": True}
+            volumes.append(({"name": name, "secret": {"secretName": secret.name}}, mount))
+    if spec.archive:
+        claim = {"claimName": spec.archive.persistent_volume_claim}
+        volumes.append(
+            (
+                {"name": "socratasync-archive", "persistentVolumeClaim": claim},
+                {"name": "socratasync-archive", "mountPath": str(ARCHIVE_FOLDER)},
+            )
+        )
+    return volumes
 
 
 _POD_FIELDS = (

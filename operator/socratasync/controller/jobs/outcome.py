@@ -7,23 +7,23 @@ why (out of memory, evicted, lost with its node), and where there is no pod, not
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from socratasync.api.status import Result
+from pydantic_core import from_json
+
+from socratasync.api.status import Result, RowCounts
 from socratasync.contract.report import shorten
+from socratasync.contract.report_text import Report, read
+from socratasync.controller.jobs.pods import worker_status
 from socratasync.controller.observed.job import JobState, ObservedJob
 from socratasync.process.redact import mask_passwords
 from socratasync.times import instant_or_none
 
 MESSAGE_CHARACTERS = 600
-
-NEEDS_A_PERSON = frozenset({65, 77, 78})
-"""Exit codes that no retry helps: data refused, not allowed, misconfigured."""
 
 _REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
 """What a condition's reason must look like; whatever a pod says must not make a status unwritable."""
@@ -39,20 +39,20 @@ class Outcome:
     reason: str
     message: str
     ended: datetime
-    report: Mapping[str, Any] | None = None
+    report: Report | None = None
     exit_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodEnd:
-    """How one pod's container ended. ``text`` is what stands in the termination message if it is no
+    """How the worker of one pod ended. ``text`` is what stands in the termination message if it is no
     report: the end of the log."""
 
     finished: datetime
     exit_code: int | None
     reason: str
     message: str
-    report: Mapping[str, Any] | None
+    report: Report | None
     text: str
     disrupted: bool
 
@@ -90,13 +90,26 @@ def gone(job: str, ended: datetime, *, cancelled: bool) -> Outcome:
     )
 
 
+def without_report(outcome: Outcome, run: str, refused: str) -> Outcome:
+    """The outcome when the API server refuses a status with the run's report in it, and says ``refused``.
+    What failed stays failed; of what went well nobody can tell the counts."""
+    if outcome.result is Result.FAILED:
+        return replace(outcome, report=None)
+    said = shorten(refused, MESSAGE_CHARACTERS // 2)
+    return replace(
+        gone(run, outcome.ended, cancelled=False),
+        message=f"run {run} ended well, but the API server refuses the status with its report: {said}. "
+        "No data is lost by that: the next run goes on from the watermarks in the target",
+    )
+
+
 def _success(job: ObservedJob, ends: Sequence[PodEnd], ended: datetime) -> Outcome:
     report = next((end.report for end in reversed(ends) if end.exit_code == 0 and end.report), None)
     if report is None:
         return gone(job.name, ended, cancelled=False)
-    rows = report.get("rows") or {}
-    changed = sum(rows.get(kind) or 0 for kind in ("inserted", "updated", "deleted"))
-    if changed == 0:
+    rows = report.rows or RowCounts()
+    inserted, updated, deleted = rows.inserted or 0, rows.updated or 0, rows.deleted or 0
+    if inserted + updated + deleted == 0:
         return Outcome(
             result=Result.NO_CHANGE,
             reason="NoChange",
@@ -108,10 +121,7 @@ def _success(job: ObservedJob, ends: Sequence[PodEnd], ended: datetime) -> Outco
     return Outcome(
         result=Result.SUCCEEDED,
         reason="Succeeded",
-        message=(
-            f"{rows.get('inserted') or 0:,} rows inserted, {rows.get('updated') or 0:,} updated, "
-            f"{rows.get('deleted') or 0:,} deleted"
-        ),
+        message=f"{inserted:,} rows inserted, {updated:,} updated, {deleted:,} deleted",
         ended=ended,
         report=report,
         exit_code=0,
@@ -132,9 +142,7 @@ def _failure(job: ObservedJob, ends: Sequence[PodEnd], ended: datetime) -> Outco
     )
 
 
-def _why(
-    job: ObservedJob, last: PodEnd | None, report: Mapping[str, Any] | None
-) -> tuple[str, str]:
+def _why(job: ObservedJob, last: PodEnd | None, report: Report | None) -> tuple[str, str]:
     if job.reason == "DeadlineExceeded":
         return (
             "DeadlineExceeded",
@@ -150,16 +158,15 @@ def _why(
             job.reason or "Failed",
             (job.message or "the Job failed") + "; none of its pods is left to say why",
         )
-    error = (last.report or {}).get("error")
-    if error:
-        return error.get("reason") or "Failed", f"{error.get('message') or ''}{gave_up}".strip()
+    if last.report and last.report.error:
+        return last.report.error.reason, f"{last.report.error.message}{gave_up}".strip()
     reason, message = _fate(last)
     return reason, f"{message}{gave_up}"
 
 
-def _saying(report: Mapping[str, Any] | None) -> str:
-    error = (report or {}).get("error") or {}
-    return f"; the last attempt said: {error['message']}" if error.get("message") else ""
+def _saying(report: Report | None) -> str:
+    said = report.error.message if report and report.error else ""
+    return f"; the last attempt said: {said}" if said else ""
 
 
 def _fate(end: PodEnd) -> tuple[str, str]:
@@ -183,7 +190,7 @@ def _fate(end: PodEnd) -> tuple[str, str]:
 def _log_message(line: str) -> str:
     """What a log line says, whether it is JSON or plain."""
     try:
-        entry = json.loads(line)
+        entry = from_json(line)
     except ValueError:
         return line
     return str(entry.get("msg", line)) if isinstance(entry, dict) else line
@@ -192,8 +199,7 @@ def _log_message(line: str) -> str:
 def read_pod_end(pod: Mapping[str, Any]) -> PodEnd:
     """How a pod of ours ended; a pod that still runs has no exit code and no reason."""
     status = pod.get("status") or {}
-    containers = status.get("containerStatuses") or [{}]
-    terminated = (containers[0].get("state") or {}).get("terminated") or {}
+    terminated = (worker_status(pod).get("state") or {}).get("terminated") or {}
     disruption = next(
         (
             condition
@@ -212,20 +218,7 @@ def read_pod_end(pod: Mapping[str, Any]) -> PodEnd:
         if container_reason == "OOMKilled"
         else status.get("reason") or container_reason,
         message=status.get("message") or (disruption or {}).get("message") or "",
-        report=read_report(text),
+        report=read(text),
         text=text,
         disrupted=disruption is not None,
     )
-
-
-def read_report(text: str) -> Mapping[str, Any] | None:
-    """The worker's report in a termination message. A kubelet that found no message gives the end of
-    the log instead, whose last line is the report as well, if it is whole."""
-    for line in (text, *reversed(text.splitlines())):
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(found, dict) and found.get("v") == 1 and "ok" in found:
-            return found
-    return None

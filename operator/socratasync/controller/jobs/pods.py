@@ -1,6 +1,6 @@
-"""Why an active run's pod does not start. Pure.
+"""The worker in its pod, whatever else was put into it, and why a pod does not start. Pure.
 
-A missing secret or a wrong image would otherwise look like a long run until its deadline.
+A service mesh injects containers of its own, before or behind the worker's. A missing secret or a wrong image would otherwise look like a long run until its deadline.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from socratasync.controller.jobs.build import CONTAINER
 from socratasync.controller.observed.job import ObservedJob
 
 _SOON = timedelta(seconds=30)
@@ -36,7 +37,9 @@ def what_holds_it_up(
 
 
 def _container_trouble(pod: Mapping[str, Any]) -> str | None:
-    for container in pod["status"].get("containerStatuses") or []:
+    status = pod["status"]
+    # An init container comes first; a sidecar beside the worker may be as late as it likes.
+    for container in [*(status.get("initContainerStatuses") or []), worker_status(pod)]:
         state = (container.get("state") or {}).get("waiting") or {}
         if state.get("reason") in _PULLING:
             return f"image {container.get('image')} cannot be pulled"
@@ -50,6 +53,12 @@ def _no_node(pod: Mapping[str, Any]) -> str | None:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return f"{condition.get('reason')}: {condition.get('message') or 'no more is known'}"
     return None
+
+
+def worker_status(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The status of the worker's container; empty before there is one."""
+    containers = (pod.get("status") or {}).get("containerStatuses") or []
+    return next((each for each in containers if each.get("name") == CONTAINER), {})
 
 
 def running_pod(pods: Sequence[Mapping[str, Any]]) -> str | None:

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from socratasync import __version__
 from socratasync.api.status import LastRun, StageSeconds, Trigger
+from socratasync.contract.report import ROWS_MOVED
 from socratasync.controller.action import Missed, RunToStart
 from socratasync.controller.metrics.gauges import PER_DATASET, PER_RESOURCE, Gauges, read_gauges
 from socratasync.controller.metrics.histogram import Histogram
@@ -25,8 +26,7 @@ _RESOURCE = ("namespace", "name")
 _STAGE_SECONDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21600.0)
 _SKEW_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 _LOOK_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
-_STAGES = tuple(each.name for each in fields(StageSeconds))
-_OPS = ("downloaded", "inserted", "updated", "unchanged", "deleted")
+_STEPS = tuple(each.name for each in fields(StageSeconds))
 
 Labels = tuple[str, ...]
 
@@ -83,12 +83,12 @@ class Metrics:
     def run_ended(self, key: Key, run: LastRun) -> None:
         """Count a run. To be called once for each, after its result is in the status."""
         self._runs[*key, run.result or "", run.trigger or ""] += 1
-        for op in _OPS:
+        for op in ROWS_MOVED:
             if count := getattr(run.rows, op, None):
                 self._rows[*key, op] += count
         if run.bytes:
             self._bytes[key] += run.bytes
-        for stage in _STAGES:
+        for stage in _STEPS:
             seconds: float | None = getattr(run.seconds, stage, None)
             if seconds is not None:
                 histogram = self._stages.setdefault((*key, stage), Histogram(_STAGE_SECONDS))

@@ -136,11 +136,59 @@ _ALTERS_THE_LOAD: dict[str, Any] = {
 
 
 def fingerprint(spec: SyncSpec) -> str:
-    """Sixteen hex digits that differ when, and only when, what is loaded differs.
+    """A text that differs when, and only when, what is loaded differs; its version, then sixteen hex digits.
 
+    What has its default is not in it, so a field that a later release adds changes nothing until it is used.
     Secrets count by reference: the operator cannot see their values. The app token is among them
     because another one is how ``InvalidAppToken`` is repaired.
     """
-    loaded = spec.model_dump(mode="json", by_alias=True, include=_ALTERS_THE_LOAD)
+    loaded = spec.model_dump(
+        mode="json",
+        by_alias=True,
+        include=_ALTERS_THE_LOAD,
+        exclude_defaults=True,
+        exclude_none=True,
+    )
+    return f"1-{_digest(_without_empty(loaded))}"
+
+
+def is_loaded(spec: SyncSpec, remembered: str) -> bool:
+    """Whether ``remembered``, a status's fingerprint, is that of what the spec loads."""
+    return remembered in (fingerprint(spec), fingerprint_of_version_0(spec))
+
+
+_FIELDS_OF_VERSION_0: dict[str, Any] = {
+    **_ALTERS_THE_LOAD,
+    "datasets": {"__all__": {"id", "year", "columns", "where"}},
+    "target": {
+        "dsn_secret_ref",
+        "schema_",
+        "table",
+        "key",
+        "fields",
+        "provenance",
+        "reset",
+        "prune",
+        "on_schema_change",
+    },
+}
+
+
+def fingerprint_of_version_0(spec: SyncSpec) -> str:
+    """The fingerprint as releases up to 0.1 wrote it, defaults and nulls included, over the fields that
+    there were then. A status keeps one until the next run; goes when no such release is upgraded from."""
+    return _digest(spec.model_dump(mode="json", by_alias=True, include=_FIELDS_OF_VERSION_0))
+
+
+def _without_empty(block: dict[str, Any]) -> dict[str, Any]:
+    """Without the blocks in which everything has its default."""
+    parts = {
+        name: _without_empty(part) if isinstance(part, dict) else part
+        for name, part in block.items()
+    }
+    return {name: part for name, part in parts.items() if part != {}}
+
+
+def _digest(loaded: Mapping[str, Any]) -> str:
     text = json.dumps(loaded, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

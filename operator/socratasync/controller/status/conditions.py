@@ -7,7 +7,6 @@ from datetime import datetime
 
 from socratasync.api.status import LastRun, Phase, Result, RunSummary, SyncStatus, Trigger, Truth
 from socratasync.controller.action import Action, Kind
-from socratasync.controller.jobs.outcome import NEEDS_A_PERSON
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import (
     DATA_VERIFIED,
@@ -22,6 +21,7 @@ from socratasync.controller.status.condition_types import (
     find,
     truth,
 )
+from socratasync.errors import NEEDS_A_PERSON
 from socratasync.times import write_duration, write_instant
 
 JOB_REFUSED = "JobRefused"

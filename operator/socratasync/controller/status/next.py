@@ -20,9 +20,9 @@ from socratasync.controller.status.conditions import phase, standing
 from socratasync.controller.status.records import (
     active_run,
     dataset_records,
+    kept_target,
     last_run,
     oldest_watermark,
-    row_counts,
     with_run,
 )
 
@@ -127,7 +127,5 @@ def _with_datasets(status: SyncStatus, resource: Resource, outcome: Outcome | No
 
 def _rows(known: RowCounts | None, outcome: Outcome) -> RowCounts | None:
     """The run's counts, none if its report is lost; what the table held stays until counted again."""
-    counts = row_counts((outcome.report or {}).get("rows")) or RowCounts()
-    if counts.target is None and known is not None:
-        counts = replace(counts, target=known.target)
-    return None if counts == RowCounts() else counts
+    told = outcome.report.rows if outcome.report else None
+    return kept_target(known, told or RowCounts())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import (
@@ -20,9 +20,10 @@ from socratasync.api.status import (
     StageSeconds,
 )
 from socratasync.contract.report import shorten
+from socratasync.contract.report_text import DatasetResult, Failure, Report
 from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.times import instant_or_none, write_duration
+from socratasync.times import write_duration
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ def active_run(job: ObservedJob, progress: Progress | None) -> ActiveRun:
 
 def last_run(active: ActiveRun, outcome: Outcome) -> LastRun:
     """``status.lastRun`` of a run that was told as ``active`` and has ended."""
-    report = outcome.report or {}
+    report = outcome.report
     ended = outcome.ended.replace(microsecond=0)
     return LastRun(
         job=active.job,
@@ -63,10 +64,10 @@ def last_run(active: ActiveRun, outcome: Outcome) -> LastRun:
         reason=outcome.reason,
         message=outcome.message,
         exit_code=outcome.exit_code,
-        rows=row_counts(report.get("rows")),
-        bytes=_count(report.get("bytes")),
-        seconds=_seconds(report.get("seconds")),
-        warnings=_warnings(report.get("warnings")),
+        rows=counted(report.rows) if report else None,
+        bytes=report.bytes if report else None,
+        seconds=_seconds(report) if report else None,
+        warnings=_warnings(report) if report else None,
     )
 
 
@@ -86,13 +87,13 @@ def oldest_watermark(datasets: Sequence[DatasetStatus]) -> datetime | None:
 def dataset_records(
     spec: SyncSpec | None,
     known: Sequence[DatasetStatus],
-    report: Mapping[str, Any] | None,
+    report: Report | None,
 ) -> tuple[DatasetStatus, ...]:
     """``status.datasets``: those in use, in the manifest's order; without a readable spec, those known."""
     before = {dataset.id: dataset for dataset in known}
-    reported = {d["id"]: d for d in (report or {}).get("datasets") or [] if d.get("id")}
+    reported = {dataset.id: dataset for dataset in report.datasets} if report else {}
     if spec is None:
-        told = [DatasetStatus(id=id_, year=d.get("year")) for id_, d in reported.items()]
+        told = [DatasetStatus(id=each.id, year=each.year) for each in reported.values()]
         in_use = [*known, *(each for each in told if each.id not in before)]
     else:
         in_use = [
@@ -113,70 +114,47 @@ def _duration(start: datetime | None, end: datetime) -> str | None:
 # What the worker's report says
 
 
-def _overlaid(known: DatasetStatus, said: Mapping[str, Any] | None) -> DatasetStatus:
+def _overlaid(known: DatasetStatus, said: DatasetResult | None) -> DatasetStatus:
     """What is known of the dataset, with what the report says of it; what it leaves out stays known."""
     if said is None:
         return known
-    error = _error(said.get("error"))
-    verified = said.get("verified", known.verified)
     return replace(
         known,
-        last_synced_since=instant_or_none(said.get("lastSyncedSince")) or known.last_synced_since,
-        source_rows=_or(_count(said.get("sourceRows")), known.source_rows),
-        source_updated_at=instant_or_none(said.get("sourceUpdatedAt")) or known.source_updated_at,
-        rows=_dataset_rows(known.rows, said.get("rows")),
-        # A dataset that failed was not counted anew; one that went well and was not, is not verified.
-        verified=_or(verified, known.verified) if error else verified,
-        schema_in_sync=_or(said.get("schemaInSync"), known.schema_in_sync),
-        error=error,
+        last_synced_since=said.last_synced_since or known.last_synced_since,
+        source_rows=_either(said.source_rows, known.source_rows),
+        source_updated_at=said.source_updated_at or known.source_updated_at,
+        rows=kept_target(known.rows, said.rows) if counted(said.rows) else known.rows,
+        # A verdict goes with the next run in which nobody counted, unless that run failed.
+        verified=_either(said.verified, known.verified if said.error else None),
+        schema_in_sync=_either(said.schema_in_sync, known.schema_in_sync),
+        error=_error(said.error) if said.error else None,
     )
 
 
-def _or(said: T | None, known: T | None) -> T | None:
+def _either(said: T | None, known: T | None) -> T | None:
     return known if said is None else said
 
 
-def _error(said: Mapping[str, Any] | None) -> RunError | None:
-    if not said:
-        return None
-    return RunError(
-        reason=str(said.get("reason") or "Failed"),
-        message=shorten(str(said.get("message") or ""), _MESSAGE_CHARACTERS),
-    )
+def _error(error: Failure) -> RunError:
+    return RunError(reason=error.reason, message=shorten(error.message, _MESSAGE_CHARACTERS))
 
 
-def _dataset_rows(known: RowCounts | None, said: Any) -> RowCounts | None:
-    """The run's counts; what the table holds stays known if the run did not count it."""
-    counts = row_counts(said)
-    if counts is None:
-        return known
-    if counts.target is None and known is not None:
-        return replace(counts, target=known.target)
-    return counts
+def counted(rows: RowCounts | None) -> RowCounts | None:
+    """The counts; None if there is none among them."""
+    return None if rows == RowCounts() else rows
 
 
-def row_counts(said: Any) -> RowCounts | None:
-    """Row counts that are known; None if there are none."""
-    if not isinstance(said, Mapping):
-        return None
-    counts = RowCounts(**{each.name: _count(said.get(each.name)) for each in fields(RowCounts)})
-    return None if counts == RowCounts() else counts
+def kept_target(known: RowCounts | None, said: RowCounts | None) -> RowCounts | None:
+    """A run's counts. What the table holds stays known if the run did not count it."""
+    if said is not None and said.target is None and known is not None:
+        said = replace(said, target=known.target)
+    return counted(said)
 
 
-def _count(said: Any) -> int | None:
-    """The count if it is one; the CRD takes nothing else, and a status must stay writable."""
-    return said if isinstance(said, int) and said >= 0 else None
+def _warnings(report: Report) -> tuple[str, ...] | None:
+    texts = report.warnings[:_WARNINGS]
+    return tuple(shorten(text, _MESSAGE_CHARACTERS) for text in texts) or None
 
 
-def _seconds(said: Any) -> StageSeconds | None:
-    if not isinstance(said, Mapping):
-        return None
-    spent = {each.name: said.get(each.name) for each in fields(StageSeconds)}
-    known = {name: s for name, s in spent.items() if isinstance(s, int | float) and s >= 0}
-    return StageSeconds(**known) if known else None
-
-
-def _warnings(said: Any) -> tuple[str, ...] | None:
-    if not isinstance(said, list):
-        return None
-    return tuple(shorten(str(text), _MESSAGE_CHARACTERS) for text in said[:_WARNINGS]) or None
+def _seconds(report: Report) -> StageSeconds | None:
+    return None if report.seconds == StageSeconds() else report.seconds

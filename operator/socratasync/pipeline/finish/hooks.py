@@ -63,7 +63,7 @@ def _send(
         response = requests.request(
             method, url, json=body, headers=dict(headers), timeout=timeout_s, verify=_bundle()
         )
-    except requests.RequestException as exc:
+    except (requests.RequestException, ValueError) as exc:  # an address may be none, in many ways
         # The library's own text quotes the whole address.
         raise HookFailed(f"{where} could not be called: {type(exc).__name__}") from exc
     if response.status_code >= 400:
@@ -81,7 +81,7 @@ def call_hooks(request: RunRequest, report: RunReport, journal: Journal) -> Sync
         call = hooks.Hook(
             url=hook.url,
             method=hook.method,
-            headers=request.hook_headers.get(number, {}),
+            headers=request.secrets.hook_headers.get(number, {}),
             timeout_s=hook.timeout_seconds,
             required=hook.required,
         )

@@ -58,12 +58,14 @@ def tell_people(
     request: RunRequest, report: RunReport, journal: Journal, *, failed_before: bool
 ) -> None:
     """Write to Slack if the manifest wants it for this occasion. Never raises."""
-    if not request.spec.notify or not request.slack_webhook:
+    if not request.spec.notify or not request.secrets.slack_webhook:
         return
     what = notify.occasion(report, failed_before=failed_before)
     if not notify.is_wanted(what, request.spec.notify.on, changed=report.rows.changed > 0):
         return
     try:
-        hooks.post_to_slack(request.slack_webhook, notify.slack_text(request.name, what, report))
+        hooks.post_to_slack(
+            request.secrets.slack_webhook, notify.slack_text(request.name, what, report)
+        )
     except HookFailed as exc:
         journal.warn(f"nobody was told: {exc.message}")

@@ -1,0 +1,187 @@
+"""A run's report on its way to the operator: written to fit a termination message, and read from it. Pure.
+
+Kubernetes cuts a termination message at 4,096 bytes, in the middle of a word. A report that is too long
+packs its datasets, so that each of them arrives: see ``contract/columns.py``. What a pod says is never
+trusted: a text that the status could not carry is no report.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
+
+from socratasync.api.status import RowCounts, StageSeconds
+from socratasync.api.status_parts import Count, Name, Sentence, Word
+from socratasync.contract.columns import pack, unpack
+from socratasync.contract.report import ROW_COUNTS, shorten
+
+TERMINATION_MESSAGE_BYTES = 4096
+LARGEST_COUNT = 2**63 - 1
+"""What the API server, and PostgreSQL, count with."""
+
+_EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+Instant = Annotated[
+    AwareDatetime,
+    Field(ge=_EARLIEST, le=_LATEST),  # every zone's time of it is one, too
+    AfterValidator(lambda at: at.astimezone(UTC).replace(microsecond=0)),
+]
+"""In UTC, in whole seconds, as a status has it."""
+Int64 = Annotated[Count, Field(le=LARGEST_COUNT)]
+
+
+def _countable(rows: RowCounts) -> RowCounts:
+    if any((getattr(rows, name) or 0) > LARGEST_COUNT for name in ROW_COUNTS):
+        raise ValueError("more rows than can be counted")
+    return rows
+
+
+Counts = Annotated[RowCounts, AfterValidator(_countable)]
+
+
+class _Told(BaseModel):
+    """A part of a report; what a later version adds is passed over."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, alias_generator=to_camel, allow_inf_nan=False
+    )
+
+
+class Failure(_Told):
+    """What failed."""
+
+    reason: Annotated[Word, Field(pattern="^[A-Z][A-Za-z0-9]*$")]
+    message: Sentence
+
+
+class DatasetResult(_Told):
+    """What became of one dataset; None for what was not told."""
+
+    id: Annotated[Word, Field(min_length=1)]
+    year: Annotated[int, Field(ge=0, le=9999)] | None = None
+    rows: Counts | None = None
+    source_rows: Int64 | None = None
+    source_updated_at: Instant | None = None
+    last_synced_since: Instant | None = None
+    verified: bool | None = None
+    schema_in_sync: bool | None = None
+    error: Failure | None = None
+
+
+class Report(_Told):
+    """A run's report, version 1, as far as the operator needs it."""
+
+    v: Annotated[int, Field(ge=1, le=1)]
+    run: Name
+    ok: bool
+    mode: Literal["update", "full"] | None = None
+    rows: Counts | None = None
+    datasets: Annotated[tuple[DatasetResult, ...], Field(max_length=100)] = ()
+    last_synced_since: Instant | None = None
+    bytes: Int64 | None = None
+    seconds: StageSeconds | None = None
+    warnings: tuple[str, ...] = ()
+    error: Failure | None = None
+
+
+# -- write ------------------------------------------------------------------------------------------
+
+
+def encode(report: Mapping[str, Any]) -> str:
+    """One line of compact JSON."""
+    return json.dumps(report, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How much is told: so many warnings, and so many characters of each text."""
+
+    warnings: int
+    warning: int
+    error: int
+    dataset_error: int
+    counts: bool = True
+
+
+_LESS_AND_LESS = (
+    _Room(20, 500, 500, 500),
+    _Room(10, 200, 300, 120),
+    _Room(5, 120, 200, 60),
+    _Room(3, 80, 120, 30),
+    _Room(0, 0, 80, 0),
+    # A hundred datasets with a dozen digits in each number: what moved is told in the run's sums.
+    _Room(0, 0, 40, 0, counts=False),
+)
+
+
+def fit(report: Mapping[str, Any], limit: int = TERMINATION_MESSAGE_BYTES) -> str:
+    """The report as JSON of at most ``limit`` bytes. Every dataset stays; messages are shortened."""
+    text = encode(report)
+    for room in _LESS_AND_LESS:
+        if len(text.encode()) <= limit:
+            break
+        text = encode(_packed(report, room))
+    return text
+
+
+def _packed(report: Mapping[str, Any], room: _Room) -> dict[str, Any]:
+    told = report["warnings"]
+    left_out = len(told) - room.warnings
+    warnings = [shorten(text, room.warning) for text in told[: room.warnings]]
+    datasets = [
+        {
+            **dataset,
+            "error": _cut(dataset["error"], room.dataset_error),
+            **({} if room.counts else {"rows": {}, "sourceRows": None}),
+        }
+        for dataset in report["datasets"]
+    ]
+    return {
+        **report,
+        "run": shorten(report["run"], 63),  # no name of a Job is longer
+        "datasets": pack(datasets),
+        "warnings": [*warnings, f"{left_out} more warnings; see the log"][: len(told)]
+        if left_out > 0
+        else warnings,
+        "error": _cut(report["error"], room.error),
+    }
+
+
+def _cut(error: Mapping[str, str] | None, characters: int) -> dict[str, str] | None:
+    return None if error is None else {**error, "message": shorten(error["message"], characters)}
+
+
+# -- read -------------------------------------------------------------------------------------------
+
+
+def read(text: str) -> Report | None:
+    """The report in a termination message; None if there is none.
+
+    A kubelet that found no message gives the end of the log instead, whose last line is the report as
+    well, if it is whole.
+    """
+    return next((found for line in _lines(text) if (found := _read(line)) is not None), None)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines that may be a report, the last one first."""
+    return (line for line in reversed(text.split("\n")) if line.startswith("{"))
+
+
+def _read(line: str) -> Report | None:
+    try:
+        told = from_json(line, allow_inf_nan=False)
+        if not isinstance(told, dict) or told.get("v") != 1:
+            return None
+        if isinstance(datasets := told.get("datasets"), str):
+            told["datasets"] = unpack(datasets)
+        return Report.model_validate_json(json.dumps(told), strict=True)
+    except (ValidationError, ValueError):
+        return None

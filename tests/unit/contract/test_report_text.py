@@ -1,0 +1,317 @@
+"""A report is read as it was written, whatever is in it; what is no report is none."""
+
+from __future__ import annotations
+
+import base64
+import json
+import lzma
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from socratasync import errors
+from socratasync.contract.columns import pack
+from socratasync.contract.progress import StepName
+from socratasync.contract.report import ROW_COUNTS, DatasetReport, Rows, RunReport
+from socratasync.contract.report_text import (
+    LARGEST_COUNT,
+    TERMINATION_MESSAGE_BYTES,
+    encode,
+    fit,
+    read,
+)
+
+STEPS: tuple[StepName, ...] = ("download", "merge", "refresh")
+
+messages = st.text(max_size=700)
+sync_errors = st.none() | st.builds(errors.SchemaChanged, messages)
+instants = st.none() | st.datetimes(
+    datetime(1900, 1, 1),  # noqa: DTZ001  # the zone is added
+    datetime(2200, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
+counts = st.integers(0, 2**56) | st.integers(0, 1000)
+rows = st.builds(Rows, **{**dict.fromkeys(ROW_COUNTS, counts), "target": st.none() | counts})
+dataset_reports = st.builds(
+    DatasetReport,
+    id=st.from_regex(r"[a-z0-9]{4}-[a-z0-9]{4}", fullmatch=True),
+    year=st.none() | st.integers(1900, 2100),
+    rows=rows,
+    source_rows=st.none() | counts,
+    source_updated_at=instants,
+    last_synced_since=instants,
+    verified=st.none() | st.booleans(),
+    schema_in_sync=st.booleans(),
+    error=sync_errors,
+)
+reports = st.builds(
+    RunReport,
+    run=st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=63),
+    mode=st.sampled_from(["update", "full"]),
+    datasets=st.lists(dataset_reports, max_size=100),
+    bytes=counts,
+    seconds=st.dictionaries(st.sampled_from(STEPS), st.floats(0, 1e6)),
+    warnings=st.lists(messages, max_size=30),
+    error=sync_errors,
+    terminated=st.booleans(),
+)
+
+
+def told_of(report: RunReport) -> dict[str, Any]:
+    """What of the report a status may tell."""
+    told = report.as_dict()
+    keep = ("id", "year", "rows", "sourceRows", "sourceUpdatedAt", "lastSyncedSince", "verified")
+    datasets = [
+        {**{name: d[name] for name in keep}, "schemaInSync": d["schemaInSync"], "error": d["error"]}
+        for d in told["datasets"]
+    ]
+    return {**told, "datasets": datasets}
+
+
+def without_messages(report: Any) -> Any:
+    """The same with its texts cut: only they may be shortened."""
+    error = report.error and report.error.model_copy(update={"message": ""})
+    datasets = [
+        d.model_copy(update={"error": d.error and d.error.model_copy(update={"message": ""})})
+        for d in report.datasets
+    ]
+    return report.model_copy(update={"error": error, "datasets": tuple(datasets), "warnings": ()})
+
+
+def many(count: int, *, most: int, failed: bool, seed: int = 1) -> RunReport:
+    """So many datasets with numbers up to ``most``, at random: nothing of them can be foretold."""
+    chance = random.Random(seed)  # no secret
+    letters = "abcdefghijkmnpqrstuvwxyz23456789"
+
+    def dataset(number: int) -> DatasetReport:
+        inserted, updated, unchanged = (chance.randrange(most) for _ in range(3))
+        there = inserted + updated + unchanged
+        id_ = "".join(chance.choices(letters, k=8))
+        return DatasetReport(
+            id=f"{id_[:4]}-{id_[4:]}",
+            year=1970 + number,
+            rows=Rows(
+                downloaded=there + chance.randrange(9),
+                inserted=inserted,
+                updated=updated,
+                unchanged=unchanged,
+                deleted=chance.randrange(most // 10),
+                target=there + chance.randrange(9),
+            ),
+            source_rows=there + chance.randrange(9),
+            source_updated_at=datetime(2026, 11, 23, tzinfo=UTC)
+            - timedelta(seconds=chance.randrange(10**9)),
+            last_synced_since=datetime(2026, 11, 23, tzinfo=UTC)
+            - timedelta(seconds=chance.randrange(10**5)),
+            verified=bool(number % 2),
+            error=errors.SchemaChanged(
+                f"column {chance.choice(letters)}_{number} of {id_} is gone: {'ö' * 400}"
+            )
+            if failed
+            else None,
+        )
+
+    return RunReport(
+        run="la-311-of-a-long-name-28930000",
+        mode="update",
+        datasets=[dataset(number) for number in range(count)],
+        bytes=10**12,
+        seconds=dict.fromkeys(STEPS, 12345.678),
+        warnings=[f"warning {number}: {'ü' * 480}" for number in range(30)],
+    )
+
+
+# -- written and read ---------------------------------------------------------------------------
+
+
+@given(reports)
+def test_what_standard_output_says_is_read_as_it_was_written(report: RunReport) -> None:
+    found = read(encode(report.as_dict()))
+
+    assert found is not None
+    written = told_of(report)
+    again = found.model_dump(mode="json", by_alias=True, exclude={"datasets"})
+    assert (again["run"], again["ok"], again["rows"]) == (
+        written["run"],
+        written["ok"],
+        written["rows"],
+    )
+    assert list(again["warnings"]) == written["warnings"]
+    assert again["error"] == written["error"]
+    assert [(d.id, d.year, d.source_rows, d.verified) for d in found.datasets] == [
+        (d["id"], d["year"], d["sourceRows"], d["verified"]) for d in written["datasets"]
+    ]
+
+
+@given(reports)
+def test_any_report_fits_and_every_dataset_arrives(report: RunReport) -> None:
+    text = fit(report.as_dict())
+    whole, found = read(encode(report.as_dict())), read(text)
+
+    assert len(text.encode()) <= TERMINATION_MESSAGE_BYTES
+    assert "\n" not in text
+    assert whole is not None
+    assert found is not None
+    assert [d.id for d in found.datasets] == [d.id for d in whole.datasets]
+    assert [d.error and d.error.reason for d in found.datasets] == [
+        d.error and d.error.reason for d in whole.datasets
+    ]
+    assert [d.last_synced_since for d in found.datasets] == [
+        d.last_synced_since for d in whole.datasets
+    ]
+    assert (found.rows, found.bytes, found.seconds) == (whole.rows, whole.bytes, whole.seconds)
+
+
+@pytest.mark.parametrize("failed", [False, True], ids=["all well", "all failed"])
+@pytest.mark.parametrize("most", [10, 10_000, 1_000_000])
+def test_a_hundred_datasets_arrive_with_all_their_counts(most: int, *, failed: bool) -> None:
+    report = many(100, most=most, failed=failed)
+    whole, found = read(encode(report.as_dict())), read(fit(report.as_dict()))
+
+    assert whole is not None
+    assert found is not None
+    assert without_messages(found) == without_messages(whole)
+    assert found.warnings
+
+
+def test_numbers_of_sixteen_digits_leave_the_datasets_and_the_sums() -> None:
+    report = many(100, most=10**16, failed=True)
+    whole, found = read(encode(report.as_dict())), read(fit(report.as_dict()))
+
+    assert whole is not None
+    assert found is not None
+    assert found.rows == whole.rows
+    assert [d.id for d in found.datasets] == [d.id for d in whole.datasets]
+    assert all(d.error and d.last_synced_since for d in found.datasets)
+
+
+def test_a_report_that_fits_stays_readable() -> None:
+    report = many(2, most=1000, failed=False)
+    report.warnings = []
+
+    assert fit(report.as_dict()) == encode(report.as_dict())
+
+
+def test_warnings_that_are_left_out_are_counted() -> None:
+    found = read(fit(many(100, most=10_000, failed=False).as_dict()))
+
+    assert found is not None
+    assert found.warnings[-1] == f"{30 - len(found.warnings) + 1} more warnings; see the log"
+
+
+def test_the_end_of_a_log_is_read_from_its_last_line() -> None:
+    first, last = many(1, most=10, failed=False), many(1, most=10, failed=False)
+    first.run = "an earlier one"
+    log = f'{{"msg":"x"}}\nplain\n{encode(first.as_dict())}\n{encode(last.as_dict())}\n'
+
+    found = read(log)
+    assert found is not None
+    assert found.run == last.run
+
+
+# -- no report ----------------------------------------------------------------------------------
+
+GOOD: dict[str, Any] = {"v": 1, "run": "r", "ok": True}
+
+
+def test_the_least_that_is_a_report() -> None:
+    assert read(json.dumps(GOOD)) is not None
+
+
+def bomb() -> str:
+    """Datasets that are a few characters and grow to a hundred megabytes."""
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
+    packed = lzma.compress(b"[" + b" " * 10**8, format=lzma.FORMAT_RAW, filters=filters)
+    return base64.b85encode(packed[:2500]).decode()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"v": 2}, id="another version"),
+        pytest.param({"v": True}, id="a version that is a truth"),
+        pytest.param({"ok": "yes"}, id="a word for a truth"),
+        pytest.param({"run": "r" * 300}, id="an endless name"),
+        pytest.param({"rows": {"inserted": 10**30}}, id="more rows than there can be"),
+        pytest.param({"rows": {"inserted": LARGEST_COUNT + 1}}, id="one more than there can be"),
+        pytest.param({"rows": {"inserted": -1}}, id="fewer than none"),
+        pytest.param({"rows": {"inserted": True}}, id="a truth for a count"),
+        pytest.param({"rows": {"inserted": "5"}}, id="a word for a count"),
+        pytest.param({"rows": {"inserted": 1.5}}, id="half a row"),
+        pytest.param({"bytes": 10**30}, id="more bytes than there can be"),
+        pytest.param({"seconds": {"download": -1.0}}, id="less than no time"),
+        pytest.param({"error": {"reason": "R" * 300, "message": ""}}, id="an endless reason"),
+        pytest.param({"error": {"reason": "not a reason!", "message": ""}}, id="no reason"),
+        pytest.param({"error": {"reason": "Failed", "message": "x" * 5000}}, id="endless words"),
+        pytest.param({"warnings": "x"}, id="a word for a list"),
+        pytest.param({"datasets": [{"id": f"{n}"} for n in range(101)]}, id="too many datasets"),
+        pytest.param({"datasets": [{"id": "a", "sourceRows": 10**30}]}, id="too many source rows"),
+        pytest.param({"datasets": [{"id": "a", "lastSyncedSince": "soon"}]}, id="no time"),
+        pytest.param(
+            {"datasets": [{"id": "a", "lastSyncedSince": "2026-01-01T00:00:00"}]}, id="no zone"
+        ),
+        pytest.param({"datasets": "?"}, id="nothing packed"),
+        pytest.param({"datasets": 'not base 85: " '}, id="other characters"),
+        pytest.param({"datasets": bomb()}, id="a bomb"),
+        pytest.param({"datasets": 7}, id="a number for datasets"),
+    ],
+)
+def test_what_the_status_could_not_carry_is_no_report(wrong: dict[str, Any]) -> None:
+    assert read(json.dumps({**GOOD, **wrong})) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[1]",
+        '{"v":1',
+        "null",
+        "7",
+        "[" * 60_000,
+        '{"v":1,"run":"r","ok":true,"x":' + "[" * 60_000,
+        '{"v":1,"run":"\\ud800","ok":true}',
+        '{"v":1,"run":"r","ok":true,"bytes":NaN}',
+        '{"v":1,"run":"r","ok":true,"bytes":' + "9" * 5000 + "}",
+    ],
+    ids=lambda text: text[:40],
+)
+def test_what_is_no_report_is_none(text: str) -> None:
+    assert read(text) is None
+
+
+@given(st.text(max_size=200), st.binary(max_size=200))
+def test_nothing_that_is_read_raises(text: str, packed: bytes) -> None:
+    datasets = base64.b85encode(packed).decode()
+
+    read(text)
+    read(json.dumps({**GOOD, "x": text}))
+    assert read(json.dumps({**GOOD, "datasets": datasets})) is None
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=4),
+        max_leaves=40,
+    )
+)
+def test_columns_of_another_form_are_no_report(columns: Any) -> None:
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
+    written = json.dumps(columns).encode()
+    packed = lzma.compress(written, format=lzma.FORMAT_RAW, filters=filters)
+
+    found = read(json.dumps({**GOOD, "datasets": base64.b85encode(packed).decode()}))
+    assert found is None or found.datasets == ()
+
+
+def test_no_datasets_are_packed_too() -> None:
+    found = read(json.dumps({**GOOD, "datasets": pack([])}))
+
+    assert found is not None
+    assert found.datasets == ()
