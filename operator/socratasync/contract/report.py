@@ -155,6 +155,7 @@ class RunReport:
         """The error with its message as it may be told."""
         told = copy.copy(error)
         told.message = self.told(error.message)
+        told.args = (told.message,)
         return told
 
     def told(self, text: str) -> str:

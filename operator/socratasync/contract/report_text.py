@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -81,7 +81,7 @@ class Report(_Told):
     v: Annotated[int, Field(ge=1, le=1)]
     run: Name
     ok: bool
-    mode: Literal["update", "full"] | None = None
+    mode: Word | None = None
     rows: Counts | None = None
     datasets: Annotated[tuple[DatasetResult, ...], Field(max_length=100)] = ()
     last_synced_since: Instant | None = None

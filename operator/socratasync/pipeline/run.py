@@ -113,7 +113,19 @@ class Run:
                     self._refresh(connection, ledger, is_new=not target.exists)
             except SyncError as exc:
                 self._failed(exc)
-            ledger.finish(self._report)
+            self._write_down(ledger)
+
+    def _write_down(self, ledger: Ledger) -> None:
+        """Keep the report in the bookkeeping. Not being able to is an error only where there is no other:
+        one that passes is tried again."""
+        try:
+            with translated():
+                ledger.finish(self._report)
+        except SyncError as exc:
+            if self._report.ok:
+                self._failed(exc)
+            else:
+                self._journal.warn(f"the run could not be recorded: {exc.message}")
 
     def _survey(self, target: Target, known: Mapping[str, Known]) -> Plans:
         return survey(

@@ -20,6 +20,7 @@ from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import PermissionDenied, TargetBusy
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.sql import load
+from socratasync.process.redact import mask_values
 
 _SQL = load("bookkeeping")
 
@@ -82,6 +83,12 @@ def create(connection: Connection) -> None:
             "this role may not make the schema socratasync, which holds watermarks and runs. Have an "
             'administrator run: CREATE SCHEMA socratasync AUTHORIZATION "<this role>"'
         ) from exc
+
+
+def _in_ascii(text: str) -> str:
+    """The text with all other characters written out, such as ``\\u2019``: the only ones that every
+    server encoding has."""
+    return text.encode("ascii", "backslashreplace").decode()
 
 
 class Ledger:
@@ -167,7 +174,10 @@ class Ledger:
 
     def finish(self, report: RunReport) -> None:
         """The run's outcome and whole report; old runs are forgotten."""
-        words = {**self._words, "ok": report.ok, "report": Jsonb(report.as_dict())}
+        told: object = report.as_dict()
+        if self._connection.info.parameter_status("server_encoding") != "UTF8":
+            told = mask_values(told, _in_ascii)
+        words = {**self._words, "ok": report.ok, "report": Jsonb(told)}
         self._connection.execute(_SQL["finish_run"], words)
         self._connection.execute(_SQL["forget_old_runs"], self._words)
 
