@@ -51,7 +51,12 @@ LARGE: dict[str, Any] = {
     ("manifest", "now", "before"),
     [
         pytest.param(SPEC, "1-0a9cedda59ec36ea", "f00d357c365adec1", id="the least"),
-        pytest.param({**SPEC, "since": "2026-01-01T00:00:00Z"}, "1-0408e5494c213fb7", "d907c99a930d6573", id="a bound"),
+        pytest.param(
+            {**SPEC, "since": "2026-01-01T00:00:00Z"},
+            "1-0408e5494c213fb7",
+            "d907c99a930d6573",
+            id="a bound",
+        ),
         pytest.param(LARGE, "1-abd8689935908941", "469d633d147d8633", id="most of what there is"),
     ],
 )
