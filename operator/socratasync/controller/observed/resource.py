@@ -154,7 +154,7 @@ def fingerprint(spec: SyncSpec) -> str:
 
 def is_loaded(spec: SyncSpec, remembered: str) -> bool:
     """Whether ``remembered``, a status's fingerprint, is that of what the spec loads."""
-    return remembered in (fingerprint(spec), fingerprint_of_version_0(spec))
+    return remembered == fingerprint(spec) or remembered == fingerprint_of_version_0(spec)
 
 
 _FIELDS_OF_VERSION_0: dict[str, Any] = {
