@@ -290,6 +290,18 @@ def test_a_run_whose_job_is_gone_is_lost_unless_it_was_cancelled(
     assert (action.kind, action.cancelled) == (Kind.RECORD_GONE, bool(asked))
 
 
+def test_a_run_that_the_status_names_without_its_uid_is_lost_and_not_followed_for_ever(
+    resource: MakeResource, loaded: Loaded
+) -> None:
+    action = next_for(resource(status=loaded(active_run=ActiveRun(job="la-311-9"))))
+
+    assert action.kind is Kind.RECORD_GONE
+
+
+def test_a_job_whose_label_names_no_trigger_counts_as_asked_for(job: MakeJob) -> None:
+    assert job(trigger="Moonrise").trigger is Trigger.MANUAL
+
+
 def test_a_cancel_stops_the_active_run_once(
     resource: MakeResource, job: MakeJob, loaded: Loaded
 ) -> None:
