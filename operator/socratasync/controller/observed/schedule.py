@@ -49,7 +49,7 @@ class Schedule:
 
     def after(self, at: datetime) -> datetime | None:
         """The first slot later than ``at``; None if there is none within cronsim's fifty years."""
-        return next(self._slots(at), None)
+        return _after(self, at)
 
     def passed(self, after: datetime, until: datetime) -> Passed | None:
         """The newest slot later than ``after`` and not later than ``until``."""
@@ -123,6 +123,11 @@ def _read_zone(time_zone: str) -> ZoneInfo:
             f"spec.timeZone: {time_zone!r} is not a zone that this operator knows; "
             "write an IANA name, such as America/Los_Angeles"
         ) from exc
+
+
+@lru_cache(maxsize=4096)  # most of a fleet shares its schedule, and the last slot of it
+def _after(schedule: Schedule, at: datetime) -> datetime | None:
+    return next(schedule._slots(at), None)
 
 
 @lru_cache(maxsize=4096)

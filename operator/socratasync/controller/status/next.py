@@ -122,7 +122,10 @@ def _with_datasets(status: SyncStatus, resource: Resource, outcome: Outcome | No
     """The datasets in use, and where the next update of all of them starts."""
     report = outcome.report if outcome else None
     datasets = dataset_records(resource.spec, status.datasets or (), report)
-    return replace(status, datasets=datasets or None, last_synced_since=oldest_watermark(datasets))
+    since = oldest_watermark(datasets)
+    if (datasets, since) == (status.datasets, status.last_synced_since):
+        return status
+    return replace(status, datasets=datasets or None, last_synced_since=since)
 
 
 def _rows(known: RowCounts | None, outcome: Outcome) -> RowCounts | None:
