@@ -150,7 +150,7 @@ def report(run: str) -> str:
         "datasets": datasets,
         "lastSyncedSince": mark,
         "bytes": 4096,
-        "seconds": {"download": 1.5, "stage": 0.1, "merge": 0.2, "refresh": 0.3},
+        "seconds": {"download": 1.5, "merge": 0.2, "refresh": 0.3},
         "warnings": [],
         "error": None,
     }

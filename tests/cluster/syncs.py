@@ -57,7 +57,7 @@ def report(run: str, *, inserted: int = 3, **more: Any) -> str:
         "datasets": [dataset],
         "lastSyncedSince": mark,
         "bytes": 4096,
-        "seconds": {"download": 1.5, "stage": 0.1, "merge": 0.2, "refresh": 0.3},
+        "seconds": {"download": 1.5, "merge": 0.2, "refresh": 0.3},
         "warnings": [],
         "error": None,
     }

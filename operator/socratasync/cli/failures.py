@@ -8,14 +8,21 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.text import Text
 
-from socratasync.errors import SyncError, Unexpected
+from socratasync.errors import (
+    DataRefused,
+    Misconfigured,
+    NotAllowed,
+    SyncError,
+    TryAgain,
+    Unexpected,
+)
 
 _NEXT = {
-    65: "The rows were not merged. See what happened to the dataset at its portal, then run again.",
-    70: "Run it again with -v, and report what it prints.",
-    75: "Nothing need be changed: run it again later. What was loaded is not loaded twice.",
-    77: "Correct the credential or grant the right, then run again.",
-    78: "Correct it, then run again.",
+    DataRefused.exit_code: "The rows were not merged. See what happened to the dataset at its portal, then run again.",
+    Unexpected.exit_code: "Run it again with -v, and report what it prints.",
+    TryAgain.exit_code: "Nothing need be changed: run it again later. What was loaded is not loaded twice.",
+    NotAllowed.exit_code: "Correct the credential or grant the right, then run again.",
+    Misconfigured.exit_code: "Correct it, then run again.",
 }
 
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from socratasync.errors import SyncError, Terminated
-from socratasync.process.redact import mask_values
+from socratasync.errors import SyncError, Terminated, TryAgain
 from socratasync.times import instant_or_none, write_instant
 
 MESSAGE_CHARACTERS = 500
@@ -68,8 +67,8 @@ class DatasetReport:
     verified: bool | None = None
     schema_in_sync: bool = True
 
-    def as_dict(self) -> dict[str, Any]:
-        """The dataset's entry in the report."""
+    def as_dict(self, told: Callable[[str], str] = str) -> dict[str, Any]:
+        """The dataset's entry in the report; ``told`` makes of an error's message what may be told."""
         return {
             "id": self.id,
             "year": self.year,
@@ -83,7 +82,7 @@ class DatasetReport:
             "strategy": self.strategy,
             "verified": self.verified,
             "schemaInSync": self.schema_in_sync,
-            "error": error_dict(self.error),
+            "error": error_dict(self.error, told),
         }
 
     @classmethod
@@ -163,26 +162,22 @@ class RunReport:
         return storable(self.redact(text))
 
     def as_dict(self) -> dict[str, Any]:
-        """The report, complete, as it may be told."""
-        told = mask_values(self._as_dict(), self.told)
-        assert isinstance(told, dict)
-        return told
-
-    def _as_dict(self) -> dict[str, Any]:
+        """The report, complete, as it may be told. Only what others wrote is masked: a password that is
+        also a word of ours must not make the report unreadable."""
         error = error_dict(self.failure)
         if self.terminated and error is None:
             error = {"reason": "Terminated", "message": "stopped by SIGTERM; nothing half-written"}
         return {
             "v": 1,
-            "run": self.run,
+            "run": storable(self.run),
             "ok": self.ok,
             "mode": self.mode,
             "rows": self.rows.as_dict(),
-            "datasets": [dataset.as_dict() for dataset in self.datasets],
+            "datasets": [dataset.as_dict(self.told) for dataset in self.datasets],
             "lastSyncedSince": write_instant(self.last_synced_since, "milliseconds"),
             "bytes": self.bytes,
             "seconds": {step: round(spent, 3) for step, spent in self.seconds.items()},
-            "warnings": self.warnings,
+            "warnings": [self.told(warning) for warning in self.warnings],
             "error": error,
         }
 
@@ -196,7 +191,7 @@ def summarise(failures: Iterable[tuple[str, SyncError]]) -> SyncError | None:
     failed = list(failures)
     if not failed:
         return None
-    leading = next((e for _, e in failed if e.exit_code == 75), failed[0][1])
+    leading = next((e for _, e in failed if e.exit_code == TryAgain.exit_code), failed[0][1])
     if len(failed) == 1:
         return leading
     sentence = "; ".join(f"{dataset}: {error.message}" for dataset, error in failed)
@@ -211,11 +206,11 @@ def total(parts: Iterable[Rows], target: int | None) -> Rows:
     )
 
 
-def error_dict(error: SyncError | None) -> dict[str, str] | None:
-    """Reason and message, the message cut to a length that leaves room for the rest."""
+def error_dict(error: SyncError | None, told: Callable[[str], str] = str) -> dict[str, str] | None:
+    """Reason and message, masked by ``told`` and then cut to a length that leaves room for the rest."""
     if error is None:
         return None
-    return {"reason": error.reason, "message": shorten(error.message, MESSAGE_CHARACTERS)}
+    return {"reason": error.reason, "message": shorten(told(error.message), MESSAGE_CHARACTERS)}
 
 
 def shorten(text: str, characters: int) -> str:

@@ -182,6 +182,6 @@ def _read(line: str) -> Report | None:
             return None
         if isinstance(datasets := told.get("datasets"), str):
             told["datasets"] = unpack(datasets)
-        return Report.model_validate_json(json.dumps(told), strict=True)
+        return Report.model_validate_json(json.dumps(told), strict=True, extra="ignore")
     except (ValidationError, ValueError):
         return None

@@ -10,11 +10,11 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-PROVENANCE = {
-    "socrata_dataset": "text",
-    "socrata_id": "text",
-    "socrata_updated_at": "timestamp with time zone",
-}
+from socratasync.api.names import PROVENANCE_COLUMNS
+
+PROVENANCE = dict(
+    zip(PROVENANCE_COLUMNS, ("text", "text", "timestamp with time zone"), strict=True)
+)
 """Columns of the target that say which dataset and source row a row came from."""
 
 _PLAIN_NAME = re.compile(r"^[a-z_][a-z0-9_]*$")

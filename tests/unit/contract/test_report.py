@@ -19,6 +19,7 @@ from socratasync.contract.report import (
     shorten,
     summarise,
 )
+from socratasync.contract.report_text import read
 from socratasync.process.redact import Redactor
 from socratasync.times import write_instant
 
@@ -226,6 +227,24 @@ def test_secrets_are_masked_in_all_that_leaves_a_report() -> None:
     assert (type(failure), failure.message) == (errors.BadValue, "no: ***")
     assert "hunter2" not in json.dumps(report.as_dict())
     assert report.as_dict()["warnings"] == ["it echoes ***"]
+
+
+def test_a_secret_at_the_end_of_a_message_that_is_cut_does_not_show_in_part() -> None:
+    report = run_of(error=errors.BadValue(f"{'x' * 490} hunter2-and-more-of-it"))
+    report.redact = Redactor(["hunter2-and-more-of-it"])
+
+    assert "hunter2" not in json.dumps(report.as_dict())
+
+
+@pytest.mark.parametrize("secret", ["datasets", "rows", "update", "Failed", "BadValue", "reason"])
+def test_a_secret_that_is_a_word_of_ours_leaves_the_report_readable(secret: str) -> None:
+    report = run_of(DatasetReport(id="a", error=errors.BadValue(f"no {secret}")))
+    report.redact = Redactor([secret])
+
+    found = read(json.dumps(report.as_dict()))
+    assert found is not None
+    assert found.error is not None
+    assert (found.error.reason, found.error.message) == ("BadValue", "no ***")
 
 
 def test_the_masked_error_keeps_what_a_retry_needs() -> None:

@@ -218,6 +218,33 @@ def test_the_end_of_a_log_is_read_from_its_last_line() -> None:
 GOOD: dict[str, Any] = {"v": 1, "run": "r", "ok": True}
 
 
+def test_what_a_later_version_adds_is_passed_over() -> None:
+    later = {
+        "rows": {"inserted": 1, "moved": 2},
+        "seconds": {"verify": 1.0},
+        "news": [],
+        "datasets": [{"id": "a", "mood": 1}],
+    }
+
+    found = read(json.dumps({**GOOD, **later}))
+    assert found is not None
+    assert found.rows is not None
+    assert found.rows.inserted == 1
+
+
+def test_a_report_from_before_datasets_were_packed_is_read() -> None:
+    short = {"id": "a", "year": 2020, "rows": {"target": 5}, "sourceRows": 5, "error": None}
+    failed = {**short, "id": "b", "rows": {}, "error": {"reason": "BadValue", "message": ""}}
+    former = {"datasets": [short, failed], "datasetsLeftOut": 98, "seconds": {"stage": 0.1}}
+
+    found = read(json.dumps({**GOOD, **former}))
+    assert found is not None
+    assert [(d.id, d.error and d.error.reason) for d in found.datasets] == [
+        ("a", None),
+        ("b", "BadValue"),
+    ]
+
+
 def test_the_least_that_is_a_report() -> None:
     assert read(json.dumps(GOOD)) is not None
 

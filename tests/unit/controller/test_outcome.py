@@ -67,6 +67,13 @@ def outcome(job: ObservedJob, *pods: dict[str, Any]) -> Outcome:
         pytest.param([pod(0)], Result.LOST, "ResultLost", "No data is lost", id="no word of it"),
         pytest.param([], Result.LOST, "ResultLost", "No data is lost", id="no pod left"),
         pytest.param(
+            [pod(0, {**SYNCED, "rows": {"inserted": 10**30}})],
+            Result.LOST,
+            "ResultLost",
+            "no report that a status could carry",
+            id="more rows than there can be",
+        ),
+        pytest.param(
             [pod(75, THROTTLED), pod(0, SYNCED, finished="2026-11-23T07:09:00Z")],
             Result.SUCCEEDED,
             "Succeeded",

@@ -24,6 +24,7 @@ from socratasync.process.redact import mask_passwords
 from socratasync.times import instant_or_none
 
 MESSAGE_CHARACTERS = 600
+_REFUSAL_CHARACTERS = 300
 
 _REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
 """What a condition's reason must look like; whatever a pod says must not make a status unwritable."""
@@ -70,7 +71,10 @@ def read_outcome(
     return _failure(job, ends, ended)
 
 
-def gone(job: str, ended: datetime, *, cancelled: bool) -> Outcome:
+_DELETED = "its Job or pod was deleted before it could be read"
+
+
+def gone(job: str, ended: datetime, *, cancelled: bool, why: str = _DELETED) -> Outcome:
     """The outcome of a run whose Job, or whose report, is not there to be read."""
     if cancelled:
         return Outcome(
@@ -83,30 +87,30 @@ def gone(job: str, ended: datetime, *, cancelled: bool) -> Outcome:
         result=Result.LOST,
         reason="ResultLost",
         message=(
-            f"the result of run {job} is lost: its Job or pod was deleted before it could be read. "
+            f"the result of run {job} is lost: {why}. "
             "No data is lost by that: the next run goes on from the watermarks in the target"
         ),
         ended=ended,
     )
 
 
-def without_report(outcome: Outcome, run: str, refused: str) -> Outcome:
+def without_report(outcome: Outcome, job: str, refused: str) -> Outcome:
     """The outcome when the API server refuses a status with the run's report in it, and says ``refused``.
     What failed stays failed; of what went well nobody can tell the counts."""
     if outcome.result is Result.FAILED:
         return replace(outcome, report=None)
-    said = shorten(refused, MESSAGE_CHARACTERS // 2)
-    return replace(
-        gone(run, outcome.ended, cancelled=False),
-        message=f"run {run} ended well, but the API server refuses the status with its report: {said}. "
-        "No data is lost by that: the next run goes on from the watermarks in the target",
-    )
+    why = f"the API server refuses the status with its report: {shorten(refused, _REFUSAL_CHARACTERS)}"
+    return gone(job, outcome.ended, cancelled=False, why=why)
 
 
 def _success(job: ObservedJob, ends: Sequence[PodEnd], ended: datetime) -> Outcome:
     report = next((end.report for end in reversed(ends) if end.exit_code == 0 and end.report), None)
     if report is None:
-        return gone(job.name, ended, cancelled=False)
+        said = any(end.text for end in ends if end.exit_code == 0)
+        why = (
+            "the worker's last words are no report that a status could carry" if said else _DELETED
+        )
+        return gone(job.name, ended, cancelled=False, why=why)
     rows = report.rows or RowCounts()
     inserted, updated, deleted = rows.inserted or 0, rows.updated or 0, rows.deleted or 0
     if inserted + updated + deleted == 0:
