@@ -152,6 +152,10 @@ class Block(BaseModel):
             )
         return self
 
+    def __deepcopy__(self, memo: object = None) -> Self:
+        """A frozen block is its own copy; pydantic copies a default each time it reads a manifest."""
+        return self
+
     @classmethod
     def __get_pydantic_json_schema__(
         cls, core: CoreSchema, handler: GetJsonSchemaHandler

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 JSONSchema = dict[str, Any]
 
@@ -40,9 +40,9 @@ _KEPT = (
 """The words of a structural schema that are kept, in the order in which they are written."""
 
 
-def structural(model: type[BaseModel]) -> JSONSchema:
-    """The model as one structural schema."""
-    schema = model.model_json_schema(by_alias=True, mode="validation")
+def structural(model: type) -> JSONSchema:
+    """A pydantic model, or a dataclass, as one structural schema."""
+    schema = TypeAdapter(model).json_schema(by_alias=True, mode="validation")
     return _plain(schema, schema.get("$defs", {}))
 
 

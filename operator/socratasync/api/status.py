@@ -6,45 +6,88 @@ status grows run by run.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool, TypeAdapter
 
-from socratasync.api.rules import Block
+from socratasync.api.spec import Mode
+from socratasync.api.status_parts import (
+    Count,
+    Instant,
+    Integer,
+    Name,
+    Part,
+    Sentence,
+    Word,
+    Word256,
+)
 
-HISTORY = 10
+HISTORY: Final = 10
 """How many runs ``history`` remembers."""
 
-Phase = Literal["Pending", "Syncing", "Synced", "Failed", "Suspended", "Invalid"]
-Result = Literal["Succeeded", "NoChange", "Failed", "Cancelled", "Lost"]
-Trigger = Literal["Schedule", "Creation", "SpecChange", "Manual", "Full", "CatchUp"]
 
-Name = Annotated[str, Field(max_length=253)]
-Word = Annotated[str, Field(max_length=64)]
-Word256 = Annotated[str, Field(max_length=256)]
-Sentence = Annotated[str, Field(max_length=4096)]
-Count = Annotated[int, Field(ge=0)]
+class Phase(StrEnum):
+    """How a sync stands, in one word."""
+
+    PENDING = "Pending"
+    SYNCING = "Syncing"
+    SYNCED = "Synced"
+    FAILED = "Failed"
+    SUSPENDED = "Suspended"
+    INVALID = "Invalid"
 
 
-class Condition(Block):
+class Result(StrEnum):
+    """How a run ended."""
+
+    SUCCEEDED = "Succeeded"
+    NO_CHANGE = "NoChange"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    LOST = "Lost"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the target is known to be in step."""
+        return self in (Result.SUCCEEDED, Result.NO_CHANGE)
+
+
+class Trigger(StrEnum):
+    """Why a run was started."""
+
+    SCHEDULE = "Schedule"
+    CREATION = "Creation"
+    SPEC_CHANGE = "SpecChange"
+    MANUAL = "Manual"
+    FULL = "Full"
+    CATCH_UP = "CatchUp"
+
+
+Truth = Literal["True", "False", "Unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition(Part):
     """One statement about the sync, in the form all Kubernetes objects use."""
 
     type: Annotated[str, Field(max_length=316, pattern="^[A-Z][A-Za-z]*$")]
     """Ready, Synchronizing, LastSyncSucceeded, Fresh, DataVerified, SchemaInSync, Suspended or Stalled."""
-    status: Literal["True", "False", "Unknown"]
+    status: Truth
     """Whether it holds."""
     reason: Annotated[str, Field(min_length=1, max_length=1024, pattern="^[A-Z][A-Za-z0-9]*$")]
     """Why, as one stable CamelCase word."""
     message: Annotated[str, Field(max_length=32768)]
     """Why, as a sentence to act on."""
-    last_transition_time: datetime
+    last_transition_time: Instant
     """When the status last changed from one value to another."""
     observed_generation: Count | None = None
     """The metadata.generation that the statement is about."""
 
 
-class RowCounts(Block):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowCounts(Part):
     """Rows of one run."""
 
     downloaded: Count | None = None
@@ -61,7 +104,8 @@ class RowCounts(Block):
     """Rows in the table afterwards."""
 
 
-class RunError(Block):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunError(Part):
     """What went wrong."""
 
     reason: Word | None = None
@@ -70,30 +114,32 @@ class RunError(Block):
     """As a sentence to act on."""
 
 
-class DatasetStatus(Block):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetStatus(Part):
     """How one dataset stands."""
 
     id: Annotated[str, Field(max_length=64)]
     """The dataset's 4x4 id."""
-    year: int | None = None
+    year: Integer | None = None
     """The year whose rows it holds."""
-    last_synced_since: datetime | None = None
+    last_synced_since: Instant | None = None
     """Where its next update starts."""
     source_rows: Count | None = None
     """Rows that the source counts."""
-    source_updated_at: datetime | None = None
+    source_updated_at: Instant | None = None
     """When the source last changed."""
     rows: RowCounts | None = None
     """Row counts of its last run; target is its share of the table."""
-    verified: bool | None = None
+    verified: StrictBool | None = None
     """Whether its rows were counted and agree; absent when nobody counted."""
-    schema_in_sync: bool | None = None
+    schema_in_sync: StrictBool | None = None
     """Whether its columns are those of its last load."""
     error: RunError | None = None
     """What went wrong in its last run."""
 
 
-class Progress(Block):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress(Part):
     """How far the active run is."""
 
     dataset: Annotated[str, Field(max_length=64)] | None = None
@@ -106,11 +152,12 @@ class Progress(Block):
     """Rows expected."""
     percent: Annotated[float, Field(ge=0, le=100)] | None = None
     """How much of it is done."""
-    updated_at: datetime | None = None
+    updated_at: Instant | None = None
     """When this was read from the run's log."""
 
 
-class RunSummary(Block):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary(Part):
     """A run in short."""
 
     job: Name | None = None
@@ -119,11 +166,11 @@ class RunSummary(Block):
     """UID of the Job, by which a run is counted once."""
     trigger: Trigger | None = None
     """Why it was started."""
-    mode: Literal["update", "full"] | None = None
+    mode: Mode | None = None
     """What it loaded."""
-    start: datetime | None = None
+    start: Instant | None = None
     """When it started."""
-    end: datetime | None = None
+    end: Instant | None = None
     """When it ended."""
     duration: Word | None = None
     """How long it took, such as 4m12s."""
@@ -135,7 +182,8 @@ class RunSummary(Block):
     """Rows of all datasets together."""
 
 
-class StageSeconds(Block):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSeconds(Part):
     """Seconds spent, by step. Datasets side by side add up."""
 
     download: Annotated[float, Field(ge=0)] | None = None
@@ -146,18 +194,19 @@ class StageSeconds(Block):
     """Views, vacuum and hooks."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LastRun(RunSummary):
     """The last finished run."""
 
-    created_at: datetime | None = None
+    created_at: Instant | None = None
     """When its Job was created. Older Jobs are done with, even if history no longer names them."""
-    scheduled_at: datetime | None = None
+    scheduled_at: Instant | None = None
     """The time that the schedule gave it."""
     generation: Count | None = None
     """The metadata.generation that it ran."""
     message: Sentence | None = None
     """How it ended, as a sentence to act on."""
-    exit_code: int | None = None
+    exit_code: Integer | None = None
     """Exit code of the worker."""
     bytes: Count | None = None
     """Bytes received from the source."""
@@ -167,7 +216,8 @@ class LastRun(RunSummary):
     """What a person should know although the run went well."""
 
 
-class ActiveRun(Block):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveRun(Part):
     """The run under way."""
 
     job: Name | None = None
@@ -176,11 +226,11 @@ class ActiveRun(Block):
     """UID of its Job."""
     trigger: Trigger | None = None
     """Why it was started."""
-    mode: Literal["update", "full"] | None = None
+    mode: Mode | None = None
     """What it loads."""
-    start: datetime | None = None
+    start: Instant | None = None
     """When it started."""
-    scheduled_at: datetime | None = None
+    scheduled_at: Instant | None = None
     """The time that the schedule gave it."""
     generation: Count | None = None
     """The metadata.generation that it runs."""
@@ -188,7 +238,8 @@ class ActiveRun(Block):
     """How far it is."""
 
 
-class SyncStatus(Block):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncStatus(Part):
     """How the sync stands, as the operator last saw it."""
 
     observed_generation: Count | None = None
@@ -212,7 +263,7 @@ class SyncStatus(Block):
     until a person acts."""
     phase: Phase | None = None
     """All of it in one word: Pending, Syncing, Synced, Failed, Suspended or Invalid."""
-    last_synced_since: datetime | None = None
+    last_synced_since: Instant | None = None
     """Where the next update starts: the oldest watermark of the datasets in use."""
     rows: RowCounts | None = None
     """Rows of the last finished run; target is what the table holds."""
@@ -234,13 +285,13 @@ class SyncStatus(Block):
     """The last finished run."""
     active_run: ActiveRun | None = None
     """The run under way."""
-    last_schedule_time: datetime | None = None
+    last_schedule_time: Instant | None = None
     """The last time of the schedule that a run was started for."""
-    next_schedule_time: datetime | None = None
+    next_schedule_time: Instant | None = None
     """When the next run is due, jitter included."""
-    last_successful_time: datetime | None = None
+    last_successful_time: Instant | None = None
     """When the last run that succeeded ended."""
-    last_failure_time: datetime | None = None
+    last_failure_time: Instant | None = None
     """When the last run that failed ended."""
     consecutive_failures: Count | None = None
     """How many runs failed since the last that succeeded."""
@@ -256,8 +307,12 @@ class SyncStatus(Block):
     """Fingerprint of what the last started run was asked to load; a change of it starts a run."""
     observed_schedule: Word256 | None = None
     """The schedule and its zone that the operator goes by; an edited one counts from then on."""
-    slots_settled_through: datetime | None = None
+    slots_settled_through: Instant | None = None
     """Times of the schedule up to here are done with: run, missed, or dropped by a suspension or an
     edit. They are never looked at again."""
     history: Annotated[tuple[RunSummary, ...], Field(max_length=HISTORY)] | None = None
     """The last ten runs, newest first; outlives the Jobs."""
+
+
+STATUS: Final = TypeAdapter(SyncStatus)
+"""Reads a status from JSON, and writes one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -66,6 +67,7 @@ def cron_fields(schedule: str) -> str:
     return MACROS.get(schedule.lower(), schedule)
 
 
+@lru_cache(maxsize=4096)  # read again with every event of every resource
 def cron_occurs(schedule: str) -> bool:
     """Whether cronsim can read the schedule, and it ever occurs (30 February does not)."""
     try:

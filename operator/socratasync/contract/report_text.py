@@ -17,7 +17,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
-from socratasync.api.status import Count, Name, RowCounts, Sentence, StageSeconds, Word
+from socratasync.api.status import RowCounts, StageSeconds
+from socratasync.api.status_parts import Count, Name, Sentence, Word
 from socratasync.contract.columns import pack, unpack
 from socratasync.contract.report import ROW_COUNTS, shorten
 

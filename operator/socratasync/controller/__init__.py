@@ -1,1 +1,1 @@
-"""The operator: SocrataSyncs in, Jobs, status, events and metrics out."""
+"""The operator: decides what is to be done for each SocrataSync, and never touches data."""

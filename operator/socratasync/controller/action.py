@@ -7,18 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from socratasync.api.spec import Mode
+from socratasync.api.status import Trigger
 from socratasync.controller.observed.job import ObservedJob
-
-
-class Trigger(StrEnum):
-    """Why a run was started. The names are in labels, status and metrics."""
-
-    SCHEDULE = "Schedule"
-    CREATION = "Creation"
-    SPEC_CHANGE = "SpecChange"
-    MANUAL = "Manual"
-    FULL = "Full"
-    CATCH_UP = "CatchUp"
 
 
 class Kind(StrEnum):
@@ -37,11 +27,11 @@ class Kind(StrEnum):
     START = "Start"
     """Create a Job."""
     WAIT = "Wait"
-    """Nothing to do until ``Action.next_due``."""
+    """Do nothing until ``Action.next_due``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class RunToStart:
     """A run to start. ``due`` is when it ought to have started; the tokens are those that it answers."""
 
     job: str
@@ -73,7 +63,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What to do, and why in words that a status can carry.
+    """What to do, and why. Reason and message go into conditions.
 
     ``job`` belongs to RECORD, FOLLOW and CANCEL, ``run`` to START. ``settled`` and ``next_due`` are the
     schedule's part, ``refused`` says that new requests are answered with a no.
@@ -84,7 +74,7 @@ class Action:
     message: str
     settled: datetime
     job: ObservedJob | None = None
-    run: Run | None = None
+    run: RunToStart | None = None
     next_due: datetime | None = None
     missed: Missed | None = None
     refused: bool = False

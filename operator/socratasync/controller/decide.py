@@ -1,49 +1,35 @@
 """What to do next for one resource: the first rule that applies. Pure; the clock is an argument.
 
-Whatever is decided is decided again after a crash, from the same status and the same Jobs, until its
-result is in the status. So every rule must hold of a world in which its action was half done.
+After a crash the same is decided again, from the same status and the same Jobs, until the result is in
+the status. So every rule must be right also when its action is half done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from socratasync.api.spec import SyncSpec
-from socratasync.controller.action import Action, Capacity, Kind, Missed, Run, Trigger
+from socratasync.controller.action import Action, Capacity, Kind, Missed
+from socratasync.controller.next_run import next_run
+from socratasync.controller.observed.due import Slots, read_slots
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.labels import asked_job_name, slot_job_name
-from socratasync.controller.observed.memory import Memory, read_memory, settled_through
-from socratasync.controller.observed.resource import Resource, fingerprint, is_loaded
-from socratasync.controller.observed.schedule import stable_jitter
+from socratasync.controller.observed.memory import has_recorded, settled_through, unanswered
+from socratasync.controller.observed.resource import Asked, Resource
 from socratasync.times import write_instant
-
-LATE = timedelta(minutes=2)
-"""A slot that starts later than this is called a catch-up; less is the operator's ordinary haste."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """All that a rule may look at. ``jobs`` are this object's own, oldest first."""
+    """All that a rule may look at. ``jobs`` are this resource's own, oldest first."""
 
     resource: Resource
-    memory: Memory
     jobs: Sequence[ObservedJob]
     now: datetime
     capacity: Capacity
     slots: Slots
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
-    """Where the schedule stands: slots up to ``settled`` are done with, ``open`` is to be run."""
-
-    settled: datetime
-    open: datetime | None = None
-    superseded: int = 0
-    too_late: Missed | None = None
-    next_due: datetime | None = None
+    unanswered: Asked
 
 
 Rule = Callable[[Situation], Action | None]
@@ -56,43 +42,23 @@ def decide(
     capacity: Capacity,
 ) -> Action:
     """The one thing to do next. ``jobs`` must be the Jobs owned by this resource, freshly listed."""
-    memory = read_memory(resource.status)
     situation = Situation(
         resource=resource,
-        memory=memory,
         jobs=sorted(jobs, key=lambda job: (job.created, job.name)),
         now=now,
         capacity=capacity,
-        slots=read_slots(resource, memory, now),
+        slots=read_slots(resource, now),
+        unanswered=unanswered(resource),
     )
     actions = (rule(situation) for rule in RULES)
     return next(action for action in actions if action is not None)
 
 
-def read_slots(resource: Resource, memory: Memory, now: datetime) -> Slots:
-    """The newest slot that is due and not settled, unless it is too late for it."""
-    settled = settled_through(resource, memory, now)
-    spec, schedule = resource.spec, resource.schedule
-    if spec is None or schedule is None or spec.suspend:
-        return Slots(settled=settled)
-    jitter = stable_jitter(resource.uid, spec.jitter_seconds)
-    passed = schedule.passed(settled, now - jitter)
-    following = schedule.after(passed.newest if passed else max(settled, now - jitter))
-    next_due = following + jitter if following else None
-    if passed is None:
-        return Slots(settled=settled, next_due=next_due)
-    deadline = spec.starting_deadline_seconds
-    if deadline is not None and now - (passed.newest + jitter) > timedelta(seconds=deadline):
-        missed = Missed(
-            newest=passed.newest, count=passed.older + 1, reason="StartingDeadlineExceeded"
-        )
-        return Slots(settled=passed.newest, too_late=missed, next_due=next_due)
-    return Slots(settled=settled, open=passed.newest, superseded=passed.older, next_due=next_due)
-
-
 def a_finished_run_is_recorded(at: Situation) -> Action | None:
     """Before anything else: its result may change what comes next."""
-    finished = (job for job in at.jobs if not job.is_active and not at.memory.has_recorded(job))
+    finished = (
+        job for job in at.jobs if not job.is_active and not has_recorded(at.resource.status, job)
+    )
     job = next(finished, None)
     if job is None:
         return None
@@ -104,30 +70,30 @@ def a_finished_run_is_recorded(at: Situation) -> Action | None:
         job=job,
         settled=_settled_by(at, job),
         next_due=at.slots.next_due,
-        cancelled=job.deleting and _is_new(at.resource.asked.cancel, at.memory.cancelled),
+        cancelled=job.deleting and at.unanswered.cancel is not None,
     )
 
 
 def a_vanished_run_is_recorded(at: Situation) -> Action | None:
     """The status knows of a run whose Job is gone: cancelled if that was asked for, else lost."""
-    uid = at.memory.active_uid
-    if uid is None or any(job.uid == uid for job in at.jobs):
+    active = at.resource.status.active_run
+    if active is None or any(job.uid == active.uid for job in at.jobs):
         return None
     reason, message = _idle(at)
     return Action(
         kind=Kind.RECORD_GONE,
         reason=reason,
         message=message,
-        settled=settled_through(at.resource, at.memory, at.now),
+        settled=settled_through(at.resource, at.now),
         next_due=at.slots.next_due,
-        cancelled=_is_new(at.resource.asked.cancel, at.memory.cancelled),
+        cancelled=at.unanswered.cancel is not None,
     )
 
 
 def an_active_run_is_cancelled_on_demand(at: Situation) -> Action | None:
     """A Job that is being deleted already needs no second request."""
     job = _active(at.jobs)
-    if job is None or job.deleting or not _is_new(at.resource.asked.cancel, at.memory.cancelled):
+    if job is None or job.deleting or at.unanswered.cancel is None:
         return None
     return Action(
         kind=Kind.CANCEL,
@@ -169,32 +135,25 @@ def a_suspended_resource_starts_nothing(at: Situation) -> Action | None:
     """Requests are refused, for a run that comes days after its request helps nobody."""
     if not _spec(at).suspend:
         return None
-    asked, memory = at.resource.asked, at.memory
-    refused = _is_new(asked.run, memory.requested) or _is_new(asked.full, memory.full)
     reason, message = _idle(at)
     return Action(
         kind=Kind.WAIT,
         reason=reason,
         message=message,
         settled=at.slots.settled,
-        refused=refused,
-        cancelled=_is_new(asked.cancel, memory.cancelled),
+        refused=bool(at.unanswered.run or at.unanswered.full),
+        cancelled=at.unanswered.cancel is not None,
     )
 
 
 def whatever_is_due_is_started(at: Situation) -> Action | None:
     """One run answers everything that is open at its start; a full one if any of it asks for that."""
-    run = next_run(at)
+    run = next_run(at.resource, _spec(at), at.slots, at.now)
     if run is None:
         return None
     if not at.capacity.free:
         return _wait(at, "WaitingForCapacity", at.capacity.message)
     slots = at.slots
-    superseded = (
-        Missed(newest=run.slot, count=slots.superseded, reason="Superseded")
-        if run.slot and slots.superseded
-        else None
-    )
     return Action(
         kind=Kind.START,
         reason="SyncInProgress",
@@ -202,8 +161,8 @@ def whatever_is_due_is_started(at: Situation) -> Action | None:
         run=run,
         settled=max(slots.settled, run.slot) if run.slot else slots.settled,
         next_due=slots.next_due,
-        missed=slots.too_late or superseded,
-        cancelled=_is_new(at.resource.asked.cancel, at.memory.cancelled),
+        missed=_too_late(slots) or _superseded(slots),
+        cancelled=at.unanswered.cancel is not None,
     )
 
 
@@ -222,61 +181,6 @@ RULES: tuple[Rule, ...] = (
     whatever_is_due_is_started,
     otherwise_the_schedule_is_waited_for,
 )
-
-
-def next_run(at: Situation) -> Run | None:
-    """The run that answers what is open: requests, the first load, a changed spec, a slot."""
-    resource, memory, slots, spec = at.resource, at.memory, at.slots, _spec(at)
-    trigger = _trigger(at)
-    if trigger is None:
-        return None
-    asked = resource.asked
-    print_ = fingerprint(spec)
-    by_slot = trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP) and slots.open is not None
-    return Run(
-        job=(
-            slot_job_name(resource.key.name, slots.open)
-            if by_slot and slots.open
-            else asked_job_name(
-                resource.key.name,
-                resource.uid,
-                trigger,
-                asked.full or "",
-                asked.run or "",
-                print_,
-                memory.last_job or "",
-            )
-        ),
-        trigger=trigger,
-        mode="full" if trigger is Trigger.FULL else spec.mode,
-        fingerprint=print_,
-        due=_due(at, trigger),
-        slot=slots.open,
-        requested=asked.run,
-        full=asked.full,
-    )
-
-
-def _trigger(at: Situation) -> Trigger | None:
-    resource, memory, slots = at.resource, at.memory, at.slots
-    if _is_new(resource.asked.full, memory.full):
-        return Trigger.FULL
-    if _is_new(resource.asked.run, memory.requested):
-        return Trigger.MANUAL
-    if memory.fingerprint is None:
-        return Trigger.CREATION
-    if not is_loaded(_spec(at), memory.fingerprint):
-        return Trigger.SPEC_CHANGE
-    if slots.open is not None:
-        late = at.now - resource.due(slots.open) > LATE
-        return Trigger.CATCH_UP if late else Trigger.SCHEDULE
-    return None
-
-
-def _due(at: Situation, trigger: Trigger) -> datetime:
-    if trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP) and at.slots.open is not None:
-        return at.resource.due(at.slots.open)
-    return at.resource.created if trigger is Trigger.CREATION else at.now
 
 
 def _idle(at: Situation) -> tuple[str, str]:
@@ -303,23 +207,32 @@ def _wait(at: Situation, reason: str, message: str) -> Action:
         message=message,
         settled=at.slots.settled,
         next_due=at.slots.next_due,
-        missed=at.slots.too_late,
-        cancelled=_is_new(at.resource.asked.cancel, at.memory.cancelled),
+        missed=_too_late(at.slots),
+        cancelled=at.unanswered.cancel is not None,
     )
+
+
+def _too_late(slots: Slots) -> Missed | None:
+    passed = slots.too_late
+    if passed is None:
+        return None
+    return Missed(newest=passed.newest, count=passed.older + 1, reason="StartingDeadlineExceeded")
+
+
+def _superseded(slots: Slots) -> Missed | None:
+    if slots.open is None or not slots.superseded:
+        return None
+    return Missed(newest=slots.open, count=slots.superseded, reason="Superseded")
 
 
 def _settled_by(at: Situation, job: ObservedJob) -> datetime:
     """A Job that the status does not know yet settles its own slot."""
-    settled = settled_through(at.resource, at.memory, at.now)
+    settled = settled_through(at.resource, at.now)
     return max(settled, job.slot) if job.slot else settled
 
 
 def _active(jobs: Sequence[ObservedJob]) -> ObservedJob | None:
     return next((job for job in jobs if job.is_active), None)
-
-
-def _is_new(token: str | None, handled: str | None) -> bool:
-    return token is not None and token != handled
 
 
 def _spec(at: Situation) -> SyncSpec:

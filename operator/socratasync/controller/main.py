@@ -166,7 +166,7 @@ class _Operator:
         self.metrics.alive()
 
     async def _look(self, key: Key) -> datetime | None:
-        return await self._reconciler.look(key)
+        return await self._reconciler.reconcile(key)
 
     def _on_sync(self, kind: str | None, body: dict[str, Any]) -> None:
         key = Key(body["metadata"]["namespace"], body["metadata"]["name"])

@@ -1,19 +1,18 @@
-"""One resource a step further: gather, decide, act, write the status, tell. Killed between any two
-calls, the next look decides the same again or finds it done.
+"""Brings one resource a step further: gather, decide, act, tell, write the status.
 
-Acting comes before writing, because what was written is never looked at again; a Job carries all that
-its status must say.
+The operator may be killed between any two calls. The next reconciliation then decides the same again,
+or finds it done: a Job carries all that its status must say. Acting comes before writing, because what
+the status says is done is not done again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from socratasync.api.status import Progress
+from socratasync.api.status import Progress, SyncStatus
 from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import ClusterError, Refused
@@ -21,14 +20,15 @@ from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome, gone, without_report
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.memory import read_memory, settled_through
+from socratasync.controller.observed.memory import recorded_runs, settled_through
 from socratasync.controller.observed.resource import Key, Resource, read_resource
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import LOOK_EVERY, Runs
 from socratasync.controller.slots import RunSlots
 from socratasync.controller.status.conditions import JOB_REFUSED, read_freshness
 from socratasync.controller.status.events import Event, event_object, transitions
-from socratasync.controller.status.next import difference, next_status
+from socratasync.controller.status.next import next_status
+from socratasync.controller.status.patch import status_patch
 from socratasync.errors import InvalidSpec
 
 log = logging.getLogger("socratasync.operator")
@@ -36,7 +36,8 @@ log = logging.getLogger("socratasync.operator")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What acting came to: the action as it turned out, and what it brought to light."""
+    """What came of acting: the action as it turned out, and what was learned by it. ``refused``: why the
+    API server did not take the Job."""
 
     action: Action
     outcome: Outcome | None = None
@@ -45,7 +46,7 @@ class Done:
 
 
 class Reconciler:
-    """Looks at one resource at a time; the scheduler sees to it that it is one at a time."""
+    """For one resource, one call at a time; the scheduler sees to that."""
 
     def __init__(
         self,
@@ -63,8 +64,11 @@ class Reconciler:
         self._metrics = metrics
         self._now = now
 
-    async def look(self, key: Key) -> datetime | None:
-        """Bring the resource one step further; when to look again. Raises ``ClusterError``."""
+    async def reconcile(self, key: Key) -> datetime | None:
+        """Bring the resource one step further.
+
+        Returns when to reconcile again, None for not before it changes. Raises ``ClusterError``.
+        """
         with self._metrics.reconciling():
             body = await self._cluster.get_sync(key)
             if body is None:
@@ -73,8 +77,10 @@ class Reconciler:
             return await self._step(read_resource(body))
 
     def needs_reconcile_at(self, resource: Resource) -> datetime | None:
-        """When a resource must be looked at, judged from itself alone: now, later, or (None) not before
-        it changes. Without any call, for the thousands that need nothing."""
+        """When the resource must be reconciled: now, later, or (None) not before it changes.
+
+        Judged without any call to the API, for most of ten thousand resources need nothing.
+        """
         now = self._now()
         self._metrics.observe(resource)
         early = self._roster.jobs_seen_early(resource.key)
@@ -82,14 +88,14 @@ class Reconciler:
         if resource.deleting:
             self._slots.free(resource.key)
             return None
-        if resource.status.get("activeRun") or early - read_memory(resource.status).recorded:
+        if resource.status.active_run or early - recorded_runs(resource.status):
             return now
         action = decide(resource, [], now, Capacity())
         if action.kind not in (Kind.WAIT, Kind.REJECT):
             return now
-        if difference(resource.status, next_status(resource, action, now)):
+        if status_patch(resource, next_status(resource, action, now)):
             return now
-        return _look_again(resource, action, resource.status, now)
+        return _reconcile_again_at(resource, action, resource.status, now)
 
     def forget(self, key: Key) -> None:
         """The resource is gone: so are its series, its place in the queue and its slot."""
@@ -124,7 +130,7 @@ class Reconciler:
         await self._runs.clear_away(written, jobs)
         if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE):
             return now
-        return _look_again(written, done.action, status, now)
+        return _reconcile_again_at(written, done.action, status, now)
 
     def _within_capacity(
         self, resource: Resource, jobs: Sequence[ObservedJob], now: datetime
@@ -152,8 +158,9 @@ class Reconciler:
                 )
                 return Done(action=action, outcome=outcome)
             case Kind.RECORD_GONE:
-                job = read_memory(resource.status).active_job or ""
-                return Done(action=action, outcome=gone(job, now, cancelled=action.cancelled))
+                lost = resource.status.active_run
+                job = lost.job if lost else None
+                return Done(action=action, outcome=gone(job or "", now, cancelled=action.cancelled))
         return Done(action=action)
 
     async def _start(self, resource: Resource, action: Action, now: datetime) -> Done:
@@ -165,8 +172,8 @@ class Reconciler:
         self._metrics.job_created(action.run, now)
         return Done(action=replace(action, job=job))
 
-    async def _write(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
-        patch = difference(resource.status, status)
+    async def _write(self, resource: Resource, status: SyncStatus) -> Resource:
+        patch = status_patch(resource, status)
         if not patch:
             self._note(resource)
             return resource
@@ -176,31 +183,32 @@ class Reconciler:
         return written
 
     def _note(self, resource: Resource) -> None:
-        last_run = (resource.status.get("lastRun") or {}).get("uid")
-        self._roster.note(resource.key, resource.version, last_run)
+        last_run = resource.status.last_run
+        self._roster.note(resource.key, resource.version, last_run.uid if last_run else None)
 
-    def _hold_or_free_slot(
-        self, resource: Resource, action: Action, status: Mapping[str, Any]
-    ) -> None:
-        if status.get("activeRun"):
+    def _hold_or_free_slot(self, resource: Resource, action: Action, status: SyncStatus) -> None:
+        if status.active_run:
             self._slots.occupy(resource.key, resource.domain)
         elif action.reason != "WaitingForCapacity":
             self._slots.free(resource.key)
             self._runs.forget(resource.key)
 
     async def _tell(
-        self, resource: Resource, status: Mapping[str, Any], done: Done, now: datetime
+        self, resource: Resource, status: SyncStatus, done: Done, now: datetime
     ) -> None:
-        """Events of what the status is about to say. Their names make them one event however often they
-        are told, so they come before the write: a kill between the two loses neither."""
+        """Create the events of what the status is about to say.
+
+        Events come before the write, because an event that is created twice is one: its name is made of
+        what it tells. A kill between the two loses neither.
+        """
         for event in transitions(resource.status, status, done.action, done.outcome):
             log.info("%s: %s: %s", resource.key, event.reason, event.message)
             await self._post(resource, event, now)
 
-    def _count(self, key: Key, status: Mapping[str, Any], done: Done) -> None:
-        """Metrics have no names to be one by: counted after the write, so once."""
-        if done.outcome is not None:
-            self._metrics.run_ended(key, status["lastRun"], done.outcome.report)
+    def _count(self, key: Key, status: SyncStatus, done: Done) -> None:
+        """Counters, unlike events, are not idempotent: so they count once the status is written."""
+        if done.outcome is not None and status.last_run is not None:
+            self._metrics.run_ended(key, status.last_run)
         if done.action.missed:
             self._metrics.slots_missed(key, done.action.missed)
 
@@ -216,7 +224,8 @@ def _without_report(done: Done, resource: Resource, refused: str) -> Done:
     if done.outcome is None or done.outcome.report is None:
         raise Refused(refused)
     log.error("%s: a status with the run's report was refused: %s", resource.key, refused)
-    run = (resource.status.get("activeRun") or {}).get("job") or ""
+    active = resource.status.active_run
+    run = (active.job if active else None) or ""
     return replace(done, outcome=without_report(done.outcome, run, refused))
 
 
@@ -226,13 +235,13 @@ def _refused(resource: Resource, action: Action, message: str, now: datetime) ->
         kind=Kind.WAIT,
         reason=JOB_REFUSED,
         message=f"the run's Job could not be created: {message}",
-        settled=settled_through(resource, read_memory(resource.status), now),
+        settled=settled_through(resource, now),
         next_due=action.next_due,
     )
 
 
-def _look_again(
-    resource: Resource, action: Action, status: Mapping[str, Any], now: datetime
+def _reconcile_again_at(
+    resource: Resource, action: Action, status: SyncStatus, now: datetime
 ) -> datetime | None:
     """The earliest moment at which time alone changes something."""
     fresh = read_freshness(resource, status, now)

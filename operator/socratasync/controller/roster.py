@@ -1,6 +1,6 @@
-"""Which resources there are, and what of each the operator has seen: a few words per resource.
+"""Which resources there are, and which version of each was acted on.
 
-Whole objects are never kept; ten thousand of them are a quarter of a gigabyte.
+Whole objects are never kept: ten thousand of them take a quarter of a gigabyte.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from socratasync.controller.observed.resource import Key
 
 @dataclass(slots=True)
 class Seen:
-    """``version``: the newest resource version that was acted on. ``last_run``: uid of the last recorded
-    Job, whose events are old news."""
+    """``version``: the resource version that was acted on last. ``last_run``: uid of the Job that was
+    recorded last; what the API still tells of it is not acted on."""
 
     version: str
     last_run: str | None
 
 
 class Roster:
-    """Forgets what is forgotten by the API."""
+    """What was seen of each resource, until ``forget``."""
 
     def __init__(self) -> None:
         self._seen: dict[Key, Seen] = {}
@@ -45,7 +45,8 @@ class Roster:
     def is_old_news(self, key: Key, job_uid: str) -> bool:
         """Whether a finished Job is the one whose result was recorded last.
 
-        Of a resource not seen yet nobody can tell: the Job is kept in mind for ``jobs_seen_early``.
+        Nobody can tell before the resource itself is seen: until then the Job is kept for
+        ``jobs_seen_early``.
         """
         seen = self._seen.get(key)
         if seen is None:
@@ -54,7 +55,7 @@ class Roster:
         return seen.last_run == job_uid
 
     def jobs_seen_early(self, key: Key) -> set[str]:
-        """Finished Jobs that were seen before their resource was; they are told once."""
+        """Finished Jobs that were seen before their resource was; each is given once."""
         return self._early.pop(key, set())
 
     def forget(self, key: Key) -> None:

@@ -11,17 +11,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from socratasync.api.spec import SyncSpec
-from socratasync.api.status import Progress
+from socratasync.api.status import Progress, SyncStatus
 from socratasync.contract.progress import LINES, read_progress
-from socratasync.controller.action import Action, Run
+from socratasync.controller.action import Action, RunToStart
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import ClusterError, Conflict, Refused
 from socratasync.controller.jobs.build import CONTAINER, build_job
 from socratasync.controller.jobs.outcome import Outcome, read_outcome
 from socratasync.controller.jobs.pods import running_pod, what_holds_it_up
 from socratasync.controller.observed.job import JobState, ObservedJob, owned_by, owner_uid, read_job
-from socratasync.controller.observed.memory import Memory, read_memory
+from socratasync.controller.observed.memory import active_uid, has_recorded
 from socratasync.controller.observed.resource import Key, Resource
+from socratasync.controller.status.condition_types import SYNCHRONIZING, find
 from socratasync.controller.status.conditions import POD_NOT_STARTING
 
 log = logging.getLogger("socratasync.operator")
@@ -43,7 +44,7 @@ class Runs:
         jobs = await self._cluster.list_jobs(resource.key)
         return [read_job(job) for job in owned_by(resource.uid, jobs)]
 
-    async def start(self, resource: Resource, run: Run) -> ObservedJob:
+    async def start(self, resource: Resource, run: RunToStart) -> ObservedJob:
         """Create the run's Job. One of the same name is the same run if it is this resource's.
 
         Raises ``Refused`` if the API server, or another object of that name, is in the way.
@@ -104,7 +105,7 @@ class Runs:
         """Delete the Jobs beyond the history limits, of those whose results are in the status."""
         if resource.spec is None:
             return
-        for job in surplus_jobs(jobs, resource.spec, read_memory(resource.status)):
+        for job in surplus_jobs(jobs, resource.spec, resource.status):
             await self._cluster.delete_job(
                 resource.key.namespace, job.name, job.uid, pods_first=False
             )
@@ -118,19 +119,19 @@ class Runs:
 
     def _as_before(self, resource: Resource, action: Action) -> Action:
         """Between two looks a pod that did not start has still not started."""
-        for condition in resource.status.get("conditions") or []:
-            if condition["type"] == "Synchronizing" and condition["reason"] == POD_NOT_STARTING:
-                same_run = (resource.status.get("activeRun") or {}).get("uid") == (
-                    action.job.uid if action.job else None
-                )
-                if same_run and action.job and not action.job.deleting:
-                    return replace(action, reason=POD_NOT_STARTING, message=condition["message"])
-        return action
+        known, job = find(resource.status, SYNCHRONIZING), action.job
+        if known is None or known.reason != POD_NOT_STARTING or job is None or job.deleting:
+            return action
+        if job.uid != active_uid(resource.status):
+            return action
+        return replace(action, reason=POD_NOT_STARTING, message=known.message)
 
 
-def surplus_jobs(jobs: Sequence[ObservedJob], spec: SyncSpec, memory: Memory) -> list[ObservedJob]:
+def surplus_jobs(
+    jobs: Sequence[ObservedJob], spec: SyncSpec, status: SyncStatus
+) -> list[ObservedJob]:
     """The recorded Jobs beyond the history limits, oldest first."""
-    done = [job for job in jobs if not job.deleting and memory.has_recorded(job)]
+    done = [job for job in jobs if not job.deleting and has_recorded(status, job)]
     return [
         *_beyond(done, JobState.SUCCEEDED, spec.successful_runs_history_limit),
         *_beyond(done, JobState.FAILED, spec.failed_runs_history_limit),

@@ -1,6 +1,6 @@
-"""When which resource is looked at: one heap of due times, one task, no timer per object.
+"""When which resource is reconciled: one heap of due times and one task, instead of a timer for each.
 
-A resource is looked at by one task at a time; asked for again meanwhile, it is looked at again
+A resource is reconciled by one task at a time; one that is asked for meanwhile is reconciled again
 afterwards. What fails is tried again, later each time.
 """
 
@@ -18,22 +18,22 @@ from socratasync.controller.observed.resource import Key
 log = logging.getLogger("socratasync.operator")
 
 AT_ONCE = 10
-"""Resources looked at at the same time: enough to keep the API server busy, few enough to be polite."""
+"""Resources reconciled at the same time: more would only queue at the API server."""
 
 _LONGEST_SLEEP_S = 5.0
-"""The wall clock may jump (a suspended laptop, NTP); a look at it now and then is all the cure."""
+"""The wall clock may jump (a suspended laptop, NTP), so it is read at least this often."""
 
 _LONGEST_BACKOFF_S = 60.0
 
-Look = Callable[[Key], Awaitable[datetime | None]]
-"""Brings one resource a step further; says when to look again, None for not before it changes."""
+Reconcile = Callable[[Key], Awaitable[datetime | None]]
+"""Brings one resource a step further; returns when to do so again, None for not before it changes."""
 
 
 class Scheduler:
-    """Call ``look`` for each key when it is due. ``run`` it in one task."""
+    """Calls ``reconcile`` for each key when it is due. ``run`` it in one task."""
 
-    def __init__(self, look: Look, now: Callable[[], datetime]) -> None:
-        self._look = look
+    def __init__(self, reconcile: Reconcile, now: Callable[[], datetime]) -> None:
+        self._reconcile = reconcile
         self._now = now
         self._due: dict[Key, float] = {}
         self._heap: list[tuple[float, Key]] = []
@@ -48,16 +48,16 @@ class Scheduler:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a look is under way or due."""
+        """Whether a resource is being reconciled, or is due."""
         now = self._now().timestamp()
         return bool(self._running) or any(at <= now for at in self._due.values())
 
     def wake(self, key: Key) -> None:
-        """Look at it as soon as possible."""
+        """Reconcile it as soon as possible."""
         self.at(key, min(self._now().timestamp(), self._due.get(key, float("inf"))))
 
     def at(self, key: Key, due: float | datetime) -> None:
-        """Look at it then; replaces what was planned."""
+        """Reconcile it then; replaces what was planned."""
         moment = due.timestamp() if isinstance(due, datetime) else due
         if self._due.get(key) == moment:
             return
@@ -67,12 +67,12 @@ class Scheduler:
         self._changed.set()
 
     def forget(self, key: Key) -> None:
-        """It is gone."""
+        """Do not reconcile it any more: it is gone."""
         self._due.pop(key, None)
         self._failures.pop(key, None)
 
     async def run(self) -> None:
-        """Goes on until cancelled; then the looks under way are cancelled as well."""
+        """Goes on until cancelled; then what is under way is cancelled as well."""
         try:
             while True:
                 self.ticked = self._now()
@@ -87,9 +87,9 @@ class Scheduler:
         while self._heap and self._heap[0][0] <= now and len(self._running) < AT_ONCE:
             moment, key = heapq.heappop(self._heap)
             if self._due.get(key) != moment or key in self._running:
-                continue  # planned anew, or looked at right now: _finished plans it again
+                continue  # planned anew, or under way: then _finished plans it again
             del self._due[key]
-            self._running[key] = asyncio.create_task(self._one(key), name=f"look at {key}")
+            self._running[key] = asyncio.create_task(self._one(key), name=f"reconcile {key}")
 
     async def _sleep(self) -> None:
         self._changed.clear()
@@ -104,7 +104,7 @@ class Scheduler:
 
     async def _one(self, key: Key) -> None:
         try:
-            again = await self._look(key)
+            again = await self._reconcile(key)
             self._failures.pop(key, None)
         except Conflict as exc:
             log.debug("%s changed meanwhile: %s", key, exc.message)
@@ -112,8 +112,8 @@ class Scheduler:
         except ClusterError as exc:
             again = self._later(key, exc.message)
         except Exception:  # one resource's trouble must not stop the others
-            log.exception("%s could not be looked at", key)
-            again = self._later(key, "an error of the operator's own")
+            log.exception("%s could not be reconciled", key)
+            again = self._later(key, "internal error")
         self._finished(key, again)
 
     def _later(self, key: Key, why: str) -> datetime:
@@ -134,7 +134,7 @@ class Scheduler:
         self._changed.set()
 
     def _compact(self) -> None:
-        """Plans that were replaced stay in the heap until their time; not too many of them."""
+        """Plans that were replaced stay in the heap until their time. Rebuilt when they are the most of it."""
         if len(self._heap) > 2 * len(self._due) + 1000:
             self._heap = [(moment, key) for key, moment in self._due.items()]
             heapq.heapify(self._heap)

@@ -16,8 +16,8 @@ from socratasync.controller.observed.resource import Key
 
 
 class RunSlots:
-    """A key that was granted holds its slot until ``free``. ``wake`` is called with each key whose turn
-    it has become."""
+    """A key that was granted a slot holds it until ``free``. ``wake`` is called with each waiting key that
+    is granted one."""
 
     def __init__(self, most: int, most_per_domain: int, wake: Callable[[Key], None]) -> None:
         self._most = most
@@ -39,7 +39,7 @@ class RunSlots:
         return len(self._waiting)
 
     def occupy(self, key: Key, domain: str) -> None:
-        """A run of the key is active, whatever the limits say."""
+        """Hold a slot for a run that is active already, even beyond the limits."""
         self._waiting.pop(key, None)
         if key not in self._holders:
             self._holders[key] = domain
@@ -58,7 +58,7 @@ class RunSlots:
         return Capacity(free=False, message=self._why(domain))
 
     def free(self, key: Key) -> None:
-        """The key's run is over, or it wants none any more."""
+        """The key's run is over, or none is wanted any more."""
         self._waiting.pop(key, None)
         domain = self._holders.pop(key, None)
         if domain is None:

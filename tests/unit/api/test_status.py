@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
+from socratasync.api.status import STATUS as ADAPTER
 from socratasync.api.status import SyncStatus
 
 STATUS = {
@@ -23,16 +26,20 @@ STATUS = {
 }
 
 
-def test_a_status_survives_being_written() -> None:
-    status = SyncStatus.model_validate(STATUS)
+def written(status: SyncStatus) -> Any:
+    return ADAPTER.dump_python(status, mode="json", by_alias=True, exclude_none=True)
 
-    assert SyncStatus.model_validate(status.as_manifest()) == status
+
+def test_a_status_survives_being_written() -> None:
+    status = ADAPTER.validate_python(STATUS)
+
+    assert written(status) == STATUS
 
 
 def test_an_empty_status_is_a_status() -> None:
-    assert SyncStatus.model_validate({}).as_manifest() == {}
+    assert written(ADAPTER.validate_python({})) == {}
 
 
 def test_only_the_last_ten_runs_are_remembered() -> None:
     with pytest.raises(ValidationError, match="at most 10 items"):
-        SyncStatus.model_validate({"history": [{"job": f"run-{n}"} for n in range(11)]})
+        ADAPTER.validate_python({"history": [{"job": f"run-{n}"} for n in range(11)]})

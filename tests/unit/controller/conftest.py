@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from socratasync.api.status import SyncStatus
 from socratasync.controller.observed.job import ObservedJob, read_job
 from socratasync.controller.observed.resource import Resource, read_resource
+from socratasync.controller.status.patch import as_json
 
 SPEC: dict[str, Any] = {
     "domain": "data.lacity.org",
@@ -27,11 +29,11 @@ def at(text: str) -> datetime:
 
 @pytest.fixture(name="resource")
 def _resource() -> Callable[..., Resource]:
-    """``resource(suspend=True, status={...}, asked={...})``: anything else is a spec field."""
+    """``resource(suspend=True, status=SyncStatus(...), asked={...})``: anything else is a spec field."""
 
     def make(
         *,
-        status: dict[str, Any] | None = None,
+        status: SyncStatus | dict[str, Any] | None = None,
         asked: dict[str, str] | None = None,
         created: str = "2026-11-01T00:00:00Z",
         generation: int = 1,
@@ -51,7 +53,7 @@ def _resource() -> Callable[..., Resource]:
                     "annotations": {f"socratasync.dev/{k}": v for k, v in (asked or {}).items()},
                 },
                 "spec": fields,
-                "status": status or {},
+                "status": as_json(status) if isinstance(status, SyncStatus) else status or {},
             }
         )
 

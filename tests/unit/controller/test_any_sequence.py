@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 )
 from tests.unit.controller.cluster_model import ClusterModel, Killed, minutes
 
+from socratasync.api.status import Phase, Result
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.memory import written_schedule
 from socratasync.controller.observed.resource import read_resource
@@ -89,14 +90,13 @@ class World(RuleBasedStateMachine):
 
     def _look(self) -> None:
         """A look that finds another schedule must not go by slots that passed before it."""
-        status, made = self.cluster.body["status"], len(self.cluster.created)
-        seen = read_resource(self.cluster.body)
-        edited = seen.spec is not None and status.get("observedSchedule") not in (
+        seen, made = read_resource(self.cluster.body), len(self.cluster.created)
+        edited = seen.spec is not None and seen.status.observed_schedule not in (
             None,
             written_schedule(seen),
         )
         try:
-            _finish(self.reconciler.look(self.cluster.key))
+            _finish(self.reconciler.reconcile(self.cluster.key))
         finally:
             if edited:
                 assert not self._slots(self.cluster.created[made:])
@@ -244,24 +244,23 @@ class World(RuleBasedStateMachine):
     def _expect_all_answered(self) -> None:
         resource = read_resource(self.cluster.body)
         status, spec = resource.status, resource.spec
-        assert "activeRun" not in status
+        assert status.active_run is None
         assert {job["metadata"]["uid"] for job in self.cluster.jobs.values()} <= set(
             self.cluster.recorded
         )
         if spec is None:
-            assert status["phase"] == "Invalid"
+            assert status.phase is Phase.INVALID
             return
-        assert status.get("lastHandledCancelAt") == resource.asked.cancel
-        assert status.get("lastHandledReconcileAt") == resource.asked.run
-        assert status.get("lastHandledFullAt") == resource.asked.full
+        assert status.last_handled_cancel_at == resource.asked.cancel
+        assert status.last_handled_reconcile_at == resource.asked.run
+        assert status.last_handled_full_at == resource.asked.full
         if spec.suspend:
-            assert status["phase"] == "Suspended"
+            assert status.phase is Phase.SUSPENDED
             return
-        results = {run["result"] for run in [status["lastRun"], *status["history"]]}
+        results = {run.result for run in status.history or ()}
         # Cancelled runs say nothing of the data: with none but such, it is as before the first.
-        assert status["phase"] in (
-            ("Pending",) if results == {"Cancelled"} else ("Synced", "Failed")
-        )
+        judged = (Phase.SYNCED, Phase.FAILED)
+        assert status.phase in ((Phase.PENDING,) if results == {Result.CANCELLED} else judged)
         if resource.schedule and spec.starting_deadline_seconds is None:
             self._expect_newest_slot_run()
 

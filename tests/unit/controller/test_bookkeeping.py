@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import at
 
+from socratasync.api.status import LastRun, SyncStatus
 from socratasync.controller.health import Health
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.memory import read_memory
 from socratasync.controller.observed.resource import Key, Resource, fingerprint
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import surplus_jobs
@@ -59,11 +59,11 @@ def test_history_limits_spare_what_is_not_recorded(resource: MakeResource, job: 
     jobs = [
         job(f"good-{n}", "Complete", created=f"2026-11-2{n}T07:00:00Z") for n in range(1, 5)
     ] + [job(f"bad-{n}", "Failed", created=f"2026-11-2{n}T08:00:00Z") for n in range(1, 4)]
-    last = {"uid": "uid-of-good-3", "createdAt": "2026-11-23T07:00:00Z"}
+    last = LastRun(uid="uid-of-good-3", created_at=at("2026-11-23T07:00"))
     spec = resource(successfulRunsHistoryLimit=2, failedRunsHistoryLimit=1).spec
     assert spec is not None
 
-    gone = surplus_jobs(jobs, spec, read_memory({"lastRun": last}))
+    gone = surplus_jobs(jobs, spec, SyncStatus(last_run=last))
 
     assert [each.name for each in gone] == ["good-1", "bad-1"]
 

@@ -10,7 +10,8 @@ import pytest
 from tests.unit.controller.conftest import UID, at
 
 from socratasync.api.spec import SyncSpec
-from socratasync.controller.action import Run, Trigger
+from socratasync.api.status import Trigger
+from socratasync.controller.action import RunToStart
 from socratasync.controller.jobs.build import build_job
 from socratasync.controller.observed.job import owned_by, owner_key, read_job
 from socratasync.controller.observed.resource import Resource
@@ -18,7 +19,7 @@ from socratasync.errors import InvalidSpec
 
 MakeResource = Callable[..., Resource]
 
-RUN = Run(
+RUN = RunToStart(
     job="la-311-29398020",
     trigger=Trigger.SCHEDULE,
     mode="update",
@@ -29,7 +30,7 @@ RUN = Run(
 )
 
 
-def built(resource: Resource, run: Run = RUN) -> dict[str, Any]:
+def built(resource: Resource, run: RunToStart = RUN) -> dict[str, Any]:
     return build_job(resource, run, "registry.example.org/socratasync:1")
 
 
@@ -54,7 +55,9 @@ def test_the_worker_is_told_its_run_and_a_spec_that_no_edit_reaches(resource: Ma
 
 
 def test_a_full_run_has_no_lower_bound(resource: MakeResource) -> None:
-    full = Run(job="j", trigger=Trigger.FULL, mode="full", fingerprint="f", due=at("2026-11-23"))
+    full = RunToStart(
+        job="j", trigger=Trigger.FULL, mode="full", fingerprint="f", due=at("2026-11-23")
+    )
 
     assert "SOCRATASYNC_SINCE" not in env_of(built(resource(since="2026-01-01T00:00:00Z"), full))
 

@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.unit.controller.conftest import at
 
-from socratasync.controller.action import Action, Capacity, Kind, Trigger
+from socratasync.api.status import ActiveRun, Condition, LastRun, SyncStatus, Trigger
+from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.decide import decide
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.resource import Resource, fingerprint
 
 MakeResource = Callable[..., Resource]
 MakeJob = Callable[..., ObservedJob]
+Loaded = Callable[..., SyncStatus]
 
 NOW = "2026-11-23T07:00:01"
 BUSY = Capacity(free=False, message="waiting for another run to end")
 
 
 @pytest.fixture(name="loaded")
-def _loaded(resource: MakeResource) -> Callable[..., dict[str, Any]]:
+def _loaded(resource: MakeResource) -> Loaded:
     """The status of a sync whose present spec is loaded and that waits for its schedule."""
 
-    def make(settled: str = "2026-11-22T07:00:00Z", **more: Any) -> dict[str, Any]:
+    def make(settled: str = "2026-11-22T07:00", **more: Any) -> SyncStatus:
         spec = resource().spec
         assert spec is not None
-        return {
-            "loadedSpecHash": fingerprint(spec),
-            "observedSchedule": "0 7 * * * Etc/UTC",
-            "slotsSettledThrough": settled,
-            "lastRun": {"job": "la-311-0", "uid": "uid-of-la-311-0", "createdAt": settled},
-            **more,
-        }
+        last = LastRun(job="la-311-0", uid="uid-of-la-311-0", created_at=at(settled))
+        status = SyncStatus(
+            loaded_spec_hash=fingerprint(spec),
+            observed_schedule="0 7 * * * Etc/UTC",
+            slots_settled_through=at(settled),
+            last_run=last,
+        )
+        return replace(status, **more)
 
     return make
 
@@ -56,7 +60,7 @@ def test_a_new_resource_is_loaded_at_once(resource: MakeResource) -> None:
 
 
 def test_a_slot_that_is_due_is_run_and_names_its_job(
-    resource: MakeResource, loaded: Callable[..., dict[str, Any]]
+    resource: MakeResource, loaded: Loaded
 ) -> None:
     action = next_for(resource(status=loaded()))
 
@@ -114,7 +118,7 @@ def test_a_slot_that_is_due_is_run_and_names_its_job(
 )
 def test_what_starts_a_run(
     resource: MakeResource,
-    loaded: Callable[..., dict[str, Any]],
+    loaded: Loaded,
     spec: dict[str, Any],
     asked: dict[str, str],
     now: str,
@@ -130,9 +134,7 @@ def test_what_starts_a_run(
         assert (action.run.trigger, action.run.mode) == (trigger, mode)
 
 
-def test_jitter_delays_the_run_and_not_its_slot(
-    resource: MakeResource, loaded: Callable[..., dict[str, Any]]
-) -> None:
+def test_jitter_delays_the_run_and_not_its_slot(resource: MakeResource, loaded: Loaded) -> None:
     late = resource(status=loaded(), jitterSeconds=3600)
     slot = at("2026-11-23T07:00")
     due = late.due(slot)
@@ -148,19 +150,23 @@ def test_jitter_delays_the_run_and_not_its_slot(
 
 
 def test_a_slot_that_was_suspended_is_never_replayed(
-    resource: MakeResource, loaded: Callable[..., dict[str, Any]]
+    resource: MakeResource, loaded: Loaded
 ) -> None:
-    suspended = {"conditions": [{"type": "Suspended", "status": "True"}]}
-    action = next_for(resource(status=loaded(**suspended)), now="2026-11-23T12:00")
+    suspended = Condition(
+        type="Suspended",
+        status="True",
+        reason="Suspended",
+        message="no new runs",
+        last_transition_time=at("2026-11-22T08:00"),
+    )
+    action = next_for(resource(status=loaded(conditions=(suspended,))), now="2026-11-23T12:00")
 
     assert action.kind is Kind.WAIT
     assert action.settled == at("2026-11-23T12:00")
     assert action.next_due == at("2026-11-24T07:00")
 
 
-def test_an_edited_schedule_counts_from_now(
-    resource: MakeResource, loaded: Callable[..., dict[str, Any]]
-) -> None:
+def test_an_edited_schedule_counts_from_now(resource: MakeResource, loaded: Loaded) -> None:
     action = next_for(resource(status=loaded(), schedule="0 5 * * *"), now="2026-11-23T06:00")
 
     assert action.kind is Kind.WAIT
@@ -168,18 +174,16 @@ def test_an_edited_schedule_counts_from_now(
 
 
 def test_a_request_while_suspended_is_refused_and_answered(
-    resource: MakeResource, loaded: Callable[..., dict[str, Any]]
+    resource: MakeResource, loaded: Loaded
 ) -> None:
     action = next_for(resource(status=loaded(), suspend=True, asked={"requestedAt": "1"}))
 
     assert (action.kind, action.refused) == (Kind.WAIT, True)
 
 
-def test_a_missed_deadline_is_told_and_settled(
-    resource: MakeResource, loaded: Callable[..., dict[str, Any]]
-) -> None:
+def test_a_missed_deadline_is_told_and_settled(resource: MakeResource, loaded: Loaded) -> None:
     action = next_for(
-        resource(status=loaded("2026-11-20T07:00:00Z"), startingDeadlineSeconds=60),
+        resource(status=loaded("2026-11-20T07:00"), startingDeadlineSeconds=60),
         now="2026-11-23T08:00",
     )
 
@@ -189,9 +193,9 @@ def test_a_missed_deadline_is_told_and_settled(
 
 
 def test_superseded_slots_are_told_with_the_one_that_is_run(
-    resource: MakeResource, loaded: Callable[..., dict[str, Any]]
+    resource: MakeResource, loaded: Loaded
 ) -> None:
-    action = next_for(resource(status=loaded("2026-11-20T07:00:00Z")))
+    action = next_for(resource(status=loaded("2026-11-20T07:00")))
 
     assert action.kind is Kind.START
     assert action.missed is not None
@@ -199,7 +203,7 @@ def test_superseded_slots_are_told_with_the_one_that_is_run(
 
 
 def test_without_capacity_it_waits_and_settles_nothing(
-    resource: MakeResource, loaded: Callable[..., dict[str, Any]]
+    resource: MakeResource, loaded: Loaded
 ) -> None:
     action = next_for(resource(status=loaded()), capacity=BUSY)
 
@@ -219,7 +223,7 @@ def test_without_capacity_it_waits_and_settles_nothing(
 )
 def test_a_spec_that_cannot_be_run_is_rejected_and_starts_nothing(
     resource: MakeResource,
-    loaded: Callable[..., dict[str, Any]],
+    loaded: Loaded,
     spec: dict[str, Any],
     reason: str,
 ) -> None:
@@ -232,7 +236,7 @@ def test_a_spec_that_cannot_be_run_is_rejected_and_starts_nothing(
 
 
 def test_an_active_run_is_followed_whatever_else_is_asked_for(
-    resource: MakeResource, job: MakeJob, loaded: Callable[..., dict[str, Any]]
+    resource: MakeResource, job: MakeJob, loaded: Loaded
 ) -> None:
     asked = resource(status=loaded(), asked={"full": "1", "requestedAt": "1"}, years=[2019])
 
@@ -242,7 +246,7 @@ def test_an_active_run_is_followed_whatever_else_is_asked_for(
 
 
 def test_a_job_the_status_does_not_know_settles_its_slot(
-    resource: MakeResource, job: MakeJob, loaded: Callable[..., dict[str, Any]]
+    resource: MakeResource, job: MakeJob, loaded: Loaded
 ) -> None:
     """The operator died after it created the Job and before it wrote that down."""
     action = next_for(resource(status=loaded()), job(slot="2026-11-23T07:00:00Z"))
@@ -252,7 +256,7 @@ def test_a_job_the_status_does_not_know_settles_its_slot(
 
 
 def test_a_finished_job_is_recorded_before_anything_else(
-    resource: MakeResource, job: MakeJob, loaded: Callable[..., dict[str, Any]]
+    resource: MakeResource, job: MakeJob, loaded: Loaded
 ) -> None:
     action = next_for(resource(status=loaded(), suspend=True), job("la-311-9", "Complete"))
 
@@ -262,9 +266,9 @@ def test_a_finished_job_is_recorded_before_anything_else(
 
 
 def test_a_job_that_is_recorded_is_never_recorded_again(
-    resource: MakeResource, job: MakeJob, loaded: Callable[..., dict[str, Any]]
+    resource: MakeResource, job: MakeJob, loaded: Loaded
 ) -> None:
-    known = loaded(lastRun={"uid": "uid-of-la-311-9", "createdAt": "2026-11-23T07:00:00Z"})
+    known = loaded(last_run=LastRun(uid="uid-of-la-311-9", created_at=at("2026-11-23T07:00")))
     done = [
         job("la-311-9", "Complete"),
         job("la-311-8", "Complete", created="2026-11-12T07:00:00Z"),  # fell out of history
@@ -277,17 +281,29 @@ def test_a_job_that_is_recorded_is_never_recorded_again(
 
 @pytest.mark.parametrize("asked", [{}, {"cancelAt": "1"}])
 def test_a_run_whose_job_is_gone_is_lost_unless_it_was_cancelled(
-    resource: MakeResource, loaded: Callable[..., dict[str, Any]], asked: dict[str, str]
+    resource: MakeResource, loaded: Loaded, asked: dict[str, str]
 ) -> None:
-    running = loaded(activeRun={"job": "la-311-9", "uid": "uid-of-la-311-9"})
+    running = loaded(active_run=ActiveRun(job="la-311-9", uid="uid-of-la-311-9"))
 
     action = next_for(resource(status=running, asked=asked))
 
     assert (action.kind, action.cancelled) == (Kind.RECORD_GONE, bool(asked))
 
 
+def test_a_run_that_the_status_names_without_its_uid_is_lost_and_not_followed_for_ever(
+    resource: MakeResource, loaded: Loaded
+) -> None:
+    action = next_for(resource(status=loaded(active_run=ActiveRun(job="la-311-9"))))
+
+    assert action.kind is Kind.RECORD_GONE
+
+
+def test_a_job_whose_label_names_no_trigger_counts_as_asked_for(job: MakeJob) -> None:
+    assert job(trigger="Moonrise").trigger is Trigger.MANUAL
+
+
 def test_a_cancel_stops_the_active_run_once(
-    resource: MakeResource, job: MakeJob, loaded: Callable[..., dict[str, Any]]
+    resource: MakeResource, job: MakeJob, loaded: Loaded
 ) -> None:
     cancelled = resource(status=loaded(), asked={"cancelAt": "1"})
 
@@ -296,9 +312,7 @@ def test_a_cancel_stops_the_active_run_once(
     assert (stopping.kind, stopping.reason) == (Kind.FOLLOW, "Cancelling")
 
 
-def test_a_cancel_with_nothing_to_stop_is_answered(
-    resource: MakeResource, loaded: Callable[..., dict[str, Any]]
-) -> None:
+def test_a_cancel_with_nothing_to_stop_is_answered(resource: MakeResource, loaded: Loaded) -> None:
     action = next_for(resource(status=loaded(), asked={"cancelAt": "1"}), now="2026-11-23T03:00")
 
     assert (action.kind, action.cancelled) == (Kind.WAIT, True)
@@ -307,9 +321,7 @@ def test_a_cancel_with_nothing_to_stop_is_answered(
 # names
 
 
-def test_the_same_decision_names_the_same_job(
-    resource: MakeResource, loaded: Callable[..., dict[str, Any]]
-) -> None:
+def test_the_same_decision_names_the_same_job(resource: MakeResource, loaded: Loaded) -> None:
     asked = resource(status=loaded(), asked={"requestedAt": "1"})
     first, again = next_for(asked), next_for(asked, now="2026-11-23T07:30")
 
@@ -319,11 +331,11 @@ def test_the_same_decision_names_the_same_job(
 
 
 def test_a_token_used_before_names_another_job_after_another_run(
-    resource: MakeResource, loaded: Callable[..., dict[str, Any]]
+    resource: MakeResource, loaded: Loaded
 ) -> None:
     """Else the new run would be taken for the old one, whose Job is still there."""
     earlier = resource(status=loaded(), asked={"requestedAt": "1"})
-    later = resource(status=loaded(lastRun={"job": "la-311-1"}), asked={"requestedAt": "1"})
+    later = resource(status=loaded(last_run=LastRun(job="la-311-1")), asked={"requestedAt": "1"})
     runs = [next_for(each, now="2026-11-23T03:00").run for each in (earlier, later)]
 
     assert len({run.job for run in runs if run}) == 2

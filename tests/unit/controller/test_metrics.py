@@ -3,43 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.controller.conftest import at
 
-from socratasync.controller.action import Missed, Run, Trigger
+from socratasync.api.status import (
+    Condition,
+    DatasetStatus,
+    LastRun,
+    Result,
+    RowCounts,
+    StageSeconds,
+    SyncStatus,
+    Trigger,
+    Truth,
+)
+from socratasync.controller.action import Missed, RunToStart
 from socratasync.controller.metrics.series import Metrics
-from socratasync.controller.observed.resource import Resource
+from socratasync.controller.observed.resource import Key, Resource
 
 MakeResource = Callable[..., Resource]
 NOW = at("2026-11-23T08:00")
 WHERE = 'name="la-311",namespace="data"'
 
-STATUS: dict[str, Any] = {
-    "lastSuccessfulTime": "2026-11-23T07:04:12Z",
-    "lastSyncedSince": "2026-11-22T06:00:00Z",
-    "nextScheduleTime": "2026-11-24T07:00:00Z",
-    "lastRun": {"job": "j", "result": "Succeeded", "reason": "Succeeded"},
-    "conditions": [{"type": "Ready", "status": "True"}, {"type": "Fresh", "status": "False"}],
-    "datasets": [
-        {
-            "id": "rq3b-xjk8",
-            "sourceRows": 50,
-            "rows": {"target": 49},
-            "sourceUpdatedAt": "2026-11-23T06:00:00Z",
-            "lastSyncedSince": "2026-11-22T06:00:00Z",
-        }
-    ],
-}
-LAST_RUN = {
-    "result": "Succeeded",
-    "trigger": "Schedule",
-    "rows": {"inserted": 2, "updated": 0, "target": 90},
-    "bytes": 4096,
-    "seconds": {"download": 61.0, "merge": 1.0},
-}
+
+def condition(kind: str, status: Truth) -> Condition:
+    return Condition(
+        type=kind, status=status, reason="Because", message="", last_transition_time=NOW
+    )
+
+
+LAST_RUN = LastRun(
+    job="j",
+    result=Result.SUCCEEDED,
+    reason="Succeeded",
+    trigger=Trigger.SCHEDULE,
+    rows=RowCounts(inserted=2, updated=0, target=90),
+    bytes=4096,
+    seconds=StageSeconds(download=61.0, merge=1.0),
+)
+STATUS = SyncStatus(
+    last_successful_time=at("2026-11-23T07:04:12"),
+    last_synced_since=at("2026-11-22T06:00"),
+    next_schedule_time=at("2026-11-24T07:00"),
+    last_run=LAST_RUN,
+    conditions=(condition("Ready", "True"), condition("Fresh", "False")),
+    datasets=(
+        DatasetStatus(
+            id="rq3b-xjk8",
+            source_rows=50,
+            rows=RowCounts(target=49),
+            source_updated_at=at("2026-11-23T06:00"),
+            last_synced_since=at("2026-11-22T06:00"),
+        ),
+    ),
+)
 
 
 @pytest.fixture(name="metrics")
@@ -101,8 +121,10 @@ def test_every_documented_name_is_there(metrics: Metrics) -> None:
 
 def test_a_run_that_ended_is_counted(metrics: Metrics, resource: MakeResource) -> None:
     key = resource().key
-    metrics.run_ended(key, LAST_RUN, {"v": 1})
-    metrics.run_ended(key, {**LAST_RUN, "result": "Failed", "rows": None, "seconds": None}, None)
+    metrics.run_ended(key, LAST_RUN)
+    metrics.run_ended(
+        key, replace(LAST_RUN, result=Result.FAILED, rows=None, bytes=None, seconds=None)
+    )
     metrics.slots_missed(key, Missed(newest=NOW, count=3, reason="Superseded"))
     lines = scrape(metrics)
 
@@ -123,7 +145,7 @@ def test_a_resource_that_is_gone_leaves_no_series(metrics: Metrics, resource: Ma
     one, other = resource(status=STATUS), resource(name="other", status=STATUS)
     for each in (one, other):
         metrics.observe(each)
-        metrics.run_ended(each.key, LAST_RUN, {"v": 1})
+        metrics.run_ended(each.key, LAST_RUN)
 
     metrics.forget(one.key)
 
@@ -136,13 +158,15 @@ def test_only_a_slot_on_time_tells_how_late_the_operator_is(
     metrics: Metrics, trigger: Trigger, count: float
 ) -> None:
     due = at("2026-11-23T07:59:59")
-    metrics.job_created(Run(job="j", trigger=trigger, mode="update", fingerprint="f", due=due), NOW)
+    metrics.job_created(
+        RunToStart(job="j", trigger=trigger, mode="update", fingerprint="f", due=due), NOW
+    )
 
     assert f"socratasync_job_creation_skew_seconds_count {count}" in scrape(metrics)
 
 
 def test_labels_are_escaped(metrics: Metrics, resource: MakeResource) -> None:
-    status = {**STATUS, "conditions": [{"type": 'a"b\\c\nd', "status": "True"}]}
-    metrics.observe(resource(status=status))
+    one = resource(status=STATUS)
+    metrics.observe(replace(one, key=Key("data", 'a"b\\c\nd')))
 
     assert any('a"b\\c\nd' in line for line in scrape(metrics))

@@ -33,7 +33,7 @@ class Scene:
     def look(self) -> None:
         """Until nothing is left to be done for now."""
         for _ in range(4):
-            asyncio.run(self.operator.look(self.model.key))
+            asyncio.run(self.operator.reconcile(self.model.key))
 
     def run(self, *, ok: bool, code: int = 0) -> dict[str, Any]:
         """One run to its end; the status afterwards."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, get_args
+from typing import get_args
 
 from tests.unit.controller.conftest import at
 
 from socratasync import errors
 from socratasync.api.crd import crd
+from socratasync.api.status import RowCounts, StageSeconds, SyncStatus
 from socratasync.contract.progress import StepName
 from socratasync.contract.report import DatasetReport, Rows, RunReport
 from socratasync.contract.report_text import TERMINATION_MESSAGE_BYTES, fit
@@ -53,8 +54,8 @@ def recorded(
     report: RunReport,
     resource: Callable[..., Resource],
     job: Callable[..., ObservedJob],
-    status: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+    status: SyncStatus | None = None,
+) -> SyncStatus:
     """The status after a run that left this report, on a resource of a hundred datasets."""
     text = fit(report.as_dict())
     assert len(text.encode()) <= TERMINATION_MESSAGE_BYTES
@@ -89,34 +90,36 @@ def test_a_hundred_datasets_reach_the_status_with_all_that_was_told(
     told = report(*map(dataset, range(100)))
     status = recorded(told, resource, job)
 
-    assert [d["id"] for d in status["datasets"]] == IDS
-    for number, entry in enumerate(status["datasets"]):
+    datasets = status.datasets or ()
+    assert [each.id for each in datasets] == IDS
+    for number, entry in enumerate(datasets):
         expected = dataset(number)
-        assert entry["rows"] == expected.rows.as_dict()
-        assert entry["sourceRows"] == expected.source_rows
-        assert entry["sourceUpdatedAt"] == f"{expected.source_updated_at:%Y-%m-%dT%H:%M:%SZ}"
-        assert entry["lastSyncedSince"] == f"{expected.last_synced_since:%Y-%m-%dT%H:%M:%SZ}"
-        assert entry["verified"] is expected.verified
-        assert entry["schemaInSync"] is expected.schema_in_sync
-        assert entry.get("error", {}).get("reason") == ("SchemaChanged" if expected.error else None)
-    assert status["rows"] == {n: c for n, c in told.rows.as_dict().items() if c is not None}
-    assert status["lastRun"]["bytes"] == 10**13
-    assert set(status["lastRun"]["seconds"]) == set(get_args(StepName))
-    assert status["lastRun"]["warnings"]
+        assert entry.rows == RowCounts(**expected.rows.as_dict())
+        assert entry.source_rows == expected.source_rows
+        assert entry.source_updated_at == expected.source_updated_at
+        assert entry.last_synced_since == expected.last_synced_since
+        assert entry.verified is expected.verified
+        assert entry.schema_in_sync is expected.schema_in_sync
+        assert (entry.error and entry.error.reason) == ("SchemaChanged" if expected.error else None)
+    assert status.rows == RowCounts(**told.rows.as_dict())
+    assert status.last_run is not None
+    assert status.last_run.bytes == 10**13
+    assert status.last_run.seconds == StageSeconds(**told.seconds)
+    assert status.last_run.warnings
 
 
 def test_an_error_of_the_hundredth_dataset_goes_with_its_next_good_run(
     resource: Callable[..., Resource], job: Callable[..., ObservedJob]
 ) -> None:
     before = recorded(report(*map(dataset, range(100))), resource, job)
-    assert "error" in before["datasets"][99]
+    assert (before.datasets or ())[99].error is not None
 
     good = [dataset(number) for number in range(100)]
     for each in good:
         each.error = None
     after = recorded(report(*good), resource, job, status=before)
 
-    assert not any("error" in entry for entry in after["datasets"])
+    assert not any(entry.error for entry in after.datasets or ())
 
 
 def test_the_resource_takes_as_many_datasets_as_a_report() -> None:

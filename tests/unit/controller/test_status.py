@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 from tests.unit.controller.conftest import at
 
-from socratasync.api.status import SyncStatus
+from socratasync.api.status import STATUS, Condition, Phase, Result, RowCounts, SyncStatus
 from socratasync.contract.report_text import Report, read
 from socratasync.controller.action import Action, Capacity
 from socratasync.controller.decide import decide
-from socratasync.controller.jobs.outcome import Outcome, Result
+from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import find
 from socratasync.controller.status.events import transitions
-from socratasync.controller.status.next import difference, next_status
+from socratasync.controller.status.next import next_status
+from socratasync.controller.status.patch import as_json, difference, status_patch
 
 MakeResource = Callable[..., Resource]
 MakeJob = Callable[..., ObservedJob]
+Ran = Callable[..., SyncStatus]
 
 MARK = "2026-11-23T06:00:00.000Z"
 
@@ -81,17 +82,23 @@ def after(
     *jobs: ObservedJob,
     outcome: Outcome | None = None,
     now: str = "2026-11-23T07:05",
-) -> dict[str, Any]:
+) -> SyncStatus:
     action = decide(resource, jobs, at(now), Capacity())
     return next_status(resource, action, at(now), outcome=outcome)
 
 
+def condition(status: SyncStatus, kind: str) -> Condition:
+    found = find(status, kind)
+    assert found is not None, f"no condition {kind}"
+    return found
+
+
 @pytest.fixture(name="ran")
-def _ran(resource: MakeResource, job: MakeJob) -> Callable[..., dict[str, Any]]:
+def _ran(resource: MakeResource, job: MakeJob) -> Ran:
     """The status after runs with these outcomes, one after the other."""
 
-    def run(*outcomes: Outcome, **spec: Any) -> dict[str, Any]:
-        status: dict[str, Any] = {}
+    def run(*outcomes: Outcome, **spec: Any) -> SyncStatus:
+        status = SyncStatus()
         for number, outcome in enumerate(outcomes):
             done = job(
                 f"la-311-{number}",
@@ -105,23 +112,25 @@ def _ran(resource: MakeResource, job: MakeJob) -> Callable[..., dict[str, Any]]:
     return run
 
 
-def test_every_status_is_one_that_the_crd_takes(ran: Callable[..., dict[str, Any]]) -> None:
+def test_every_status_is_one_that_the_crd_takes(ran: Ran) -> None:
     for outcome in (GOOD, BAD, HOPELESS, LOST, CANCELLED):
         status = ran(GOOD, outcome)
-        TypeAdapter(SyncStatus).validate_python(status)
+        assert STATUS.validate_python(as_json(status)) == status
 
 
-def test_a_good_run_is_written_down(ran: Callable[..., dict[str, Any]]) -> None:
+def test_a_good_run_is_written_down(ran: Ran) -> None:
     status = ran(GOOD)
 
-    assert status["phase"] == "Synced"
-    assert status["rows"]["target"] == 90
-    assert status["lastSyncedSince"] == "2026-11-22T06:00:00Z", "the oldest of the datasets"
-    assert [d["id"] for d in status["datasets"]] == ["rq3b-xjk8", "pvft-t768"]
-    assert status["lastRun"]["duration"] == "4m12s"
-    assert status["lastSuccessfulTime"] == "2026-11-23T07:04:12Z"
-    assert status["history"][0]["rows"]["inserted"] == 2
-    assert "activeRun" not in status
+    assert status.phase is Phase.SYNCED
+    assert status.rows is not None
+    assert status.rows.target == 90
+    assert status.last_synced_since == at("2026-11-22T06:00:00"), "the oldest of the datasets"
+    assert [each.id for each in status.datasets or ()] == ["rq3b-xjk8", "pvft-t768"]
+    assert status.last_run is not None
+    assert status.last_run.duration == "4m12s"
+    assert status.last_successful_time == at("2026-11-23T07:04:12")
+    assert [run.rows for run in status.history or ()] == [status.last_run.rows]
+    assert status.active_run is None
 
 
 @pytest.mark.parametrize(
@@ -147,7 +156,7 @@ def test_a_good_run_is_written_down(ran: Callable[..., dict[str, Any]]) -> None:
 )
 def test_how_it_stands_after_runs(
     resource: MakeResource,
-    ran: Callable[..., dict[str, Any]],
+    ran: Ran,
     outcomes: list[Outcome],
     phase: str,
     ready: str,
@@ -161,64 +170,64 @@ def test_how_it_stands_after_runs(
         else after(resource(suspend=False, created="2026-11-23T07:04:00Z"))
     )
 
-    assert status["phase"] == phase
-    assert (find(status, "Ready") or {})["status"] == ready
-    assert (find(status, "LastSyncSucceeded") or {})["status"] == last
-    assert status.get("consecutiveFailures") == failures
+    assert status.phase == phase
+    assert condition(status, "Ready").status == ready
+    assert condition(status, "LastSyncSucceeded").status == last
+    assert status.consecutive_failures == failures
     assert (find(status, "Stalled") is not None) == stalled
 
 
 def test_a_failure_without_a_schedule_stalls_and_says_how_to_go_on(
-    ran: Callable[..., dict[str, Any]],
+    ran: Ran,
 ) -> None:
-    stalled = find(ran(BAD, schedule=None), "Stalled")
+    stalled = condition(ran(BAD, schedule=None), "Stalled")
 
-    assert stalled is not None
-    assert "socratasync.dev/requestedAt" in stalled["message"]
+    assert "socratasync.dev/requestedAt" in stalled.message
 
 
 def test_a_routine_run_flips_neither_ready_nor_its_times(
-    resource: MakeResource, job: MakeJob, ran: Callable[..., dict[str, Any]]
+    resource: MakeResource, job: MakeJob, ran: Ran
 ) -> None:
     before = ran(GOOD)
     status = after(resource(status=before), job("la-311-9", created="2026-11-24T07:00:00Z"))
 
-    assert status["phase"] == "Syncing"
+    assert status.phase is Phase.SYNCING
     assert find(status, "Ready") == find(before, "Ready")
-    assert (find(status, "Synchronizing") or {})["status"] == "True"
+    assert condition(status, "Synchronizing").status == "True"
 
 
 def test_transition_times_move_only_when_the_status_flips(
-    resource: MakeResource, job: MakeJob, ran: Callable[..., dict[str, Any]]
+    resource: MakeResource, job: MakeJob, ran: Ran
 ) -> None:
     first = ran(BAD)
-    since = (find(first, "Ready") or {})["lastTransitionTime"]
+    since = condition(first, "Ready").last_transition_time
     again = job("la-311-9", "Failed", created="2026-11-25T07:00:00Z")
 
     second = after(resource(status=first), again, outcome=HOPELESS, now="2026-11-25T08:00")
 
-    ready = find(second, "Ready") or {}
-    assert (ready["lastTransitionTime"], ready["reason"]) == (since, "InvalidAppToken")
+    ready = condition(second, "Ready")
+    assert (ready.last_transition_time, ready.reason) == (since, "InvalidAppToken")
 
 
 def test_what_a_failed_or_cut_report_leaves_out_stays_known(
-    ran: Callable[..., dict[str, Any]],
+    ran: Ran,
 ) -> None:
     known, status = ran(GOOD), ran(GOOD, BAD)
 
-    assert status["datasets"] == known["datasets"]
-    assert status["lastSyncedSince"] == known["lastSyncedSince"]
-    assert status["rows"] == {"target": 90, "inserted": 0}
+    assert status.datasets == known.datasets
+    assert status.last_synced_since == known.last_synced_since
+    assert status.rows == RowCounts(target=90, inserted=0)
 
 
-def test_a_lost_result_has_no_counts(ran: Callable[..., dict[str, Any]]) -> None:
+def test_a_lost_result_has_no_counts(ran: Ran) -> None:
     status = ran(GOOD, LOST)
 
-    assert status["rows"] == {"target": 90}
-    assert "rows" not in status["lastRun"]
+    assert status.rows == RowCounts(target=90)
+    assert status.last_run is not None
+    assert status.last_run.rows is None
 
 
-def test_a_dataset_s_error_goes_when_it_is_over(ran: Callable[..., dict[str, Any]]) -> None:
+def test_a_dataset_s_error_goes_when_it_is_over(ran: Ran) -> None:
     broken = read_back(
         datasets=[
             {
@@ -229,53 +238,49 @@ def test_a_dataset_s_error_goes_when_it_is_over(ran: Callable[..., dict[str, Any
         ]
     )
     failed = ran(GOOD, ended(Result.FAILED, "SchemaChanged", broken, 65))
-    assert failed["datasets"][0]["error"]["reason"] == "SchemaChanged"
-    assert failed["datasets"][0]["sourceRows"] == 50
-    assert (find(failed, "SchemaInSync") or {})["status"] == "False"
+    dataset = (failed.datasets or ())[0]
+    assert dataset.error is not None
+    assert (dataset.error.reason, dataset.source_rows) == ("SchemaChanged", 50)
+    assert condition(failed, "SchemaInSync").status == "False"
 
     repaired = ran(GOOD, ended(Result.FAILED, "SchemaChanged", broken, 65), GOOD)
-    assert "error" not in repaired["datasets"][0]
-    assert (find(repaired, "SchemaInSync") or {})["status"] == "True"
+    assert (repaired.datasets or ())[0].error is None
+    assert condition(repaired, "SchemaInSync").status == "True"
 
 
-def test_a_removed_dataset_leaves_the_status(
-    resource: MakeResource, ran: Callable[..., dict[str, Any]]
-) -> None:
+def test_a_removed_dataset_leaves_the_status(resource: MakeResource, ran: Ran) -> None:
     status = after(resource(status=ran(GOOD), years=[2020], suspend=True))
 
-    assert [d["id"] for d in status["datasets"]] == ["rq3b-xjk8"]
-    assert status["lastSyncedSince"] == "2026-11-23T06:00:00Z"
+    assert [each.id for each in status.datasets or ()] == ["rq3b-xjk8"]
+    assert status.last_synced_since == at("2026-11-23T06:00:00")
 
 
-def test_history_remembers_ten_runs(ran: Callable[..., dict[str, Any]]) -> None:
+def test_history_remembers_ten_runs(ran: Ran) -> None:
     status = ran(*[GOOD] * 10, BAD)
 
-    assert len(status["history"]) == 10
-    assert status["history"][0]["result"] == "Failed"
+    history = status.history or ()
+    assert len(history) == 10
+    assert history[0].result is Result.FAILED
 
 
-def test_an_invalid_spec_says_so_and_recovers(
-    resource: MakeResource, ran: Callable[..., dict[str, Any]]
-) -> None:
+def test_an_invalid_spec_says_so_and_recovers(resource: MakeResource, ran: Ran) -> None:
     good = ran(GOOD)
     broken = after(resource(status=good, timeZone="Mars/Olympus"))
-    ready = find(broken, "Ready") or {}
-    assert (broken["phase"], ready["reason"]) == ("Invalid", "InvalidSchedule")
+    reason = condition(broken, "Ready").reason
+    assert (broken.phase, reason) == (Phase.INVALID, "InvalidSchedule")
     assert find(broken, "Stalled") is not None
-    assert broken["slotsSettledThrough"] == good["slotsSettledThrough"]
+    assert broken.slots_settled_through == good.slots_settled_through
 
     repaired = after(resource(status=broken))
-    assert (repaired["phase"], find(repaired, "Stalled")) == ("Synced", None)
+    assert (repaired.phase, find(repaired, "Stalled")) == (Phase.SYNCED, None)
 
 
-def test_doing_the_same_again_writes_nothing(
-    resource: MakeResource, ran: Callable[..., dict[str, Any]]
-) -> None:
+def test_doing_the_same_again_writes_nothing(resource: MakeResource, ran: Ran) -> None:
     status = after(resource(status=ran(GOOD), suspend=True))
 
-    again = after(resource(status=status, suspend=True), now="2026-11-25T12:00")
+    seen = resource(status=status, suspend=True)
 
-    assert difference(status, again) == {}
+    assert status_patch(seen, after(seen, now="2026-11-25T12:00")) == {}
 
 
 @pytest.mark.parametrize(
@@ -289,7 +294,7 @@ def test_doing_the_same_again_writes_nothing(
 )
 def test_freshness_counts_from_the_last_good_run(
     resource: MakeResource,
-    ran: Callable[..., dict[str, Any]],
+    ran: Ran,
     lag: str | None,
     now: str,
     truth: str | None,
@@ -298,8 +303,8 @@ def test_freshness_counts_from_the_last_good_run(
     freshness = {"maxLag": lag} if lag else None
     status = after(resource(status=ran(GOOD), freshness=freshness, suspend=True), now=now)
 
-    fresh = find(status, "Fresh") or {}
-    assert (fresh.get("status"), fresh.get("reason")) == (truth, reason)
+    fresh = find(status, "Fresh")
+    assert (fresh and fresh.status, fresh and fresh.reason) == (truth, reason)
 
 
 def test_the_patch_takes_out_what_is_no_longer_there() -> None:
@@ -313,17 +318,86 @@ def test_the_patch_takes_out_what_is_no_longer_there() -> None:
     }
 
 
+# what others wrote
+
+
+UNREADABLE: dict[str, Any] = {
+    "phase": "Perfect",
+    "consecutiveFailures": "many",
+    "slotsSettledThrough": "yesterday",
+    "conditions": [{"type": "Ready"}, "nonsense", None],
+    "history": [{"uid": "a", "trigger": "Moon", "start": "2026-11-23T07:00:00"}, 7],
+    "lastRun": {"uid": "b", "rows": [], "exitCode": True, "seconds": {"download": -1}},
+    "datasets": "none",
+    "fromTheFuture": {"kept": True},
+}
+
+
+def test_what_cannot_be_read_is_absent_and_what_can_be_stays(resource: MakeResource) -> None:
+    status = resource(status=UNREADABLE).status
+
+    assert status.phase is None
+    assert status.conditions == ()
+    assert [(run.uid, run.trigger, run.start) for run in status.history or ()] == [
+        ("a", None, None)
+    ]
+    assert status.last_run is not None
+    assert (status.last_run.uid, status.last_run.exit_code) == ("b", None)
+
+
+def test_what_cannot_be_read_is_replaced(resource: MakeResource) -> None:
+    seen = resource(status=UNREADABLE, suspend=True)
+    patch = status_patch(seen, after(seen))
+    settled = resource(status=_merged(UNREADABLE, patch), suspend=True)
+
+    assert (patch["phase"], patch["consecutiveFailures"]) == ("Suspended", None)
+    assert patch["history"] == [{"uid": "a"}]
+    assert not settled.unreadable
+    assert status_patch(settled, after(settled)) == {}
+
+
+def test_fields_of_a_newer_release_are_left_alone(resource: MakeResource, ran: Ran) -> None:
+    newer = as_json(ran(GOOD)) | {"fromTheFuture": {"kept": True}}
+    newer["lastRun"]["colour"] = "blue"
+    newer["history"][0]["colour"] = "blue"
+    seen = resource(status=newer, suspend=True)
+
+    patch = status_patch(seen, after(seen))
+
+    assert patch.keys().isdisjoint({"fromTheFuture", "lastRun", "history"})
+
+
+@pytest.mark.parametrize("written", ["text", 5, [], None], ids=repr)
+def test_what_is_no_status_at_all_is_an_empty_one(resource: MakeResource, written: Any) -> None:
+    assert resource(status=written).status == SyncStatus()
+
+
+def test_an_instant_of_any_zone_is_read_and_written_in_utc(resource: MakeResource) -> None:
+    seen = resource(status={"lastSuccessfulTime": "2026-11-23T09:04:12.5+02:00"})
+
+    assert as_json(seen.status) == {"lastSuccessfulTime": "2026-11-23T07:04:12Z"}
+
+
+def _merged(old: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """RFC 7386."""
+    merged = dict(old)
+    for name, value in patch.items():
+        both = isinstance(value, Mapping), isinstance(merged.get(name), Mapping)
+        merged[name] = _merged(merged[name], value) if all(both) else value
+    return {name: value for name, value in merged.items() if value is not None}
+
+
 # events
 
 
 def told(
-    resource: Resource, status: dict[str, Any], action: Action, outcome: Outcome | None = None
+    resource: Resource, status: SyncStatus, action: Action, outcome: Outcome | None = None
 ) -> list[str]:
     return [e.reason for e in transitions(resource.status, status, action, outcome)]
 
 
 def test_events_are_told_of_transitions_and_not_of_states(
-    resource: MakeResource, job: MakeJob, ran: Callable[..., dict[str, Any]]
+    resource: MakeResource, job: MakeJob, ran: Ran
 ) -> None:
     before = resource(status=ran(GOOD), suspend=True)
     now = at("2026-11-23T07:05")
@@ -337,7 +411,7 @@ def test_events_are_told_of_transitions_and_not_of_states(
 
 
 def test_one_transition_told_twice_is_one_event(
-    resource: MakeResource, job: MakeJob, ran: Callable[..., dict[str, Any]]
+    resource: MakeResource, job: MakeJob, ran: Ran
 ) -> None:
     """The operator was killed after it told and before it wrote."""
     before = resource(status=ran(GOOD), suspend=True, freshness={"maxLag": "1h"})
@@ -352,7 +426,7 @@ def test_one_transition_told_twice_is_one_event(
 
 
 def test_the_end_of_a_run_is_told_with_its_reason(
-    resource: MakeResource, job: MakeJob, ran: Callable[..., dict[str, Any]]
+    resource: MakeResource, job: MakeJob, ran: Ran
 ) -> None:
     before = resource(status=ran(GOOD))
     done = job("la-311-9", "Failed", created="2026-11-24T07:00:00Z")

@@ -44,7 +44,7 @@ class Cluster:
         self._http = client.ApiClient(configuration).rest_client
 
     async def close(self) -> None:
-        """Gives the connections back."""
+        """Close the connections."""
         await self._http.close()
 
     async def serves_syncs(self) -> bool:
@@ -123,7 +123,7 @@ class Cluster:
         return await self._call("PATCH", f"{_sync_path(key)}/status", body=body, content=_MERGE)
 
     async def create_event(self, event: Mapping[str, Any]) -> None:
-        """An event; one of the same name is the same event."""
+        """Create an event. If there is one of that name it is the same, and stays."""
         path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
         try:
             await self._call("POST", path, body=event)

@@ -15,7 +15,7 @@ from socratasync.contract.environment import (
     write_environment,
 )
 from socratasync.contract.hook_headers import hook_folder
-from socratasync.controller.action import Run
+from socratasync.controller.action import RunToStart
 from socratasync.controller.observed.labels import (
     DOMAIN,
     FINGERPRINT,
@@ -40,7 +40,7 @@ _GRACE_SECONDS = 30
 """For a worker to roll back, let go of its lock and report."""
 
 
-def build_job(resource: Resource, run: Run, image: str) -> dict[str, Any]:
+def build_job(resource: Resource, run: RunToStart, image: str) -> dict[str, Any]:
     """The Job as an object. The spec travels in it, so an edit cannot change a run under way.
 
     ``resource.spec`` must be readable. Raises ``InvalidSpec`` for a spec too long to travel.
@@ -71,7 +71,7 @@ def build_job(resource: Resource, run: Run, image: str) -> dict[str, Any]:
     }
 
 
-def _labels(resource: Resource, run: Run) -> dict[str, str]:
+def _labels(resource: Resource, run: RunToStart) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "socratasync",
         "app.kubernetes.io/component": "sync-job",
@@ -82,7 +82,7 @@ def _labels(resource: Resource, run: Run) -> dict[str, str]:
     }
 
 
-def _annotations(resource: Resource, run: Run) -> dict[str, str]:
+def _annotations(resource: Resource, run: RunToStart) -> dict[str, str]:
     """All that the status must be told of a run, should the operator die before it tells it."""
     notes = {
         SCHEDULED_AT: write_instant(run.slot, "seconds"),
@@ -124,7 +124,7 @@ def _failure_rules() -> list[dict[str, Any]]:
     ]
 
 
-def _pod(resource: Resource, spec: SyncSpec, run: Run, image: str) -> dict[str, Any]:
+def _pod(resource: Resource, spec: SyncSpec, run: RunToStart, image: str) -> dict[str, Any]:
     volumes = _volumes(spec)
     return {
         "metadata": {"labels": _labels(resource, run), "annotations": {}},
@@ -163,7 +163,7 @@ def _pod(resource: Resource, spec: SyncSpec, run: Run, image: str) -> dict[str, 
     }
 
 
-def _assignment(resource: Resource, spec: SyncSpec, run: Run) -> Assignment:
+def _assignment(resource: Resource, spec: SyncSpec, run: RunToStart) -> Assignment:
     return Assignment(
         name=resource.key.name,
         namespace=resource.key.namespace,

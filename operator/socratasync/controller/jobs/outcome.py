@@ -11,12 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from pydantic_core import from_json
 
-from socratasync.api.status import RowCounts
+from socratasync.api.status import Result, RowCounts
 from socratasync.contract.report import shorten
 from socratasync.contract.report_text import Report, read
 from socratasync.controller.jobs.pods import worker_status
@@ -31,21 +30,6 @@ _REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
 """What a condition's reason must look like; whatever a pod says must not make a status unwritable."""
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
-
-
-class Result(StrEnum):
-    """How a run ended. The names are in the status and in metrics."""
-
-    SUCCEEDED = "Succeeded"
-    NO_CHANGE = "NoChange"
-    FAILED = "Failed"
-    CANCELLED = "Cancelled"
-    LOST = "Lost"
-
-    @property
-    def is_good(self) -> bool:
-        """Whether the target is known to be in step."""
-        return self in (Result.SUCCEEDED, Result.NO_CHANGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,17 +5,15 @@ Read from the status and nothing else, so the gauges are back as soon as the ope
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from sys import intern
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from socratasync.controller.jobs.outcome import Result
+from socratasync.api.status import DatasetStatus, Result, SyncStatus
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.conditions import judging_run
-from socratasync.times import instant_or_none
 
 PER_RESOURCE = {
     "socratasync_suspended": "Whether spec.suspend is true.",
@@ -56,45 +54,43 @@ def read_gauges(resource: Resource, now: datetime) -> Gauges:
         info=_shared((spec.domain, spec.mode, spec.schedule or "") if spec else ("", "", "")),
         numbers=(
             float(spec.suspend) if spec else None,
-            _seconds(status.get("lastSuccessfulTime")),
-            _seconds(status.get("lastFailureTime")),
-            _seconds(status.get("lastSyncedSince")),
-            _seconds(status.get("nextScheduleTime")),
+            _seconds(status.last_successful_time),
+            _seconds(status.last_failure_time),
+            _seconds(status.last_synced_since),
+            _seconds(status.next_schedule_time),
             gap,
             _succeeded(status),
         ),
-        conditions=_shared(tuple((c["type"], c["status"]) for c in status.get("conditions") or [])),
-        datasets=tuple(_dataset(dataset) for dataset in status.get("datasets") or []),
+        conditions=_shared(tuple((each.type, each.status) for each in status.conditions or ())),
+        datasets=tuple(_dataset(dataset) for dataset in status.datasets or ()),
     )
 
 
 @lru_cache(maxsize=4096)
 def _shared(labels: T) -> T:
-    """One object for all resources that say the same; most of a fleet does."""
+    """One object for all resources with these labels, which saves memory: most of a fleet has the same."""
     return labels
 
 
-def _dataset(dataset: Mapping[str, Any]) -> tuple[str, Numbers]:
-    rows = dataset.get("rows") or {}
-    return intern(dataset["id"]), (
-        _number(dataset.get("sourceRows")),
-        _number(rows.get("target")),
-        _seconds(dataset.get("sourceUpdatedAt")),
-        _seconds(dataset.get("lastSyncedSince")),
+def _dataset(dataset: DatasetStatus) -> tuple[str, Numbers]:
+    return intern(dataset.id), (
+        _number(dataset.source_rows),
+        _number(dataset.rows.target if dataset.rows else None),
+        _seconds(dataset.source_updated_at),
+        _seconds(dataset.last_synced_since),
     )
 
 
-def _succeeded(status: Mapping[str, Any]) -> float | None:
+def _succeeded(status: SyncStatus) -> float | None:
     run = judging_run(status)
-    if run is None or run["result"] == Result.LOST:
+    if run is None or run.result in (None, Result.LOST):
         return None
-    return float(Result(run["result"]).is_good)
+    return float(run.result.is_good)
 
 
-def _seconds(text: Any) -> float | None:
-    at = instant_or_none(text)
+def _seconds(at: datetime | None) -> float | None:
     return at.timestamp() if at else None
 
 
-def _number(count: Any) -> float | None:
-    return float(count) if isinstance(count, int) else None
+def _number(count: int | None) -> float | None:
+    return None if count is None else float(count)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime
-from typing import Any
 
 from socratasync import __version__
+from socratasync.api.status import LastRun, StageSeconds, Trigger
 from socratasync.contract.report import ROWS_MOVED
-from socratasync.contract.report_text import Report
-from socratasync.controller.action import Missed, Run, Trigger
+from socratasync.controller.action import Missed, RunToStart
 from socratasync.controller.metrics.gauges import PER_DATASET, PER_RESOURCE, Gauges, read_gauges
 from socratasync.controller.metrics.text import (
     Histogram,
@@ -33,6 +33,7 @@ _RESOURCE = ("namespace", "name")
 _STAGE_SECONDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21600.0)
 _SKEW_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 _LOOK_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
+_STEPS = tuple(each.name for each in fields(StageSeconds))
 
 
 class Metrics:
@@ -75,7 +76,7 @@ class Metrics:
             for labels in [labels for labels in counted if labels[:2] == key]:
                 del counted[labels]
 
-    def job_created(self, run: Run, now: datetime) -> None:
+    def job_created(self, run: RunToStart, now: datetime) -> None:
         """How late a slot's Job was; a catch-up's lateness is the downtime's, not the operator's."""
         if run.trigger is Trigger.SCHEDULE:
             self._skew.observe(max(0.0, (now - run.due).total_seconds()))
@@ -84,17 +85,19 @@ class Metrics:
         """Slots that passed without a run."""
         self._missed[*key, missed.reason] += missed.count
 
-    def run_ended(self, key: Key, run: Mapping[str, Any], report: Report | None) -> None:
+    def run_ended(self, key: Key, run: LastRun) -> None:
         """Count a run. To be called once for each, after its result is in the status."""
-        self._runs[*key, run["result"], run.get("trigger", "")] += 1
+        self._runs[*key, run.result or "", run.trigger or ""] += 1
         for op in ROWS_MOVED:
-            if count := (run.get("rows") or {}).get(op):
+            if count := getattr(run.rows, op, None):
                 self._rows[*key, op] += count
-        if report and run.get("bytes"):
-            self._bytes[key] += run["bytes"]
-        for stage, seconds in (run.get("seconds") or {}).items():
-            histogram = self._stages.setdefault((*key, stage), Histogram(_STAGE_SECONDS))
-            histogram.observe(seconds)
+        if run.bytes:
+            self._bytes[key] += run.bytes
+        for stage in _STEPS:
+            seconds: float | None = getattr(run.seconds, stage, None)
+            if seconds is not None:
+                histogram = self._stages.setdefault((*key, stage), Histogram(_STAGE_SECONDS))
+                histogram.observe(seconds)
 
     def scrape(self) -> Iterator[bytes]:
         """Everything, in Prometheus' text format, piece by piece. May be read in another thread."""

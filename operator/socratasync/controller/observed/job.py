@@ -1,7 +1,7 @@
 """A Job as decisions need it: whose it is, what it was started for, how it stands. Pure.
 
-All that the operator must know of a run is on its Job, so a Job that outlived the operator's memory
-of it is taken up again and not run twice.
+All that the operator must know of a run is on its Job. So a Job that the status does not name, because
+the operator was killed before it wrote, is taken up again and not run twice.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 
 from socratasync.api.annotations import FULL, REQUESTED
 from socratasync.api.manifest import KIND
+from socratasync.api.spec import Mode
+from socratasync.api.status import Trigger
 from socratasync.controller.observed.labels import (
     FINGERPRINT,
     GENERATION,
@@ -40,8 +42,8 @@ class ObservedJob:
     uid: str
     created: datetime
     state: JobState
-    trigger: str
-    mode: str
+    trigger: Trigger
+    mode: Mode
     generation: int | None = None
     fingerprint: str | None = None
     slot: datetime | None = None
@@ -90,8 +92,8 @@ def read_job(job: Mapping[str, Any]) -> ObservedJob:
         created=instant_or_none(metadata.get("creationTimestamp"))
         or datetime.fromtimestamp(0, UTC),
         state=state,
-        trigger=labels.get(TRIGGER, "Manual"),
-        mode=labels.get(MODE, "update"),
+        trigger=_trigger(labels.get(TRIGGER)),
+        mode="full" if labels.get(MODE) == "full" else "update",
         generation=int(notes[GENERATION]) if notes.get(GENERATION, "").isdigit() else None,
         fingerprint=notes.get(FINGERPRINT),
         slot=instant_or_none(notes.get(SCHEDULED_AT)),
@@ -106,6 +108,14 @@ def read_job(job: Mapping[str, Any]) -> ObservedJob:
         failed_pods=status.get("failed") or 0,
         deleting="deletionTimestamp" in metadata,
     )
+
+
+def _trigger(label: str | None) -> Trigger:
+    """A label that somebody edited must not stop the operator, nor make a status unwritable."""
+    try:
+        return Trigger(label or Trigger.MANUAL)
+    except ValueError:
+        return Trigger.MANUAL
 
 
 def _state(status: Mapping[str, Any]) -> tuple[JobState, Mapping[str, Any]]:

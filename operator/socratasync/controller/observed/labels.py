@@ -1,4 +1,4 @@
-"""Names and labels of Jobs: the same for the same run, whoever computes them and how often. Pure.
+"""Names and labels of Jobs: the same run always has the same. Pure.
 
 Creating a Job twice is then a 409 instead of a second run.
 """

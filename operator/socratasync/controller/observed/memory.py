@@ -5,66 +5,52 @@ The status is the operator's only memory: killed at any moment, it decides the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from socratasync.api.status import SyncStatus
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.resource import Resource
-from socratasync.times import instant_or_none
+from socratasync.controller.observed.resource import Asked, Resource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """``settled``: slots up to here are run, missed or dropped, and never looked at again.
-    ``recorded``: uids of the Jobs whose results are in."""
-
-    settled: datetime | None
-    schedule: str | None
-    fingerprint: str | None
-    requested: str | None
-    full: str | None
-    cancelled: str | None
-    active_job: str | None
-    active_uid: str | None
-    last_job: str | None
-    last_created: datetime | None
-    recorded: frozenset[str]
-    suspended: bool
-
-    def has_recorded(self, job: ObservedJob) -> bool:
-        """Whether the Job's result is in the status. A Job older than the last one recorded counts as
-        recorded: runs follow each other, and history forgets the oldest."""
-        older = self.last_created is not None and job.created < self.last_created
-        return job.uid in self.recorded or (older and job.uid != self.active_uid)
+def recorded_runs(status: SyncStatus) -> set[str]:
+    """The uids of the Jobs whose results the status tells."""
+    runs = [*([status.last_run] if status.last_run else []), *(status.history or ())]
+    return {run.uid for run in runs if run.uid}
 
 
-def read_memory(status: Mapping[str, Any]) -> Memory:
-    """The memory in a resource's status; of an empty status an empty one."""
-    last, active = status.get("lastRun") or {}, status.get("activeRun") or {}
-    runs = [last, *(status.get("history") or [])]
-    return Memory(
-        settled=instant_or_none(status.get("slotsSettledThrough")),
-        schedule=status.get("observedSchedule"),
-        fingerprint=status.get("loadedSpecHash"),
-        requested=status.get("lastHandledReconcileAt"),
-        full=status.get("lastHandledFullAt"),
-        cancelled=status.get("lastHandledCancelAt"),
-        active_job=active.get("job"),
-        active_uid=active.get("uid"),
-        last_job=last.get("job"),
-        last_created=instant_or_none(last.get("createdAt")),
-        recorded=frozenset(run["uid"] for run in runs if run.get("uid")),
-        suspended=is_condition_true(status, "Suspended"),
-    )
+def has_recorded(status: SyncStatus, job: ObservedJob) -> bool:
+    """Whether the Job's result is in the status.
+
+    Runs follow each other, and history forgets the oldest: so a Job that is older than the last run
+    counts as recorded, unless it is the active one.
+    """
+    if job.uid in recorded_runs(status):
+        return True
+    newest = status.last_run.created_at if status.last_run else None
+    return newest is not None and job.created < newest and job.uid != active_uid(status)
 
 
-def is_condition_true(status: Mapping[str, Any], kind: str) -> bool:
+def active_uid(status: SyncStatus) -> str | None:
+    """The uid of the Job that the status calls active."""
+    return status.active_run.uid if status.active_run else None
+
+
+def is_condition_true(status: SyncStatus, kind: str) -> bool:
     """Whether the condition is there and True."""
-    return any(
-        condition.get("type") == kind and condition.get("status") == "True"
-        for condition in status.get("conditions") or []
+    return any(each.type == kind and each.status == "True" for each in status.conditions or ())
+
+
+def unanswered(resource: Resource) -> Asked:
+    """What annotations ask for and the status has not answered yet."""
+    asked, status = resource.asked, resource.status
+
+    def new(token: str | None, handled: str | None) -> str | None:
+        return None if token == handled else token
+
+    return Asked(
+        run=new(asked.run, status.last_handled_reconcile_at),
+        full=new(asked.full, status.last_handled_full_at),
+        cancel=new(asked.cancel, status.last_handled_cancel_at),
     )
 
 
@@ -76,16 +62,16 @@ def written_schedule(resource: Resource) -> str:
     return f"{spec.schedule} {spec.time_zone}"
 
 
-def settled_through(resource: Resource, memory: Memory, now: datetime) -> datetime:
+def settled_through(resource: Resource, now: datetime) -> datetime:
     """Slots later than this may still be run.
 
     A resumed resource and an edited schedule count from now on: what was missed before is not made
     up for. A new resource counts from its creation.
     """
+    status = resource.status
+    settled = status.slots_settled_through or resource.created
     if resource.spec is None:
-        return memory.settled or resource.created
-    resumed = memory.suspended and not resource.spec.suspend
-    edited = memory.schedule is not None and memory.schedule != written_schedule(resource)
-    if resumed or edited:
-        return now
-    return memory.settled or resource.created
+        return settled
+    resumed = is_condition_true(status, "Suspended") and not resource.spec.suspend
+    edited = status.observed_schedule not in (None, written_schedule(resource))
+    return now if resumed or edited else settled

@@ -1,5 +1,5 @@
 """A SocrataSync as the operator sees it: the parsed spec or what is wrong with it, what was asked by
-annotation, and the status as it is written. Pure.
+annotation, and the status. Pure.
 """
 
 from __future__ import annotations
@@ -7,18 +7,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from socratasync.api.annotations import CANCEL, FULL, REQUESTED
 from socratasync.api.spec import SyncSpec
+from socratasync.api.status import SyncStatus
 from socratasync.controller.observed.schedule import Schedule, read_schedule, stable_jitter
+from socratasync.controller.observed.status import read_status
 from socratasync.errors import InvalidSchedule, InvalidSpec, SyncError
 from socratasync.times import instant_or_none
 
 _TOKEN_CHARACTERS = 253
-"""An annotation may be 256 KiB long; a status should not be."""
+"""An annotation may be 256 KiB long; the status echoes, and compares, its beginning."""
 
 _SCHEDULE_FIELDS = ("spec.schedule:", "spec.timeZone:")
 
@@ -35,7 +37,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What annotations ask for: each a token that means something only by being new."""
+    """What annotations ask for. A token means something only while the status does not echo it."""
 
     run: str | None = None
     full: str | None = None
@@ -44,7 +46,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One SocrataSync. Either ``spec`` or ``problem`` is set; ``schedule`` is None without one."""
+    """One SocrataSync. Either ``spec`` or ``problem`` is set; ``schedule`` is None without one.
+
+    ``unreadable``: fields of the status that are not as they should be, as they are written.
+    """
 
     key: Key
     uid: str
@@ -52,7 +57,8 @@ class Resource:
     version: str
     created: datetime
     asked: Asked
-    status: Mapping[str, Any]
+    status: SyncStatus
+    unreadable: Mapping[str, object] = field(default_factory=dict)
     spec: SyncSpec | None = None
     problem: SyncError | None = None
     schedule: Schedule | None = None
@@ -70,9 +76,11 @@ class Resource:
 
 
 def read_resource(body: Mapping[str, Any]) -> Resource:
-    """A SocrataSync from the API, as a mapping. Never raises for what its user wrote: a spec that the
-    schema let pass and the operator cannot take comes back as ``problem``."""
+    """A SocrataSync from the API, as a mapping. Never raises for what people wrote: a spec that the
+    schema let pass and the operator cannot take comes back as ``problem``, and of a status only what
+    can be read."""
     metadata = body["metadata"]
+    read = read_status(body.get("status") or {})
     spec, schedule, problem = _read_spec(body.get("spec") or {})
     return Resource(
         key=Key(metadata["namespace"], metadata["name"]),
@@ -82,7 +90,8 @@ def read_resource(body: Mapping[str, Any]) -> Resource:
         created=instant_or_none(metadata.get("creationTimestamp"))
         or datetime.fromtimestamp(0, UTC),
         asked=_read_asked(metadata.get("annotations") or {}),
-        status=body.get("status") or {},
+        status=read.status,
+        unreadable=read.unreadable,
         spec=spec,
         problem=problem,
         schedule=schedule,

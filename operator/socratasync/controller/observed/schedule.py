@@ -24,12 +24,12 @@ COUNTED_AT_MOST = 100
 """After months of downtime the exact number of missed slots helps nobody."""
 
 _WINDOWS = tuple(timedelta(days=days) for days in (1 / 24, 1, 32, 366, 5 * 366))
-"""How far back the newest slot is looked for, nearest first: schedules of minutes and of years both
-answer after a few steps."""
+"""How far back the newest slot is looked for, nearest first: it is found after a few steps, whether the
+schedule is one of minutes or of years."""
 
 
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)
-"""Where reading a schedule for the first time looks from: what never comes, never comes from here."""
+"""Any day will do to find out that a schedule names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Schedule:
 
     def after(self, at: datetime) -> datetime | None:
         """The first slot later than ``at``; None if there is none within cronsim's fifty years."""
-        return next(self._slots(at), None)
+        return _after(self, at)
 
     def passed(self, after: datetime, until: datetime) -> Passed | None:
         """The newest slot later than ``after`` and not later than ``until``."""
@@ -60,7 +60,7 @@ class Schedule:
         return Passed(newest=newest, older=older)
 
     def longest_gap(self, at: datetime) -> timedelta:
-        """The longest pause between the next ten slots: how long silence may last and be normal."""
+        """The longest pause between the ten slots from today on: longer silence is unusual."""
         return _longest_gap(self, at.replace(hour=0, minute=0, second=0, microsecond=0))
 
     def _newest(self, after: datetime, until: datetime) -> datetime | None:
@@ -82,8 +82,11 @@ class Schedule:
             yield slot
 
     def _slots(self, after: datetime) -> Iterator[datetime]:
-        """Slots later than ``after``. Within a repeated hour cronsim may name an instant that is
-        past: it reads the start by the clock on the wall."""
+        """Slots later than ``after``.
+
+        In the hour that the clocks repeat, cronsim may begin with an instant before ``after``: it knows
+        the local time only, and takes it for the first of the two.
+        """
         last = after
         for tick in CronSim(self.fields, after.astimezone(self.zone)):
             slot = tick.astimezone(UTC)
@@ -120,6 +123,11 @@ def _read_zone(time_zone: str) -> ZoneInfo:
             f"spec.timeZone: {time_zone!r} is not a zone that this operator knows; "
             "write an IANA name, such as America/Los_Angeles"
         ) from exc
+
+
+@lru_cache(maxsize=4096)  # most of a fleet shares its schedule, and the last slot of it
+def _after(schedule: Schedule, at: datetime) -> datetime | None:
+    return next(schedule._slots(at), None)
 
 
 @lru_cache(maxsize=4096)

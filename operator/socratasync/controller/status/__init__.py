@@ -1,1 +1,1 @@
-"""What the status says next: records, conditions and events."""
+"""What the status says next: runs and datasets, conditions, and the events that tell of changes."""

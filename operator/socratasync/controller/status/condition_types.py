@@ -6,15 +6,13 @@ since" can be read off it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final
 
+from socratasync.api.status import Condition, SyncStatus, Truth
 from socratasync.contract.report import shorten
-from socratasync.times import write_instant
-
-Truth = Literal["True", "False", "Unknown"]
 
 READY: Final = "Ready"
 """True: the spec is valid and the last run was good. A routine run in progress does not flip it, nor
@@ -42,7 +40,7 @@ SUSPENDED: Final = "Suspended"
 """spec.suspend."""
 
 STALLED: Final = "Stalled"
-"""Present only when True: nothing good happens until a person acts on the message."""
+"""Present only when True: no run will succeed until a person does what the message says."""
 
 ORDER: Final = (
     READY,
@@ -59,8 +57,8 @@ _MESSAGE_CHARACTERS = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """What is to be said; the times come from ``merge``."""
+class Finding:
+    """What a condition is to say; ``merge`` adds the times."""
 
     type: str
     status: Truth
@@ -69,29 +67,25 @@ class Condition:
 
 
 def merge(
-    old: Iterable[Mapping[str, Any]], new: Iterable[Condition], generation: int, now: datetime
-) -> list[dict[str, Any]]:
+    old: Iterable[Condition], new: Iterable[Finding], generation: int, now: datetime
+) -> tuple[Condition, ...]:
     """The status's list of conditions: exactly ``new``, in a fixed order, transition times kept where
     the status did not flip."""
-    before = {condition["type"]: condition for condition in old}
-    merged = [_merged(before.get(each.type), each, generation, now) for each in new]
-    return sorted(merged, key=lambda condition: ORDER.index(condition["type"]))
+    before = {condition.type: condition for condition in old}
+    merged = (_merged(before.get(each.type), each, generation, now) for each in new)
+    return tuple(sorted(merged, key=lambda condition: ORDER.index(condition.type)))
 
 
-def _merged(
-    old: Mapping[str, Any] | None, new: Condition, generation: int, now: datetime
-) -> dict[str, Any]:
-    stays = old is not None and old.get("status") == new.status
-    return {
-        "type": new.type,
-        "status": new.status,
-        "observedGeneration": generation,
-        "lastTransitionTime": old.get("lastTransitionTime")
-        if old is not None and stays
-        else write_instant(now, "seconds"),
-        "reason": new.reason,
-        "message": shorten(new.message, _MESSAGE_CHARACTERS),
-    }
+def _merged(old: Condition | None, new: Finding, generation: int, now: datetime) -> Condition:
+    stays = old is not None and old.status == new.status
+    return Condition(
+        type=new.type,
+        status=new.status,
+        reason=new.reason,
+        message=shorten(new.message, _MESSAGE_CHARACTERS),
+        last_transition_time=old.last_transition_time if old is not None and stays else now,
+        observed_generation=generation,
+    )
 
 
 def truth(value: bool | None) -> Truth:
@@ -99,6 +93,6 @@ def truth(value: bool | None) -> Truth:
     return "Unknown" if value is None else "True" if value else "False"
 
 
-def find(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+def find(status: SyncStatus, kind: str) -> Condition | None:
     """A condition of a status by its type."""
-    return next((c for c in status.get("conditions") or [] if c.get("type") == kind), None)
+    return next((each for each in status.conditions or () if each.type == kind), None)

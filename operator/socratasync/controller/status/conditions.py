@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from socratasync.controller.action import Action, Kind, Trigger
-from socratasync.controller.jobs.outcome import Result
+from socratasync.api.status import LastRun, Phase, Result, RunSummary, SyncStatus, Trigger, Truth
+from socratasync.controller.action import Action, Kind
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import (
     DATA_VERIFIED,
@@ -19,12 +17,12 @@ from socratasync.controller.status.condition_types import (
     STALLED,
     SUSPENDED,
     SYNCHRONIZING,
-    Condition,
-    Truth,
+    Finding,
+    find,
     truth,
 )
 from socratasync.errors import NEEDS_A_PERSON
-from socratasync.times import instant_or_none, write_duration, write_instant
+from socratasync.times import write_duration, write_instant
 
 JOB_REFUSED = "JobRefused"
 """The API server would not take the Job: a quota, a policy, or a bad pod template."""
@@ -34,8 +32,8 @@ POD_NOT_STARTING = "PodNotStarting"
 
 
 def standing(
-    resource: Resource, action: Action, status: Mapping[str, Any], now: datetime
-) -> list[Condition]:
+    resource: Resource, action: Action, status: SyncStatus, now: datetime
+) -> list[Finding]:
     """All conditions that are to be present, given the records of ``status``."""
     fresh = read_freshness(resource, status, now)
     found = [
@@ -51,181 +49,186 @@ def standing(
     return [condition for condition in found if condition is not None]
 
 
-def phase(resource: Resource, action: Action, status: Mapping[str, Any]) -> str:
+def phase(resource: Resource, action: Action, status: SyncStatus) -> Phase:
     """All of it in one word."""
-    if status.get("activeRun"):
-        return "Syncing"
+    if status.active_run:
+        return Phase.SYNCING
     if resource.problem:
-        return "Invalid"
+        return Phase.INVALID
     if resource.spec is not None and resource.spec.suspend:
-        return "Suspended"
+        return Phase.SUSPENDED
     if action.reason == JOB_REFUSED:
-        return "Failed"
+        return Phase.FAILED
     judged = judging_run(status)
     if judged is None or action.reason == "WaitingForCapacity":
-        return "Pending"
-    return "Synced" if Result(judged["result"]).is_good else "Failed"
+        return Phase.PENDING
+    return Phase.SYNCED if _is_good(judged) else Phase.FAILED
 
 
-def judging_run(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def judging_run(status: SyncStatus) -> RunSummary | None:
     """The newest ended run that says something about the data: one that was cancelled does not."""
-    runs = [status.get("lastRun") or {}, *(status.get("history") or [])]
-    return next((r for r in runs if r.get("result") not in (None, Result.CANCELLED)), None)
+    last = [status.last_run] if status.last_run else []
+    runs = [*last, *(status.history or ())]
+    return next((run for run in runs if run.result not in (None, Result.CANCELLED)), None)
 
 
-def _ready(resource: Resource, action: Action, status: Mapping[str, Any]) -> Condition:
+def _ready(resource: Resource, action: Action, status: SyncStatus) -> Finding:
     if resource.problem:
-        return _condition(READY, "False", resource.problem.reason, resource.problem.message)
+        return _finding(READY, "False", resource.problem.reason, resource.problem.message)
     if action.reason == JOB_REFUSED:
-        return _condition(READY, "False", JOB_REFUSED, action.message)
+        return _finding(READY, "False", JOB_REFUSED, action.message)
     run = judging_run(status)
     if run is None:
-        return _condition(READY, "Unknown", "NoRunYet", "no run has ended yet")
-    return _condition(READY, _good(run), run["reason"], _message(run))
+        return _finding(READY, "Unknown", "NoRunYet", "no run has ended yet")
+    return _finding(READY, _truth(run), _reason(run), _message(run))
 
 
-def _good(run: Mapping[str, Any]) -> Truth:
-    if run["result"] == Result.LOST:
+def _is_good(run: RunSummary) -> bool:
+    return run.result is not None and run.result.is_good
+
+
+def _truth(run: RunSummary) -> Truth:
+    if run.result in (None, Result.LOST):
         return "Unknown"
-    return truth(Result(run["result"]).is_good)
+    return truth(_is_good(run))
 
 
-def _message(run: Mapping[str, Any]) -> str:
+def _reason(run: RunSummary) -> str:
+    return run.reason or run.result or "Unknown"
+
+
+def _message(run: RunSummary) -> str:
     """A run's own words; history keeps only the reason."""
-    return str(run.get("message") or f"run {run['job']} ended: {run['reason']}")
+    said = run.message if isinstance(run, LastRun) else None
+    return said or f"run {run.job} ended: {_reason(run)}"
 
 
-def _synchronizing(action: Action, status: Mapping[str, Any]) -> Condition:
-    active = "True" if status.get("activeRun") else "False"
+def _synchronizing(action: Action, status: SyncStatus) -> Finding:
     if action.kind is Kind.REJECT:
-        return _condition(
+        return _finding(
             SYNCHRONIZING, "False", action.reason, "no runs until the spec is corrected"
         )
-    return _condition(SYNCHRONIZING, truth(active == "True"), action.reason, action.message)
+    return _finding(
+        SYNCHRONIZING, truth(status.active_run is not None), action.reason, action.message
+    )
 
 
-def _last_sync_succeeded(status: Mapping[str, Any]) -> Condition:
-    run = status.get("lastRun")
-    if not run:
-        return _condition(LAST_SYNC_SUCCEEDED, "Unknown", "NoRunYet", "no run has ended yet")
-    return _condition(LAST_SYNC_SUCCEEDED, _good(run), run["reason"], _message(run))
+def _last_sync_succeeded(status: SyncStatus) -> Finding:
+    run = status.last_run
+    if run is None:
+        return _finding(LAST_SYNC_SUCCEEDED, "Unknown", "NoRunYet", "no run has ended yet")
+    return _finding(LAST_SYNC_SUCCEEDED, _truth(run), _reason(run), _message(run))
 
 
-def _data_verified(resource: Resource, status: Mapping[str, Any]) -> Condition:
+def _data_verified(resource: Resource, status: SyncStatus) -> Finding:
     if resource.spec is not None and resource.spec.verify.row_count == "Off":
-        return _condition(
+        return _finding(
             DATA_VERIFIED,
             "Unknown",
             "VerificationOff",
             "spec.verify.rowCount is Off: nobody counts",
         )
-    datasets = status.get("datasets") or []
-    wrong = [d["id"] for d in datasets if d.get("verified") is False]
-    if wrong or (status.get("lastRun") or {}).get("reason") == "RowCountMismatch":
+    datasets = status.datasets or ()
+    wrong = [each.id for each in datasets if each.verified is False]
+    if wrong or _last_reason(status) == "RowCountMismatch":
         which = f" of {', '.join(wrong)}" if wrong else ""
-        return _condition(
+        return _finding(
             DATA_VERIFIED,
             "False",
             "RowCountMismatch",
             f"the rows{which} are not as many as the source counts; "
             "see status.datasets, and run once with the annotation socratasync.dev/full",
         )
-    if datasets and all(d.get("verified") is True for d in datasets):
-        return _condition(
+    if datasets and all(each.verified for each in datasets):
+        return _finding(
             DATA_VERIFIED, "True", "RowCountsMatch", "rows agree with the source's count"
         )
-    return _condition(DATA_VERIFIED, "Unknown", "NotCounted", "the rows have not been counted yet")
+    return _finding(DATA_VERIFIED, "Unknown", "NotCounted", "the rows have not been counted yet")
 
 
-def _schema_in_sync(status: Mapping[str, Any]) -> Condition:
-    datasets = status.get("datasets") or []
-    drifted = [d["id"] for d in datasets if d.get("schemaInSync") is False]
-    if drifted or (status.get("lastRun") or {}).get("reason") == "SchemaChanged":
+def _last_reason(status: SyncStatus) -> str | None:
+    return status.last_run.reason if status.last_run else None
+
+
+def _schema_in_sync(status: SyncStatus) -> Finding:
+    datasets = status.datasets or ()
+    drifted = [each.id for each in datasets if each.schema_in_sync is False]
+    if drifted or _last_reason(status) == "SchemaChanged":
         which = f" of {', '.join(drifted)}" if drifted else ""
-        return _condition(
+        return _finding(
             SCHEMA_IN_SYNC,
             "False",
             "SchemaChanged",
             f"the source's columns{which} are not those of the target; "
             "see the last run's warnings and spec.target.onSchemaChange",
         )
-    if datasets and all(d.get("schemaInSync") is True for d in datasets):
-        return _condition(SCHEMA_IN_SYNC, "True", "ColumnsMatch", "columns are as agreed")
-    return _condition(
-        SCHEMA_IN_SYNC, "Unknown", "NotCompared", "no run has compared the columns yet"
-    )
+    if datasets and all(each.schema_in_sync for each in datasets):
+        return _finding(SCHEMA_IN_SYNC, "True", "ColumnsMatch", "columns are as agreed")
+    return _finding(SCHEMA_IN_SYNC, "Unknown", "NotCompared", "no run has compared the columns yet")
 
 
-def _suspended(resource: Resource, status: Mapping[str, Any]) -> Condition | None:
+def _suspended(resource: Resource, status: SyncStatus) -> Finding | None:
     if resource.spec is None:
-        return next(
-            (
-                _condition(SUSPENDED, c["status"], c["reason"], c["message"])
-                for c in status.get("conditions") or []
-                if c["type"] == SUSPENDED
-            ),
-            None,
-        )
+        known = find(status, SUSPENDED)
+        return _finding(SUSPENDED, known.status, known.reason, known.message) if known else None
     if resource.spec.suspend:
-        return _condition(SUSPENDED, "True", "Suspended", "spec.suspend is true: no new runs")
-    return _condition(SUSPENDED, "False", "NotSuspended", "runs are started as they are due")
+        return _finding(SUSPENDED, "True", "Suspended", "spec.suspend is true: no new runs")
+    return _finding(SUSPENDED, "False", "NotSuspended", "runs are started as they are due")
 
 
-def _stalled(resource: Resource, action: Action, status: Mapping[str, Any]) -> Condition | None:
+def _stalled(resource: Resource, action: Action, status: SyncStatus) -> Finding | None:
     if resource.problem:
-        return _condition(STALLED, "True", resource.problem.reason, resource.problem.message)
+        return _finding(STALLED, "True", resource.problem.reason, resource.problem.message)
     run = judging_run(status)
-    active = status.get("activeRun") or {}
-    hopeful = active and active.get("trigger") not in (Trigger.SCHEDULE, Trigger.CATCH_UP)
-    if run is None or hopeful or Result(run["result"]).is_good:
+    active = status.active_run
+    hopeful = active and active.trigger not in (Trigger.SCHEDULE, Trigger.CATCH_UP)
+    if run is None or hopeful or _is_good(run):
         return None
-    if status.get("lastRun", {}).get("exitCode") in NEEDS_A_PERSON:
-        return _condition(
-            STALLED, "True", run["reason"], f"another run would fail the same way: {_message(run)}"
+    if status.last_run and status.last_run.exit_code in NEEDS_A_PERSON:
+        return _finding(
+            STALLED, "True", _reason(run), f"another run would fail the same way: {_message(run)}"
         )
     if resource.schedule is None and not active and action.reason != "WaitingForCapacity":
-        return _condition(
+        return _finding(
             STALLED,
             "True",
-            run["reason"],
+            _reason(run),
             "there is no schedule, so no further try; set the annotation socratasync.dev/requestedAt "
             f"to run again. {_message(run)}",
         )
     return None
 
 
-def _condition(kind: str, status: Truth, reason: str, message: str) -> Condition:
-    return Condition(type=kind, status=status, reason=reason, message=message)
+def _finding(kind: str, status: Truth, reason: str, message: str) -> Finding:
+    return Finding(type=kind, status=status, reason=reason, message=message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
     """The condition, and when it turns if no run ends before; None when time alone changes nothing."""
 
-    condition: Condition
+    condition: Finding
     turns: datetime | None
 
 
-def read_freshness(
-    resource: Resource, status: Mapping[str, Any], now: datetime
-) -> Freshness | None:
+def read_freshness(resource: Resource, status: SyncStatus, now: datetime) -> Freshness | None:
     """None without a maxLag."""
     if resource.spec is None or resource.spec.freshness is None:
         return None
     lag = resource.spec.freshness.max_lag
     allowed = write_duration(lag)
-    succeeded = instant_or_none(status.get("lastSuccessfulTime"))
+    succeeded = status.last_successful_time
     expires = (succeeded or resource.created) + lag
     stale = now >= expires
     if succeeded is None:
-        condition = Condition(
+        condition = Finding(
             type=FRESH,
             status="False" if stale else "Unknown",
             reason="NeverSynced",
             message=f"no run has succeeded yet; spec.freshness.maxLag is {allowed}",
         )
     else:
-        condition = Condition(
+        condition = Finding(
             type=FRESH,
             status="False" if stale else "True",
             reason="Stale" if stale else "Fresh",

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from socratasync.api.manifest import API_VERSION, KIND
+from socratasync.api.status import ActiveRun, Condition, Result, RunSummary, SyncStatus
 from socratasync.contract.report import shorten
 from socratasync.controller.action import Action
-from socratasync.controller.jobs.outcome import Outcome, Result
+from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import (
     DATA_VERIFIED,
@@ -28,9 +29,12 @@ from socratasync.times import write_instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What `kubectl describe` shows. ``about`` makes the event's name: the same transition, told twice
-    by an operator that was killed before it wrote the status, is one event. So it must be known
-    before the write, and differ from one transition to the next."""
+    """What `kubectl describe` shows.
+
+    ``about`` makes the event's name. It is known before the status is written, and differs from one
+    transition to the next: so a transition that is told twice, because the operator was killed before
+    it wrote the status, is one event.
+    """
 
     type: Literal["Normal", "Warning"]
     reason: str
@@ -59,7 +63,7 @@ _TURNS: Mapping[tuple[str, str], tuple[Literal["Normal", "Warning"], str]] = {
     (DATA_VERIFIED, "False"): ("Warning", "RowCountMismatch"),
     (SCHEMA_IN_SYNC, "False"): ("Warning", "SchemaChanged"),
 }
-"""Conditions whose turning is news, and how it is told."""
+"""Transitions of conditions that are told, by the status that the condition then has."""
 
 _WAITS: Mapping[str, Literal["Normal", "Warning"]] = {
     "WaitingForCapacity": "Normal",
@@ -70,7 +74,7 @@ _REFUSED = ("InvalidSpec", "InvalidSchedule", JOB_REFUSED)
 
 
 def transitions(
-    old: Mapping[str, Any], new: Mapping[str, Any], action: Action, outcome: Outcome | None
+    old: SyncStatus, new: SyncStatus, action: Action, outcome: Outcome | None
 ) -> list[Event]:
     """The events of one change from ``old`` to ``new`` status."""
     found: list[Event | None] = [
@@ -120,25 +124,25 @@ def event_object(event: Event, resource: Resource, now: datetime) -> dict[str, A
     }
 
 
-def _end(new: Mapping[str, Any], outcome: Outcome | None) -> Event | None:
+def _end(new: SyncStatus, outcome: Outcome | None) -> Event | None:
     if outcome is None:
         return None
     kind, reason = _ENDS[outcome.result]
     message = outcome.message
     if outcome.result is Result.FAILED:
         message = f"{outcome.reason}: {message}"
-    return Event(type=kind, reason=reason, message=message, about=_uid(new.get("lastRun")))
+    return Event(type=kind, reason=reason, message=message, about=_uid(new.last_run))
 
 
-def _start(old: Mapping[str, Any], new: Mapping[str, Any], outcome: Outcome | None) -> Event | None:
+def _start(old: SyncStatus, new: SyncStatus, outcome: Outcome | None) -> Event | None:
     """A run is told of when the status first names it, even if it is over by then."""
-    run = new.get("lastRun") if outcome else new.get("activeRun")
-    if not run or _uid(run) == _uid(old.get("activeRun")):
+    run = new.last_run if outcome else new.active_run
+    if run is None or _uid(run) == _uid(old.active_run):
         return None
     return Event(
         type="Normal",
         reason="SyncStarted",
-        message=f"created Job {run['job']} ({run['trigger']}, mode {run['mode']})",
+        message=f"created Job {run.job} ({run.trigger}, mode {run.mode})",
         about=_uid(run),
     )
 
@@ -157,62 +161,74 @@ def _missed(action: Action) -> Event | None:
     )
 
 
-def _refused(new: Mapping[str, Any], action: Action) -> Event | None:
+def _refused(new: SyncStatus, action: Action) -> Event | None:
     if not action.refused:
         return None
-    tokens = f"{new.get('lastHandledReconcileAt')} {new.get('lastHandledFullAt')}"
     return Event(
         type="Warning",
         reason="RunRefused",
         message="suspended: the requested run is refused; set spec.suspend to false and ask again",
-        about=tokens,
+        about=f"{new.last_handled_reconcile_at} {new.last_handled_full_at}",
     )
 
 
-def _problem(old: Mapping[str, Any], new: Mapping[str, Any]) -> Event | None:
-    before, now = find(old, READY) or {}, find(new, READY) or {}
-    if now.get("reason") not in _REFUSED:
+def _problem(old: SyncStatus, new: SyncStatus) -> Event | None:
+    before, now = find(old, READY), find(new, READY)
+    if now is None or now.reason not in _REFUSED:
         return None
-    if (before.get("reason"), before.get("message")) == (now["reason"], now["message"]):
+    if before and (before.reason, before.message) == (now.reason, now.message):
         return None
     return Event(
         type="Warning",
-        reason=now["reason"],
-        message=now["message"],
-        about=f"{now['observedGeneration']} {now['message']}",
+        reason=now.reason,
+        message=now.message,
+        about=f"{now.observed_generation} {now.message}",
     )
 
 
-def _waiting(old: Mapping[str, Any], new: Mapping[str, Any]) -> Event | None:
-    before, now = find(old, SYNCHRONIZING) or {}, find(new, SYNCHRONIZING) or {}
-    reason = str(now.get("reason"))
-    if reason not in _WAITS or before.get("reason") == reason:
+def _waiting(old: SyncStatus, new: SyncStatus) -> Event | None:
+    before, now = find(old, SYNCHRONIZING), find(new, SYNCHRONIZING)
+    if now is None or now.reason not in _WAITS or (before and before.reason == now.reason):
         return None
-    since = f"{_uid(new.get('activeRun'))} {before.get('lastTransitionTime')}"
-    return Event(type=_WAITS[reason], reason=reason, message=now["message"], about=since)
+    return Event(
+        type=_WAITS[now.reason],
+        reason=now.reason,
+        message=now.message,
+        about=f"{_uid(new.active_run)} {_since(before)}",
+    )
 
 
-def _turns(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Event]:
+def _turns(old: SyncStatus, new: SyncStatus) -> list[Event]:
     turned = []
-    for condition in new.get("conditions") or []:
-        before = find(old, condition["type"])
-        told = _TURNS.get((condition["type"], condition["status"]))
-        # The first False of Suspended and the first True of Fresh are no turn of anything.
-        first = before is None and told is not None and told[1] in ("Resumed", "Fresh")
-        if told is None or first or (before or {}).get("status") == condition["status"]:
-            continue
-        if told[1] == "Fresh" and before is not None and before.get("status") == "Unknown":
+    for condition in new.conditions or ():
+        before = find(old, condition.type)
+        told = _TURNS.get((condition.type, condition.status))
+        if told is None or not _is_turn(before, condition, told[1]):
             continue
         turned.append(
             Event(
                 type=told[0],
                 reason=told[1],
-                message=condition["message"],
-                about=f"{condition['status']} since {(before or {}).get('lastTransitionTime')}",
+                message=condition.message,
+                about=f"{condition.status} since {_since(before)}",
             )
         )
     return turned
 
 
-def _uid(run: Mapping[str, Any] | None) -> str:
-    return str((run or {}).get("uid", ""))
+def _is_turn(before: Condition | None, now: Condition, told: str) -> bool:
+    """A condition's first appearance is a transition only if it is bad news. Fresh is Unknown until the
+    first good run; that it is True then is no news either."""
+    if before is None:
+        return told not in ("Resumed", "Fresh")
+    if told == "Fresh" and before.status == "Unknown":
+        return False
+    return before.status != now.status
+
+
+def _since(condition: Condition | None) -> str | None:
+    return write_instant(condition.last_transition_time, "seconds") if condition else None
+
+
+def _uid(run: RunSummary | ActiveRun | None) -> str:
+    return (run.uid if run else None) or ""

@@ -1,33 +1,30 @@
-"""The next status of a resource: (status, what was done, now) → status. Pure.
+"""The next status of a resource: (resource, what was done, now) → status. Pure.
 
-It is written whole and once: what is done with and what is still open never stand in two writes that
-a crash could come between.
+It is written whole and once. In two writes, a crash between them could leave a run that is recorded
+and yet active, or a request that is answered and yet open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from socratasync.api.status import Progress
+from socratasync.api.status import ActiveRun, Progress, Result, RowCounts, SyncStatus
 from socratasync.controller.action import Action
-from socratasync.controller.jobs.outcome import Outcome, Result
+from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.memory import written_schedule
+from socratasync.controller.observed.memory import active_uid, written_schedule
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import merge
 from socratasync.controller.status.conditions import phase, standing
 from socratasync.controller.status.records import (
     active_run,
     dataset_records,
+    kept_target,
     last_run,
     oldest_watermark,
-    present,
-    row_counts,
     with_run,
 )
-from socratasync.times import write_instant
 
 
 def next_status(
@@ -37,106 +34,101 @@ def next_status(
     *,
     outcome: Outcome | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> SyncStatus:
     """The status after ``action``.
 
     ``action.job`` is the Job that is or was run (for START: the one that was created); ``outcome`` comes
     with a run that has ended. Doing the same again gives the same status.
     """
-    status = dict(resource.status)
-    status["observedGeneration"] = resource.generation
-    _settle_slots(status, resource, action)
-    _answer_requests(status, resource, action)
+    status = _with_schedule(resource, action)
+    status = _with_answers(status, resource, action)
     if action.job is not None:
-        _take_up(status, action.job, progress.as_manifest() if progress else None)
+        status = _with_active_run(status, action.job, progress)
     if outcome is not None:
-        _record(status, resource, outcome)
-    elif resource.spec is not None and "datasets" in status:
-        _narrow_datasets(status, resource)
-    status["conditions"] = merge(
-        resource.status.get("conditions") or [],
+        status = _with_ended_run(status, resource, outcome)
+    elif resource.spec is not None and status.datasets is not None:
+        status = _with_datasets(status, resource, None)
+    conditions = merge(
+        resource.status.conditions or (),
         standing(resource, action, status, now),
         resource.generation,
         now,
     )
-    status["phase"] = phase(resource, action, status)
-    return present(status)
+    return replace(status, conditions=conditions, phase=phase(resource, action, status))
 
 
-def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON merge patch from ``old`` to ``new``; empty if nothing changed."""
-    patch: dict[str, Any] = {name: None for name in old if name not in new}
-    for name, value in new.items():
-        before = old.get(name)
-        if before == value:
-            continue
-        if isinstance(value, Mapping) and isinstance(before, Mapping):
-            patch[name] = difference(before, value)
-        else:
-            patch[name] = value
-    return patch
-
-
-def _settle_slots(status: dict[str, Any], resource: Resource, action: Action) -> None:
+def _with_schedule(resource: Resource, action: Action) -> SyncStatus:
+    """The status so far, with where the schedule stands now."""
+    status = resource.status
     if resource.spec is None:
-        status["nextScheduleTime"] = None
-        return
-    status["observedSchedule"] = written_schedule(resource)
-    if resource.schedule is not None:
-        status["slotsSettledThrough"] = write_instant(action.settled, "seconds")
-    status["nextScheduleTime"] = write_instant(action.next_due, "seconds")
-    if action.missed:
-        status["missedRuns"] = status.get("missedRuns", 0) + action.missed.count
+        return replace(status, observed_generation=resource.generation, next_schedule_time=None)
+    missed = action.missed.count if action.missed else 0
+    return replace(
+        status,
+        observed_generation=resource.generation,
+        observed_schedule=written_schedule(resource),
+        slots_settled_through=action.settled if resource.schedule else status.slots_settled_through,
+        next_schedule_time=action.next_due,
+        missed_runs=(status.missed_runs or 0) + missed if missed else status.missed_runs,
+    )
 
 
-def _answer_requests(status: dict[str, Any], resource: Resource, action: Action) -> None:
+def _with_answers(status: SyncStatus, resource: Resource, action: Action) -> SyncStatus:
+    """Tokens that were refused, or whose cancelling is over, are handled."""
     asked = resource.asked
     if action.refused:
-        status["lastHandledReconcileAt"] = asked.run or status.get("lastHandledReconcileAt")
-        status["lastHandledFullAt"] = asked.full or status.get("lastHandledFullAt")
-    if action.cancelled:
-        status["lastHandledCancelAt"] = asked.cancel
+        status = replace(
+            status,
+            last_handled_reconcile_at=asked.run or status.last_handled_reconcile_at,
+            last_handled_full_at=asked.full or status.last_handled_full_at,
+        )
+    return replace(status, last_handled_cancel_at=asked.cancel) if action.cancelled else status
 
 
-def _take_up(status: dict[str, Any], job: ObservedJob, progress: Mapping[str, Any] | None) -> None:
+def _with_active_run(status: SyncStatus, job: ObservedJob, progress: Progress | None) -> SyncStatus:
     """The run is the active one. At first sight its Job says what it was started for."""
-    known = status.get("activeRun") or {}
-    if known.get("uid") == job.uid:
-        status["activeRun"] = active_run(job, progress or known.get("progress"))
-        return
-    status["activeRun"] = active_run(job, progress)
-    status["loadedSpecHash"] = job.fingerprint or status.get("loadedSpecHash")
-    status["lastHandledReconcileAt"] = job.requested or status.get("lastHandledReconcileAt")
-    status["lastHandledFullAt"] = job.full or status.get("lastHandledFullAt")
-    if job.slot:
-        status["lastScheduleTime"] = write_instant(job.slot, "seconds")
-
-
-def _record(status: dict[str, Any], resource: Resource, outcome: Outcome) -> None:
-    """The active run is the last one."""
-    run = last_run(status.pop("activeRun", None) or {}, outcome)
-    ended = write_instant(outcome.ended, "seconds")
-    if outcome.result.is_good:
-        status["lastSuccessfulTime"] = ended
-        status["consecutiveFailures"] = 0
-    elif outcome.result is Result.FAILED:
-        status["lastFailureTime"] = ended
-        status["consecutiveFailures"] = status.get("consecutiveFailures", 0) + 1
-    status["lastRun"] = run
-    status["history"] = with_run(status.get("history") or [], run)
-    status["datasets"] = (
-        dataset_records(resource.spec, status.get("datasets") or [], outcome.report) or None
+    known = status.active_run
+    if known is not None and active_uid(status) == job.uid:
+        return replace(status, active_run=active_run(job, progress or known.progress))
+    return replace(
+        status,
+        active_run=active_run(job, progress),
+        loaded_spec_hash=job.fingerprint or status.loaded_spec_hash,
+        last_handled_reconcile_at=job.requested or status.last_handled_reconcile_at,
+        last_handled_full_at=job.full or status.last_handled_full_at,
+        last_schedule_time=job.slot or status.last_schedule_time,
     )
-    status["lastSyncedSince"] = oldest_watermark(status["datasets"] or [])
-    status["rows"] = _rows(status.get("rows"), outcome)
 
 
-def _rows(known: Mapping[str, Any] | None, outcome: Outcome) -> dict[str, int] | None:
+def _with_ended_run(status: SyncStatus, resource: Resource, outcome: Outcome) -> SyncStatus:
+    """The active run is the last one."""
+    run = last_run(status.active_run or ActiveRun(), outcome)
+    status = replace(
+        status,
+        active_run=None,
+        last_run=run,
+        history=with_run(status.history or (), run),
+        rows=_rows(status.rows, outcome),
+    )
+    if outcome.result.is_good:
+        status = replace(status, last_successful_time=run.end, consecutive_failures=0)
+    elif outcome.result is Result.FAILED:
+        failures = (status.consecutive_failures or 0) + 1
+        status = replace(status, last_failure_time=run.end, consecutive_failures=failures)
+    return _with_datasets(status, resource, outcome)
+
+
+def _with_datasets(status: SyncStatus, resource: Resource, outcome: Outcome | None) -> SyncStatus:
+    """The datasets in use, and where the next update of all of them starts."""
+    report = outcome.report if outcome else None
+    datasets = dataset_records(resource.spec, status.datasets or (), report)
+    since = oldest_watermark(datasets)
+    if (datasets, since) == (status.datasets, status.last_synced_since):
+        return status
+    return replace(status, datasets=datasets or None, last_synced_since=since)
+
+
+def _rows(known: RowCounts | None, outcome: Outcome) -> RowCounts | None:
     """The run's counts, none if its report is lost; what the table held stays until counted again."""
-    target = present({"target": (known or {}).get("target")})
-    return {**target, **(row_counts(outcome.report.rows if outcome.report else None) or {})} or None
-
-
-def _narrow_datasets(status: dict[str, Any], resource: Resource) -> None:
-    status["datasets"] = dataset_records(resource.spec, status["datasets"], None) or None
-    status["lastSyncedSince"] = oldest_watermark(status["datasets"] or [])
+    told = outcome.report.rows if outcome.report else None
+    return kept_target(known, told or RowCounts())
