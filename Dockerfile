@@ -14,17 +14,17 @@ RUN python3 -m venv /build \
       --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
+COPY tools/trim_image.sh tools/
 RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /dist . \
  && /build/bin/pip --python /opt/socratasync/bin/python install --quiet --no-compile --no-deps \
       --no-index /dist/*.whl \
- # The operator speaks plain JSON (controller/cluster.py); nothing imports these 115 MB of models.
- && find /opt/socratasync/lib -path '*/kubernetes/*client/*' -name '*.py' ! -name __init__.py \
-      \( -path '*/models/*' -o -path '*/api/*' \) -delete \
+ && tools/trim_image.sh /opt/socratasync/lib \
  # Compiled here, since nobody may write at run time; by hash, so that a copy's new dates do no harm.
  && /opt/socratasync/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
       /opt/socratasync/lib \
  && /opt/socratasync/bin/socratasync --version \
- && /opt/socratasync/bin/python -c 'import kopf, socratasync.controller.cluster.client'
+ && /opt/socratasync/bin/kubectl-socratasync --version \
+ && /opt/socratasync/bin/python -c 'import socratasync.controller.main, socratasync.cli.kubectl.cluster'
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=dev

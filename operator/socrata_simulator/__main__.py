@@ -1,7 +1,7 @@
 """``python -m socrata_simulator``: the simulated portal as a process of its own.
 
-When it is ready it writes one line of JSON to standard output: domain, port, CA file and datasets.
-It serves until SIGTERM or SIGINT.
+When it is ready it prints one line of JSON: domain, port, ca_file, datasets and more. It serves until
+SIGTERM or SIGINT.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DATASET_FORMS = (
 
 
 def add_dataset(portal: Portal, text: str) -> None:
-    """Add the dataset that a ``--dataset`` describes. Raises ``ValueError``."""
+    """Add the dataset that the text of a ``--dataset`` describes. Raises ``ValueError``, ``OSError``."""
     dataset, _, source = text.partition("=")
     match dataset and source.split(":"):
         case ["synthetic", rows]:
@@ -43,7 +43,7 @@ def add_dataset(portal: Portal, text: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop."""
+    """Serve until a signal comes; returns the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
     accounts = dict(account.partition(":")[::2] for account in options.account)
@@ -89,22 +89,24 @@ def _tls(options: argparse.Namespace) -> Tls | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m socrata_simulator", description="A simulated Socrata portal over HTTPS."
+        prog="python -m socrata_simulator",
+        description="Serves a simulated Socrata portal over HTTPS until SIGTERM or SIGINT. Once it is "
+        "ready it prints one line of JSON with its domain, its CA file and its datasets.",
     )
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (0.0.0.0: all)")
-    add("--port", type=int, default=0, help="port to listen on (0: a free one)")
-    add("--name", action="append", default=[], help="another name or address of the certificate")
-    add("--tls-folder", type=Path, help="where to write server.pem, server.key and ca.pem")
-    add("--cert", type=Path, help="the server's certificate, instead of a new one")
-    add("--key", type=Path, help="its key")
-    add("--ca", type=Path, help="the authority that signed it")
+    add("--host", default="127.0.0.1", help="address to listen on, 0.0.0.0 for all (127.0.0.1)")
+    add("--port", type=int, default=0, help="port to listen on (a free one)")
     add("--dataset", action="append", default=[], metavar="ID=SOURCE", help=DATASET_FORMS)
-    add("--app-token", action="append", default=[], help="an app token that is known")
+    add("--app-token", action="append", default=[], metavar="TOKEN", help="an app token to accept")
     add("--account", action="append", default=[], metavar="USER:PASSWORD", help="an account")
-    add("--admin", action="store_true", help="open /_simulator/ (changes, faults)")
-    add("--gzip-level", type=int, default=1, choices=range(1, 10), help="1 is fast, 6 is usual")
-    add("--warm", type=int, default=0, metavar="ROWS", help="prepare pages of so many rows first")
+    add("--name", action="append", default=[], help="host or address to add to the certificate")
+    add("--tls-folder", type=Path, metavar="FOLDER", help="where to write the new certificates")
+    add("--cert", type=Path, metavar="FILE", help="a certificate to serve with, not a new one")
+    add("--key", type=Path, metavar="FILE", help="the key of --cert")
+    add("--ca", type=Path, metavar="FILE", help="the authority that signed --cert")
+    add("--gzip-level", type=int, default=1, choices=range(1, 10), help="1 is fast, 6 usual (1)")
+    add("--warm", type=int, default=0, metavar="ROWS", help="first prepare all pages of ROWS rows")
+    add("--admin", action="store_true", help="let clients change data and faults at /_simulator/")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Starts the simulator as a process of its own, for benches and whatever must not share its CPU."""
+"""Starts the simulator as a process of its own, so that it takes no time from what is measured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STOP_SECONDS = 30.0
 
 @dataclass(slots=True, kw_only=True)
 class Process:
-    """A simulator that serves; ``returncode`` is None until it ended."""
+    """A running simulator. ``returncode`` is None until it has ended."""
 
     domain: str
     port: int
@@ -27,8 +27,11 @@ class Process:
 
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[Process]:
-    """``python -m socrata_simulator`` with these arguments, from when it is ready (warmed, if
-    ``--warm`` is among them) to the end of the block. Raises ``RuntimeError`` if it cannot start."""
+    """Run ``python -m socrata_simulator`` with these arguments until the block ends.
+
+    The block begins once it is ready; with ``--warm``, once the pages are made.
+    Raises ``RuntimeError`` if it does not start.
+    """
     source = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
     with subprocess.Popen(  # noqa: S603 - our own module

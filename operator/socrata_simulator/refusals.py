@@ -1,9 +1,9 @@
-"""Answers that are not data, in the envelopes that Socrata's layers use. Pure.
+"""Answers that are not data, in the form that each of Socrata's layers gives them.
 
 - edge: ``{"code", "error": true, "message"}``
 - query: ``{"message", "errorCode", "data"}``
 - bare: ``{"error": true, "message", "status"}``
-- the web server before them all: HTML
+- the web server in front of all: HTML
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True, eq=False)
 class Refused(Exception):
-    """A status and a body instead of rows; the handler sends it as it is."""
+    """A status and a body that are sent instead of data."""
 
     status: int
     body: str
@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 def edge(status: int, code: str, message: str, **headers: str) -> Refused:
-    """Envelope of the edge and core: missing datasets, tokens, permissions."""
+    """An answer of the edge: missing datasets, tokens, permissions. ``headers`` have _ for -."""
     body = json.dumps({"code": code, "error": True, "message": message}, separators=(",", ":"))
     return Refused(status, body, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
@@ -32,19 +32,19 @@ def edge(status: int, code: str, message: str, **headers: str) -> Refused:
 def query(
     status: int, code: str, message: str, data: Mapping[str, object] | None = None
 ) -> Refused:
-    """Envelope of the query layer."""
+    """An answer of the layer that runs queries."""
     envelope = {"message": message, "errorCode": code, "data": dict(data or {})}
     return Refused(status, json.dumps(envelope, separators=(",", ":")))
 
 
 def bare(status: int, message: str = "Internal error") -> Refused:
-    """The envelope with no code, which comes when something broke."""
+    """The answer without an error code, which Socrata gives when something inside it failed."""
     envelope = {"error": True, "message": message, "status": status}
     return Refused(status, json.dumps(envelope, separators=(",", ":")))
 
 
 def html(status: int, title: str) -> Refused:
-    """The web server's own page, when it cannot reach what stands behind it."""
+    """The web server's own page, which it sends when it cannot reach what is behind it."""
     body = (
         f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n"
         f"<center><h1>{status} {title}</h1></center>\r\n<hr><center>nginx</center>\r\n"
@@ -54,30 +54,30 @@ def html(status: int, title: str) -> Refused:
 
 
 def dataset_missing() -> Refused:
-    """``/resource/<id>`` of a dataset that is not there."""
+    """The answer to ``/resource/<id>`` where there is no such dataset."""
     return edge(404, "dataset.missing", "Not found")
 
 
 def view_missing(view: str) -> Refused:
-    """``/api/views/<id>`` of a view that is not there."""
+    """The answer to ``/api/views/<id>`` where there is no such view."""
     message = f"Cannot find view with id {view}"
     return edge(404, "not_found", message, X_Error_Code="not_found", X_Error_Message=message)
 
 
 def invalid_app_token() -> Refused:
-    """A wrong token fails where no token would have worked."""
+    """The answer to an unknown app token, also where a request without any would be answered."""
     return edge(403, "permission_denied", "Invalid app_token specified")
 
 
 def private(signed_in: bool) -> Refused:
-    """A dataset that is not for everybody."""
+    """The answer to who may not read a private dataset."""
     if signed_in:
         return edge(403, "permission_denied", "You do not have permission to view this dataset")
     return edge(403, "permission_denied", "You must be logged in to access this resource")
 
 
 def wrong_credentials() -> Refused:
-    """Basic credentials that nobody has."""
+    """The answer to a user and password that no account has."""
     return edge(401, "authentication_required", "Invalid username or password")
 
 

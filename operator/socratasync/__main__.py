@@ -1,6 +1,6 @@
 """``python -m socratasync`` is the command ``socratasync``."""
 
-from socratasync.cli import main
+from socratasync.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -25,7 +25,7 @@
     │   ├── DatasetNotFound
     │   ├── InvalidQuery
     │   └── TargetMismatch
-    └── Unexpected          exit 70, reason InternalError: a fault of our own
+    └── Unexpected          exit 70, reason InternalError: a mistake in the program
 
 ``Terminated`` stands outside: it is SIGTERM arriving, exit 143, and is nobody's fault.
 The ``reason`` of each class is stable: conditions, reports and alerts carry it.
@@ -53,16 +53,14 @@ class SyncError(Exception):
 
 
 class Unexpected(SyncError):
-    """A fault of our own; the log has its trace."""
+    """An internal error: a mistake in this program. The log has its traceback."""
 
     reported_as = "InternalError"
 
     @classmethod
     def because_of(cls, exc: Exception) -> Unexpected:
         """The error for an exception that nobody foresaw."""
-        return cls(
-            f"a fault of Socrata Sync itself ({type(exc).__name__}: {exc}); please report it with the log"
-        )
+        return cls(f"internal error ({type(exc).__name__}: {exc}); please report it with the log")
 
 
 class TryAgain(SyncError):
@@ -165,7 +163,7 @@ class InvalidQuery(Misconfigured):
 
 
 class TargetMismatch(Misconfigured):
-    """The target table exists but cannot take the data as the manifest says."""
+    """The target table, or the bookkeeping beside it, is there but cannot take what a run would write."""
 
 
 class Terminated(SystemExit):

@@ -22,7 +22,7 @@ from psycopg.rows import dict_row
 from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
-from socratasync.cli import main
+from socratasync.cli.main import main
 
 DATASET = "bads-0001"
 COLUMNS = (

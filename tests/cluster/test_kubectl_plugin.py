@@ -20,7 +20,7 @@ from tests.cluster.test_kubelet import restricted_job
 
 ROOT = Path(__file__).parents[2]
 NAME = "la-311"
-PLUGIN = "from socratasync.cli.kubectl import main; main()"
+PLUGIN = "from socratasync.cli.kubectl.main import main; main()"
 SPEC = {
     "domain": "data.example.org",
     "datasets": [{"id": "abcd-1234", "year": 2020}],

@@ -10,7 +10,6 @@ import pytest
 from tests.commands.conftest import ROOT, Command
 
 from socratasync import __version__
-from socratasync.cli.arguments import hide
 
 COMMANDS = ["run", "plan", "status", "psql", "operator", "worker", "crd", "demo"]
 
@@ -78,7 +77,7 @@ def test_a_manifest_that_may_not_be_read_is_told_in_a_sentence(
     ran = socratasync("run", "-f", file)
 
     assert ran.returncode == 78
-    assert "cannot be read" in ran.stderr
+    assert "cannot be read" in " ".join(ran.stderr.split())
 
 
 def test_output_that_nobody_reads_is_no_reason_for_a_traceback(socratasync: Command) -> None:
@@ -91,11 +90,3 @@ def test_output_that_nobody_reads_is_no_reason_for_a_traceback(socratasync: Comm
     assert process.stderr is not None
 
     assert "Traceback" not in process.stderr.read()
-
-
-def test_hiding_what_is_not_among_the_arguments_changes_nothing() -> None:
-    before = Path("/proc/self/cmdline").read_bytes()
-
-    hide("no argument of this process is like that")
-
-    assert Path("/proc/self/cmdline").read_bytes() == before

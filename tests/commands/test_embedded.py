@@ -17,8 +17,8 @@ from tests.cluster.processes import wait_until
 from tests.commands.conftest import ROOT
 
 from socratasync.embedded import programs
-from socratasync.embedded import server as embedded
-from socratasync.embedded.server import UnusableFolder, database
+from socratasync.embedded.folder import UnusableFolder, has_database
+from socratasync.embedded.server import database
 
 _USER = """
 import sys
@@ -89,7 +89,7 @@ def test_the_data_stays_and_the_server_goes(data_folder: Path) -> None:
 
     assert [_count_uses(folder), _count_uses(folder)] == [1, 2]
     assert _is_stopped(folder)
-    assert embedded.is_there(folder)
+    assert has_database(folder)
 
 
 def test_the_last_process_that_uses_it_stops_it(users: Users) -> None:

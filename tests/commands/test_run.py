@@ -6,11 +6,9 @@ import json
 import os
 import pty
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 from tests.commands.conftest import PARKS, Command, Manifest, document, rows
 
 from socrata_simulator.portal.dataset import Dataset
@@ -288,19 +286,47 @@ def test_no_secret_is_shown_whatever_goes_wrong(
         assert hidden not in ran.stdout + ran.stderr
 
 
-def test_a_dsn_given_as_an_argument_is_not_to_be_read_from_the_process_list(
-    socratasync: Command, manifest: Manifest, portal: Portal, dsn: str
+@pytest.mark.parametrize("command", ["run", "plan", "status"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param("host=127.0.0.1 port=1 user=me password=Pass-word", id="keywords"),
+        pytest.param("postgresql://me:Pass-word@127.0.0.1:1/data", id="an address"),
+        pytest.param("postgresql://me@127.0.0.1:1/data?password=Pass-word", id="a query"),
+    ],
+)
+def test_a_password_in_the_arguments_is_warned_of_and_not_shown(
+    socratasync: Command, manifest: Manifest, command: str, given: str
 ) -> None:
-    portal.faults.add(Fault.status(503), times=99)
-    given = f"{dsn} password=Pass-word"
-    process = socratasync.start(
-        "run", "-f", manifest(), "--dsn", given, SOCRATASYNC_FIRST_WAIT="60"
+    ran = socratasync(command, "-f", manifest(), "--dsn", given, SOCRATASYNC_ATTEMPTS="1")
+
+    warnings = [line for line in ran.stderr.splitlines() if "SOCRATASYNC_DSN" in line]
+    assert len(warnings) == 1
+    assert "list of processes" in warnings[0]
+    assert "Pass-word" not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "status"])
+def test_a_dsn_without_a_password_and_one_in_the_environment_are_not_warned_of(
+    socratasync: Command, manifest: Manifest, command: str
+) -> None:
+    silent = socratasync(command, "-f", manifest(), "--dsn", "postgresql://me@127.0.0.1:1/data")
+    secret = socratasync(
+        command, "-f", manifest(), SOCRATASYNC_DSN="postgresql://me:Pass-word@127.0.0.1:1/data"
     )
-    assert process.stderr is not None
-    next(line for line in process.stderr if "trying again in" in line)
 
-    shown = Path(f"/proc/{process.pid}/cmdline").read_text(encoding="utf-8")
+    assert "list of processes" not in silent.stderr + secret.stderr
 
-    assert "--dsn" in shown
-    assert "Pass-word" not in shown
-    assert str(conninfo_to_dict(dsn)["dbname"]) not in shown
+
+def test_the_warning_of_a_password_is_a_log_line_like_any_other(
+    socratasync: Command, manifest: Manifest
+) -> None:
+    given = "postgresql://me:Pass-word@127.0.0.1:1/data"
+    ran = socratasync(
+        *("run", "-f", manifest(), "--dsn", given, "-o", "json", "--log-format", "json"),
+        SOCRATASYNC_ATTEMPTS="1",
+    )
+
+    lines = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert [line["level"] for line in lines if "SOCRATASYNC_DSN" in line["msg"]] == ["warning"]
+    assert json.loads(ran.stdout)["ok"] is False

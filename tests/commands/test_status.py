@@ -90,3 +90,17 @@ def test_a_dataset_that_was_never_loaded_is_among_them(
 
     found: dict[str, Any] = {d["id"]: d["loaded"] for d in json.loads(ran.stdout)["datasets"]}
     assert found == {PARKS: True, "soon-0001": False}
+
+
+def test_a_bookkeeping_that_is_too_new_is_refused_with_a_sentence(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("INSERT INTO socratasync.versions VALUES (99, 99, '9.8.7')")
+
+    for command in ("status", "plan", "run"):
+        ran = socratasync(command, "-f", manifest(), SOCRATASYNC_DSN=dsn)
+
+        assert ran.returncode == 78
+        assert "Use 9.8.7 or later" in " ".join((ran.stdout + ran.stderr).split())

@@ -10,8 +10,7 @@ import pytest
 import yaml
 from tests.unit.api.bad_manifests import GOOD
 
-from socratasync.api import crd
-from socratasync.api.crd import crd_yaml
+from socratasync.api.crd import crd, crd_yaml
 from socratasync.api.problems import without_nulls
 from socratasync.api.spec import SyncSpec
 

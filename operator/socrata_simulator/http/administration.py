@@ -1,17 +1,18 @@
-"""Changes data and switches faults from outside, over the simulator's own HTTPS: for tests in a cluster.
+"""Changes data and switches faults over the simulator's own HTTPS, for tests in other processes.
 
-Off unless the simulator is started with it. All bodies are JSON::
+Only a simulator that was started with ``--admin`` answers these requests. All bodies are JSON::
 
-    GET    /_simulator/                        datasets, and how many requests came and faults are left
+    GET    /_simulator/                        datasets, how many requests came, how many faults are still to come
     GET    /_simulator/requests                what was asked
     POST   /_simulator/datasets                {"id", "synthetic": ROWS, "seed"} or {"id", "columns", "rows"}
     POST   /_simulator/datasets/<id>/<change>  see ``CHANGES``
     POST   /_simulator/faults                  {"fault": "status", "arguments": {"status": 429},
                                                 "times", "after", "dataset", "on"}
-    DELETE /_simulator/faults                  all off
+    DELETE /_simulator/faults                  switches all faults off
 
-Rows to change are named by ``{"where": SOQL}``, ``{"ids": [...]}`` or ``{"first": N}``. The fault
-``doing`` takes ``{"changes": [{"dataset", "change", "arguments"}]}``: what happens between two pages.
+A change names its rows by ``{"where": SOQL}``, ``{"ids": [...]}`` or ``{"first": N}``. The fault
+``doing`` takes ``{"changes": [{"dataset", "change", "arguments"}]}`` and makes these changes just
+before a request is answered, such as between two pages.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ FAULTS = frozenset(
 
 
 def answer(portal: Portal, method: str, path: str, body: bytes) -> tuple[int, object]:
-    """Status and document for one request."""
+    """The HTTP status and the JSON document that answer one request."""
     try:
         return 200, _answer(portal, method, path.removeprefix(PREFIX).strip("/").split("/"), body)
     except Refused as refused:
@@ -59,7 +60,7 @@ def _answer(portal: Portal, method: str, path: list[str], body: bytes) -> object
         case "POST", ["datasets", dataset, change]:
             return make_change(portal[dataset], change, arguments)
         case "POST", ["faults"]:
-            return _arm(portal, **arguments)
+            return _add_fault(portal, **arguments)
         case "DELETE", ["faults"]:
             portal.faults.clear()
             return {"faults": 0}
@@ -77,7 +78,7 @@ def add_dataset(
     rows: list[dict[str, Any]] | None = None,
     name: str = "",
 ) -> Dataset:
-    """A new dataset, or a new one in the place of another."""
+    """Add a dataset; one with the same id is replaced. Raises ``ValueError``."""
     if synthetic is not None:
         return portal.add_synthetic(id, synthetic, seed, name=name)
     if not columns:
@@ -86,7 +87,10 @@ def add_dataset(
 
 
 def make_change(dataset: Dataset, change: str, arguments: Mapping[str, Any]) -> dict[str, object]:
-    """One of ``CHANGES`` on a dataset. Raises ``ValueError`` for another."""
+    """Make one of ``CHANGES``. Raises ``ValueError`` for a change that is not among them.
+
+    Returns the dataset in short, and the ids of new rows unless there are more than 1,000.
+    """
     make = CHANGES.get(change)
     if make is None:
         raise ValueError(f"{change!r} is none of {', '.join(CHANGES)}")
@@ -130,7 +134,7 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def _arm(
+def _add_fault(
     portal: Portal, fault: str, arguments: Mapping[str, Any] | None = None, **when: Any
 ) -> dict[str, int]:
     given = dict(arguments or {})

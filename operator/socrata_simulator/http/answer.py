@@ -82,7 +82,7 @@ def _csv_line(table: Table, outputs: Sequence[Output]) -> Callable[[int], bytes]
 
 
 def _stored_line(table: Table, tail: list[Cell]) -> Callable[[int], bytes]:
-    """The fast way: the stored line, and the system columns after it."""
+    """The stored line with the system columns after it, without looking at its cells."""
     lines = table.lines
 
     def line(position: int) -> bytes:
@@ -149,7 +149,7 @@ def _system_text(table: Table, name: str) -> Callable[[int], bytes]:
 
 
 def _stamp_text(stamps: Sequence[int]) -> Callable[[int], bytes]:
-    """Neighbouring rows mostly share their time, so the last one's text is kept."""
+    """The text of a row's time. Texts are kept, for most rows have the time of rows near them."""
     known: dict[int, bytes] = {}
 
     def text(position: int) -> bytes:
@@ -169,7 +169,7 @@ def _value_text(output: Output, position: int) -> str | None:
 
 
 def text_of(value: Any, kind: str) -> str:
-    """A value that an expression yielded, as a stored cell."""
+    """The value of an expression as a stored cell."""
     if kind == "fixed_timestamp":
         return stamp(value)
     if isinstance(value, bool):
@@ -180,7 +180,7 @@ def text_of(value: Any, kind: str) -> str:
 
 
 def aggregated(query: Query) -> list[str | None]:
-    """The one row of a query of aggregates. Worked out once for a table and a condition."""
+    """The one row of an answer of aggregates, computed once for each table and condition."""
     texts = [_aggregated(query, aggregate) for aggregate in query.aggregates]
     if query.tampered is None:
         return texts
@@ -194,12 +194,12 @@ def _aggregated(query: Query, aggregate: Aggregate) -> str | None:
     memo = query.table.memo
     key = (aggregate.function, aggregate.source, query.where, query.first, query.last)
     if key not in memo:
-        memo[key] = _worked_out(query, aggregate)
+        memo[key] = _computed(query, aggregate)
     found: str | None = memo[key]
     return found
 
 
-def _worked_out(query: Query, aggregate: Aggregate) -> str | None:
+def _computed(query: Query, aggregate: Aggregate) -> str | None:
     positions = query.matching()
     if aggregate.over is None:
         return str(len(positions))

@@ -13,7 +13,7 @@ _AGGREGATE = re.compile(r"\b(count|min|max|sum|avg)\s*\(", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request, read."""
+    """What a request asks for."""
 
     kind: str
     dataset: str
@@ -23,7 +23,7 @@ class Asked:
 
 
 def read(target: str) -> Asked | None:
-    """The request for ``target`` (path and query); None if there is no such path."""
+    """What ``target`` (path and query) asks for; None if the portal has no such path."""
     url = urlsplit(target)
     path = unquote(url.path)
     pairs = dict(parse_qsl(url.query, keep_blank_values=True))

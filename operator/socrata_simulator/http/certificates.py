@@ -1,4 +1,4 @@
-"""Certificates for the simulator: an authority of its own, and a server certificate by it."""
+"""Certificates for the simulator: its own authority, and a server certificate signed by it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Tls:
     ca_file: Path
 
     def context(self) -> ssl.SSLContext:
-        """What the server wraps its connections with."""
+        """The TLS context for the server's connections."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.cert_file, self.key_file)
         return context
 
 
 def issue(folder: Path, names: Sequence[str] = ()) -> Tls:
-    """A new authority and a certificate for this machine and ``names`` (hosts or addresses)."""
-    import trustme  # an extra: only who serves needs it
+    """A new authority, and a certificate for this machine and ``names`` (hosts or addresses)."""
+    import trustme  # imported here: it need not be installed where certificates are given
 
     authority = trustme.CA()
     certificate = authority.issue_cert(*dict.fromkeys([*LOCAL_NAMES, *names]))

@@ -1,4 +1,4 @@
-"""One connection to the simulated portal: what is asked, what goes wrong, what is answered."""
+"""Answers the requests of one connection, or does what the faults that are switched on say."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: tests and benches talk to us."""
+        """Log nothing: a line for each request would drown what tests print."""
 
     def do_GET(self) -> None:
-        """Answer, with whatever faults are switched on for this request."""
+        """Answer the request, with the faults that it meets."""
         asked = read(self.path)
         if asked is None and self._administer(None):
             return
@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
                 fault.after()
 
     def do_POST(self) -> None:
-        """Only for administration: the portal itself is read."""
+        """Answer administration; anything else is refused, for the portal is only read."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if not self._administer(body):
             self._send(refusals.html(405, "Not Allowed"))
@@ -72,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
         self.do_POST()
 
     def _administer(self, body: bytes | None) -> bool:
-        """Answer a request from outside about the simulation itself, if that is open."""
+        """Answer a request to ``administration``. False if it is none, or administration is off."""
         if not (self.server.admin and self.path.startswith(administration.PREFIX)):
             return False
         status, document = administration.answer(
@@ -90,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         refusal: Refused | None = first(faults, "refusal")
         if refusal is not None:
-            raise replace(refusal)  # a fresh one: a raised exception collects its tracebacks
+            raise replace(refusal)  # a copy: each raise adds to an exception's traceback
         account = self._account(asked)
         if asked.kind == "catalog":
             found = views.catalog(self.server.portal.datasets.values(), self.server.domain)
@@ -105,7 +105,10 @@ class Handler(BaseHTTPRequestHandler):
     # -- who asks --------------------------------------------------------------------------------
 
     def _account(self, asked: Asked) -> str | None:
-        """The account that signed in, if any. Raises ``Refused`` for wrong tokens and passwords."""
+        """The account that signed in; None if none did.
+
+        Raises ``Refused`` for an unknown app token or a wrong password.
+        """
         portal = self.server.portal
         token = self.headers.get("X-App-Token") or asked.options.get("$$app_token")
         if token and token not in portal.app_tokens:
@@ -186,7 +189,7 @@ class Handler(BaseHTTPRequestHandler):
         *,
         gzip: bool,
     ) -> None:
-        """A body that ends when the connection does, too early."""
+        """Send a body without a length, and close the connection before the body is complete."""
         fault = next(f for f in faults if f.cut_at is not None)
         text, level = written(query, extension), self.server.pages.gzip_level
         if gzip and fault.keep_gzip_whole:
@@ -236,7 +239,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
 
     def _reset(self) -> None:
-        """Hang up with a TCP reset instead of a proper end."""
+        """End the connection by a TCP reset."""
         self.close_connection = True
         with contextlib.suppress(OSError):
             linger = struct.pack("ii", 1, 0)

@@ -13,7 +13,7 @@ from socrata_simulator.portal.dataset import Dataset, State
 from socrata_simulator.soql.query import Query
 
 LONGEST_SCHEMA = 5000
-"""Fields and types together; longer ones are dropped, with a warning."""
+"""Characters of field names and types together, from which on Socrata sends neither."""
 
 CONTENT_TYPES = {"csv": "text/csv; charset=UTF-8", "json": "application/json;charset=utf-8"}
 Headers = dict[str, str]
@@ -22,7 +22,7 @@ Headers = dict[str, str]
 def of_rows(
     dataset: Dataset, state: State, query: Query, *, extension: str, etag: str, out_of_date: bool
 ) -> Headers:
-    """The headers of rows from ``state``, the replica's, which may be behind the truth."""
+    """The headers of an answer made from ``state``, which is older than the truth if a replica lags."""
     truth = dataset.truth
     behind = out_of_date or truth.version > state.version
     return {
@@ -39,7 +39,7 @@ def of_rows(
 
 
 def schema(query: Query) -> Headers:
-    """``X-SODA2-Fields`` and ``-Types``, or the warning that they are too long."""
+    """``X-SODA2-Fields`` and ``X-SODA2-Types``, or the warning that they were too long."""
     outputs = query.aggregates or query.outputs
     fields = json.dumps([o.name for o in outputs], separators=(",", ":"))
     types = json.dumps([o.kind for o in outputs], separators=(",", ":"))
@@ -51,7 +51,7 @@ def schema(query: Query) -> Headers:
 
 
 def etag(dataset: Dataset, state: State, parameters: Mapping[str, str], negotiated: str) -> str:
-    """An ETag that is valid for the identical request only: it is salted with its parameters."""
+    """An ETag that depends on the request's parameters, too: it holds for the identical request only."""
     version = f"{dataset.version_text(state)}.{dataset.serial}"
     tag = base64.b64encode(version.encode()).decode().rstrip("=")
     asked = repr(sorted(parameters.items())) + negotiated
@@ -61,7 +61,7 @@ def etag(dataset: Dataset, state: State, parameters: Mapping[str, str], negotiat
 
 
 def is_unchanged(request: Mapping[str, str], answer: Headers) -> bool:
-    """Whether the request's condition makes it a 304; If-None-Match counts before the time."""
+    """Whether the answer is a 304. If there is an If-None-Match, If-Modified-Since is ignored."""
     known = request.get("If-None-Match")
     if known is not None:
         return known.strip() == "*" or answer["ETag"] in [t.strip() for t in known.split(",")]

@@ -1,7 +1,7 @@
-"""Bodies ready to send: compressed, in chunks, and kept for as long as their table lives.
+"""Bodies ready to send: compressed, in chunks, and kept in memory to be sent again.
 
-A body is made once and then sent as it is, so a simulator that was warmed does little but write
-to sockets. Only answers that are the same every time are kept: those with an order.
+A body that is kept is sent as it is, so that a simulator that was warmed does little but write to
+sockets. Only answers that never change are kept: those to queries with an order, and aggregates.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KEPT_BYTES = 512 * 1024 * 1024
 
 
 def written(query: Query, extension: str) -> Iterator[bytes]:
-    """The text of the answer, in pieces."""
+    """The answer as CSV or JSON text, in pieces."""
     write = csv_body if extension == "csv" else json_body
     positions = () if query.aggregates else query.positions()
     return write(query, positions)
@@ -37,7 +37,7 @@ def compressed(pieces: Iterator[bytes], level: int) -> Iterator[bytes]:
 
 
 def chunked(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces in HTTP chunks of up to ``CHUNK`` bytes, with the last, empty one."""
+    """The pieces as HTTP chunks of up to ``CHUNK`` bytes; the last chunk is empty, as HTTP wants it."""
     waiting = bytearray()
     for piece in pieces:
         waiting += piece
@@ -50,7 +50,7 @@ def chunked(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def up_to(pieces: Iterator[bytes], size: int | None) -> Iterator[bytes]:
-    """The first ``size`` bytes of the pieces; None: all."""
+    """The first ``size`` bytes of the pieces; all of them if it is None."""
     for piece in pieces:
         if size is not None and len(piece) >= size:
             yield piece[:size]
@@ -62,7 +62,7 @@ def up_to(pieces: Iterator[bytes], size: int | None) -> Iterator[bytes]:
 def midway(
     pieces: Iterator[bytes], stop: tuple[int, Callable[[], object]] | None
 ) -> Iterator[bytes]:
-    """The pieces, with an action once so many bytes are sent."""
+    """The pieces; after so many bytes of them ``stop``'s action is called. None: no action."""
     if stop is None:
         yield from pieces
         return
@@ -77,7 +77,7 @@ def midway(
 
 
 class Pages:
-    """Bodies by table and request, the least used forgotten first."""
+    """Bodies by table and request. The least recently used are dropped at ``kept_bytes``."""
 
     def __init__(self, kept_bytes: int = KEPT_BYTES, *, gzip_level: int = 1) -> None:
         self.gzip_level = gzip_level
@@ -96,7 +96,7 @@ class Pages:
         *,
         gzip: bool,
     ) -> Iterator[bytes]:
-        """The chunked body for ``query``, which was parsed from ``parameters`` against ``state``."""
+        """The chunked body of the answer to ``query``, which is ``parameters`` parsed against ``state``."""
         asked = urlencode(sorted(parameters.items()))
         key = (dataset.serial, state.version, asked, query.limit, extension, gzip)
         if not query.is_stable:
@@ -113,7 +113,7 @@ class Pages:
         self._keep(key, bytes(made))
 
     def warm(self, dataset: Dataset, *, page_size: int, select: str | None) -> int:
-        """Make the pages of a client that reads everything by keyset; returns their bytes."""
+        """Make the pages that a client asks for who reads everything by keyset; returns their bytes."""
         columns = [f.name for f in dataset.fields if not f.hidden]
         parameters = {
             "$select": select or ",".join([*columns, ":updated_at", ":id"]),

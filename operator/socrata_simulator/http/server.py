@@ -1,4 +1,4 @@
-"""Serves a portal over HTTPS: threads, TLS and an end that leaves nothing behind."""
+"""Serves a portal over HTTPS, and leaves no thread, socket or file behind when it ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HANDSHAKE_SECONDS = 10.0
 
 
 class Server(ThreadingHTTPServer):
-    """A portal on an address. ``domain`` is what a manifest's ``spec.domain`` says."""
+    """A portal on an address. ``domain`` is its host and port, as clients write it."""
 
     daemon_threads = False
     block_on_close = True
@@ -44,30 +44,38 @@ class Server(ThreadingHTTPServer):
         self.domain = f"{'localhost' if host in ('0.0.0.0', '') else host}:{self.port}"  # noqa: S104
 
     def warm(self, dataset: str, *, page_size: int, select: str | None = None) -> int:
-        """Prepare the pages that a client reading ``dataset`` by keyset will ask for; returns how many
-        bytes they have. ``select`` as the client sends it; by default all columns,
-        ``:updated_at`` and ``:id``."""
+        """Prepare the pages that a client asks for who reads ``dataset`` by keyset.
+
+        ``select`` is that client's ``$select``, by default all columns, ``:updated_at`` and ``:id``.
+        Returns the bytes of all pages.
+        """
         return self.pages.warm(self.portal[dataset], page_size=page_size, select=select)
 
     def server_bind(self) -> None:
-        """Without the look-up of this machine's name that ``HTTPServer`` does: it takes ten seconds
-        where nobody answers for names, and nothing needs it."""
+        """Bind as ``TCPServer`` does.
+
+        ``HTTPServer`` also looks up this machine's name, which nothing here needs and which takes ten
+        seconds where no name server answers.
+        """
         socketserver.TCPServer.server_bind(self)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """In the connection's own thread: the handshake must not keep others from being accepted."""
+        """Handshake, then serve. Runs in the connection's thread, so that a slow client delays no other."""
         request.settimeout(HANDSHAKE_SECONDS)
         secured = self._context.wrap_socket(
             request, server_side=True, do_handshake_on_connect=False
         )
-        with self._tracked(secured), contextlib.suppress(OSError):  # whoever leaves, leaves
+        with (
+            self._tracked(secured),
+            contextlib.suppress(OSError),
+        ):  # a client that hangs up is no error
             secured.do_handshake()
             secured.settimeout(None)
             super().finish_request(secured, client_address)
 
     @contextlib.contextmanager
     def _tracked(self, connection: ssl.SSLSocket) -> Iterator[None]:
-        """Known to ``server_close`` while it is open, and closed in the end."""
+        """Close the connection at the end of the block; until then ``server_close`` can end it."""
         with self._open_lock:
             self._open.add(connection)
         if self.closing.is_set():
@@ -90,14 +98,16 @@ class Server(ThreadingHTTPServer):
 
 
 def _hang_up(connection: ssl.SSLSocket) -> None:
-    """End a connection that another thread is using; that thread sees the end of the stream."""
+    """End a connection that another thread uses; that thread then reads the end of the stream."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def _say_goodbye(connection: ssl.SSLSocket) -> None:
-    """TLS's own end of stream, without waiting for the client's: a body that just stops must look
-    like one that is over."""
+    """Send TLS's end of stream, and do not wait for the client's.
+
+    So a body that ends too early (``Fault.truncated``) looks to the client like one that is complete.
+    """
     if connection.fileno() == -1:
         return
     with contextlib.suppress(OSError, ValueError):
@@ -116,13 +126,13 @@ def serve(
     admin: bool = False,
     gzip_level: int = 1,
 ) -> Iterator[Server]:
-    """The portal on ``host`` and ``port`` (0: a free one) until the block ends.
+    """Serve the portal on ``host`` and ``port`` (0: a free one) until the block ends.
 
-    Without ``tls`` it has a certificate for this machine and ``names`` by an authority of its own,
-    whose PEM file is ``.ca_file``. ``admin`` opens ``/_simulator/``, for tests from outside.
+    Without ``tls`` it makes a certificate for this machine and ``names``, signed by an authority of
+    its own whose PEM file is ``.ca_file``. ``admin`` opens ``/_simulator/`` (see ``administration``).
     Real portals compress at about level 6; level 1 is three times as fast.
     """
-    with tempfile.TemporaryDirectory(prefix="socratasync-simulator-") as folder:
+    with tempfile.TemporaryDirectory(prefix="socrata-simulator-") as folder:
         server = Server(
             portal,
             host,

@@ -21,8 +21,11 @@ _CATALOG_TYPES = {
 
 
 def view(dataset: Dataset) -> dict[str, Any]:
-    """The dataset's description: the recorded one if nothing changed since, else one with the keys of
-    a real one. ``dataset.metadata`` is laid over it; None there takes a key away."""
+    """The dataset's description.
+
+    It is the recorded one while the dataset is unchanged since it was added; otherwise one with the
+    same keys as a real portal's. ``dataset.metadata`` replaces keys of it; None removes a key.
+    """
     version, recorded = dataset.recorded
     document = recorded if version == dataset.truth.version else {**recorded, **_described(dataset)}
     laid_over = {**document, **dataset.metadata}
@@ -82,7 +85,7 @@ def _column(position: int, field: Field) -> dict[str, Any]:
 
 
 def catalog(datasets: Iterable[Dataset], domain: str) -> dict[str, Any]:
-    """What the portal has, as the discovery API says it."""
+    """The public datasets in the form of Socrata's discovery API."""
     results = [_entry(d, domain) for d in datasets if not (d.is_private or d.is_missing)]
     return {"results": results, "resultSetSize": len(results), "timings": {}}
 

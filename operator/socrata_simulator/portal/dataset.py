@@ -1,7 +1,7 @@
-"""A dataset of the simulated portal: what people at the source do to it, and what clients see.
+"""A dataset of the simulated portal: what its publisher does to it, and what clients see of it.
 
-Clients read the *replica*, which normally is the truth; ``lag()`` leaves it behind until
-``catch_up()``. All methods may be called from any thread.
+The *truth* is the dataset as its publisher left it. Clients read a *replica*, which is the same
+except between ``lag()`` and ``catch_up()``. All methods may be called from any thread.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from socrata_simulator.soql.query import parse
 
 Row = Mapping[str, Any]
 ColumnLike = tuple[str, str] | tuple[str, str, str]
-_SERIALS = itertools.count()  # tells a dataset from another one that had its id before
+_SERIALS = itertools.count()  # tells a dataset from one that had the same id before it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The dataset after change number ``version``, made at ``changed_at`` (milliseconds)."""
+    """The dataset after change number ``version``, made at ``changed_at`` (milliseconds since 1970)."""
 
     table: Table
     version: int
@@ -71,12 +71,12 @@ class Dataset:
 
     @property
     def truth(self) -> State:
-        """The dataset as it is at the source."""
+        """The dataset as its publisher left it."""
         return self._truth
 
     @property
     def shown(self) -> State:
-        """The dataset as queries see it: the replica while it lags behind."""
+        """The dataset as queries see it: the truth, or the replica while that lags."""
         with self._lock:
             return self._replica or self._truth
 
@@ -89,7 +89,7 @@ class Dataset:
         return len(self._truth.table)
 
     def ids(self, where: str = "", *, limit: int | None = None) -> list[str]:
-        """The ``:id``s of all rows, or of those that a SoQL condition holds for, in the server's order."""
+        """The ``:id``s of the rows that meet a SoQL condition (without one: of all), ordered by ``:id``."""
         table = self._truth.table
         found = parse(table, {"$where": where}, self.id).matching()
         return [table.row_id(i) for i in found[:limit]]
@@ -113,12 +113,12 @@ class Dataset:
     # -- changes to rows -------------------------------------------------------------------------
 
     def insert(self, *rows: Row) -> list[str]:
-        """New rows from values by field name; what is not named is null. Returns their ``:id``s."""
+        """Add rows, given as values by field name; a field that is left out is null. Returns ``:id``s."""
         with self._lock:
             return self.insert_lines([self._truth.table.line(row) for row in rows])
 
     def insert_lines(self, lines: list[bytes]) -> list[str]:
-        """New rows from stored lines, one quoted cell per column."""
+        """Add rows, given as stored lines (see ``rows.cells``). Returns their ``:id``s."""
         with self._lock:
             return self._append(self._truth.table, lines)
 
@@ -141,14 +141,16 @@ class Dataset:
         self.update(ids)
 
     def delete(self, ids: str | Iterable[str]) -> None:
-        """Remove rows. No trace of them stays: Socrata tells nobody."""
+        """Remove rows. As on a real portal, no query can tell that they were there."""
         with self._lock:
             table = self._truth.table
             self._become(table.without([table.position(i) for i in _listed(ids)]), self._now())
 
     def replace_all(self, rows: Iterable[Row] | None = None) -> list[str]:
-        """What a publisher's nightly replace does: truncate and insert, so every row (None: the same
-        rows) has a new ``:id`` and ``:created_at``."""
+        """Delete all rows and insert ``rows``, or the same again if it is None, with new ``:id``s.
+
+        This is what publishers do who upload a whole dataset every night. Returns the ``:id``s.
+        """
         with self._lock:
             table = self._truth.table
             lines = list(table.lines) if rows is None else [table.line(row) for row in rows]
@@ -165,7 +167,7 @@ class Dataset:
         value: Any = None,
         hidden: bool = False,
     ) -> None:
-        """A new column, ``value`` in every row."""
+        """Add a column with ``value`` in every row. Raises ``ValueError`` if there is one of the name."""
         with self._lock:
             table = self._truth.table
             if table.find(field):
@@ -213,21 +215,23 @@ class Dataset:
     # -- the state of the dataset ------------------------------------------------------------------
 
     def make_private(self, private: bool = True) -> None:
-        """Only accounts of the portal may read it."""
+        """From now on only the portal's accounts may read it."""
         self.is_private = private
 
     def remove(self, gone: bool = True) -> None:
-        """Everybody gets a 404."""
+        """From now on the answer to everybody is a 404."""
         self.is_missing = gone
 
     def freeze(self, successor: str | None = None) -> None:
-        """No change comes any more; the description names the dataset that goes on, if any."""
+        """Refuse changes from now on (``RuntimeError``); the description names ``successor``, if any."""
         self.successor = successor
         self._frozen = True
 
     def lag(self, answers: int | None = None) -> None:
-        """From now on queries see the dataset as it is now, until ``catch_up()`` or, if given, until
-        so many answers were made from it after it had changed."""
+        """From now on queries see the dataset as it is at this moment, until ``catch_up()``.
+
+        With ``answers``, they see the truth again after so many answers that were out of date.
+        """
         with self._lock:
             self._replica = self._truth
             self._lagging_answers = answers
@@ -238,7 +242,7 @@ class Dataset:
             self._replica = None
 
     def answered(self, state: State) -> None:
-        """An answer was made from ``state``; a replica that lags for so many answers counts them."""
+        """Count an answer that was made from ``state``, for ``lag(answers)``."""
         with self._lock:
             if (
                 self._replica is state
@@ -252,7 +256,7 @@ class Dataset:
     # -- inside ------------------------------------------------------------------------------------
 
     def _now(self) -> int:
-        """Now in milliseconds; later than every change before."""
+        """Now, in milliseconds since 1970, but always later than the last change."""
         now = (self._clock() - _EPOCH) // timedelta(milliseconds=1)
         return max(now, self._truth.changed_at + 1)
 

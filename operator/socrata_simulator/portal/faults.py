@@ -1,4 +1,4 @@
-"""What goes wrong, by switch. A fault applies to some requests, so many times, and is then over.
+"""Faults that a test switches on. Each applies to some requests, a number of times, and is over.
 
 ``portal.faults.add(Fault.status(429, retry_after=1), times=2, dataset="abcd-1234", on="rows")``
 
@@ -21,7 +21,7 @@ KINDS = ("any", "rows", "count", "metadata", "catalog")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One thing that goes wrong; make it by the class methods, which say what each is."""
+    """One thing that goes wrong. The class methods make them, and say what each does."""
 
     refusal: Refused | None = None
     before: Callable[[], object] | None = None
@@ -39,7 +39,7 @@ class Fault:
     omit_types: bool = False
 
     def excludes(self, other: Fault) -> bool:
-        """Whether both want the same thing of one answer. Any number of actions may happen."""
+        """Whether one answer cannot have both: they set the same thing, other than an action."""
         settings = (
             f.name for f in fields(self) if f.name not in ("before", "after", "keep_gzip_whole")
         )
@@ -47,7 +47,7 @@ class Fault:
 
     @classmethod
     def status(cls, status: int, *, retry_after: float | str | None = None) -> Fault:
-        """An answer with this status and the body that goes with it: 202, 401, 404, 408, 429, 5xx."""
+        """Answer with this status and the body that real portals send with it, such as for 429 or 503."""
         refused = _refusal(status)
         if retry_after is not None:
             refused.headers["Retry-After"] = str(retry_after)
@@ -55,87 +55,93 @@ class Fault:
 
     @classmethod
     def bare_error(cls, status: int = 500) -> Fault:
-        """An internal error in the envelope that has no code."""
+        """Answer with an internal error whose body has no error code."""
         return cls(refusal=refusals.bare(status))
 
     @classmethod
     def invalid_token(cls) -> Fault:
-        """403, as for an app token that nobody was given."""
+        """Answer with 403, as for an app token that does not exist."""
         return cls(refusal=refusals.invalid_app_token())
 
     @classmethod
     def login_page(cls) -> Fault:
-        """A proxy's log-in page, with status 200."""
+        """Answer with a proxy's log-in page: HTML, status 200."""
         page = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body></body></html>\n"
         return cls(refusal=Refused(200, page, content_type="text/html; charset=utf-8"))
 
     @classmethod
     def redirect(cls, location: str, status: int = 302) -> Fault:
-        """A redirect, such as to another host."""
+        """Answer with a redirect."""
         return cls(refusal=Refused(status, "", headers={"Location": location}))
 
     @classmethod
     def reset(cls, after_bytes: int = 0) -> Fault:
-        """The connection is reset after so many bytes of the (compressed) body; 0: before any answer."""
+        """Reset the connection (TCP) after so many bytes of the body as sent; 0: before any answer."""
         return cls(reset_at=after_bytes)
 
     @classmethod
     def hang_up(cls, after_bytes: int = 0) -> Fault:
-        """The connection properly ends after so many bytes of the (compressed) body, which therefore
-        has no last chunk; 0: before any answer."""
+        """Close the connection after so many bytes of the body as sent; 0: before any answer.
+
+        The body is chunked and lacks its last chunk, by which a client can tell.
+        """
         return cls(hang_up_at=after_bytes)
 
     @classmethod
     def truncated(cls, after_bytes: int, *, compressed: bool = False) -> Fault:
-        """No chunks, and the connection closes early, as if that were the end. ``after_bytes`` counts
-        the text of the body, whose gzip stream (if any) then ends properly: a client that does not
-        count rows cannot tell. ``compressed``: they count the compressed bytes, and gzip is cut too."""
+        """Close the connection early in an answer with neither length nor chunks.
+
+        ``after_bytes`` counts bytes of the text, and gzip ends properly after them: only a client that
+        counts rows can tell. With ``compressed`` it counts compressed bytes, and gzip is cut as well.
+        """
         return cls(cut_at=after_bytes, keep_gzip_whole=not compressed)
 
     @classmethod
     def short_page(cls, rows: int) -> Fault:
-        """A page that properly ends after so many rows though there are more."""
+        """End the page properly after so many rows, though more were asked for and are there."""
         return cls(rows=rows)
 
     @classmethod
     def slow_drip(cls, piece: int = 64, seconds: float = 0.05) -> Fault:
-        """The body comes in pieces of so many bytes with so long a wait after each."""
+        """Send the body in pieces of so many bytes, with a wait after each."""
         return cls(drip=(piece, seconds))
 
     @classmethod
     def wrong_count(cls, wrong: int | Callable[[int], int]) -> Fault:
-        """``count(*)`` says ``wrong`` (or what it makes of the right number)."""
+        """Answer ``count(*)`` with ``wrong``, or with what it returns for the right number."""
         return cls(count=wrong if callable(wrong) else lambda _: wrong)
 
     @classmethod
     def doing(cls, action: Callable[[], object]) -> Fault:
-        """``action`` happens just before the answer is made. With ``after=N``: between two pages."""
+        """Call ``action`` just before the answer is made; with ``after=N``, that is between two pages."""
         return cls(before=action)
 
     @classmethod
     def doing_midway(cls, action: Callable[[], object], after_bytes: int = 1) -> Fault:
-        """``action`` happens once so many bytes of the (compressed) body are sent. Waiting for an event
-        there holds a client in mid-page for as long as a test needs."""
+        """Call ``action`` once so many bytes of the body are sent.
+
+        An action that waits for an event holds a client in mid-page for as long as a test needs.
+        """
         return cls(midway=(after_bytes, action))
 
     @classmethod
     def delayed(cls, seconds: float) -> Fault:
-        """The answer comes so much later."""
+        """Answer so many seconds later."""
         return cls(delay=seconds)
 
     @classmethod
     def doing_afterwards(cls, action: Callable[[], object]) -> Fault:
-        """``action`` happens just after the answer was sent."""
+        """Call ``action`` just after the answer was sent."""
         return cls(after=action)
 
     @classmethod
     def data_out_of_date(cls) -> Fault:
-        """The headers say that the replica is behind, whether it is or not."""
+        """Say in the headers that the replica lags, whether it does or not."""
         return cls(out_of_date=True)
 
     @classmethod
     def without_types(cls) -> Fault:
-        """``X-SODA2-Fields`` and ``-Types`` are left out, as for very wide answers."""
+        """Leave out ``X-SODA2-Fields`` and ``X-SODA2-Types``, as real portals do for many columns."""
         return cls(omit_types=True)
 
 
@@ -173,7 +179,9 @@ def _refusal(status: int) -> Refused:
 
 
 @dataclass(slots=True)
-class _Armed:
+class _SwitchedOn:
+    """A fault, which requests meet it, and how often one did."""
+
     fault: Fault
     times: int | None
     skip: int
@@ -182,7 +190,7 @@ class _Armed:
     used: int = field(default=0)
 
     def takes(self, kind: str, dataset: str) -> bool:
-        """Whether this request meets the fault; counts it if it matches."""
+        """Whether this request meets the fault. Counts the request if it is one of the fault's kind."""
         if self.on not in ("any", kind) or self.dataset not in (None, dataset):
             return False
         if self.skip > 0:
@@ -199,7 +207,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._armed: list[_Armed] = []
+        self._on: list[_SwitchedOn] = []
 
     def add(
         self,
@@ -210,45 +218,48 @@ class Faults:
         dataset: str | None = None,
         on: str = "any",
     ) -> None:
-        """Switch ``fault`` on for ``times`` requests (None: for good) once ``after`` others passed.
+        """Switch ``fault`` on for ``times`` requests (None: for good), after letting ``after`` pass.
 
-        Raises ``ValueError`` for a kind of request that there is not.
+        ``dataset`` and ``on`` choose the requests (see above). Raises ``ValueError`` for another ``on``.
         """
         if on not in KINDS:
             raise ValueError(f"on is one of {', '.join(KINDS)}, not {on!r}")
         with self._lock:
-            self._armed.append(_Armed(fault, times, after, dataset, on))
+            self._on.append(_SwitchedOn(fault, times, after, dataset, on))
 
     def clear(self) -> None:
         """Switch all faults off."""
         with self._lock:
-            self._armed.clear()
+            self._on.clear()
 
     @property
     def is_empty(self) -> bool:
         """Whether no fault is switched on, be it one that has happened as often as it should."""
         with self._lock:
-            return not self._armed
+            return not self._on
 
     @property
     def pending(self) -> int:
-        """How many of the faults with a number of times have not all happened yet."""
+        """How many faults that end after a number of times have not ended yet."""
         with self._lock:
-            return sum(1 for a in self._armed if a.times is not None and a.used < a.times)
+            return sum(1 for a in self._on if a.times is not None and a.used < a.times)
 
     def meet(self, kind: str, dataset: str) -> list[Fault]:
-        """The faults that this request meets, in the order in which they were added. A refusal ends
-        the list, and of two faults of one sort the later keeps its turn."""
+        """The faults that this request meets, in the order in which they were added.
+
+        None follows a refusal. Of two faults that exclude each other the first is met; the second
+        waits for a later request.
+        """
         met: list[Fault] = []
         with self._lock:
-            for armed in self._armed:
-                if not any(armed.fault.excludes(m) for m in met) and armed.takes(kind, dataset):
-                    met.append(armed.fault)
-                    if armed.fault.refusal:
+            for entry in self._on:
+                if not any(entry.fault.excludes(m) for m in met) and entry.takes(kind, dataset):
+                    met.append(entry.fault)
+                    if entry.fault.refusal:
                         break
         return met
 
 
 def first(faults: list[Fault], name: str) -> Any:
-    """The first setting ``name`` that one of the faults has; None if none has it."""
+    """The value of ``name`` in the first fault that sets it; None if none does."""
     return next((v for f in faults if _is_set(v := getattr(f, name))), None)

@@ -37,7 +37,7 @@ TEXTS = (
     "%_like%_",
     "x" * 10_000,
 )
-"""Texts: empty against null, quotes, newlines, ``COPY``'s own signs, letters beyond ASCII."""
+"""Empty texts (which are not null), quotes, line ends, what means something to ``COPY``, Unicode."""
 
 NUMBERS = (
     "0",
@@ -51,7 +51,7 @@ NUMBERS = (
     "12345678901234567890.123456789",
     "-99999999999999999999999",
 )
-"""Numbers in the ways the server writes them: fixed tails, great scales, more than a bigint."""
+"""Trailing and leading zeros, exponents, digits beyond what a bigint or a double holds."""
 
 DATES = (
     "2018-02-28T23:59:59.999",
@@ -61,7 +61,7 @@ DATES = (
     "0001-01-01T00:00:00.000",
     "2024-03-10T02:30:00.000",
 )
-"""Floating timestamps: a typing error of a thousand years, a time that daylight saving skips."""
+"""Timestamps without a zone: a year mistyped by a thousand, an hour that daylight saving skips, …"""
 
 EVERY_TYPE: tuple[tuple[str, str], ...] = (
     ("key", "text"),
@@ -88,7 +88,7 @@ EVERY_TYPE: tuple[tuple[str, str], ...] = (
     ("a_very_long_field_name_that_goes_on_beyond_what_postgresql_keeps_of_it", "text"),
     ("a_very_long_field_name_that_goes_on_beyond_what_postgresql_keeps_of_that", "text"),
 )
-"""Columns: every type, and field names that need care."""
+"""(fieldName, dataTypeName): every type, and names that are words of SQL or need quotes."""
 
 _FULL: Mapping[str, Any] = {
     "an_email": "ada@example.org",
@@ -118,8 +118,7 @@ _FULL: Mapping[str, Any] = {
 
 
 def every_type_rows() -> list[dict[str, Any]]:
-    """Rows for ``EVERY_TYPE``: one with every text, number and date, one of nulls but for ``key``,
-    and one whose numbers are not finite."""
+    """Rows for ``EVERY_TYPE``: all texts, numbers and dates; one of nulls but its key; one with a NaN."""
     rows: list[dict[str, Any]] = []
     for n in range(max(map(len, (TEXTS, NUMBERS, DATES)))):
         odd = {

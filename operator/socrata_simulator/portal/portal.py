@@ -1,4 +1,4 @@
-"""The simulated portal: its datasets, who may ask, and what goes wrong."""
+"""The simulated portal: its datasets, app tokens, accounts and faults, and a log of requests."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ from socrata_simulator.portal.synthetic import LA311_COLUMNS, la311_lines
 
 
 class Portal:
-    """Datasets by id, app tokens, accounts and faults. Thread-safe.
-
-    ``requests`` is the log of what was asked: (kind, dataset, parameters), oldest first.
-    """
+    """Datasets by id, app tokens, accounts and faults. Safe to use from any thread."""
 
     def __init__(
         self,
@@ -49,39 +46,39 @@ class Portal:
         *,
         name: str = "",
     ) -> Dataset:
-        """A dataset with columns (fieldName, dataTypeName[, name]) and rows by field name."""
+        """Add a dataset: columns are (fieldName, dataTypeName[, name]), rows are values by fieldName."""
         dataset = Dataset(id, columns, name=name, clock=self._clock)
         self.datasets[id] = dataset
         dataset.insert(*rows)
         return dataset
 
     def add_synthetic(self, id: str, rows: int, seed: int = 0, *, name: str = "") -> Dataset:
-        """A dataset of LA 311 shape: 33 columns, key ``srnumber``."""
+        """Add made-up rows shaped like Los Angeles' 311 requests: 33 columns, unique by ``srnumber``."""
         dataset = self.add_dataset(id, LA311_COLUMNS, name=name or "MyLA311 Service Request Data")
         dataset.insert_lines(list(la311_lines(rows, seed)))
         return dataset
 
     def add_export(self, id: str, path: Path, *, name: str = "") -> Dataset:
-        """A dataset from a portal's ``rows.csv`` export. Raises ``ValueError``, ``OSError``."""
+        """Add what a real portal's ``rows.csv`` export holds. Raises ``ValueError``, ``OSError``."""
         found = read_export(path)
         return self.add_dataset(id, found.columns, found.rows, name=name or path.stem)
 
     def add_recorded(self, id: str, description: Path, answer: Path) -> Dataset:
-        """A dataset from recorded answers: ``/api/views/<id>.json`` and ``/resource/<id>.csv``."""
+        """Add what a real portal answered to ``/api/views/<id>.json`` and ``/resource/<id>.csv``."""
         found = read_recorded(description, answer)
         dataset = self.add_dataset(id, found.columns, found.rows)
         dataset.recorded = (dataset.truth.version, {**found.metadata, "id": id})
         return dataset
 
     def add_oddities(self, id: str) -> Dataset:
-        """A dataset with a column of every type and values that loaders trip over; key ``key``."""
+        """Add a column of every type and values that loaders trip over; unique by ``key``."""
         return self.add_dataset(id, EVERY_TYPE, every_type_rows(), name="Oddities")
 
     # -- what was asked ----------------------------------------------------------------------------
 
     @property
     def requests(self) -> list[tuple[str, str, dict[str, str]]]:
-        """What was asked so far: (kind, dataset, parameters)."""
+        """The requests so far: (kind, dataset, parameters), oldest first."""
         with self._lock:
             return list(self._requests)
 
@@ -91,7 +88,7 @@ class Portal:
             self._requests.append((kind, dataset, parameters))
 
     def describe(self) -> dict[str, Any]:
-        """In short: the datasets' rows, columns and versions; how many requests, and faults to come."""
+        """Counts: rows and columns of each dataset, requests so far, faults that are still to come."""
         datasets = {
             d.id: {"rows": len(d), "columns": len(d.fields), "version": d.truth.version}
             for d in self.datasets.values()

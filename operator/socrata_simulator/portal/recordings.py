@@ -1,7 +1,7 @@
-"""Reads what real portals published into columns and rows: exports and recorded answers.
+"""Reads exports and recorded answers of real portals into columns and rows.
 
-An export (``rows.csv``) is another dialect than what the simulator serves: display names, US dates
-with AM and PM, locations as ``(lat, lon)`` or WKT. Here it is put back as the portal holds it.
+An export (``rows.csv``) is written otherwise than what a portal's API answers: display names, US dates
+with AM and PM, locations as ``(lat, lon)`` or WKT. It is translated here into what the API would answer.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ def _column(title: str, values: Sequence[str]) -> tuple[str, str, str]:
 
 
 def _field_name(title: str) -> str:
-    """As the portal makes it; a title of several words is a computed region in these exports."""
+    """The field name that the portal makes of a title.
+
+    In the exports that are read here, a title of several words is a computed region's.
+    """
     name = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
     if " " in title:
         digits = f"{zlib.crc32(title.encode()):08x}"

@@ -1,7 +1,7 @@
 """Rows shaped like MyLA311 service requests of 2018: 33 columns, about 328 bytes of CSV each.
 
-Deterministic by seed, and fast: what belongs together (owner and request type, council district
-and its council) is taken from pools of ready-made pieces of a line.
+The same seed makes the same rows. Rows are put together from ready-made pieces of a line, which is
+fast, and keeps together what belongs together (owner and request type, district and council).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Rows and cells as the simulated portal keeps and writes them."""
+"""Rows and cells, as the simulated portal keeps and writes them."""

@@ -1,8 +1,8 @@
-"""How one value is stored, and how it looks in CSV and in JSON, type by type. Pure.
+"""How one value is stored, and how it is written in CSV and in JSON, for every type.
 
-A stored cell is the text that the CSV shows, but for ``location``, ``url``, ``document`` and
-``json``, whose CSV says less than their JSON: those are stored as compact JSON. A row is stored as
-one line of quoted cells, so that serving it costs no work per cell.
+A stored cell is the text that goes into CSV. Cells of ``location``, ``url``, ``document`` and ``json``
+are stored as compact JSON instead, because their CSV says less than their JSON. A row is stored as one
+line of quoted cells, so that CSV is served without looking at cells.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CANONICAL = {
     **dict.fromkeys(("money", "percent", "stars"), "number"),
     **dict.fromkeys(("photo", "blob"), "text"),
 }
-"""Metadata ``dataTypeName`` → the type's name in the query language and in ``X-SODA2-Types``."""
+"""``dataTypeName`` of the metadata → the type's name in SoQL and in ``X-SODA2-Types``, if it differs."""
 
 _SPLIT = re.compile(rb'"[^"]*(?:""[^"]*)*"|(?<![^,])(?=,|\Z)')
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,7 +43,7 @@ GEOMETRY_TYPES = frozenset({"point", "line", "polygon", "multipoint", "multiline
 
 @functools.cache
 def canonical(type_name: str) -> str:
-    """The query language's name of a type."""
+    """The name that SoQL has for a type."""
     name = type_name.lower()
     return CANONICAL.get(name, name)
 
@@ -52,22 +52,22 @@ def canonical(type_name: str) -> str:
 
 
 def join(cells: list[str | None]) -> bytes:
-    """Stored cells as one line: what is not null is quoted, null is nothing."""
+    """Stored cells as one line: each is quoted, a null is empty and unquoted."""
     return ",".join("" if c is None else '"' + c.replace('"', '""') + '"' for c in cells).encode()
 
 
 def split(line: bytes) -> list[bytes]:
-    """A line's cells, still quoted; null is empty."""
+    """The cells of a line, still quoted; a null is empty."""
     return _SPLIT.findall(line)
 
 
 def unquote(cell: bytes) -> str | None:
-    """A quoted cell's text; None for null."""
+    """The text of a quoted cell; None for a null."""
     return cell[1:-1].replace(b'""', b'"').decode() if cell else None
 
 
 def cell_finder(slot: int) -> Callable[[bytes], str | None]:
-    """A function from a line to the text of one of its cells, faster than splitting the line."""
+    """A function that finds one cell's text in a line, faster than by splitting the line."""
     cell = rb'(?:"[^"]*+(?:""[^"]*+)*+")?+'
     match = re.compile(rb"(?:%b,){%d}+(%b)" % (cell, slot, cell)).match
 
@@ -134,7 +134,7 @@ def stamp(milliseconds: int) -> str:
 
 
 def plain_number(value: Decimal) -> str:
-    """A number as Socrata writes it: plain, unless its scale is beyond twenty."""
+    """A number as Socrata writes it: without an exponent, unless its scale is above twenty."""
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and abs(exponent) <= 20:
         return f"{value:f}"
@@ -142,7 +142,7 @@ def plain_number(value: Decimal) -> str:
 
 
 def java_double(value: float) -> str:
-    """A double as Java writes it: scientific from ten millions up and below a thousandth."""
+    """A double as Java writes it: with an exponent from ten million up, and below a thousandth."""
     if math.isnan(value) or math.isinf(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     if value == 0 or 1e-3 <= abs(value) < 1e7:
@@ -157,7 +157,7 @@ def java_double(value: float) -> str:
 
 
 def compact(value: object) -> str:
-    """JSON as the server writes it: no spaces, letters outside ASCII as they are."""
+    """JSON as the server writes it: without spaces, and with letters outside ASCII unescaped."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -165,12 +165,12 @@ def compact(value: object) -> str:
 
 
 def csv_is_stored_text(type_name: str) -> bool:
-    """Whether a column's stored cells go into CSV as they are."""
+    """Whether the stored cells of a type go into CSV unchanged."""
     return canonical(type_name) not in _TAGGED
 
 
 def csv_text(cell: str, type_name: str) -> str:
-    """A stored cell as CSV shows it."""
+    """The text that CSV has for a stored cell."""
     render = _CSV.get(canonical(type_name))
     return render(json.loads(cell)) if render else cell
 
@@ -206,7 +206,7 @@ _CSV: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def json_text(cell: str, type_name: str) -> str:
-    """A stored cell as JSON shows it."""
+    """The JSON of a stored cell."""
     kind = canonical(type_name)
     if kind == "boolean" or kind in _TAGGED:
         return cell
@@ -218,7 +218,7 @@ def json_text(cell: str, type_name: str) -> str:
 
 
 def geojson(wkt: str) -> str:
-    """A geometry's WKT as GeoJSON, with the digits that it has."""
+    """A geometry, given as WKT, as GeoJSON; its numbers keep all their digits."""
     tokens = _WKT.findall(wkt.upper())
     name, words = tokens[0], iter(tokens[1:])
     coordinates = _nested(words)

@@ -1,8 +1,8 @@
-"""Row identifiers as Socrata hands them out: encrypted numbers.
+"""Row identifiers in Socrata's form: an encrypted number, such as ``row-qj7s_fjjw-ckwc``.
 
-``row-qj7s_fjjw-ckwc`` is a 64-bit number in three quads of five-bit letters, joined by one of four
-separators each. The server orders rows by the number inside, so the strings' own order means
-nothing; a client that compares the strings loses rows. Every dataset has a key of its own.
+They are 64 bits: twelve letters of five bits, and between each four of them a separator of two bits.
+The server orders rows by the number before encryption. The order of the strings means nothing, so a
+client that compares strings loses rows. Every dataset has a key of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ SEPARATORS = "-._~"
 ROW, VERSION = "row-", "rv-"
 
 _MASK = 2**64 - 1
-_FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93  # odd, so they have inverses mod 2**64
+# Odd, because only odd numbers have an inverse modulo 2**64.
+_FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
 _FIRST_INVERSE, _SECOND_INVERSE = pow(_FIRST, -1, 2**64), pow(_SECOND, -1, 2**64)
 _PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
 _DIGITS = {letter: digit for digit, letter in enumerate(ALPHABET)}

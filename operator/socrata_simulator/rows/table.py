@@ -1,8 +1,7 @@
-"""The rows of a dataset at one moment, held compactly. A table never changes: a change makes a new one.
+"""The rows of a dataset at one moment. A table never changes: every change makes a new one.
 
-So an answer under way is not disturbed by a change, a lagging replica is just an older table, and
-whatever was derived from a table (``memo``) stays true for as long as the table lives. One million
-LA 311 rows take about 450 MB.
+So a change does not disturb answers that are being sent, a lagging replica is just an older table, and
+what was computed from a table can be kept in its ``memo``. A million LA 311 rows take about 450 MB.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ SYSTEM_TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A column: ``slot`` is the place of its cells in a stored line, whatever its position."""
+    """A column. ``slot`` is the place of its cells in stored lines, which need not be its position."""
 
     name: str
     type: str
@@ -46,18 +45,18 @@ class Field:
 
     @property
     def kind(self) -> str:
-        """The query language's name of the type."""
+        """The name that SoQL has for the type."""
         return canonical(self.type)
 
     @property
     def synthetic(self) -> bool:
-        """Whether it is a computed region, which the portal adds by itself."""
+        """Whether the portal added the column by itself: a computed region."""
         return self.name.startswith(":@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows in the order of their numbers. Times are milliseconds since 1970, UTC."""
+    """Rows, ordered by the numbers in their ``:id``s. Times are milliseconds since 1970, UTC."""
 
     key: int
     fields: tuple[Field, ...] = ()
@@ -75,7 +74,7 @@ class Table:
     # -- reading -------------------------------------------------------------------------------
 
     def find(self, name: str) -> Field | None:
-        """The column with this field name."""
+        """The column with this field name; None if there is none."""
         names: dict[str, Field] | None = self.memo.get("names")
         if names is None:
             names = self.memo["names"] = {f.name: f for f in self.fields}
@@ -101,7 +100,7 @@ class Table:
         return at
 
     def first_after(self, number: int, *, inclusive: bool = False) -> int:
-        """The position of the first row whose number is greater (or equal)."""
+        """The position of the first row whose number is greater than this one, or, inclusive, equal to it."""
         return (bisect_left if inclusive else bisect_right)(self.numbers, number)
 
     def cells(self, position: int) -> list[str | None]:
@@ -119,7 +118,7 @@ class Table:
         }
 
     def lines_are_the_answer(self, fields: Sequence[Field]) -> bool:
-        """Whether the stored lines are just what a select of these columns shows as CSV."""
+        """Whether a select of these columns is, as CSV, the stored lines unchanged."""
         return [f.slot for f in fields] == list(range(self.width)) and all(
             csv_is_stored_text(f.type) for f in fields
         )
@@ -127,7 +126,7 @@ class Table:
     # -- changes ---------------------------------------------------------------------------------
 
     def with_rows(self, numbers: Iterable[int], lines: list[bytes], at: int, version: int) -> Table:
-        """New rows at the end, created at ``at``."""
+        """A table with these rows added at the end, created at ``at``."""
         added = len(lines)
         return self._changed(
             numbers=self.numbers + array("Q", numbers),
@@ -138,14 +137,14 @@ class Table:
         )
 
     def with_lines(self, changes: dict[int, bytes], at: int, version: int) -> Table:
-        """Other lines at the given positions, updated at ``at``."""
+        """A table with these lines at these positions, updated at ``at``."""
         updated, versions, lines = self.updated[:], self.versions[:], self.lines[:]
         for position, line in changes.items():
             updated[position], versions[position], lines[position] = at, version, line
         return self._changed(updated=updated, versions=versions, lines=lines)
 
     def without(self, positions: Iterable[int]) -> Table:
-        """Without the rows at these positions."""
+        """A table without the rows at these positions."""
         gone = set(positions)
         kept = [i for i in range(len(self)) if i not in gone]
         return self._changed(
@@ -157,15 +156,15 @@ class Table:
         )
 
     def without_rows(self) -> Table:
-        """The same columns with no row."""
+        """A table of the same columns without rows."""
         return Table(key=self.key, fields=self.fields, width=self.width)
 
     def with_fields(self, fields: tuple[Field, ...]) -> Table:
-        """Other columns over the same cells."""
+        """A table of these columns over the same cells."""
         return self._changed(fields=fields)
 
     def with_slot(self, new: Field, value: Any) -> Table:
-        """One column more, with ``value`` in every row."""
+        """A table with one more column, which has ``value`` in every row."""
         end = (b"," if self.width else b"") + _cell(new, value)
         lines = [line + end for line in self.lines]
         return self._changed(fields=(*self.fields, new), width=self.width + 1, lines=lines)
@@ -176,8 +175,7 @@ class Table:
     # -- lines -----------------------------------------------------------------------------------
 
     def line(self, row: Mapping[str, Any]) -> bytes:
-        """A row as a stored line. System fields in it are passed over; a column that is not there
-        raises ``KeyError``."""
+        """A row as a stored line, without its system fields. Raises ``KeyError`` for an unknown column."""
         cells = [b""] * self.width
         for name, value in row.items():
             if name not in SYSTEM_TYPES:
@@ -186,7 +184,10 @@ class Table:
         return b",".join(cells)
 
     def overwritten(self, positions: Iterable[int], values: Mapping[str, Any]) -> dict[int, bytes]:
-        """The lines of some rows with other values. Raises ``KeyError`` for an unknown column."""
+        """The lines of these rows with these values in them, by position.
+
+        Raises ``KeyError`` for an unknown column.
+        """
         new = {self.field(n).slot: _cell(self.field(n), v) for n, v in values.items()}
         changes = {}
         for position in positions:
@@ -197,7 +198,7 @@ class Table:
         return changes
 
     def converted(self, name: str, convert: Callable[[str], Any]) -> dict[int, bytes]:
-        """The lines in which the column is not null, with what ``convert`` makes of its text."""
+        """The lines in which the column is not null, by position, with its text converted."""
         field = self.field(name)
         changes = {}
         for position, line in enumerate(self.lines):

@@ -1,7 +1,7 @@
-"""Values as conditions compare them, made from stored text and from literals. Pure.
+"""Values that conditions compare, made from stored text and from literals.
 
-A number is a Decimal, a floating timestamp the text in its stored form (whose order is the order in
-time), a fixed one milliseconds since 1970, a row identifier the number inside; None is null.
+A number is a Decimal; a timestamp without a zone is its stored text, which sorts by time; one with a zone
+is milliseconds since 1970; a row identifier is the number that it encrypts; None is null.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def reader(kind: str) -> Callable[[str | None], Value]:
-    """Stored text → the value that comparisons use."""
+    """A function from stored text to the value to compare, for columns of this type."""
     convert = _READERS.get(kind, str)
     return lambda text: None if text is None else convert(text)
 
@@ -55,7 +55,7 @@ def _number(text: str, kind: str) -> Value:
 
 
 def floating(text: str) -> str | None:
-    """A wall-clock time in the stored form; a zone is not part of it, not even ``Z``."""
+    """A timestamp without a zone in its stored form; None for other texts, and for one with a zone."""
     found = _FLOATING.fullmatch(text)
     if found is None:
         return None

@@ -1,1 +1,1 @@
-"""SoQL, as far as loaders ask it: text in, rows out."""
+"""SoQL, as far as loaders use it: from a query's text to rows."""

@@ -1,8 +1,8 @@
-"""Turns expressions into functions of a row, with Socrata's types and its refusals.
+"""Compiles expressions into functions of a row, with the types and refusals of Socrata.
 
-An expression compiles to ``Typed``: its type, and a function from a row's position to its value;
-None is null, and comparisons with null are neither true nor false. A text literal becomes whatever
-it is compared with, or the query is refused, as the real server does it.
+An expression becomes a ``Typed``: its type, and a function from a row's position to its value. None is
+null, and a comparison with null is null. A text literal is converted to the type of what it is compared
+with; where that is impossible the query is refused, as a real server does.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ class Compiler:
         self._clause = clause
 
     def condition(self, expression: Expression) -> Getter:
-        """A boolean expression as a function of a row's position."""
+        """A boolean expression as a function of a row's position. Raises ``Refused`` for other types."""
         typed = self.typed(expression)
         if typed.kind not in ("boolean", "null"):
             raise self.mismatch("where", typed.kind, expression.at)
         return typed.get
 
     def typed(self, expression: Expression) -> Typed:
-        """Any expression but an aggregate."""
+        """An expression that is no aggregate. Raises ``Refused``."""
         if isinstance(expression, Literal):
             return _literal(expression)
         if isinstance(expression, Name):
@@ -128,7 +128,7 @@ class Compiler:
         return Typed("boolean", _compared(compare, a, b))
 
     def _agreeing(self, call: Call) -> list[Typed]:
-        """The arguments, text and number literals turned into the type of what they meet."""
+        """The arguments, with literals converted to the type of what they are compared with."""
         typed = [self.typed(argument) for argument in call.arguments]
         leading = next((t for t in typed if t.literal is None), typed[0])
         agreeing = [self._as(t, leading.kind, call) for t in typed]
@@ -203,7 +203,7 @@ class Compiler:
     # -- refusals --------------------------------------------------------------------------------
 
     def refused(self, code: str, text: str, at: int, **data: object) -> Refused:
-        """A 400 about the place ``at`` in the clause."""
+        """A 400 about the character ``at`` (from 0) of the clause."""
         return bad_query(code, text, clause=self._clause, at=at, dataset=self._dataset, **data)
 
     def mismatch(self, function: str, kind: str, at: int) -> Refused:

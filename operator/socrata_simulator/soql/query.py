@@ -1,8 +1,8 @@
-"""One request's query: which rows, in which order, and what of them. Parsed against a table.
+"""A request's query against a table: which rows, in which order, and which columns of them.
 
-The condition is split at its ``and``s: what compares ``:id`` with a literal becomes a range of row
-numbers, and what is left is worked out once per table. So paging by keyset through a million rows
-costs one look at each row, not one per page.
+The condition is split at its ``and``s. Parts that compare ``:id`` with a literal become a range of
+positions; the rest is evaluated once per table and remembered. So reading a million rows page by page
+evaluates the condition once for each row, and not once for each row and page.
 """
 
 from __future__ import annotations
@@ -35,10 +35,7 @@ _KNOWN = frozenset(("$select", "$where", "$order", "$limit", "$offset", "$q"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A parsed request. ``positions()`` are the rows of the answer in its order.
-
-    ``tampered`` makes of a right ``count(*)`` the wrong one that a fault wants.
-    """
+    """A parsed request. ``tampered`` replaces a right ``count(*)`` by the wrong one of a fault."""
 
     table: Table
     outputs: tuple[Output, ...]
@@ -55,11 +52,11 @@ class Query:
 
     @property
     def is_stable(self) -> bool:
-        """Whether the same request gets the same rows again while the table is the same."""
+        """Whether the answer is always the same for the same table."""
         return self.tampered is None and bool(self.order or self.aggregates)
 
     def matching(self) -> Sequence[int]:
-        """Positions of all rows that match, in the order of their numbers."""
+        """The positions of all rows that meet the condition, ascending."""
         if self.condition is None:
             return range(self.first, self.last)
         key = ("matching", self.where)
@@ -72,7 +69,7 @@ class Query:
         return [i for i in found if self.first <= i < self.last]
 
     def positions(self) -> Sequence[int]:
-        """The rows of the answer. With no order they come in another order every time."""
+        """The positions of the answer's rows, in its order; in a random one if none was asked for."""
         found = self.matching()
         end = self.offset + self.limit
         if not self.order:
@@ -83,7 +80,7 @@ class Query:
 
 
 def _sorted(found: Sequence[int], order: tuple[tuple[Typed, bool], ...]) -> list[int]:
-    """Nulls come last going up and first going down, as in PostgreSQL."""
+    """Sort as PostgreSQL does: nulls are last if ascending, first if descending."""
     rows = list(found)
     for typed, descending in reversed(order):
         get = typed.get
@@ -97,7 +94,7 @@ def _sorted(found: Sequence[int], order: tuple[tuple[Typed, bool], ...]) -> list
 
 
 def parse(table: Table, parameters: Mapping[str, str], dataset: str) -> Query:
-    """The query that the request's parameters say. Raises ``Refused``."""
+    """Parse a request's parameters. Raises ``Refused``."""
     unknown = [p for p in parameters if p.startswith("$") and p not in _KNOWN and p[1:2] != "$"]
     if unknown:
         raise query(400, "invalid-parameter", f"Unrecognized parameters: {', '.join(unknown)}")
@@ -146,8 +143,8 @@ def _count(parameters: Mapping[str, str], name: str, default: int) -> int:
 def _conditions(
     table: Table, parameters: Mapping[str, str], dataset: str
 ) -> tuple[list[tuple[str, Callable[[int], object]]], int, int]:
-    """The conditions other than on ``:id`` (each with a text that stands for it), and the positions
-    that the conditions on ``:id`` leave."""
+    """The conditions other than on ``:id``, each with its text, which is its name in the memo;
+    and the first position that the conditions on ``:id`` allow, and the one after the last."""
     clause = parameters.get("$where", "")
     compiler = Compiler(table, dataset, clause)
     expression = parsed(parse_where, clause, dataset)
@@ -194,7 +191,7 @@ def _id_bounds(table: Table, part: Expression) -> tuple[int, int] | None:
 def _filters(
     table: Table, parameters: Mapping[str, str], dataset: str
 ) -> Iterable[tuple[str, Callable[[int], object]]]:
-    """``<field>=value`` and ``$q``."""
+    """The conditions that ``<field>=value`` and ``$q`` are, each with its text."""
     for name, value in parameters.items():
         if not name.startswith("$"):
             compiler = Compiler(table, dataset, f"{name} = {value}")

@@ -1,4 +1,4 @@
-"""What a select list asks for: columns under their names, or functions over all rows."""
+"""What a select list asks for: named columns, or aggregates over all rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A column of the answer: its name, and the column (or system column) or value behind it."""
+    """A column of the answer: a column of the table, a system column, or the value of an expression."""
 
     name: str
     kind: str
@@ -29,7 +29,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """A function over all rows that match; ``over`` is None for ``count(*)``."""
+    """A function over all rows that meet the condition; ``over`` is None for ``count(*)``."""
 
     name: str
     kind: str
@@ -78,7 +78,8 @@ def _refuse_late_stars(items: list[Star | Selected], clause: str, dataset: str) 
 
 
 def _starred(table: Table, star: Star, *, ordered: bool) -> list[Output]:
-    """``*`` is the columns that people see; computed regions drop out of it once it is ordered."""
+    """The columns of ``*``: those that are not hidden; without computed regions if there is an order,
+    as on a real server."""
     if star.text == ":*":
         return [Output(name, kind, system=name) for name, kind in SYSTEM_TYPES.items()]
     return [
@@ -118,7 +119,7 @@ def _default_alias(expression: Expression) -> str:
 
 
 def parsed(parse_clause: Callable[[str], T], clause: str, dataset: str) -> T | None:
-    """What ``parse_clause`` makes of the clause; None for an empty one. Raises ``Refused``."""
+    """The clause, parsed; None for an empty one. Raises ``Refused``."""
     if not clause.strip():
         return None
     try:

@@ -1,4 +1,4 @@
-"""Reads SoQL clauses into expressions. Pure; knows no dataset and no types."""
+"""Parses SoQL clauses into expressions. Knows neither datasets nor types."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STOPS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """``kind`` is text, number, boolean or null."""
+    """A literal. ``kind`` is text, number, boolean or null."""
 
     kind: str
     text: str
@@ -79,7 +79,7 @@ class Ordered:
 
 
 def parse_where(clause: str) -> Expression:
-    """A condition. Raises ``BadCharacter`` (where it cannot be read) or ``BareTimestamp``."""
+    """A condition. Raises ``BadCharacter``, which says where, or ``BareTimestamp``."""
     return _whole(clause, lambda reader: reader.expression())
 
 
@@ -102,7 +102,7 @@ def _whole(clause: str, read: Callable[[_Reader], T]) -> T:
 
 
 class _Reader:
-    """Recursive descent over one clause's tokens."""
+    """Parses one clause's tokens by recursive descent."""
 
     def __init__(self, found: list[Token]) -> None:
         self._tokens = found
@@ -118,7 +118,7 @@ class _Reader:
         return token
 
     def _word(self, *words: str) -> bool:
-        """Take the words if they come next."""
+        """Take the words if they come next; whether they did."""
         ahead = self._tokens[self._next : self._next + len(words)]
         if [t.text.lower() for t in ahead if t.kind == "word"] != list(words):
             return False

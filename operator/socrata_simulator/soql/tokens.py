@@ -1,4 +1,4 @@
-"""Cuts a SoQL clause into tokens, each with the place where it stood. Pure."""
+"""Cuts a SoQL clause into tokens, each with its place in the clause."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """``kind`` is word, name (back-ticked or with a colon), text, number, sign or end."""
+    """A word, name (with a colon or back-ticks), text, number, sign or end, at a place from 0."""
 
     kind: str
     text: str
@@ -17,13 +17,13 @@ class Token:
 
 @dataclass(slots=True, eq=False)
 class BadCharacter(Exception):
-    """The clause cannot be read from ``at`` on."""
+    """The clause cannot be parsed from the character ``at`` on."""
 
     at: int
 
 
 class BareTimestamp(Exception):
-    """A timestamp outside of quotes, on which the real server breaks with a 500."""
+    """A timestamp without quotes, which a real server answers with a 500."""
 
 
 _TOKEN = re.compile(

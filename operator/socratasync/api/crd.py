@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition: the models' schemas in the frame that Kubernetes wants. Pure."""
+"""The CustomResourceDefinition, made of the models' schemas."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def crd_yaml() -> str:
 
 
 def _schema() -> JSONSchema:
-    """An object of the kind. Its name is a label's value on Jobs and a part of their names."""
+    """The schema of a whole SocrataSync."""
     return {
         "description": "SocrataSync keeps a PostgreSQL table in step with Socrata datasets.",
         "type": "object",
@@ -89,7 +89,7 @@ def _columns() -> list[dict[str, Any]]:
         _column("Last Sync", "date", ".status.lastSuccessfulTime"),
         _column("Rows", "integer", ".status.rows.target"),
         _column("Since", "string", ".status.lastSyncedSince"),
-        # Text, for kubectl shows a date to come as <invalid>.
+        # A string, because kubectl shows a date in the future as <invalid>.
         _column("Next", "string", ".status.nextScheduleTime", wide=True),
         _column("Duration", "string", ".status.lastRun.duration", wide=True),
         _column("Message", "string", f"{condition}.message", wide=True),
@@ -103,7 +103,7 @@ def _column(name: str, kind: str, path: str, *, wide: bool = False) -> dict[str,
 
 
 class _Dumper(yaml.SafeDumper):
-    """Written for people: no aliases, lists indented under their name."""
+    """Writes YAML for people: without aliases, and with lists indented under their name."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

@@ -1,7 +1,7 @@
-"""The Job of a run: its limits, and what may be laid over its pod.
+"""``spec.job``: the limits of a run's Job, and what may be added to its pod.
 
-Deep parts of a pod (affinity, volumes' sources, …) are passed on as they are: Kubernetes checks them
-when the Job is made.
+Deep parts of a pod (affinity, sources of volumes, …) are not checked here but by Kubernetes, when the
+Job is created.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ Quantities = Annotated[
 
 
 def read_quantity(value: int | str) -> Decimal:
-    """The quantity as a number: cores, bytes, …"""
+    """The quantity as a number, such as of cores or bytes."""
     text = str(value)
     suffix = text.lstrip("0123456789.")
     return Decimal(text.removesuffix(suffix)) * _SUFFIXES.get(suffix, Decimal(1))
@@ -77,7 +77,7 @@ def read_quantity(value: int | str) -> Decimal:
 def no_request_above_its_limit(
     requests: Mapping[str, int | str], limits: Mapping[str, int | str]
 ) -> bool:
-    """Kubernetes refuses a pod that asks for more than it may use."""
+    """Whether no request is above its limit; Kubernetes refuses such pods."""
     return all(
         read_quantity(asked) <= read_quantity(limits[name])
         for name, asked in requests.items()
@@ -109,7 +109,7 @@ class Resources(Block):
 
 
 class Toleration(Block):
-    """A taint of nodes that the pod puts up with."""
+    """A taint of nodes that the pod tolerates."""
 
     key: ShortText | None = None
     """The taint's key; none matches all keys."""
@@ -120,7 +120,7 @@ class Toleration(Block):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     """The taint's effect; none matches all."""
     toleration_seconds: StrictInt | None = None
-    """How long a NoExecute taint is put up with."""
+    """How long a NoExecute taint is tolerated."""
 
 
 class EnvVar(Block):
@@ -205,7 +205,7 @@ class ImagePullSecret(Block):
 
 
 class PodTemplate(Block):
-    """What is laid over the worker's pod. Image, command and security context are the operator's."""
+    """What is added to the worker's pod. Its image, command and security context cannot be changed."""
 
     labels: Labels = Field(default_factory=dict)
     """Labels of the pod."""
@@ -216,7 +216,7 @@ class PodTemplate(Block):
     ] = Field(default_factory=dict)
     """Labels that the node must have."""
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=64)] = ()
-    """Taints that the pod puts up with."""
+    """Taints that the pod tolerates."""
     affinity: Anything | None = None
     """Which nodes and neighbours are wanted, as in a pod."""
     topology_spread_constraints: Annotated[tuple[Anything, ...], Field(max_length=16)] = ()
@@ -236,15 +236,15 @@ class PodTemplate(Block):
 
 
 class JobSpec(Block):
-    """The Job that a run is."""
+    """The Kubernetes Job that carries out a run."""
 
     backoff_limit: Annotated[StrictInt, Field(ge=0, le=20)] = 3
-    """How often a pod that failed, for a reason that may pass, is tried again."""
+    """How often a pod is tried again that failed for a reason that may pass."""
     active_deadline_seconds: Annotated[StrictInt, Field(ge=1, le=1_209_600)] = 21_600
     """Seconds after which a run, retries and all, is stopped. Never without end."""
     ttl_seconds_after_finished: Annotated[StrictInt, Field(ge=60, le=31_536_000)] = 604_800
-    """Seconds after which Kubernetes removes a finished Job, should the history limits not have done so."""
+    """Seconds after which Kubernetes removes a finished Job, if the history limits have not removed it yet."""
     resources: Resources = Resources()
     """What the worker's container asks for and may use. Memory stays flat however many rows there are."""
     pod_template: PodTemplate = PodTemplate()
-    """Laid over the worker's pod."""
+    """What is added to the worker's pod. Its image, command and security context cannot be changed."""

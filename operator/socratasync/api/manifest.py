@@ -24,7 +24,7 @@ _TOP = ("apiVersion", "kind", "metadata", "spec", "status")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """One SocrataSync as a file declares it. ``namespace`` is ``default`` when the file names none."""
+    """A SocrataSync, as a file declares it. ``namespace`` is ``default`` if the file names none."""
 
     name: str
     namespace: str
@@ -32,7 +32,7 @@ class Manifest:
 
 
 def read_manifest(text: str) -> Manifest:
-    """The one SocrataSync of a YAML text; other documents (secrets, …) are passed over.
+    """The one SocrataSync of a YAML text; other documents in it, such as secrets, are ignored.
 
     Raises ``InvalidSpec``: one line per problem, the field's path and a sentence.
     """
@@ -122,7 +122,7 @@ def _spec(document: Mapping[str, Any]) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as kubectl reads it: times stay text, a name stands once, and names are text."""
+    """Reads YAML as kubectl does: times and names stay text. Refuses a name that is given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         self.flatten_mapping(node)
@@ -137,7 +137,7 @@ class _Loader(yaml.SafeLoader):
         return mapping
 
     def _key(self, node: yaml.Node) -> str:
-        """A name as it is written: ``on`` is the name on, not the truth value."""
+        """A name as it is written: YAML would take ``on`` for true."""
         if not isinstance(node, yaml.ScalarNode):
             raise yaml.constructor.ConstructorError(
                 None, None, "a name must be plain text", node.start_mark

@@ -1,4 +1,4 @@
-"""Names that a manifest writes: domains, dataset ids, tables, columns, Kubernetes objects, addresses."""
+"""The types of names in a manifest: domains, datasets, tables, columns, Kubernetes objects, addresses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from socratasync.api.rules import Rule
 from socratasync.api.times import matches
 
 PROVENANCE_COLUMNS = ("socrata_dataset", "socrata_id", "socrata_updated_at")
-"""Filled by ``target.provenance``, from no field of the dataset."""
+"""The columns that ``target.provenance`` adds; no field of the dataset fills them."""
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _DOMAIN = f"^{_LABEL}([.]{_LABEL})*(:[1-9][0-9]{{0,4}})?$"
@@ -29,7 +29,7 @@ _TYPE = (
 
 
 def shaped(shape: str, message: str) -> Rule:
-    """The rule that the whole text has a shape (a pattern valid in RE2 and Python alike)."""
+    """The rule that the whole text matches a pattern, which RE2 (the API server) and Python both read."""
     return Rule(
         message=message,
         holds=lambda text: matches(shape, text),
@@ -139,7 +139,8 @@ Address = Annotated[
 
 
 def is_column_name(text: str) -> bool:
-    """PostgreSQL takes any name of 1 to 63 bytes; quotes and control characters are always mistakes."""
+    """Whether PostgreSQL takes the name (1 to 63 bytes) and it has no quotes or control characters,
+    which PostgreSQL would take but which are always mistakes."""
     return (
         0 < len(text.encode()) <= 63
         and '"' not in text

@@ -1,4 +1,4 @@
-"""Who is told of a run, and what is kept of it."""
+"""``spec.hooks`` and ``spec.notify``: the programs and the people that are told of a run."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class HookSpec(Block):
 
 
 def _bare_on(schema: dict[str, Any]) -> None:
-    """YAML 1.1, which kubectl speaks, reads an unquoted ``on:`` as ``true:``. It means the same here."""
+    """The field's name ``on``, also where YAML 1.1 (kubectl's) made ``true`` of it."""
     properties = schema["properties"]
     properties["true"] = {
         **{word: rule for word, rule in properties["on"].items() if word != "default"},
-        "description": "What YAML makes of on, written without quotes: the same, and goes before it.",
+        "description": "The field on, as YAML reads it if it has no quotes. It means the same; if both are given, this counts.",
     }
 
 

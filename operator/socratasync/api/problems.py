@@ -1,4 +1,4 @@
-"""Pydantic's findings → lines that a person can act on: the field's path, and what to write there."""
+"""Turns pydantic's errors into lines for people: the path of a field, and what to write there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 _SHOWN = 60
 _PASSWORD = re.compile(r"[^/@\s\"]+:[^/@\s]+@")
-_KEY = "[key]"  # how pydantic marks that a mapping's key, not its value, is at fault
+_KEY = "[key]"  # by this pydantic says that a mapping's key is wrong, not its value
 
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any], Any], str]] = {
     "missing": lambda ctx, given: "is missing; write it",
@@ -51,7 +51,7 @@ def problems(model: type[BaseModel], error: ValidationError, root: str = "spec")
 
 
 def _within(errors: Sequence[Mapping[str, Any]], location: tuple[str | int, ...]) -> bool:
-    """Whether entries below are at fault too: a list whose entries are all wrong is not empty."""
+    """Whether an entry below is wrong, too. A list of wrong entries need not be called empty as well."""
     depth = len(location)
     return any(len(e["loc"]) > depth and e["loc"][:depth] == location for e in errors)
 
@@ -71,7 +71,7 @@ def _lines(model: type[BaseModel], found: Mapping[str, Any], root: str) -> Itera
 
 
 def path(model: type[BaseModel], location: Sequence[str | int], root: str) -> str:
-    """As Kubernetes writes it: ``spec.datasets[0].id``, and ``spec.target.fields[status]`` in a mapping."""
+    """A field's path, as Kubernetes writes it: ``spec.datasets[0].id``, ``spec.target.fields[status]``."""
     text = root
     place: type[BaseModel] | None = model
     for part in location:
@@ -84,7 +84,7 @@ def path(model: type[BaseModel], location: Sequence[str | int], root: str) -> st
 
 
 def without_nulls(value: Any) -> Any:
-    """The value without what is null: as for Kubernetes, a field that is null was not given."""
+    """The value without its nulls. For Kubernetes, too, a field that is null was not given."""
     if isinstance(value, Mapping):
         return {k: without_nulls(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):
@@ -93,14 +93,14 @@ def without_nulls(value: Any) -> Any:
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:
-    """The known name that was probably meant."""
+    """The known name that was probably meant; None if none is close."""
     lower = {k.lower(): k for k in known}
     close = get_close_matches(name.lower(), lower, n=1, cutoff=0.7)
     return lower[close[0]] if close else None
 
 
 def shown(given: Any) -> str:
-    """What was written, in short, without a password that an address holds."""
+    """What was written, cut to a length that a sentence can hold, with passwords in addresses masked."""
     if isinstance(given, BaseModel):
         given = given.model_dump(mode="json", by_alias=True, exclude_unset=True)
     text = _PASSWORD.sub("***@", json.dumps(given, ensure_ascii=False, default=str))
@@ -116,7 +116,7 @@ def _choices(context: Mapping[str, Any]) -> str:
 
 
 def _off(context: Mapping[str, Any], given: Any) -> str:
-    """YAML 1.1 takes the bare word Off for false."""
+    """Advice for Off without quotes, which YAML 1.1 reads as false."""
     return '; put it in quotes: "Off"' if given is False and "'Off'" in context["expected"] else ""
 
 
@@ -133,7 +133,7 @@ def _as_list(given: Any) -> str:
 
 
 def _unknown(model: type[BaseModel], location: tuple[str | int, ...], root: str) -> str:
-    """What to say of a field that does not exist."""
+    """The sentence about a field that does not exist."""
     name = str(location[-1])
     fields = dict(_fields(model, root))
     siblings = dict(_children(_model_at(model, location[:-1])))

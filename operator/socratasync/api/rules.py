@@ -1,8 +1,8 @@
-"""A rule is said once: a CEL expression for the API server, a predicate for Python, one sentence.
+"""A rule of the manifest: a CEL expression for the API server, a predicate for Python, one sentence.
 
-``Rule`` stands in a type's annotation or in ``Block.rules``. Pydantic then checks the predicate and
-the CRD carries the expression, and both refuse with the same words. A rule without CEL is one that
-the API server cannot check; whoever reads the manifest does.
+A ``Rule`` stands in a type's annotation or in ``Block.rules``. Pydantic checks the predicate, the CRD
+has the expression, and both refuse with the same sentence. A rule without an expression is one that
+the API server cannot check: it is checked when the manifest is read.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class Rule:
     field: str | None = None
 
     def check(self, value: Any) -> Any:
-        """The value itself, or the sentence as a validation error."""
+        """Returns the value. Raises a validation error with the sentence if the rule does not hold."""
         if not self.holds(value):
             raise PydanticCustomError("rule", "{sentence}", {"sentence": self.message})
         return value
 
     def as_validation(self) -> list[dict[str, str]]:
-        """The rule as an entry of ``x-kubernetes-validations``; none if CEL cannot say it."""
+        """The rule as an entry of ``x-kubernetes-validations``; no entry if it has no expression."""
         if self.cel is None:
             return []
         where = {"fieldPath": f".{self.field}"} if self.field else {}
@@ -96,7 +96,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class IntOrString:
-    """A value that Kubernetes lets be a whole number or text, kept as it was written."""
+    """Kubernetes' type that is either a whole number or text. The value stays as it was written."""
 
     max_length: int = 20
 
@@ -117,7 +117,7 @@ class IntOrString:
 
 
 def with_validations(schema: dict[str, Any], *rules: Rule) -> dict[str, Any]:
-    """The schema, with the rules that CEL can say."""
+    """The schema with the rules that have an expression added."""
     added = [entry for rule in rules for entry in rule.as_validation()]
     if not added:
         return schema
@@ -125,7 +125,7 @@ def with_validations(schema: dict[str, Any], *rules: Rule) -> dict[str, Any]:
 
 
 class Block(BaseModel):
-    """A part of a manifest: camelCase there, snake_case here; frozen; refuses unknown fields."""
+    """A part of a manifest. Fields are camelCase there and snake_case here; unknown ones are refused."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -161,5 +161,5 @@ class Block(BaseModel):
         return schema
 
     def as_manifest(self) -> Mapping[str, Any]:
-        """What a manifest would say: camelCase, defaults written out, nothing that is None."""
+        """The block as a manifest writes it: camelCase, with defaults, without what is None."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)

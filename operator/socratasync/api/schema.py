@@ -1,7 +1,7 @@
-"""Pydantic's JSON schema → the structural schema that Kubernetes demands. Pure.
+"""Turns pydantic's JSON schema into the structural schema that Kubernetes demands.
 
-Kubernetes wants every type written out where it is used: no ``$ref``, no ``anyOf`` of types, no
-``title``; defaults only where they say something.
+Kubernetes takes no ``$ref`` and no ``anyOf`` of types: every type is written out where it is used. For
+readers of the CRD, titles and defaults that say nothing (null, empty) are left out as well.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _KEPT = (
     "x-kubernetes-list-map-keys",
     "x-kubernetes-validations",
 )
-"""What a structural schema may say, in the order in which people read it."""
+"""The words of a structural schema that are kept, in the order in which they are written."""
 
 
 def structural(model: type[BaseModel]) -> JSONSchema:
@@ -72,7 +72,7 @@ def _plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> JSONSch
 
 
 def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> JSONSchema:
-    """The schema with its reference, or its one alternative to null, merged in; its own words win."""
+    """The schema with what it refers to (or its one type besides null) merged in; its own words win."""
     own = dict(schema)
     inherited: Mapping[str, Any] = {}
     if reference := own.pop("$ref", None):
@@ -83,8 +83,7 @@ def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> JSON
 
 
 def _settle_default(schema: JSONSchema) -> None:
-    """Of a block whose fields have defaults themselves ``{}`` is enough; absent is the default of what
-    may be absent."""
+    """Write the default of a block as ``{}``, since its fields have their own; drop empty defaults."""
     if "default" not in schema:
         return
     if schema["default"] is None or schema["default"] == []:

@@ -1,4 +1,4 @@
-"""References to secrets of the resource's own namespace. Their values never pass through here."""
+"""References to secrets in the resource's namespace: names and keys, never values."""
 
 from __future__ import annotations
 

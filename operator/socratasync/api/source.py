@@ -1,4 +1,4 @@
-"""What is read: the datasets and the way to them."""
+"""``spec.datasets``, ``spec.source`` and ``spec.archive``: what is read, and how."""
 
 from __future__ import annotations
 

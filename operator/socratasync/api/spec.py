@@ -1,4 +1,4 @@
-"""``spec`` of a SocrataSync: the whole of what a user declares."""
+"""``spec`` of a SocrataSync: all that a user declares."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class SyncSpec(Block):
     parallelism: Annotated[StrictInt, Field(ge=1, le=16)] = 2
     """Datasets downloaded at once within a pod."""
     job: JobSpec = JobSpec()
-    """The Job that a run is."""
+    """The Kubernetes Job that carries out a run."""
 
     def selected_datasets(self) -> tuple[DatasetSpec, ...]:
         """The datasets to load: those of ``years``, or all."""

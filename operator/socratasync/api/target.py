@@ -1,4 +1,4 @@
-"""What is written: the table, what happens to it afterwards, and how that is checked."""
+"""``spec.target``, ``refresh``, ``verify`` and ``freshness``: the table, and what it is held to."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Schedules, zones, instants and durations, as a manifest writes them.
 
-The API server checks their shape (and, by CEL's own clock, that zones and dates are real ones);
-here they are read for good: cron by cronsim, zones by the tz database.
+The API server checks their form, and with CEL's time functions that zones and dates exist. Python
+checks them again by what will use them: cronsim for schedules, the tz database for zones.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _CRON = "[ ]+".join(
     )
 )
 CRON_SHAPE = rf"^(?i:{'|'.join(MACROS)}|{_CRON})$"
-"""Valid in RE2 (the API server) and in Python alike."""
+"""Read alike by RE2 (the API server) and by Python."""
 
 ZONE_SHAPE = "^(UTC|[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)+)$"
 INSTANT_SHAPE = (
@@ -56,7 +56,7 @@ DURATION_SHAPE = "^([0-9]{1,5}d)?([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,7}s)?$"
 
 
 def matches(shape: str, text: str) -> bool:
-    """Whether the whole text has the shape, as CEL's ``matches`` would say (``$`` is the very end)."""
+    """Whether the text matches, as CEL would say: for Python, ``$`` also matches before a last newline."""
     found = re.search(shape, text)
     return found is not None and not text.endswith("\n")
 
@@ -67,7 +67,7 @@ def cron_fields(schedule: str) -> str:
 
 
 def cron_occurs(schedule: str) -> bool:
-    """Whether cronsim reads the schedule and it comes round at all (30 February does not)."""
+    """Whether cronsim can read the schedule, and it ever occurs (30 February does not)."""
     try:
         next(CronSim(cron_fields(schedule), datetime(2024, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration):
@@ -79,9 +79,7 @@ def zone_exists(name: str) -> bool:
     """Whether the tz database knows the zone."""
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError
-        return False
-    except KeyError:
+    except (KeyError, OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError
         return False
     return True
 
@@ -122,7 +120,7 @@ TimeZone = Annotated[
     Rule(
         message=_ZONE,
         holds=lambda text: matches(ZONE_SHAPE, text) and zone_exists(text),
-        # An unknown zone is an error of the expression, which refuses as well as false does.
+        # For an unknown zone the expression fails, and the API server refuses then, too.
         cel=f"self.matches('{ZONE_SHAPE}') && "
         "timestamp('2024-01-01T00:00:00Z').getFullYear(self) > 2000",
     ),

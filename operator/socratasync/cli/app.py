@@ -1,4 +1,4 @@
-"""Puts the commands together, and turns whatever escapes them into a sentence and an exit code."""
+"""Puts the commands together, and turns their exceptions into a sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _PASSED_ON = {
     "ignore_unknown_options": True,
     "help_option_names": ["--help"],
 }
-"""Options that the command does not know are for the program that it starts."""
+"""For a command that passes the options it does not know to the program that it starts."""
 
 
 def _version(wanted: bool) -> None:
@@ -71,7 +71,7 @@ app.command("demo")(demo.command)
 
 
 def start() -> None:
-    """Run the command of the process's arguments, and exit with its code."""
+    """Run the command that the process's arguments name, and exit with its code."""
     with interruptible() as interruption:
         code = guarded(app)
     if interruption.exit_code is not None:
@@ -80,7 +80,7 @@ def start() -> None:
 
 
 def guarded(command: typer.Typer) -> int:
-    """The command's exit code. No failure leaves it with a traceback, but for who asks with -v."""
+    """Run the command; its exit code. A failure is printed, with a traceback only if asked by -v."""
     redact = _redactor(sys.argv[1:])
     try:
         command()
@@ -90,7 +90,7 @@ def guarded(command: typer.Typer) -> int:
         return exc.exit_code
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
-    except Exception as exc:  # noqa: BLE001  # the last line of defence
+    except Exception as exc:  # noqa: BLE001  # whatever it is, a person gets a sentence
         verbose = bool({"-v", "--verbose"} & set(sys.argv[1:]))
         failures.show_unexpected(terminal.messages(), exc, redact, verbose=verbose)
         return 70
@@ -98,7 +98,7 @@ def guarded(command: typer.Typer) -> int:
 
 
 def _redactor(arguments: list[str]) -> Redactor:
-    """The secrets of the environment and of ``--dsn``."""
+    """Masks the secrets of the environment and of ``--dsn``."""
     redact = settings.redactor(inputs.environment())
     for number, argument in enumerate(arguments):
         name, _, value = argument.partition("=")

@@ -1,4 +1,4 @@
-"""The city of the demo: a simulated portal with two years of service requests, and what changes there."""
+"""The demo's city: a simulated portal with two years of service requests, and changes to them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WITHDRAWN = 50
 
 
 class City:
-    """Publishes ``rows`` requests for each of two years. Its clock stands still between changes."""
+    """Publishes ``rows`` requests for each of two years. Its clock moves only with the changes below."""
 
     def __init__(self, rows: int, now: datetime | None = None) -> None:
         self._today = now or datetime.now(UTC)
@@ -28,13 +28,13 @@ class City:
                 dataset, LA311_COLUMNS, name=f"MyLA311 Service Request Data {year}"
             )
             published.insert_lines(list(_lines(year, rows, seed)))
-        # Without a day like any other since then, all rows would be as new as the newest.
+        # If all rows were equally new, the next update would read all: it begins before the newest row.
         self._clock = self._today - timedelta(days=1)
         for published in self.portal.datasets.values():
             published.touch(published.ids(limit=CHANGED_YESTERDAY))
 
     def a_night_passes(self) -> None:
-        """New requests, one of them filed twice; others are closed."""
+        """Add new requests, one of them twice, and close others."""
         self._clock = self._today
         this_year = self.portal[THIS_YEAR]
         still_open = this_year.ids("status = 'Open'", limit=CLOSED)
@@ -44,7 +44,7 @@ class City:
         this_year.insert_lines([*new, new[-1].replace(b'"Open"', b'"Cancelled"')])
 
     def a_week_passes(self) -> None:
-        """Requests of the old year are withdrawn, which Socrata tells nobody; a column is added."""
+        """Delete requests of the old year, which an update cannot notice, and add a column."""
         self._clock = self._today + timedelta(days=6)
         last_year = self.portal[LAST_YEAR]
         last_year.delete(last_year.ids(limit=WITHDRAWN))
@@ -53,6 +53,6 @@ class City:
 
 
 def _lines(year: int, rows: int, seed: int) -> Iterator[bytes]:
-    """The simulator's requests, moved from 2018 to another year."""
+    """The simulator's requests of 2018, with the dates of another year."""
     for line in la311_lines(rows, seed):
         yield line.replace(b'"2019-', b'"%d-' % (year + 1)).replace(b'"2018-', b'"%d-' % year)

@@ -1,4 +1,4 @@
-"""Failures as a person at a terminal reads them: what went wrong, and what to do next."""
+"""Prints failures for a person at a terminal: what went wrong, and what to do next."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NEXT = {
 
 
 def show(console: Console, error: SyncError, redact: Redactor, *, about: str = "") -> None:
-    """Print the error: what it is about, reason, message."""
+    """Print what the error is ``about``, its reason and its message."""
     subject = f"{about}: " if about else ""
     lines = redact(error.message).splitlines() or [""]
     console.print(
@@ -31,13 +31,13 @@ def show(console: Console, error: SyncError, redact: Redactor, *, about: str = "
 
 
 def show_next_step(console: Console, exit_code: int) -> None:
-    """Print what to do after a run that ended with this code, if there is something."""
+    """Print what to do after this exit code; nothing for a code that needs no advice."""
     if sentence := _NEXT.get(exit_code):
         console.print(Text(f"next:  {sentence}"))
 
 
 def show_unexpected(console: Console, exc: Exception, redact: Redactor, *, verbose: bool) -> None:
-    """Print a fault of our own; its traceback only for who asked for it."""
+    """Print an internal error; its traceback too, if ``verbose``."""
     if verbose:
         console.print(Text(redact("".join(traceback.format_exception(exc)))), soft_wrap=True)
     show(console, Unexpected.because_of(exc), redact)

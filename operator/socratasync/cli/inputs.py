@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,25 +13,27 @@ from datetime import datetime
 from pathlib import Path
 
 from socratasync.api.manifest import Manifest, read_manifest
-from socratasync.cli.arguments import hide
 from socratasync.cli.options import Mode
 from socratasync.contract import environment as settings
 from socratasync.contract.environment import Secrets
 from socratasync.embedded import server
-from socratasync.embedded import server as embedded
+from socratasync.embedded.folder import data_folder, has_database
 from socratasync.errors import InvalidSpec
+from socratasync.process.redact import passwords_in
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """Where the target is. ``folder``: that of the embedded PostgreSQL, None for a server."""
+    """The target database. ``folder``: the embedded PostgreSQL's; None where a DSN was given."""
 
     dsn: str
     folder: Path | None = None
 
     @property
     def place(self) -> str:
-        """For people: never with a password."""
+        """Where the database is, for people: without the DSN, which may hold a password."""
         return f"embedded PostgreSQL in {self.folder}" if self.folder else "the database of the DSN"
 
 
@@ -44,18 +47,25 @@ def manifest(file: Path) -> Manifest:
 
 
 def secrets(dsn: str | None, environ: Mapping[str, str]) -> Secrets:
-    """The environment's secrets; a DSN given as an argument goes before, and is hidden there."""
+    """The environment's secrets, but for a DSN given as an argument, which counts instead.
+
+    Warns of a password in the argument. Raises ``InvalidSpec`` if the argument is empty.
+    """
     found = settings.read_secrets(environ)
     if dsn is None:
         return found
-    hide(dsn)
     if not dsn.strip():
         raise InvalidSpec("--dsn is empty; leave it out to use the embedded PostgreSQL")
+    if passwords_in(dsn):
+        log.warning(
+            "other users of this machine can read the password in --dsn in the list of processes; give "
+            "the DSN in the environment variable SOCRATASYNC_DSN instead"
+        )
     return dataclasses.replace(found, dsn=dsn)
 
 
 def moment(since: str | None, mode: Mode | None) -> datetime | None:
-    """``--since`` read. Raises ``InvalidSpec``, also when the run would not heed it."""
+    """The moment that ``--since`` names. Raises ``InvalidSpec``, also beside ``--mode full``."""
     if since is None:
         return None
     if mode is Mode.FULL:
@@ -67,19 +77,19 @@ def moment(since: str | None, mode: Mode | None) -> datetime | None:
 
 @contextlib.contextmanager
 def database(given: Secrets, environ: Mapping[str, str]) -> Iterator[Database]:
-    """The server that the DSN names, or the embedded one, which is made if need be."""
+    """The database that the DSN names; without one, the embedded one, made if it is not there."""
     if given.dsn:
         yield Database(dsn=given.dsn)
         return
-    folder = server.data_folder(environ)
-    with embedded.database(folder) as dsn:
+    folder = data_folder(environ)
+    with server.database(folder) as dsn:
         yield Database(dsn=dsn, folder=folder)
 
 
 @contextlib.contextmanager
 def existing_database(given: Secrets, environ: Mapping[str, str]) -> Iterator[Database | None]:
-    """The same, but nothing is made: None when there is no DSN and no embedded database yet."""
-    if not given.dsn and not embedded.is_there(server.data_folder(environ)):
+    """As ``database``, but makes none: None where there is neither a DSN nor an embedded one."""
+    if not given.dsn and not has_database(data_folder(environ)):
         yield None
         return
     with database(given, environ) as found:
@@ -87,5 +97,5 @@ def existing_database(given: Secrets, environ: Mapping[str, str]) -> Iterator[Da
 
 
 def environment() -> Mapping[str, str]:
-    """The process's environment: read here, an argument everywhere else."""
+    """The process's environment, for commands to pass on as an argument."""
     return os.environ

@@ -1,4 +1,4 @@
-"""``socratasync operator``: reconciles SocrataSync resources in a cluster until it is told to stop."""
+"""``socratasync operator``: reconciles the SocrataSyncs of a cluster until a signal comes."""
 
 from __future__ import annotations
 
@@ -20,57 +20,69 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+Image = Annotated[
+    str,
+    typer.Option(
+        "--image",
+        envvar="SOCRATASYNC_IMAGE",
+        metavar="IMAGE",
+        help="The image that runs' Jobs use; usually the operator's own.",
+        show_default=False,
+    ),
+]
+Namespaces = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--namespace",
+        "-n",
+        metavar="NS",
+        help="A namespace to work in; may be given several times. Without it: all namespaces.",
+        show_default=False,
+    ),
+]
+MetricsPort = Annotated[
+    int, typer.Option("--metrics-port", min=0, max=65535, help="Port of /metrics.")
+]
+HealthPort = Annotated[
+    int, typer.Option("--health-port", min=0, max=65535, help="Port of /healthz and /readyz.")
+]
+MaxActiveRuns = Annotated[
+    int, typer.Option("--max-active-runs", min=1, help="Runs at once; the rest wait in order.")
+]
+MaxActiveRunsPerDomain = Annotated[
+    int,
+    typer.Option(
+        "--max-active-runs-per-domain",
+        min=1,
+        help="Runs at once against one portal, whose quota they share.",
+    ),
+]
+LogFormat = Annotated[
+    options.LogFormat, typer.Option("--log-format", help="Log lines for people or machines.")
+]
+LeastSevere = Annotated[
+    LogLevel, typer.Option("--log-level", help="The least severe log lines to write.")
+]
+
+
 def command(
-    image: Annotated[
-        str,
-        typer.Option(
-            "--image",
-            envvar="SOCRATASYNC_IMAGE",
-            metavar="IMAGE",
-            help="The image that runs' Jobs use; usually the operator's own.",
-            show_default=False,
-        ),
-    ],
-    namespace: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--namespace",
-            "-n",
-            metavar="NS",
-            help="A namespace to work in; may be given several times. Without it: all namespaces.",
-            show_default=False,
-        ),
-    ] = None,
-    metrics_port: Annotated[
-        int, typer.Option("--metrics-port", min=0, max=65535, help="Port of /metrics.")
-    ] = 9090,
-    health_port: Annotated[
-        int, typer.Option("--health-port", min=0, max=65535, help="Port of /healthz and /readyz.")
-    ] = 8080,
-    max_active_runs: Annotated[
-        int, typer.Option("--max-active-runs", min=1, help="Runs at once; the rest wait in order.")
-    ] = 20,
-    max_active_runs_per_domain: Annotated[
-        int,
-        typer.Option(
-            "--max-active-runs-per-domain",
-            min=1,
-            help="Runs at once against one portal, whose quota they share.",
-        ),
-    ] = 4,
-    log_format: Annotated[
-        options.LogFormat, typer.Option("--log-format", help="Log lines for people or machines.")
-    ] = options.LogFormat.TEXT,
-    log_level: Annotated[
-        LogLevel, typer.Option("--log-level", help="The least severe log lines to write.")
-    ] = LogLevel.INFO,
+    image: Image,
+    namespace: Namespaces = None,
+    metrics_port: MetricsPort = 9090,
+    health_port: HealthPort = 8080,
+    max_active_runs: MaxActiveRuns = 20,
+    max_active_runs_per_domain: MaxActiveRunsPerDomain = 4,
+    log_format: LogFormat = options.LogFormat.TEXT,
+    log_level: LeastSevere = LogLevel.INFO,
 ) -> None:
     """Run the operator: watch SocrataSyncs, start their Jobs, report their status.
 
     Within a cluster it uses its service account; outside, the kubeconfig.
     """
     try:
-        from socratasync.controller import main as operator  # heavy, and an extra
+        from socratasync.controller import (
+            main as operator,
+        )  # slow to import, and needs the extra `operator`
         from socratasync.controller.cluster.errors import ClusterError
     except ModuleNotFoundError as exc:
         terminal.messages().print(

@@ -95,7 +95,7 @@ def _plan(
 def _source(
     manifest: Manifest, given: Secrets, environ: Mapping[str, str], interruption: Interruption
 ) -> Source:
-    # A person waits: a source in trouble is told after a few tries, where a run would be patient.
+    # A person is waiting: report a source in trouble after few tries, where a run would try for long.
     patience = request.read_policy(environ)
     return Source(
         manifest.spec.domain,

@@ -1,4 +1,4 @@
-"""A preview of a run as a table for people, and as JSON for programs. Pure, but for the printing."""
+"""A preview of a run as a table for people, and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _READS = {"full": "all rows", "update": "changes", "none": "nothing"}
 def show(
     console: Console, manifest: Manifest, planned: Preview, warnings: list[str], redact: Redactor
 ) -> None:
-    """Target, a row for each dataset, columns to be added, what follows the load, warnings."""
+    """Print the target, a row for each dataset, new columns, what follows the load, and warnings."""
     console.print(
         Text.assemble(
             (manifest.name, "bold"),
@@ -99,7 +99,7 @@ def _show_columns(console: Console, dataset: str, outcome: DatasetPreview) -> No
 
 
 def _afterwards(spec: SyncSpec, planned: Preview) -> list[str]:
-    """What follows the load, if it changes anything."""
+    """What the run does after a load that changes something."""
     vacuum = {"Analyze": "VACUUM (ANALYZE)", "Full": "VACUUM (FULL, ANALYZE), readers locked out"}
     steps = [vacuum[spec.refresh.vacuum]] if spec.refresh.vacuum in vacuum else []
     for view in planned.found.views:
@@ -110,7 +110,7 @@ def _afterwards(spec: SyncSpec, planned: Preview) -> list[str]:
 
 
 def as_dict(manifest: Manifest, planned: Preview, warnings: list[str]) -> dict[str, Any]:
-    """The preview, version 1. Bytes are called an estimate because they are one."""
+    """The preview, version 1. Its bytes are an estimate."""
     found = planned.found
     return {
         "v": 1,

@@ -27,7 +27,7 @@ def show(
     seconds: float,
     redact: Redactor,
 ) -> None:
-    """Headline, a row for each dataset, totals, warnings."""
+    """Print a headline, a row for each dataset, totals and warnings."""
     target = f"{manifest.spec.target.schema_}.{manifest.spec.target.table}"
     console.print(
         Text.assemble(
@@ -44,7 +44,7 @@ def show(
 
 
 def show_failure(console: Console, report: RunReport, redact: Redactor) -> None:
-    """Each error and what to do next; nothing for a run that went well."""
+    """Print each error and what to do next; nothing for a run that went well."""
     if report.terminated:
         console.print("stopped: rolled back; what was downloaded is gone on with next time")
         return

@@ -20,7 +20,7 @@ from socratasync.contract import environment as settings
 from socratasync.contract.environment import Secrets
 from socratasync.contract.progress import Logged, Progress
 from socratasync.contract.report import RunReport, encode
-from socratasync.embedded import server
+from socratasync.embedded.folder import data_folder
 from socratasync.errors import SyncError, Terminated
 from socratasync.pipeline.request import RunOptions, RunRequest, read_lock_wait, read_policy
 from socratasync.pipeline.run import run
@@ -103,7 +103,7 @@ def command(
 
 @dataclass(slots=True)
 class _Outcome:
-    """What is told at the end, as far as the run came."""
+    """What is printed at the end. What the run did not reach is None."""
 
     report: RunReport
     manifest: Manifest | None = None
@@ -152,7 +152,7 @@ def _request(
     environ: Mapping[str, str],
 ) -> RunRequest:
     spec = manifest.spec
-    archive = environ.get("SOCRATASYNC_ARCHIVE") or server.data_folder(environ) / "archive"
+    archive = environ.get("SOCRATASYNC_ARCHIVE") or data_folder(environ) / "archive"
     return RunRequest(
         name=manifest.name,
         run=_run_id(manifest.name, datetime.now(UTC)),
@@ -176,7 +176,7 @@ def _run_id(name: str, now: datetime) -> str:
 
 @contextlib.contextmanager
 def _progress(wish: Wish, redact: Redactor) -> Iterator[Progress]:
-    """Bars on a terminal, log lines otherwise; sets up the log to match."""
+    """Show progress as bars on a terminal, as log lines elsewhere; configures the log to match."""
     console = terminal.messages()
     if wish.log_format is options.LogFormat.JSON or not terminal.has_bars(console):
         level = logging.DEBUG if wish.verbose else logging.INFO
@@ -185,7 +185,7 @@ def _progress(wish: Wish, redact: Redactor) -> Iterator[Progress]:
         return
     level = logging.INFO if wish.verbose else logging.WARNING
     logs.configure("text", redact, level=level, stream=terminal.Lines(console))
-    if not wish.verbose:  # the report below the bars says it again
+    if not wish.verbose:  # the report says the same
         logging.getLogger().handlers[0].addFilter(lambda r: r.name not in _IN_THE_REPORT)
     with terminal.bars(console) as bars:
         yield bars

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from psycopg import errors as pg
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,8 +15,9 @@ from socratasync.api.manifest import Manifest
 from socratasync.cli import inputs, options, terminal
 from socratasync.cli.report_table import when
 from socratasync.contract import environment as settings
-from socratasync.pipeline.target.bookkeeping import Known, Ledger, PastRun, read_known
+from socratasync.pipeline.target.bookkeeping import Known, Ledger, PastRun
 from socratasync.pipeline.target.connection import Connection, Connections
+from socratasync.pipeline.target.migrations import bookkeeping_exists
 from socratasync.pipeline.target.table_lock import is_loading
 from socratasync.process import logs
 from socratasync.process.redact import Redactor, mask_values
@@ -64,11 +64,11 @@ def command(
 
 
 def _read(connection: Connection, target: str, last: int) -> Standing:
-    known = read_known(connection, target)
-    try:
-        runs = Ledger(connection, target, "").past_runs(last)
-    except (pg.UndefinedTable, pg.InvalidSchemaName):
-        runs = []
+    known: dict[str, Known] = {}
+    runs: list[PastRun] = []
+    if bookkeeping_exists(connection):
+        ledger = Ledger(connection, target, "")
+        known, runs = ledger.known(), ledger.past_runs(last)
     return Standing(target=target, known=known, runs=runs, running=is_loading(connection, target))
 
 

@@ -1,7 +1,7 @@
-"""What a person at a terminal sees of a run: a bar for each dataset, log lines above them.
+"""What a person at a terminal sees of a run: a bar for each dataset, with log lines above them.
 
-Standard output is for results; bars and log lines go to standard error. In a pipe, or on a
-terminal that cannot move its cursor, there are no bars but log lines (``progress.Logged``).
+Results go to standard output, bars and log lines to standard error. A pipe, or a terminal that cannot
+move its cursor, gets log lines instead of bars (``contract.progress.Logged``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rich.progress import (
 from rich.text import Text
 
 WIDTH_OF_A_PIPE = 100
-"""Lines that nobody's window limits: as long as an e-mail or a log viewer shows well."""
+"""Columns of a table where there is no window: as many as e-mails and log viewers show well."""
 
 
 def output(*, pipe_width: int = WIDTH_OF_A_PIPE) -> Console:
@@ -52,13 +52,13 @@ def has_bars(console: Console) -> bool:
 
 
 class Lines(io.TextIOBase):
-    """A stream for log lines that keeps out of the bars' way."""
+    """A stream that prints log lines above the bars."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def write(self, text: str) -> int:
-        """Print whole lines above the bars, as they are."""
+        """Print the text above the bars, unwrapped and unstyled."""
         if line := text.rstrip("\n"):
             self._console.print(Text(line), soft_wrap=True)
         return len(text)
@@ -73,7 +73,7 @@ class Bars:
         self._guard = threading.Lock()
 
     def begin(self, dataset: str, stage: str, total: int | None) -> None:
-        """A step starts: the dataset's bar begins anew, and pulses if nobody knows how long it is."""
+        """Start a step: the dataset's bar begins again; it pulses if ``total`` is None."""
         with self._guard:
             if (task := self._tasks.get(dataset)) is None:
                 fields: dict[str, Any] = {"stage": stage, "rows": 0, "bytes": 0}
@@ -83,10 +83,10 @@ class Bars:
             if stage == "download":
                 fields["rows"] = 0
             self._shown.reset(task, total=total, **fields)
-            self._shown.tasks[task].total = total  # reset() takes None for "as it was"
+            self._shown.tasks[task].total = total  # reset() keeps the old total if it is given None
 
     def advance(self, dataset: str, rows: int, wire_bytes: int) -> None:
-        """So many rows and bytes more."""
+        """Add rows and received bytes to the dataset's bar."""
         with self._guard:
             task = self._tasks[dataset]
             fields = self._shown.tasks[task].fields
@@ -98,7 +98,7 @@ class Bars:
             )
 
     def finish(self, dataset: str) -> None:
-        """Nothing more comes: the bar is full, whatever the outcome; the report tells that."""
+        """Fill the dataset's bar, whether it failed or not: the outcome is in the report."""
         with self._guard:
             if (task := self._tasks.get(dataset)) is not None:
                 self._shown.update(task, total=1, completed=1, stage="")
@@ -106,7 +106,7 @@ class Bars:
 
 @contextmanager
 def bars(console: Console) -> Iterator[Bars]:
-    """Bars on the console for as long as the block lasts; they stay when it ends."""
+    """Bars that move while the block runs, and stay on the screen when it ends."""
     with Progress(
         SpinnerColumn(finished_text=" "),
         TextColumn("{task.description}"),
@@ -123,10 +123,10 @@ def bars(console: Console) -> Iterator[Bars]:
 
 
 class RowsColumn(ProgressColumn):
-    """``12,000/120,000 rows``."""
+    """Rows so far, such as ``12,000/120,000 rows``."""
 
     def render(self, task: Task) -> Text:
-        """Nothing for steps that count no rows."""
+        """The column's text; empty for steps that count no rows."""
         rows, downloading = task.fields["rows"], task.fields["stage"] == "download"
         if not rows and not (downloading and task.total):
             return Text("")
@@ -135,23 +135,23 @@ class RowsColumn(ProgressColumn):
 
 
 class RateColumn(ProgressColumn):
-    """``54,321/s``."""
+    """Rows per second, such as ``54,321/s``."""
 
     def render(self, task: Task) -> Text:
-        """Rows a second, of late; only while rows come in."""
+        """The column's text; empty unless the step is the download."""
         speed = task.speed if task.fields["stage"] == "download" else None
         return Text(f"{int(speed):,}/s" if speed else "", style="cyan")
 
 
 class BytesColumn(ProgressColumn):
-    """``1.2 MB`` received, compressed as they came."""
+    """Bytes received, as compressed by the source, such as ``1.2 MB``."""
 
     def render(self, task: Task) -> Text:
-        """Nothing before the first bytes."""
+        """The column's text; empty before the first bytes."""
         received = task.fields["bytes"]
         return Text(megabytes(received) if received else "", style="green")
 
 
 def megabytes(size: float) -> str:
-    """``0.4 MB``, ``1,234 MB``: a size for people."""
+    """A size for people, such as ``0.4 MB`` or ``1,234 MB``."""
     return f"{size / 1e6:,.1f} MB" if size < 1e8 else f"{size / 1e6:,.0f} MB"

@@ -1,4 +1,4 @@
-"""``socratasync worker`` in the list of commands; ``cli.main`` runs it without this parser."""
+"""``socratasync worker`` for the list of commands. ``cli.main`` runs a worker without this module."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""`/healthz` and `/readyz`: whether the operator still turns, and whether it can be relied on.
+"""`/healthz` and `/readyz`: whether a restart would help, and whether the operator does its work.
 
-They run in the operator's own loop: one that is stuck does not answer, which is the answer.
+They are answered in the operator's own event loop. If it is stuck they are not answered at all, and
+Kubernetes takes that for a failed probe.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 STALLED_AFTER = timedelta(seconds=30)
-"""The scheduler comes round every five seconds, whatever there is to do."""
+"""The scheduler wakes at least every five seconds, even if nothing is due."""
 
 UNSEEN_AFTER = timedelta(minutes=15)
-"""Three rounds of the resync without an answer of the API server."""
+"""That is three listings of all resources that failed in a row."""
 
 
 class Health:
-    """What the probes are told; others set it."""
+    """What the probes answer from. The operator's parts set ``watching`` and ``resynced``."""
 
     def __init__(self, now: Callable[[], datetime], ticked: Callable[[], datetime | None]) -> None:
         self._now = now
@@ -30,14 +31,14 @@ class Health:
         """When all resources were last listed."""
 
     def why_dead(self) -> str | None:
-        """Why a restart would help; None if it would not."""
+        """Why a restart would help. None if it would not."""
         ticked = self._ticked() or self._born
         if self.watching and self._now() - ticked > STALLED_AFTER:
             return f"the scheduler has not come round since {ticked.isoformat()}"
         return None
 
     def why_not_ready(self) -> str | None:
-        """Why nothing may be expected of this operator now."""
+        """Why no run would be started now. None if all is well."""
         if not self.watching:
             return "starting: waiting for the Kubernetes API and the CustomResourceDefinition"
         if self.resynced is None or self._now() - self.resynced > UNSEEN_AFTER:
@@ -45,16 +46,20 @@ class Health:
         return self.why_dead()
 
 
-async def serve_health(health: Health, port: int) -> web.AppRunner:
-    """Answer on all addresses; the caller calls ``cleanup`` in the end."""
+def health_app(health: Health) -> web.Application:
+    """Answers GET and HEAD of both probes: 200 with ``ok``, or 503 with the reason."""
+
+    async def alive(_: web.Request) -> web.Response:
+        return _answer(health.why_dead())
+
+    async def ready(_: web.Request) -> web.Response:
+        return _answer(health.why_not_ready())
+
     app = web.Application()
-    app.router.add_get("/healthz", lambda _: _answer(health.why_dead()))
-    app.router.add_get("/readyz", lambda _: _answer(health.why_not_ready()))
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, None, port).start()
-    return runner
+    app.router.add_get("/healthz", alive)
+    app.router.add_get("/readyz", ready)
+    return app
 
 
-async def _answer(trouble: str | None) -> web.Response:
+def _answer(trouble: str | None) -> web.Response:
     return web.Response(status=503 if trouble else 200, text=f"{trouble or 'ok'}\n")

@@ -1,28 +1,25 @@
-"""The operator's process: everything put together, started in order, and stopped together.
+"""The operator's process: its parts are put together, started in order, and stopped together.
 
-``run`` is what ``socratasync operator`` calls. If any part ends, all do: Kubernetes starts the pod
-anew, and nothing is lost by that.
+``run`` is what ``socratasync operator`` calls. When one part ends, the process does: Kubernetes starts
+the pod again, and the operator finds all that it needs in the cluster.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from kubernetes.aio import client
-
 from socratasync import __version__
 from socratasync.controller.cluster.client import Cluster
-from socratasync.controller.cluster.credentials import load_credentials
+from socratasync.controller.cluster.credentials import Credentials, load_credentials
 from socratasync.controller.cluster.errors import ClusterError, Unreachable
-from socratasync.controller.health import Health, serve_health
+from socratasync.controller.health import Health, health_app
 from socratasync.controller.metrics.series import Metrics
-from socratasync.controller.metrics.server import serve_metrics
+from socratasync.controller.metrics.server import metrics_app
 from socratasync.controller.observed.job import owner_key, read_job
 from socratasync.controller.observed.labels import DOMAIN
 from socratasync.controller.observed.resource import Key, read_resource
@@ -30,6 +27,7 @@ from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import Runs
 from socratasync.controller.scheduler import Scheduler
+from socratasync.controller.serving import serving, serving_apart
 from socratasync.controller.slots import RunSlots
 from socratasync.controller.watch import watch
 from socratasync.process.logs import LogFormat, configure
@@ -38,14 +36,14 @@ from socratasync.process.redact import Redactor
 log = logging.getLogger("socratasync.operator")
 
 RESYNC_EVERY_S = 300.0
-"""Between two listings of all resources: what a watch lost is found then."""
+"""Pause between two listings of all resources, which find the changes that a watch has missed."""
 
 _WAIT_FOR_CRD_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorOptions:
-    """The command's flags. No ``namespaces`` means all of them."""
+    """The command's flags. Without ``namespaces`` the operator works in all of them."""
 
     image: str
     namespaces: Sequence[str] = ()
@@ -58,7 +56,10 @@ class OperatorOptions:
 
 
 def run(options: OperatorOptions) -> None:
-    """Operate until SIGTERM or SIGINT. Raises ``ClusterError`` for want of credentials."""
+    """Operate until SIGTERM or SIGINT.
+
+    Raises ``ClusterError`` without credentials for a cluster, ``OSError`` if a port is taken.
+    """
     configure(options.log_format, Redactor(), level=options.log_level)
     for chatty in ("kopf", "aiohttp", "asyncio", "kubernetes"):
         logging.getLogger(chatty).setLevel(max(options.log_level, logging.WARNING))
@@ -66,23 +67,24 @@ def run(options: OperatorOptions) -> None:
 
 
 async def operate(options: OperatorOptions) -> None:
-    """``run`` without the process: in the caller's loop, until the first part of it ends."""
+    """Operate in the caller's event loop, until the first part of the operator ends."""
     credentials = await load_credentials()
     cluster = Cluster(credentials)
     operator = _Operator(options, cluster)
     try:
-        async with _servers(operator, options):
-            await operator.wait_for_crd()
-            await operator.take_up_active_runs()
-            await _until_first_end(
-                operator.scheduler.run(), operator.resync(), operator.watch(credentials)
-            )
+        with serving_apart(metrics_app(operator.metrics.scrape), options.metrics_port):
+            async with serving(health_app(operator.health), options.health_port):
+                await operator.wait_for_crd()
+                await operator.take_up_active_runs()
+                await _until_first_end(
+                    operator.scheduler.run(), operator.resync(), operator.watch(credentials)
+                )
     finally:
         await cluster.close()
 
 
 class _Operator:
-    """The parts, and what passes between them."""
+    """The parts, and how an event or a resource passes from one to the next."""
 
     def __init__(self, options: OperatorOptions, cluster: Cluster) -> None:
         self._options = options
@@ -105,7 +107,10 @@ class _Operator:
         )
 
     async def wait_for_crd(self) -> None:
-        """Kopf looks for the kind once, when it starts; so it must not start before the kind is there."""
+        """Return once the API server serves SocrataSyncs.
+
+        Kopf asks for the kind only once, when it starts, and would never watch one installed later.
+        """
         told = ""
         while True:
             try:
@@ -120,7 +125,8 @@ class _Operator:
             await asyncio.sleep(_WAIT_FOR_CRD_S)
 
     async def take_up_active_runs(self) -> None:
-        """Count the runs that are active before any is started: the limits outlive a restart."""
+        """Give the runs of an earlier process their slots before a run is started, so that the limits
+        hold across a restart."""
         for namespace in self._scopes:
             async for job in self._cluster.unsuccessful_jobs(namespace):
                 key = owner_key(job)
@@ -130,13 +136,13 @@ class _Operator:
                     self.scheduler.wake(Key(*key))
         log.info("socratasync operator %s: %d runs are active", __version__, self._slots.active)
 
-    async def watch(self, credentials: client.Configuration) -> None:
-        """Kopf, until it is told to stop by a signal."""
+    async def watch(self, credentials: Credentials) -> None:
+        """Watch resources and Jobs until a signal tells kopf to stop."""
         self.health.watching = True
         await watch(credentials, self._options.namespaces, self._on_sync, self._on_job)
 
     async def resync(self) -> None:
-        """Find what the watches lost: resources that are gone, that are new, that have changed."""
+        """List all resources now and then, for those that came, changed or went unseen by the watch."""
         while True:
             try:
                 await self._resync_once()
@@ -145,7 +151,8 @@ class _Operator:
             await asyncio.sleep(RESYNC_EVERY_S)
 
     async def _resync_once(self) -> None:
-        first = self.health.resynced is None  # kopf's own listing is still under way then
+        # Kopf lists everything when it starts: the first time, what is new here is its to announce.
+        first = self.health.resynced is None
         known_before = self._roster.keys()
         listed: dict[Key, str] = {}
         for namespace in self._scopes:
@@ -167,7 +174,7 @@ class _Operator:
             self._forget(key)
             return
         if not self._roster.is_news(key, body["metadata"]["resourceVersion"]):
-            return  # what the operator wrote itself
+            return  # the operator's own writing comes back as an event
         when = self._reconciler.needs_reconcile_at(read_resource(body))
         if when is None:
             self.scheduler.forget(key)
@@ -183,7 +190,7 @@ class _Operator:
         key, seen = Key(*owner), read_job(job)
         if not seen.is_active and self._roster.is_old_news(key, seen.uid):
             return
-        del kind  # gone, changed or new: a look tells
+        del kind  # whether the Job came, changed or went: looking at the resource tells
         self.scheduler.wake(key)
 
     def _forget(self, key: Key) -> None:
@@ -191,19 +198,8 @@ class _Operator:
         self._reconciler.forget(key)
 
 
-@asynccontextmanager
-async def _servers(operator: _Operator, options: OperatorOptions) -> AsyncIterator[None]:
-    """Probes and metrics, from the first moment on."""
-    runner = await serve_health(operator.health, options.health_port)
-    try:
-        with serve_metrics(operator.metrics.scrape, options.metrics_port):
-            yield
-    finally:
-        await runner.cleanup()
-
-
-async def _until_first_end(*parts: Any) -> None:
-    """Run all parts; when one ends, well or ill, stop the others and tell how it ended."""
+async def _until_first_end(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run all parts until one ends, then stop the others. Raises what that part raised."""
     tasks = [asyncio.ensure_future(part) for part in parts]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import kopf
-from kubernetes.aio import client
 
 from socratasync.api.crd import PLURAL
 from socratasync.api.manifest import GROUP, VERSION
+from socratasync.controller.cluster.credentials import Credentials
 from socratasync.controller.observed.labels import JOB_SELECTOR
 from socratasync.controller.status.events import COMPONENT
 
@@ -64,7 +64,7 @@ def watch_settings() -> kopf.OperatorSettings:
 
 
 async def watch(
-    credentials: client.Configuration,
+    credentials: Credentials,
     namespaces: Sequence[str],
     on_sync: Watcher,
     on_job: Watcher,
@@ -80,7 +80,7 @@ async def watch(
 
 
 def watch_registry(
-    credentials: client.Configuration, on_sync: Watcher, on_job: Watcher
+    credentials: Credentials, on_sync: Watcher, on_job: Watcher
 ) -> kopf.OperatorRegistry:
     """Handlers that pass each event on."""
     registry = kopf.OperatorRegistry()
@@ -100,7 +100,7 @@ def watch_registry(
     return registry
 
 
-async def kopf_login(configuration: client.Configuration) -> kopf.ConnectionInfo:
+async def kopf_login(configuration: Credentials) -> kopf.ConnectionInfo:
     """Who the operator is, in kopf's words; a rotated token is read anew."""
     written = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
     token = written.split(" ", 1)[-1].strip() if written else None

@@ -1,1 +1,1 @@
-"""A PostgreSQL of one's own, for runs with no DSN."""
+"""A PostgreSQL that the package brings along, for runs without a DSN."""

@@ -1,7 +1,7 @@
-"""PostgreSQL's own programs, from a wheel: where they are, and as whom they run.
+"""PostgreSQL's programs, which a wheel brings: where they are, and which user runs them.
 
-PostgreSQL refuses to run as root. As root its programs run as ``nobody``, from a copy if that user
-cannot reach the wheel: a home folder need not be opened to everybody for a database of one's own.
+PostgreSQL refuses to run as root, so root runs the programs as ``nobody``. Where that user cannot reach
+the wheel, such as in a home folder, they are run from a copy: nobody has to open the home folder.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _FOR_ALL = stat.S_IROTH | stat.S_IXOTH
 
 
 class NotInstalled(Exception):
-    """There is no wheel with PostgreSQL's programs."""
+    """The wheel with PostgreSQL's programs is not installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programs:
-    """A folder of programs, and the user (id, group) to run them as; None: whoever we are."""
+    """A folder of programs, and the user (id, group) that runs them; None: this process's own."""
 
     folder: Path
     owner: tuple[int, int] | None = None
 
     def run(self, name: str, *arguments: str, timeout_s: float = 120.0) -> None:
-        """Run one of them to its end. Raises ``subprocess.SubprocessError`` with what it said."""
+        """Run one of them to its end. Raises ``subprocess.SubprocessError`` if it fails or takes longer."""
         command = [str(self.folder / name), *arguments]
         user, group = self.owner or (None, None)
         subprocess.run(  # noqa: S603  # our own programs and arguments, no shell
@@ -44,14 +44,14 @@ class Programs:
             capture_output=True,
             text=True,
             timeout=timeout_s,
-            cwd="/",  # where we are may be closed to the other user
+            cwd="/",  # the current folder may be closed to the other user
             user=user,
             group=group,
             extra_groups=[] if user is not None else None,
         )
 
     def give(self, path: Path) -> None:
-        """Hand a file or folder to the user that runs the programs."""
+        """Make the user that runs the programs the owner of a file or folder."""
         if self.owner:
             os.chown(path, *self.owner)
 
@@ -67,7 +67,7 @@ def find() -> Path:
 
 
 def prepare(folder: Path) -> Programs:
-    """The programs, ready to run. As root they are copied into ``folder`` when need be."""
+    """The programs, ready to run; for root copied into ``folder``, if ``nobody`` cannot reach them."""
     installed = find()
     user = server_user()
     if user is None or is_open_to_all(installed):
@@ -76,7 +76,7 @@ def prepare(folder: Path) -> Programs:
 
 
 def server_user() -> tuple[int, int] | None:
-    """Id and group of the user that the programs run as; None: whoever we are."""
+    """Id and group of the user that runs the programs; None: this process's own."""
     if os.geteuid() != 0:
         return None
     account = pwd.getpwnam(SERVER_USER)
@@ -84,18 +84,21 @@ def server_user() -> tuple[int, int] | None:
 
 
 def psql_command(arguments: Sequence[str], dsn: str) -> list[str]:
-    """The wheel's ``psql`` on that database. Raises ``NotInstalled``."""
+    """The command that opens a database in the wheel's ``psql``. Raises ``NotInstalled``."""
     return [str(find() / "bin" / "psql"), "--dbname", dsn, *arguments]
 
 
 def is_open_to_all(folder: Path) -> bool:
-    """Whether any user can walk to the programs and run them."""
+    """Whether any user can enter the folder and run the programs."""
     walk = all(parent.stat().st_mode & stat.S_IXOTH for parent in [folder, *folder.parents])
     return walk and (folder / "bin" / "postgres").stat().st_mode & _FOR_ALL == _FOR_ALL
 
 
 def copied(installed: Path, folder: Path) -> Path:
-    """The copy in ``folder``, made whole or not at all; an older wheel's goes. One process at a time."""
+    """The copy of the programs in ``folder``. It is made whole or not at all; an older wheel's is removed.
+
+    Not for two processes at once.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     stamp = int((installed / "bin" / "postgres").stat().st_mtime)
     copy = folder / f"{installed.name}-{stamp}"
@@ -113,5 +116,5 @@ def copied(installed: Path, folder: Path) -> Path:
 
 
 def _file_mode(path: Path) -> int:
-    """Others may do what the owner may, but write."""
+    """The permissions that others get: to read, and to execute what its owner may execute."""
     return _FOR_ALL if path.stat().st_mode & stat.S_IXUSR else stat.S_IROTH

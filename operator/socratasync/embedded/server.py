@@ -1,15 +1,14 @@
-"""A PostgreSQL of one's own for who has none: its programs from a wheel, its data in a folder.
+"""Starts and stops the embedded PostgreSQL, for whoever has no server: its data is in a folder.
 
-It listens on a Unix socket only. Several processes may use it at once; the last one stops it, the
-data stays. Who uses it is known by file locks, which the kernel drops with the process: whatever
-was killed, the next process finds its way.
+It listens on a Unix socket only. Several processes may use it at once; the last one stops it, and
+the data stays. Each process that uses it holds a file lock. The kernel releases that lock when the
+process ends, so a killed process never makes the server look used.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import logging
 import os
 import shutil
@@ -17,25 +16,28 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
 from socratasync.embedded import programs
+from socratasync.embedded.folder import (
+    UnusableFolder,
+    check_name,
+    has_database,
+    open_to_server_user,
+    socket_folder,
+)
 from socratasync.embedded.programs import Programs
 from socratasync.errors import Misconfigured, TargetUnavailable
 
 log = logging.getLogger(__name__)
 
-LONGEST_SOCKET_PATH = 100
-"""The kernel's limit is 107 bytes, and PostgreSQL adds ``.lock`` to the name."""
-
 START_TRIES = 6
 STOP_WITHIN_S = 30.0
 
-_SOCKET = ".s.PGSQL.5432"
 _DATABASE = "postgres"
 
 _SETTINGS = """\
@@ -55,26 +57,15 @@ class NoEmbeddedDatabase(Misconfigured):
     reported_as = "InvalidSpec"
 
 
-def is_there(folder: Path) -> bool:
-    """Whether ``folder`` holds a database; nothing is made or started."""
-    return (folder / "postgres" / "PG_VERSION").exists()
-
-
-class UnusableFolder(Misconfigured):
-    """The data folder cannot hold a PostgreSQL that this process may run."""
-
-    reported_as = "InvalidSpec"
-
-
 @contextlib.contextmanager
 def database(folder: Path, *, throwaway: bool = False) -> Iterator[str]:
-    """The DSN of the PostgreSQL in ``folder``, which is made if it is not there.
+    """The DSN of the PostgreSQL in ``folder``, which runs while the block does; made if need be.
 
     ``throwaway``: the data need not survive a power cut. Raises ``NoEmbeddedDatabase`` without the
     extra ``local``, ``UnusableFolder``, or ``TargetUnavailable`` if it won't start.
     """
     with _explained(folder):
-        _check_name(folder)
+        check_name(folder)
         folder.mkdir(parents=True, exist_ok=True)
         server = _Server(folder.resolve(), throwaway)
     try:
@@ -103,7 +94,7 @@ def _explained(folder: Path) -> Iterator[None]:
 
 
 def _said(exc: Exception) -> str:
-    """The last thing that the program said, or the system's error."""
+    """The last line that the program printed to standard error, or the system's error."""
     said = getattr(exc, "stderr", None) or str(exc)
     lines = [line.strip() for line in str(said).splitlines() if line.strip()]
     return lines[-1] if lines else type(exc).__name__
@@ -124,11 +115,10 @@ class _Server:
         self._folder = folder
         self._data = folder / "postgres"
         self._throwaway = throwaway
-        self._sockets = _socket_folder(folder)
+        self._sockets = socket_folder(folder)
         self._users = (folder / "users.lock").open("w")
-        fcntl.flock(
-            self._users, fcntl.LOCK_SH
-        )  # from now on one of its users, until closed or killed
+        # One of the server's users from now on, until the file is closed or the process is killed.
+        fcntl.flock(self._users, fcntl.LOCK_SH)
 
     @property
     def dsn(self) -> str:
@@ -136,19 +126,19 @@ class _Server:
 
     def start(self) -> None:
         """Make and start it, unless it runs already."""
-        with self._alone():
+        with self._exclusively():
             if self._answers():
                 return
             found = programs.prepare(self._folder / "programs")
-            if not is_there(self._folder):
+            if not has_database(self._folder):
                 self._make(found)
             _check_version(self._data, found)
-            self._forget_the_dead()
+            self._remove_stale_pid_file()
             self._configure(found)
             self._launch(found)
 
     def _launch(self, found: Programs) -> None:
-        """Start it, more than once if need be: what a killed server left takes a moment to end."""
+        """Start it. Tries again, because a killed server's other processes take a moment to end."""
         log_file = self._log_file(found)
         start = ("start", "--wait", "--silent", "--pgdata", str(self._data), "--log", str(log_file))
         for tries_left in reversed(range(START_TRIES)):
@@ -163,7 +153,7 @@ class _Server:
 
     def leave(self) -> None:
         """Stop it if nobody else uses it."""
-        with self._users, self._alone():
+        with self._users, self._exclusively():
             try:
                 fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -184,8 +174,8 @@ class _Server:
         log.warning("the embedded PostgreSQL (process %d) is still stopping", number)
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other process starts or stops it meanwhile."""
+    def _exclusively(self) -> Iterator[None]:
+        """Keep other processes from starting or stopping it meanwhile."""
         with (self._folder / "gate.lock").open("w") as gate:
             fcntl.flock(gate, fcntl.LOCK_EX)
             yield
@@ -198,12 +188,12 @@ class _Server:
         return True
 
     def _make(self, found: Programs) -> None:
-        """``initdb`` elsewhere, then one rename: there is never half a database."""
+        """Run ``initdb`` in another folder, then rename that: there is never half a database."""
         for left in self._folder.glob("unfinished-*"):
             shutil.rmtree(left, ignore_errors=True)
         unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=self._folder))
         if found.owner:
-            _open_to_server_user(self._folder)
+            open_to_server_user(self._folder)
             found.give(unfinished)
         found.run(
             "initdb",
@@ -230,63 +220,24 @@ class _Server:
         found.give(file)
         return file
 
-    def _forget_the_dead(self) -> None:
-        """After a power cut the server's number may be another process's, and it would not start."""
+    def _remove_stale_pid_file(self) -> None:
+        """Remove a pid file that a power cut left.
+
+        Its number may be another program's by now, and PostgreSQL does not start while a process
+        has that number.
+        """
         if _postmaster(self._data) is None:
             (self._data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _postmaster(data: Path) -> int | None:
-    """The process that serves this data; None if the one that did is gone."""
+    """The id of the process that serves this data; None if none does."""
     try:
         number = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
         command = (Path("/proc") / str(number) / "cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return None
     return number if os.fsencode(data) in command else None
-
-
-def _socket_folder(folder: Path) -> Path:
-    """Beside the data, or, where that path is too long for a socket or has a comma, which would be
-    two hosts in a DSN, in the temporary folder."""
-    beside = folder / "socket"
-    if len(os.fsencode(beside / _SOCKET)) <= LONGEST_SOCKET_PATH and "," not in str(beside):
-        return beside
-    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    short = Path(tempfile.gettempdir()) / f"socratasync-{os.geteuid()}-{digest}"
-    if short.is_symlink() or (short.exists() and not _is_ours(short)):
-        raise UnusableFolder(
-            f"{short}, where the socket of {folder} would be, belongs to somebody else; choose a shorter "
-            "folder with SOCRATASYNC_DATA"
-        )
-    return short
-
-
-def _is_ours(path: Path) -> bool:
-    """Nobody else may put a socket where we would connect to it."""
-    found = path.stat()
-    user, _ = programs.server_user() or (os.geteuid(), 0)
-    return found.st_uid in (os.geteuid(), user) and not found.st_mode & 0o022
-
-
-def _check_name(folder: Path) -> None:
-    """``pg_ctl`` starts the server through a shell, which would read some characters its own way."""
-    if odd := set(str(folder)) & set('"$`\\\n'):
-        raise UnusableFolder(
-            f"a folder with {' '.join(sorted(map(repr, odd)))} in its name cannot hold the embedded "
-            "PostgreSQL; choose another with SOCRATASYNC_DATA"
-        )
-
-
-def _open_to_server_user(folder: Path) -> None:
-    """As root the server runs as another user, who must be able to walk to the data."""
-    folder.chmod(folder.stat().st_mode | 0o011)
-    closed = [parent for parent in folder.parents if not parent.stat().st_mode & 0o001]
-    if closed:
-        raise UnusableFolder(
-            f"{closed[0]} is closed to the user {programs.SERVER_USER}, as whom root's PostgreSQL runs; "
-            "choose another folder with SOCRATASYNC_DATA, or open it: chmod o+x"
-        )
 
 
 def _check_version(data: Path, found: Programs) -> None:
@@ -299,14 +250,3 @@ def _check_version(data: Path, found: Programs) -> None:
             f"{data} was made by PostgreSQL {made}, and this is {said.strip()}; choose another folder with "
             "SOCRATASYNC_DATA"
         )
-
-
-def data_folder(environ: Mapping[str, str]) -> Path:
-    """Where the embedded database and, by default, archives live: ``SOCRATASYNC_DATA``, else the
-    user's data folder. Root's home is closed to the user as whom root's PostgreSQL runs."""
-    if given := environ.get("SOCRATASYNC_DATA"):
-        return Path(given).expanduser()
-    if os.geteuid() == 0:
-        return Path("/var/lib/socratasync")
-    base = environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "socratasync"

@@ -70,7 +70,7 @@ def _attempt(task: Callable[[], T]) -> T | SyncError | Terminated:
     except (SyncError, Terminated) as exc:
         return exc
     except Exception as exc:
-        log.exception("a fault of Socrata Sync")
+        log.exception("internal error")
         return Unexpected.because_of(exc)
 
 

@@ -19,7 +19,8 @@ from socratasync.pipeline.columns import Column
 from socratasync.pipeline.merge.strategy import Strategy, choose
 from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.model import Before, DatasetPlan
-from socratasync.pipeline.plan.planner import TargetState, look, plan_all
+from socratasync.pipeline.plan.planner import plan_all
+from socratasync.pipeline.plan.target_state import TargetState, look
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target import catalog

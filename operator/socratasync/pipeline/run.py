@@ -22,12 +22,12 @@ from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.merge.merge import tidy
 from socratasync.pipeline.merge.replace import Deferred, Outcome, replace_all
 from socratasync.pipeline.parallel import in_parallel
-from socratasync.pipeline.plan import planner
+from socratasync.pipeline.plan import planner, target_state
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import Plans
 from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.source.client import Source
-from socratasync.pipeline.target import bookkeeping, catalog
+from socratasync.pipeline.target import catalog, migrations
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import Connection, Connections, translated
 from socratasync.pipeline.target.table_lock import TableLock, exclusive
@@ -114,7 +114,7 @@ def source(request: RunRequest, options: RunOptions) -> Source:
 
 def check(connection: Connection, request: RunRequest) -> None:
     """Raises ``Misconfigured`` or ``PermissionDenied`` for a target that no run can load into."""
-    target = planner.checked_target(connection, request.spec)
+    target = target_state.checked_target(connection, request.spec)
     catalog.check_types(connection, request.spec.target.fields)
     if target.exists:
         catalog.read_views(connection, request.spec.refresh.materialized_views)
@@ -124,7 +124,7 @@ def plan_all(context: RunContext) -> Plans:
     """Every dataset's plan. Raises what is wrong where no dataset fits the target, so that nothing is
     touched then."""
     request = context.request
-    state = planner.look(context.connection, request.spec)
+    state = target_state.look(context.connection, request.spec)
     if state.was_emptied:
         context.journal.warn(
             "the target is empty though it was loaded before; everything is loaded again"
@@ -137,7 +137,7 @@ def plan_all(context: RunContext) -> Plans:
         since=request.lower_bound,
         now=context.options.clock(),
     )
-    if plans.refused and not bookkeeping.exists(context.connection):
+    if plans.refused and not migrations.bookkeeping_exists(context.connection):
         report_datasets(context, plans, {})
         raise _together(context)
     return plans
@@ -153,7 +153,7 @@ def _together(context: RunContext) -> SyncError:
 def recorded(context: RunContext) -> Iterator[dict[str, DatasetReport]]:
     """The run's row in the bookkeeping, begun and finished. Gives what an earlier try of this very run
     merged; an error ends in the report, and so in the row."""
-    bookkeeping.create(context.connection)
+    migrations.bring_up_to_date(context.connection)
     context.journal.follows_failure = context.ledger.last_run_failed()
     done = context.ledger.begin(context.request.mode)
     try:

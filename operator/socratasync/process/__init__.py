@@ -1,1 +1,1 @@
-"""What every process of ours does: signals, log lines, masking of secrets."""
+"""What every command does alike: handle signals, write log lines, mask secrets."""

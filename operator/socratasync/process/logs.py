@@ -1,4 +1,4 @@
-"""Log lines for people or, with ``--log-format json``, for machines; secrets masked in both."""
+"""Log lines: text for people, JSON for machines, and secrets masked in both."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ LogFormat = Literal["text", "json"]
 
 
 class _Formatter(logging.Formatter):
-    """Formats and masks, tracebacks too: they may quote a DSN."""
+    """Formats a record and masks secrets, also in tracebacks, which may quote a DSN."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__()
         self.redact = redact
 
     def trace(self, record: logging.LogRecord) -> str:
-        """The traceback of the record's exception; empty without one."""
+        """The traceback of the record's exception; empty if it has none."""
         return self.formatException(record.exc_info) if record.exc_info else ""
 
 
 class TextFormatter(_Formatter):
-    """``07:00:02 WARNING  message``, times in UTC."""
+    """Lines for people, such as ``07:00:02 WARNING  message``; times are in UTC."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line for people, and the traceback if there is one."""
+        """The line, and the traceback if there is one."""
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         trace = self.trace(record)
         line = f"{at} {record.levelname:<7} {record.getMessage()}"
@@ -39,10 +39,10 @@ class TextFormatter(_Formatter):
 
 
 class JsonFormatter(_Formatter):
-    """One JSON object a line: ts, level, logger, msg, and the record's ``facts``."""
+    """Lines for machines: one JSON object with ts, level, logger, msg and the record's ``facts``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line for machines."""
+        """The line."""
         entry: dict[str, Any] = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -62,7 +62,7 @@ def configure(
     level: int = logging.INFO,
     stream: TextIO | TextIOBase | None = None,
 ) -> None:
-    """Send all logs to ``stream`` (standard error): standard output is for results."""
+    """Send all logs to ``stream``, by default standard error: standard output is for results."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter(redact) if log_format == "json" else TextFormatter(redact))
     root = logging.getLogger()

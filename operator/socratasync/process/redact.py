@@ -1,7 +1,7 @@
 """Keeps secrets out of everything that is printed, logged, reported or stored.
 
-Secrets are known by value (the DSN, its password, tokens, webhook addresses), so whatever text
-they end up in, a driver's exception included, they are found there.
+Secrets (the DSN, its password, tokens, webhook addresses) are searched for by value, so that they
+are found in any text, such as the message of a driver's exception.
 """
 
 from __future__ import annotations
@@ -13,42 +13,44 @@ from urllib.parse import quote, quote_plus, unquote
 
 MASK = "***"
 SHORTEST = 3
-"""Shorter secrets are not looked for: masking them would blot out ordinary words."""
+"""Shorter secrets are not masked, because that would mask parts of ordinary words."""
 
 _URL_PASSWORD = re.compile(
     r"(?P<head>[a-z][a-z0-9+.-]*://[^/\s:@]*):(?P<secret>(?!password@)[^/\s]+)@", re.IGNORECASE
 )
-"""But for the word ``password``, by which messages say what to write."""
+"""Except the literal word ``password``, which our own hints use as a placeholder."""
 _URL_CREDENTIALS = re.compile(r"^\s*[a-z][a-z0-9+.-]*://[^/\s:@]*:(?P<secret>.+)@", re.IGNORECASE)
 _KEYWORD_PASSWORD = re.compile(
     r"(?P<head>\b\w*password\s*=\s*)(?P<secret>'(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE
 )
 
 _WHOLE_KEYWORD = re.compile(r"\b\w*password\s*=\s*(?P<secret>\S+)", re.IGNORECASE)
-"""In a DSN of keywords, unlike in a query, ``&`` is part of the value."""
+"""The same for a whole DSN of keywords, where ``&`` is part of the value, unlike in an address."""
 
 
 class Redactor:
-    """Masks the secrets that it was given, and anything that looks like a password in a DSN."""
+    """Masks the secrets that it was given, and all that looks like a password in a DSN."""
 
     def __init__(self, secrets: Iterable[str | None] = ()) -> None:
         self._secrets: list[str] = []
         self.add(*secrets)
 
     def add(self, *secrets: str | None) -> None:
-        """Also mask these, in every form that texts quote them in. Longest first, so that none shows
-        in part."""
+        """Mask these, too, in every form in which texts quote them.
+
+        The longest are masked first: a secret that contains another would be masked in part otherwise.
+        """
         forms = {form for secret in secrets if secret for form in _forms(secret)}
         known = {*self._secrets, *(form for form in forms if len(form) >= SHORTEST)} - {MASK}
         self._secrets = sorted(known, key=lambda form: (-len(form), form))
 
     def add_dsn(self, dsn: str | None) -> None:
-        """Also mask the DSN as a whole and the password within it."""
+        """Mask the whole DSN, too, and the password within it."""
         if dsn:
             self.add(dsn, *passwords_in(dsn))
 
     def __call__(self, text: str) -> str:
-        """``text`` with every secret masked, those included that masking another one put together."""
+        """``text`` with every secret masked; repeated, because masking one may put another together."""
         while (masked := self._once(text)) != text:
             text = masked
         return text
@@ -60,7 +62,7 @@ class Redactor:
 
 
 def _forms(secret: str) -> set[str]:
-    """The secret as it is, percent-encoded, decoded, and escaped as JSON, Python and libpq write it."""
+    """The secret as it is, percent-encoded and decoded, and as JSON, Python and libpq escape it."""
     return {
         secret,
         secret.strip(),
@@ -75,10 +77,10 @@ def _forms(secret: str) -> set[str]:
 
 
 def passwords_in(dsn: str) -> list[str]:
-    """The passwords in a DSN of either form, as written and decoded.
+    """The passwords in a DSN (an address or keywords), as written and decoded.
 
-    A password whose ``@`` or ``/`` was not encoded is taken for a host or a port, and errors then
-    name its parts: those count, too.
+    A driver takes a part of a password for a host or a port if its ``@`` or ``/`` is not encoded, and
+    names that part in errors. So such parts are passwords, too.
     """
     found = [m["secret"] for m in _URL_PASSWORD.finditer(dsn)]
     if credentials := _URL_CREDENTIALS.match(dsn):
@@ -90,14 +92,16 @@ def passwords_in(dsn: str) -> list[str]:
 
 
 def mask_passwords(text: str) -> str:
-    """Mask what looks like a password in a connection string, known or not."""
+    """Mask what looks like a password in a connection string, whether the secret is known or not."""
     text = _URL_PASSWORD.sub(rf"\g<head>:{MASK}@", text)
     return _KEYWORD_PASSWORD.sub(rf"\g<head>{MASK}", text)
 
 
 def mask_values(value: object, mask: Callable[[str], str]) -> object:
-    """A value on its way to JSON with every text in it masked. Masking the JSON itself would miss
-    what JSON escapes, and could swallow a quote that closes a string."""
+    """A copy of the value, for JSON, with every text in it masked.
+
+    Masking the JSON text instead would miss what JSON escapes, and could remove a closing quote.
+    """
     match value:
         case str():
             return mask(value)

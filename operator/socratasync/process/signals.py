@@ -1,8 +1,8 @@
-"""SIGTERM and SIGINT end a run cleanly, and within seconds whatever it is doing.
+"""SIGTERM and SIGINT end a run cleanly, within seconds, whatever it is doing.
 
-The first signal raises ``Terminated`` in the main thread, which rolls back and lets go of the lock.
-What cannot be interrupted (a source that drips, a server that is gone) is left behind after
-``GRACE_S``: the process ends, PostgreSQL sees its connections close and rolls back by itself.
+The first signal raises ``Terminated`` in the main thread, which rolls back and releases the lock.
+Some calls cannot be interrupted (a slow source, a server that is gone). After ``GRACE_S`` the process
+ends all the same; PostgreSQL sees its connections close, and rolls back by itself.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from types import FrameType
 from socratasync.errors import Terminated
 
 GRACE_S = 4.0
-"""A pod is given 30 seconds by default, but an operator that waits for it should not need them."""
+"""Seconds. A pod has 30 by default, but whoever stops a run should not wait for that long."""
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interruption:
-    """Whether a signal came, and which. ``stopping`` is set as soon as one did."""
+    """Whether a signal came, and which. ``stopping`` is set at the first one."""
 
     def __init__(self, last_words: Callable[[int], None]) -> None:
         self.stopping = threading.Event()
         self.exit_code: int | None = None
-        """128 + the signal's number; None while none came."""
+        """128 + the signal's number; None if none came yet."""
         self._last_words = last_words
         self._raising = True
 
     def receive(self, number: int, _frame: FrameType | None = None) -> None:
-        """The signal handler. A second Ctrl-C ends the process at once; other repeats are ignored."""
+        """Handle a signal. A second Ctrl-C ends the process at once; other repeats are ignored."""
         if self.exit_code is not None:
             if number == signal.SIGINT:
                 leave(self.exit_code)
@@ -47,11 +47,11 @@ class Interruption:
             raise Terminated
 
     def too_late(self) -> None:
-        """The work is done: a signal from now on shortens what is left, and interrupts nothing."""
+        """Say that the work is done: a signal no longer raises, but ends the process after ``GRACE_S``."""
         self._raising = False
 
     def _end_late(self) -> None:
-        threading.Event().wait(GRACE_S)  # a clean end is quicker, and takes this thread with it
+        threading.Event().wait(GRACE_S)  # a process that ends sooner ends this thread, too
         assert self.exit_code is not None
         with contextlib.suppress(Exception):
             self._last_words(self.exit_code)
@@ -75,7 +75,7 @@ def interruptible(last_words: Callable[[int], None] = lambda _: None) -> Iterato
 
 
 def leave(code: int) -> None:
-    """End the process now: threads that wait for a slow source would keep the interpreter."""
+    """End the process now, without waiting for its threads, which may wait for a slow source."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):

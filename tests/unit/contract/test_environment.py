@@ -8,7 +8,7 @@ import pytest
 
 from socratasync.api.spec import SyncSpec
 from socratasync.contract import environment as settings
-from socratasync.embedded import server
+from socratasync.embedded.folder import data_folder
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline import request
 
@@ -128,14 +128,14 @@ def test_a_setting_that_is_no_sensible_number_is_refused_by_name(text: str) -> N
 
 
 def test_the_data_folder_is_the_one_given() -> None:
-    assert server.data_folder({"SOCRATASYNC_DATA": "/srv/data", "XDG_DATA_HOME": "/x"}) == Path(
+    assert data_folder({"SOCRATASYNC_DATA": "/srv/data", "XDG_DATA_HOME": "/x"}) == Path(
         "/srv/data"
     )
-    assert server.data_folder({"SOCRATASYNC_DATA": "~/data"}) == Path("~/data").expanduser()
+    assert data_folder({"SOCRATASYNC_DATA": "~/data"}) == Path("~/data").expanduser()
 
 
 def test_the_data_folder_is_otherwise_one_that_its_user_may_write() -> None:
-    folder = server.data_folder({"XDG_DATA_HOME": "/home/joe/.data"})
+    folder = data_folder({"XDG_DATA_HOME": "/home/joe/.data"})
 
     as_root = os.geteuid() == 0
     assert folder == Path("/var/lib/socratasync" if as_root else "/home/joe/.data/socratasync")

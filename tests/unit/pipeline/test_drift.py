@@ -7,14 +7,8 @@ import pytest
 
 from socratasync.errors import PermissionDenied, SchemaChanged, SyncError, TargetMismatch
 from socratasync.pipeline.columns import Column, SourceColumn, postgres_type
-from socratasync.pipeline.plan.drift import (
-    Agreement,
-    Policy,
-    agree,
-    check_table,
-    common_types,
-    fits,
-)
+from socratasync.pipeline.plan.drift import Agreement, Policy, agree, common_types, fits
+from socratasync.pipeline.plan.target_state import check_table
 from socratasync.pipeline.target.catalog import Target, TargetColumn
 
 

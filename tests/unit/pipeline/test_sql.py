@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from socratasync.pipeline.target.sql import load
+from socratasync.pipeline.target.sql.statements import load
 
 FILES = [
     path.name.removesuffix(".sql")
@@ -35,7 +35,7 @@ def test_no_name_is_given_twice(file: str) -> None:
 
 
 def test_what_a_run_may_lose_is_unlogged_and_what_it_may_not_is_not() -> None:
-    text = load("bookkeeping")["create_bookkeeping"]
+    text = load("migrations")["create_bookkeeping"]
 
     assert "CREATE UNLOGGED TABLE IF NOT EXISTS socratasync.checkpoints" in text
     assert "CREATE TABLE IF NOT EXISTS socratasync.datasets" in text

@@ -13,6 +13,7 @@ from tests.unit.pipeline import plans
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.columns import PROVENANCE, Column
 from socratasync.pipeline.merge import statements as merge_statements
+from socratasync.pipeline.merge import table_statements
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.stage import statements
 from socratasync.pipeline.target import catalog
@@ -33,16 +34,16 @@ BUILDERS: dict[str, Callable[[Shape], sql.Composed]] = {
     "create_stage": statements.create_stage,
     "drop_stage": statements.drop_stage,
     "copy_stage": lambda shape: statements.copy_stage(shape, header_match=True),
-    "create_target": lambda shape: merge_statements.create_target(
+    "create_target": lambda shape: table_statements.create_target(
         shape.target, [(c.name, c.type) for c in shape.columns]
     ),
-    "add_key": merge_statements.add_key,
-    "add_columns": lambda shape: merge_statements.add_columns(
+    "add_key": table_statements.add_key,
+    "add_columns": lambda shape: table_statements.add_columns(
         shape.target, [(c.name, c.type) for c in shape.columns]
     ),
     "insert_page": lambda shape: merge_statements.insert_page(shape, "771", 12),
     "insert_stragglers": lambda shape: merge_statements.insert_stragglers(shape, "771", 12, 19),
-    "truncate": lambda shape: merge_statements.truncate(shape.target),
+    "truncate": lambda shape: table_statements.truncate(shape.target),
     "count_rows": lambda shape: catalog.count_rows(shape.target),
     "count_by_dataset": lambda shape: catalog.count_by_dataset(shape.target),
     "analyze": lambda shape: catalog.analyze(shape.target),

@@ -1,7 +1,7 @@
 """The Kubernetes API, as far as the operator needs it: the only module that calls it.
 
-Objects come and go as the mappings that they are on the wire. Every failure is one of
-``cluster_errors``. Kopf, which watches, has connections of its own.
+Objects are the mappings that they are on the wire. Every failure is one of ``cluster/errors``. Kopf,
+which watches, has connections of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from kubernetes.aio import client
 
 from socratasync.api.crd import PLURAL
 from socratasync.api.manifest import GROUP, VERSION
+from socratasync.controller.cluster.credentials import Credentials
 from socratasync.controller.cluster.errors import (
     ClusterError,
     Conflict,
@@ -38,7 +39,7 @@ _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,ap
 class Cluster:
     """Calls as one identity. Close it when done."""
 
-    def __init__(self, configuration: client.Configuration) -> None:
+    def __init__(self, configuration: Credentials) -> None:
         self._configuration = configuration
         self._http = client.ApiClient(configuration).rest_client
 

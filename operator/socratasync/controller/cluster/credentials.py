@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeAlias
 
 from kubernetes.aio import client, config
 
 from socratasync.controller.cluster.errors import Refused
 
+Credentials: TypeAlias = client.Configuration
+"""Address of the API server, its authority, and who calls it."""
+
 _TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
-async def load_credentials() -> client.Configuration:
-    """Address, CA and identity. Tokens are read again as they rotate.
+async def load_credentials() -> Credentials:
+    """The credentials of this process. Tokens are read again as they rotate.
 
     Raises ``Refused`` when there is neither a service account nor a kubeconfig.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,15 @@ from typing import Any
 from socratasync import __version__
 from socratasync.controller.action import Missed, Run, Trigger
 from socratasync.controller.metrics.gauges import PER_DATASET, PER_RESOURCE, Gauges, read_gauges
-from socratasync.controller.metrics.histogram import Histogram
-from socratasync.controller.metrics.text import Family, write
+from socratasync.controller.metrics.text import (
+    Histogram,
+    Labels,
+    Slices,
+    counter,
+    gauge,
+    histogram,
+    write,
+)
 from socratasync.controller.observed.resource import Key, Resource
 
 _RESOURCE = ("namespace", "name")
@@ -25,8 +32,6 @@ _STAGE_SECONDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0,
 _SKEW_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 _LOOK_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 _OPS = ("downloaded", "inserted", "updated", "unchanged", "deleted")
-
-Labels = tuple[str, ...]
 
 
 class Metrics:
@@ -91,118 +96,91 @@ class Metrics:
             histogram.observe(seconds)
 
     def scrape(self) -> Iterator[bytes]:
-        """Everything, in Prometheus' text format, piece by piece."""
+        """Everything, in Prometheus' text format, piece by piece. May be read in another thread."""
         return write(self._families())
 
-    def _families(self) -> Iterator[Family]:
+    def _families(self) -> Iterator[Slices]:
         yield from self._own()
         everything = list(self._gauges.items())
-        yield from _resource_families(everything)
-        yield from _dataset_families(everything)
-        yield _counter(
-            "socratasync_runs_total", "Runs that ended.", ("result", "trigger"), self._runs
+        yield from _of_resources(everything)
+        yield from _of_datasets(everything)
+        yield from self._of_runs()
+
+    def _own(self) -> Iterator[Slices]:
+        yield gauge(
+            "socratasync_operator_build_info",
+            "Always 1; the operator's version is a label.",
+            ("version",),
+            [((__version__,), 1.0)],
         )
-        yield _counter(
-            "socratasync_missed_runs_total", "Slots without a run.", ("reason",), self._missed
+        yield gauge(
+            "socratasync_operator_last_reconcile_timestamp_seconds",
+            "When the operator last looked at a resource, or at all of them.",
+            (),
+            [((), self._looked)],
         )
-        yield _counter(
-            "socratasync_rows_total", "Rows by what became of them.", ("op",), self._rows
+        yield histogram(
+            "socratasync_operator_reconcile_duration_seconds",
+            "One look at one resource.",
+            (),
+            [((), self._looks)],
         )
-        yield _counter("socratasync_downloaded_bytes_total", "Bytes received.", (), self._bytes)
-        yield Family(
-            name="socratasync_run_duration_seconds",
-            kind="histogram",
-            text="Seconds that runs spent, by stage.",
-            labels=(*_RESOURCE, "stage", "le"),
-            samples=(s for labels, h in list(self._stages.items()) for s in h.samples(labels)),
+        yield histogram(
+            "socratasync_job_creation_skew_seconds",
+            "From when a scheduled run was due to when its Job was created.",
+            (),
+            [((), self._skew)],
         )
 
-    def _own(self) -> Iterator[Family]:
-        yield Family(
-            name="socratasync_operator_build_info",
-            kind="gauge",
-            text="Always 1; the operator's version is a label.",
-            labels=("version",),
-            samples=[("", (__version__,), 1.0)],
-        )
-        yield Family(
-            name="socratasync_operator_last_reconcile_timestamp_seconds",
-            kind="gauge",
-            text="When the operator last looked at a resource, or at all of them.",
-            labels=(),
-            samples=[("", (), self._looked)],
-        )
-        yield Family(
-            name="socratasync_operator_reconcile_duration_seconds",
-            kind="histogram",
-            text="One look at one resource.",
-            labels=("le",),
-            samples=self._looks.samples(()),
-        )
-        yield Family(
-            name="socratasync_job_creation_skew_seconds",
-            kind="histogram",
-            text="From when a scheduled run was due to when its Job was created.",
-            labels=("le",),
-            samples=self._skew.samples(()),
+    def _of_runs(self) -> Iterator[Slices]:
+        for name, text, label, counted in (
+            ("socratasync_runs_total", "Runs that ended.", ("result", "trigger"), self._runs),
+            ("socratasync_missed_runs_total", "Slots without a run.", ("reason",), self._missed),
+            ("socratasync_rows_total", "Rows by what became of them.", ("op",), self._rows),
+            ("socratasync_downloaded_bytes_total", "Bytes received.", (), self._bytes),
+        ):
+            yield counter(name, text, (*_RESOURCE, *label), list(counted.items()))
+        yield histogram(
+            "socratasync_run_duration_seconds",
+            "Seconds that runs spent, by stage.",
+            (*_RESOURCE, "stage"),
+            list(self._stages.items()),
         )
 
 
 Everything = list[tuple[Key, Gauges]]
 
 
-def _resource_families(everything: Everything) -> Iterator[Family]:
-    yield _gauge(
+def _of_resources(everything: Everything) -> Iterator[Slices]:
+    yield gauge(
         "socratasync_info",
         "Always 1; what the resource is, as labels.",
         (*_RESOURCE, "domain", "mode", "schedule"),
         (((*key, *gauges.info), 1.0) for key, gauges in everything),
     )
-    yield _gauge(
+    yield gauge(
         "socratasync_status_condition",
         "Always 1, for the status that the condition has.",
         (*_RESOURCE, "type", "status"),
         (((*key, *each), 1.0) for key, gauges in everything for each in gauges.conditions),
     )
     for number, (name, text) in enumerate(PER_RESOURCE.items()):
-        yield _gauge(
-            name, text, _RESOURCE, _known((key, g.numbers[number]) for key, g in everything)
-        )
+        yield gauge(name, text, _RESOURCE, _resource_series(everything, number))
 
 
-def _dataset_families(everything: Everything) -> Iterator[Family]:
+def _of_datasets(everything: Everything) -> Iterator[Slices]:
     for number, (name, text) in enumerate(PER_DATASET.items()):
-        yield _gauge(
-            name,
-            text,
-            (*_RESOURCE, "dataset"),
-            _known(
-                ((*key, dataset), numbers[number])
-                for key, gauges in everything
-                for dataset, numbers in gauges.datasets
-            ),
-        )
+        yield gauge(name, text, (*_RESOURCE, "dataset"), _dataset_series(everything, number))
 
 
-def _known(samples: Iterable[tuple[Labels, float | None]]) -> Iterator[tuple[Labels, float]]:
-    return ((labels, value) for labels, value in samples if value is not None)
+def _resource_series(everything: Everything, number: int) -> Iterator[tuple[Labels, float]]:
+    for key, gauges in everything:
+        if (value := gauges.numbers[number]) is not None:
+            yield key, value
 
 
-def _gauge(name: str, text: str, labels: Labels, samples: Iterable[tuple[Labels, float]]) -> Family:
-    return Family(
-        name=name,
-        kind="gauge",
-        text=text,
-        labels=labels,
-        samples=(("", values, value) for values, value in samples),
-    )
-
-
-def _counter(name: str, text: str, labels: Labels, counted: Counter[Labels]) -> Family:
-    return Family(
-        name=name,
-        kind="counter",
-        text=text,
-        labels=(*_RESOURCE, *labels),
-        samples=(("", values, float(count)) for values, count in list(counted.items())),
-    )
+def _dataset_series(everything: Everything, number: int) -> Iterator[tuple[Labels, float]]:
+    for key, gauges in everything:
+        for dataset, numbers in gauges.datasets:
+            if (value := numbers[number]) is not None:
+                yield (*key, dataset), value

@@ -1,51 +1,43 @@
-"""`/metrics` over HTTP, in a thread of its own: a scrape of thousands of series holds up no run."""
+"""`/metrics` over HTTP. To be served apart (``serving_apart``): a large scrape takes seconds to make."""
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from aiohttp import web
 
 from socratasync.controller.metrics.text import CONTENT_TYPE
+
+LONGEST_SCRAPE_S = 60.0
+"""Prometheus gives up after ten seconds unless it is told otherwise."""
 
 Scrape = Callable[[], Iterator[bytes]]
 
 
-@contextmanager
-def serve_metrics(scrape: Scrape, port: int) -> Iterator[int]:
-    """Answer on all addresses until the block ends; gives the port. Raises ``OSError`` if it is taken."""
+def metrics_app(scrape: Scrape, *, longest_s: float = LONGEST_SCRAPE_S) -> web.Application:
+    """Answers GET and HEAD of ``/metrics``. A scraper that takes longer than ``longest_s`` is cut off."""
 
-    class Handler(BaseHTTPRequestHandler):
-        """One scrape, sent while it is written."""
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE})
+        response.enable_compression()  # if the scraper takes that
+        try:
+            async with asyncio.timeout(longest_s):
+                await response.prepare(request)
+                if request.method == "GET":
+                    await _send(response, scrape())
+                await response.write_eof()
+        except TimeoutError:
+            if request.transport:
+                request.transport.abort()  # close() would wait until everything is read
+        return response
 
-        def do_GET(self) -> None:
-            """``/metrics``, and nothing else."""
-            if self.path.partition("?")[0] != "/metrics":
-                self.send_error(404, "only /metrics is here")
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", CONTENT_TYPE)
-            self.end_headers()
-            for chunk in scrape():
-                self.wfile.write(chunk)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """A scrape every few seconds is no news."""
-
-    server = _Server(("", port), Handler)
-    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    app = web.Application()
+    app.router.add_get("/metrics", answer)
+    return app
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A scraper that hangs up in the middle is its own business."""
+async def _send(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
+    for piece in pieces:
+        await response.write(piece)
+        await asyncio.sleep(0)  # write() may not wait at all; other scrapers have their turn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import RowCountMismatch
 from socratasync.pipeline.merge.strategy import Strategy
-from socratasync.pipeline.plan.planner import checked_target
+from socratasync.pipeline.plan.target_state import checked_target
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.counts import missing_rows
 from socratasync.pipeline.target import catalog

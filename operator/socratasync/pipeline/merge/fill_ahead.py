@@ -23,7 +23,7 @@ from socratasync.pipeline.merge.merge import Merged, Written, conclude
 from socratasync.pipeline.merge.strategy import Strategy, choose
 from socratasync.pipeline.merge.table import complete_table, create_table, is_complete
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
-from socratasync.pipeline.plan.planner import checked_target
+from socratasync.pipeline.plan.target_state import checked_target
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.fill import Page
 from socratasync.pipeline.stage.verify import StagedDataset

@@ -14,12 +14,12 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from socratasync.contract.report import DatasetReport, Rows
-from socratasync.pipeline.merge import statements
+from socratasync.pipeline.merge import statements, table_statements
 from socratasync.pipeline.merge.clean import NOTHING, Cleaned, clean
 from socratasync.pipeline.merge.strategy import Strategy, choose, choose_by_key
 from socratasync.pipeline.merge.table import complete_table, create_target, is_complete
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
-from socratasync.pipeline.plan.planner import checked_target, measure
+from socratasync.pipeline.plan.target_state import checked_target, measure
 from socratasync.pipeline.plan.watermark import known_after
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.fill import drop_stage
@@ -169,7 +169,7 @@ def _create(connection: Connection, staged: StagedDataset) -> Counts:
     connection.execute(create_target(staged.plan))
     counts = _insert(connection, staged.shape)
     connection.execute(_FOR_INDEX)
-    connection.execute(statements.add_key(staged.shape))
+    connection.execute(table_statements.add_key(staged.shape))
     return counts
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from socratasync.contract.report import DatasetReport
 from socratasync.errors import SyncError
-from socratasync.pipeline.merge import statements
+from socratasync.pipeline.merge import table_statements
 from socratasync.pipeline.merge.merge import Merged, merging, record, settle, write
 from socratasync.pipeline.merge.strategy import Strategy, join_for
 from socratasync.pipeline.merge.table import complete_table
@@ -54,7 +54,7 @@ def _replace(context: RunContext, deferred: Sequence[StagedDataset]) -> list[Mer
         for staged in deferred:
             complete_table(connection, context.request.spec, staged.plan)
         gone = catalog.count(connection, catalog.count_rows(target))
-        connection.execute(statements.truncate(target))
+        connection.execute(table_statements.truncate(target))
         merged = [_insert(context, staged) for staged in deferred]
         merged[0].report.rows.deleted = gone
         context.ledger.forget_other_datasets([staged.plan.dataset for staged in deferred])

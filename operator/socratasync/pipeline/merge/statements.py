@@ -6,15 +6,15 @@ Statements that merge return one row ``(inserted, updated)``, so counts are the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from psycopg import sql
 
 from socratasync.pipeline.columns import PROVENANCE, Column
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT
-from socratasync.pipeline.stage.statements import ARRIVAL, column_definitions, names
-from socratasync.pipeline.target.types import bare_type, type_sql
+from socratasync.pipeline.stage.statements import ARRIVAL, names
+from socratasync.pipeline.target.types import bare_type
 
 _COMPARED_DIRECTLY = frozenset(
     "text,character varying,character,smallint,integer,bigint,numeric,real,double precision,boolean,"
@@ -249,28 +249,3 @@ def _null_key(shape: Shape) -> sql.Composed:
     return sql.SQL(" OR ").join(
         sql.SQL("{} IS NULL").format(value) for _, value in _staged_key(shape)
     )
-
-
-def create_target(target: sql.Identifier, columns: Iterable[tuple[str, str]]) -> sql.Composed:
-    """The target of (name, type) columns, without its key: ``add_key`` builds that after the first
-    fill."""
-    return sql.SQL("CREATE TABLE {} ({})").format(target, column_definitions(columns))
-
-
-def add_key(shape: Shape) -> sql.Composed:
-    """The primary key of a table made by ``create_target``."""
-    return sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(shape.target, names(shape.key))
-
-
-def add_columns(target: sql.Identifier, columns: Sequence[tuple[str, str]]) -> sql.Composed:
-    """Add nullable columns, (name, type) each."""
-    added = sql.SQL(", ").join(
-        sql.SQL("ADD COLUMN IF NOT EXISTS {} {}").format(sql.Identifier(name), type_sql(pg_type))
-        for name, pg_type in columns
-    )
-    return sql.SQL("ALTER TABLE {} {}").format(target, added)
-
-
-def truncate(target: sql.Identifier) -> sql.Composed:
-    """Empty the target, keeping its identity: grants, views and foreign keys stay."""
-    return sql.SQL("TRUNCATE {}").format(target)

@@ -8,9 +8,9 @@ from psycopg import sql
 
 from socratasync.api.spec import SyncSpec
 from socratasync.pipeline.columns import PROVENANCE
-from socratasync.pipeline.merge import statements
+from socratasync.pipeline.merge import table_statements
 from socratasync.pipeline.plan.model import DatasetPlan
-from socratasync.pipeline.plan.planner import checked_target
+from socratasync.pipeline.plan.target_state import checked_target
 from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection
 
@@ -28,18 +28,18 @@ def complete_table(connection: Connection, spec: SyncSpec, plan: DatasetPlan) ->
     if not target.exists:
         create_table(connection, plan)
     elif lacking := _lacking(target, plan):
-        connection.execute(statements.add_columns(plan.shape.target, lacking))
+        connection.execute(table_statements.add_columns(plan.shape.target, lacking))
 
 
 def create_table(connection: Connection, plan: DatasetPlan) -> None:
     """An empty target with its key; in a transaction of the caller's."""
     connection.execute(create_target(plan))
-    connection.execute(statements.add_key(plan.shape))
+    connection.execute(table_statements.add_key(plan.shape))
 
 
 def create_target(plan: DatasetPlan) -> sql.Composed:
     """The empty target without its key."""
-    return statements.create_target(plan.shape.target, plan.table)
+    return table_statements.create_target(plan.shape.target, plan.table)
 
 
 def _lacking(target: Target, plan: DatasetPlan) -> list[tuple[str, str]]:

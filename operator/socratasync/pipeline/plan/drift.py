@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from socratasync.errors import PermissionDenied, SchemaChanged, SyncError, TargetMismatch
+from socratasync.errors import SchemaChanged, TargetMismatch
 from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
 from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.types import bare_type
@@ -74,47 +74,6 @@ def common_types(datasets: Iterable[Sequence[Column]]) -> dict[str, str]:
             if bare_type(known) != bare_type(column.type):
                 types[column.name] = "text"
     return types
-
-
-def check_table(target: Target, key: Sequence[str]) -> None:
-    """Whether a run may write this table at all. Raises ``TargetMismatch`` or ``PermissionDenied``."""
-    if problem := _table_problem(target, key):
-        raise problem
-
-
-def _table_problem(target: Target, key: Sequence[str]) -> SyncError | None:
-    name = target.name
-    if not target.schema_exists:
-        return TargetMismatch(
-            f"there is no schema {target.schema}; create it, or correct spec.target.schema"
-        )
-    if not target.exists:
-        if target.may_create:
-            return None
-        return PermissionDenied(
-            f"this role may not make tables in schema {target.schema}; run: "
-            f"GRANT CREATE ON SCHEMA {target.schema} TO <this role>"
-        )
-    if target.kind not in ("r", "p"):
-        return TargetMismatch(
-            f"{name} is not a table; name a table, or one that does not exist yet"
-        )
-    if not target.owned:
-        return TargetMismatch(
-            f"{name} belongs to {target.owner}, and a load must alter, empty and vacuum it; run "
-            f"ALTER TABLE {name} OWNER TO <this role>, or connect as {target.owner}"
-        )
-    if missing := [k for k in key if target.column(k) is None and k not in PROVENANCE]:
-        return TargetMismatch(
-            f"{name} has no column {', '.join(missing)}, which spec.target.key names"
-        )
-    if tuple(sorted(key)) not in target.unique_keys:
-        columns = ", ".join(key)
-        return TargetMismatch(
-            f"{name} has no unique constraint on ({columns}), so rows cannot be matched; run "
-            f"ALTER TABLE {name} ADD PRIMARY KEY ({columns}), after removing duplicates if it says so"
-        )
-    return None
 
 
 def agree(

@@ -7,7 +7,7 @@ the others from it: its error stands in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -17,9 +17,10 @@ from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import Misconfigured, SyncError
 from socratasync.pipeline.columns import PROVENANCE, Column
 from socratasync.pipeline.parallel import in_parallel
-from socratasync.pipeline.plan.drift import Agreement, agree, check_table, common_types
-from socratasync.pipeline.plan.model import Before, DatasetPlan, Load, Shape, Snapshot
+from socratasync.pipeline.plan.drift import Agreement, agree, common_types
+from socratasync.pipeline.plan.model import DatasetPlan, Load, Shape, Snapshot
 from socratasync.pipeline.plan.selection import select_columns
+from socratasync.pipeline.plan.target_state import TargetState, check_table
 from socratasync.pipeline.plan.watermark import (
     CLOCKS_DIFFER_BY,
     choose_load,
@@ -28,24 +29,11 @@ from socratasync.pipeline.plan.watermark import (
 )
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Metadata, Source
-from socratasync.pipeline.target import catalog
-from socratasync.pipeline.target.bookkeeping import Known, read_known, stage_name
+from socratasync.pipeline.target.bookkeeping import Known, stage_name
 from socratasync.pipeline.target.catalog import Target
-from socratasync.pipeline.target.connection import Connection
 
 T = TypeVar("T")
 Planned = DatasetPlan | SyncError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetState:
-    """The target before a run. ``known``: how far each dataset is in; nothing where ``was_emptied``,
-    that is where the table is empty, or gone, though it was loaded before."""
-
-    target: Target
-    before: Before
-    known: Mapping[str, Known] = field(default_factory=dict)
-    was_emptied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,34 +69,6 @@ class _Question:
 class _Described:
     metadata: Metadata
     columns: tuple[Column, ...]
-
-
-def look(connection: Connection, spec: SyncSpec) -> TargetState:
-    """The target as it is now. Reads only; raises nothing for a table that cannot be loaded into."""
-    target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
-    before = measure(connection, target)
-    recorded = read_known(connection, target.name)
-    emptied = before.rows == 0 and any(known.source_rows != 0 for known in recorded.values())
-    return TargetState(
-        target=target, before=before, known={} if emptied else recorded, was_emptied=emptied
-    )
-
-
-def measure(connection: Connection, target: Target) -> Before:
-    """What a strategy is chosen by."""
-    return Before(
-        exists=target.exists,
-        rows=catalog.about_how_many(connection, target),
-        server_version=connection.info.server_version,
-    )
-
-
-def checked_target(connection: Connection, spec: SyncSpec) -> Target:
-    """The target as it is now. Raises ``TargetMismatch`` or ``PermissionDenied`` when it cannot be
-    loaded into."""
-    target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
-    check_table(target, spec.target.key)
-    return target
 
 
 def plan_all(

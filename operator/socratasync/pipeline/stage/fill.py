@@ -7,22 +7,17 @@ the last whole page. Rows are counted by PostgreSQL, never in Python.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-import psycopg
 from psycopg import errors as pg
 
 from socratasync.errors import (
-    BadValue,
     DeadlineExceeded,
-    SchemaChanged,
     SourceThrottled,
     SourceTooSlow,
     SourceUnavailable,
-    SyncError,
 )
 from socratasync.pipeline.plan.model import DatasetPlan, Shape, Snapshot
 from socratasync.pipeline.plan.watermark import may_resume
@@ -31,10 +26,10 @@ from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.rowstream import RowStream
 from socratasync.pipeline.stage import statements
 from socratasync.pipeline.stage.archive import ArchiveFile, Nowhere, Sink
-from socratasync.pipeline.stage.pagecopy import copy_page
+from socratasync.pipeline.stage.pagecopy import checked, copy_page, page_errors
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.bookkeeping import Checkpoint
-from socratasync.pipeline.target.connection import FIRST_WITH_HEADER_MATCH, Connection, translate
+from socratasync.pipeline.target.connection import FIRST_WITH_HEADER_MATCH, Connection
 
 log = logging.getLogger(__name__)
 
@@ -215,36 +210,27 @@ class Stage:
             raise SourceUnavailable(f"Socrata's answer was cut short before its {left:,} rows")
 
     def _copy_page(self, stream: RowStream, staged: Staged) -> Page:
-        try:
-            with self._connection.transaction():
-                self._connection.execute(_UNHURRIED)
-                copied = copy_page(
-                    self._connection,
-                    self._plan.shape,
-                    self._checked(stream),
-                    header_match=self._header_match,
-                    judged_by=self._judged_by,
-                )
-                xid, blocks = catalog.transaction_and_size(
-                    self._connection, self._plan.shape.staged
-                )
-                self._sink.end_page()
-                page = Page(
-                    rows=copied.rows,
-                    bytes=stream.wire_bytes,
-                    last_id=stream.last_id,
-                    replica_as_of=_older(staged.replica_as_of, stream.replica_as_of),
-                    xid=xid,
-                    first_block=self._blocks,
-                    target_is_slower=copied.target_is_slower,
-                )
-                self._checkpoint(page)
-        except psycopg.DataError as exc:
-            raise _refused(self._plan.dataset, exc) from exc
-        except pg.NotNullViolation as exc:
-            if exc.diag.column_name != soql.ROW_ID:
-                raise  # by a domain, that is by the target's own type
-            raise SourceUnavailable("Socrata's answer was cut short inside a row") from exc
+        with page_errors(self._plan.dataset), self._connection.transaction():
+            self._connection.execute(_UNHURRIED)
+            copied = copy_page(
+                self._connection,
+                self._plan.shape,
+                checked(self._plan, stream, self._sink),
+                header_match=self._header_match,
+                judged_by=self._judged_by,
+            )
+            xid, blocks = catalog.transaction_and_size(self._connection, self._plan.shape.staged)
+            self._sink.end_page()
+            page = Page(
+                rows=copied.rows,
+                bytes=stream.wire_bytes,
+                last_id=stream.last_id,
+                replica_as_of=_older(staged.replica_as_of, stream.replica_as_of),
+                xid=xid,
+                first_block=self._blocks,
+                target_is_slower=copied.target_is_slower,
+            )
+            self._checkpoint(page)
         self._blocks = blocks
         return page
 
@@ -262,46 +248,12 @@ class Stage:
             replica_as_of=page.replica_as_of,
         )
 
-    def _checked(self, stream: RowStream) -> Iterator[bytes]:
-        """The stream's chunks, once its header line is the one that was asked for."""
-        expected = soql.header(self._plan.shape.columns)
-        for number, chunk in enumerate(stream):
-            if number == 0 and stream.header != expected:
-                raise SchemaChanged(_header_sentence(self._plan.dataset, stream.header, expected))
-            self._sink.write(chunk)
-            yield chunk
-
 
 def drop_stage(connection: Connection, shape: Shape) -> None:
     """Remove the stage, if it is there."""
     connection.execute(statements.drop_stage(shape))
 
 
-def _header_sentence(dataset: str, got: list[str], expected: list[str]) -> str:
-    missing = [name for name in expected if name not in got]
-    extra = [name for name in got if name not in expected]
-    return (
-        f"dataset {dataset} answered with other columns than were asked for (missing: "
-        f"{', '.join(missing) or 'none'}; unexpected: {', '.join(extra[:10]) or 'none'}); its schema "
-        "may be changing right now"
-    )
-
-
 def _older(one: datetime | None, other: datetime | None) -> datetime | None:
     """The older of two times, either of which may be missing."""
     return min((at for at in (one, other) if at), default=None)
-
-
-def _refused(dataset: str, exc: psycopg.DataError) -> SyncError:
-    """A row that PostgreSQL cannot read was cut; a value that does not fit is the source's."""
-    if isinstance(exc, pg.BadCopyFileFormat):
-        return SourceUnavailable(
-            f"Socrata's answer was cut short inside a row: {exc.diag.message_primary}"
-        )
-    error = translate(exc)
-    if not isinstance(error, BadValue):
-        return error
-    return BadValue(
-        f"dataset {dataset}: {error.message}. Give the column a type that takes it (spec.target.fields; in "
-        "a table that exists: ALTER COLUMN … TYPE), or leave the column out of spec.target.fields"
-    )

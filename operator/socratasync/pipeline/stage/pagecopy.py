@@ -1,17 +1,24 @@
-"""One page of CSV into the stage, by ``COPY``, and which side was the slower one meanwhile."""
+"""One page of CSV into the stage, by ``COPY``: checked on its way, and which side was the slower one."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import Copy
+from psycopg import errors as pg
 
-from socratasync.pipeline.plan.model import Shape
+from socratasync.errors import BadValue, SchemaChanged, SourceUnavailable, SyncError
+from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.request import FillingAhead
+from socratasync.pipeline.source import soql
+from socratasync.pipeline.source.rowstream import RowStream
+from socratasync.pipeline.stage.archive import Sink
 from socratasync.pipeline.stage.statements import copy_stage
-from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target.connection import Connection, translate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +71,53 @@ class _Pace:
     def is_held_up(self, by: FillingAhead) -> bool:
         share = self._taking / max(self._giving + self._taking, 1e-9)
         return self._bytes >= by.page_bytes and share > by.held_up
+
+
+def checked(plan: DatasetPlan, stream: RowStream, sink: Sink) -> Iterator[bytes]:
+    """The stream's chunks, also written to ``sink``, once its header line is the one that was asked for.
+    Raises ``SchemaChanged`` if it is another."""
+    expected = soql.header(plan.shape.columns)
+    for number, chunk in enumerate(stream):
+        if number == 0 and stream.header != expected:
+            raise SchemaChanged(_header_sentence(plan.dataset, stream.header, expected))
+        sink.write(chunk)
+        yield chunk
+
+
+def _header_sentence(dataset: str, got: list[str], expected: list[str]) -> str:
+    missing = [name for name in expected if name not in got]
+    extra = [name for name in got if name not in expected]
+    return (
+        f"dataset {dataset} answered with other columns than were asked for (missing: "
+        f"{', '.join(missing) or 'none'}; unexpected: {', '.join(extra[:10]) or 'none'}); its schema "
+        "may be changing right now"
+    )
+
+
+@contextmanager
+def page_errors(dataset: str) -> Iterator[None]:
+    """What PostgreSQL says of a page that it cannot take leaves as what is wrong with the page: cut
+    (``SourceUnavailable``), or with a value that does not fit (``BadValue``)."""
+    try:
+        yield
+    except psycopg.DataError as exc:
+        raise _refused(dataset, exc) from exc
+    except pg.NotNullViolation as exc:
+        if exc.diag.column_name != soql.ROW_ID:
+            raise  # by a domain, that is by the target's own type
+        raise SourceUnavailable("Socrata's answer was cut short inside a row") from exc
+
+
+def _refused(dataset: str, exc: psycopg.DataError) -> SyncError:
+    """A row that PostgreSQL cannot read was cut; a value that does not fit is the source's."""
+    if isinstance(exc, pg.BadCopyFileFormat):
+        return SourceUnavailable(
+            f"Socrata's answer was cut short inside a row: {exc.diag.message_primary}"
+        )
+    error = translate(exc)
+    if not isinstance(error, BadValue):
+        return error
+    return BadValue(
+        f"dataset {dataset}: {error.message}. Give the column a type that takes it (spec.target.fields; in "
+        "a table that exists: ALTER COLUMN … TYPE), or leave the column out of spec.target.fields"
+    )

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from psycopg import errors as pg
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from socratasync.contract.report import DatasetReport, RunReport
-from socratasync.errors import PermissionDenied, TargetBusy
+from socratasync.errors import TargetBusy
 from socratasync.pipeline.target.connection import Connection
-from socratasync.pipeline.target.sql import load
+from socratasync.pipeline.target.sql.statements import load
 from socratasync.pipeline.target.table_lock import RunLock
 
 _SQL = load("bookkeeping")
 
-_CREATION_LOCK = 0x50C4A7A  # any number that nobody else locks: two first runs must not race
+_Row = TypeVar("_Row", bound="Checkpoint | Known")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,38 +58,6 @@ def stage_name(target: str, dataset: str) -> str:
     """The dataset's stage table: readable, and its own for every target."""
     digest = hashlib.sha256(f"{target}/{dataset}".encode()).hexdigest()[:12]
     return f"stage_{dataset.replace('-', '_')}_{digest}"
-
-
-def exists(connection: Connection) -> bool:
-    """Whether the bookkeeping tables are there and this role may write them."""
-    row = connection.execute(_SQL["bookkeeping_exists"]).fetchone()
-    return row is not None and bool(row[0])
-
-
-def create(connection: Connection) -> None:
-    """Make the bookkeeping tables if they are not there. Raises ``PermissionDenied`` with what to grant."""
-    if exists(connection):
-        return
-    try:
-        with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_CREATION_LOCK])
-            made = connection.execute(_SQL["schema_exists"]).fetchone()
-            if made is not None and not made[0]:
-                connection.execute(_SQL["create_schema"])
-            connection.execute(_SQL["create_bookkeeping"])
-    except pg.InsufficientPrivilege as exc:
-        raise PermissionDenied(
-            "this role may not make the schema socratasync, which holds watermarks and runs. Have an "
-            'administrator run: CREATE SCHEMA socratasync AUTHORIZATION "<this role>"'
-        ) from exc
-
-
-def read_known(connection: Connection, target: str) -> dict[str, Known]:
-    """How far each dataset of the target is in; nothing where nothing was ever loaded. Reads only."""
-    try:
-        return Ledger(connection, target, "").known()
-    except (pg.UndefinedTable, pg.InvalidSchemaName):
-        return {}
 
 
 class Ledger:
@@ -186,8 +153,9 @@ class Ledger:
 
     def checkpoint(self, stage: str) -> Checkpoint | None:
         """How far the stage is filled; None if there is none."""
-        with self._connection.cursor(row_factory=class_row(Checkpoint)) as cursor:
-            return cursor.execute(_SQL["read_checkpoint"], {"stage": stage}).fetchone()
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            row = cursor.execute(_SQL["read_checkpoint"], {"stage": stage}).fetchone()
+        return None if row is None else _by_name(Checkpoint, row)
 
     def start_checkpoint(
         self, stage: str, fingerprint: str, started_at: datetime, source: dict[str, Any]
@@ -260,4 +228,11 @@ class Known:
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Known:
         """From the bookkeeping row, which has more columns."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+        return _by_name(cls, row)
+
+
+def _by_name(kind: type[_Row], row: Mapping[str, Any]) -> _Row:
+    """The row of a bookkeeping of any version: columns that came later than this program are left
+    out, and fields whose columns are still to come have their defaults."""
+    names = {field.name for field in fields(kind)}
+    return kind(**{name: value for name, value in row.items() if name in names})

@@ -13,7 +13,7 @@ from psycopg.rows import class_row, dict_row
 
 from socratasync.errors import InvalidSpec, TargetMismatch
 from socratasync.pipeline.target.connection import Connection
-from socratasync.pipeline.target.sql import load
+from socratasync.pipeline.target.sql.statements import load
 from socratasync.pipeline.target.types import type_sql
 
 _SQL = load("catalog")

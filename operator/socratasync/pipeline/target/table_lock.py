@@ -17,7 +17,7 @@ from psycopg import errors as pg
 
 from socratasync.errors import TargetBusy
 from socratasync.pipeline.target.connection import Connection, milliseconds
-from socratasync.pipeline.target.sql import load
+from socratasync.pipeline.target.sql.statements import load
 
 _SQL = load("locks")
 

@@ -1,72 +1,3 @@
--- schema_exists --
--- Whether an administrator, or an earlier run, made the schema. Asked first, because IF NOT EXISTS
--- wants the right to create one even where there is one.
-SELECT to_regnamespace('socratasync') IS NOT NULL
-
--- create_schema --
--- The place of all that follows.
-CREATE SCHEMA socratasync;
-COMMENT ON SCHEMA socratasync IS 'Bookkeeping of Socrata Sync: runs, watermarks, stage tables'
-
--- create_bookkeeping --
--- The tables that outlive a run, in the target database so that a merge, its watermark and its run
--- record commit together. Stages and checkpoints are unlogged: a server crash empties both at once.
-CREATE TABLE IF NOT EXISTS socratasync.runs (
-    run text NOT NULL,
-    target text NOT NULL,
-    mode text NOT NULL,
-    started_at timestamptz NOT NULL DEFAULT now(),
-    finished_at timestamptz,
-    ok boolean,
-    changed boolean NOT NULL DEFAULT false,
-    refreshed boolean NOT NULL DEFAULT false,
-    datasets jsonb NOT NULL DEFAULT '{}',
-    report jsonb,
-    PRIMARY KEY (target, run)
-);
-COMMENT ON TABLE socratasync.runs IS 'One row per run; datasets holds what was merged, by dataset';
-CREATE INDEX IF NOT EXISTS runs_started ON socratasync.runs (target, started_at DESC);
-CREATE TABLE IF NOT EXISTS socratasync.datasets (
-    target text NOT NULL,
-    dataset text NOT NULL,
-    year integer,
-    watermark_column text NOT NULL,
-    watermark timestamptz,
-    synced_since timestamptz,
-    source_rows bigint,
-    rows_updated_at timestamptz,
-    columns jsonb NOT NULL,
-    query text NOT NULL,
-    left_out bigint NOT NULL DEFAULT 0,
-    run text NOT NULL,
-    merged_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (target, dataset)
-);
-COMMENT ON TABLE socratasync.datasets IS
-    'How far each dataset is in: the newest change seen at the source, and where the next update starts';
-CREATE UNLOGGED TABLE IF NOT EXISTS socratasync.checkpoints (
-    stage text PRIMARY KEY,
-    run text NOT NULL,
-    fingerprint text NOT NULL,
-    started_at timestamptz NOT NULL,
-    source jsonb NOT NULL,
-    last_id text,
-    rows bigint NOT NULL DEFAULT 0,
-    bytes bigint NOT NULL DEFAULT 0,
-    archived_bytes bigint NOT NULL DEFAULT 0,
-    replica_as_of timestamptz
-);
-COMMENT ON TABLE socratasync.checkpoints IS 'How far each stage is filled';
-
--- bookkeeping_exists --
--- Whether the tables above are all there and can be written by this role.
-SELECT count(*) = 3
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = 'socratasync' AND has_schema_privilege(n.oid, 'CREATE')
-  AND c.relname IN ('runs', 'datasets', 'checkpoints')
-  AND has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
-  AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
-
 -- begin_run --
 -- Records that a run started; a retried pod finds its own row and keeps what it had merged.
 INSERT INTO socratasync.runs (run, target, mode) VALUES (%(run)s, %(target)s, %(mode)s)
@@ -128,7 +59,7 @@ DELETE FROM socratasync.runs WHERE target = %(target)s AND refreshed IS NOT DIST
 DELETE FROM socratasync.datasets WHERE target = %(target)s AND dataset <> ALL (%(datasets)s)
 
 -- read_datasets --
--- How far every dataset of the target is in.
+-- How far every dataset of the target is in. All columns: an older bookkeeping has fewer, a newer more.
 SELECT * FROM socratasync.datasets WHERE target = %(target)s
 
 -- read_runs --
@@ -137,7 +68,7 @@ SELECT run, mode, started_at, finished_at, ok, report FROM socratasync.runs
 WHERE target = %(target)s ORDER BY started_at DESC LIMIT %(limit)s
 
 -- read_checkpoint --
--- How far a stage is filled.
+-- How far a stage is filled. All columns: an older bookkeeping has fewer, a newer more.
 SELECT * FROM socratasync.checkpoints WHERE stage = %(stage)s
 
 -- start_checkpoint --

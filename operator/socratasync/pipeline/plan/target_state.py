@@ -1,0 +1,103 @@
+"""The target before a run: what is there, how far its datasets are in, and whether a run may write it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from socratasync.api.spec import SyncSpec
+from socratasync.errors import PermissionDenied, SyncError, TargetMismatch
+from socratasync.pipeline.columns import PROVENANCE
+from socratasync.pipeline.plan.model import Before
+from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target.bookkeeping import Known, Ledger
+from socratasync.pipeline.target.catalog import Target
+from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target.migrations import bookkeeping_exists
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetState:
+    """The target before a run. ``known``: how far each dataset is in; nothing where ``was_emptied``,
+    that is where the table is empty, or gone, though it was loaded before."""
+
+    target: Target
+    before: Before
+    known: Mapping[str, Known] = field(default_factory=dict)
+    was_emptied: bool = False
+
+
+def look(connection: Connection, spec: SyncSpec) -> TargetState:
+    """The target as it is now. Reads only; raises nothing for a table that cannot be loaded into, but
+    ``TargetMismatch`` for a bookkeeping that is too new."""
+    target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
+    before = measure(connection, target)
+    recorded = _recorded(connection, target.name)
+    emptied = before.rows == 0 and any(known.source_rows != 0 for known in recorded.values())
+    return TargetState(
+        target=target, before=before, known={} if emptied else recorded, was_emptied=emptied
+    )
+
+
+def _recorded(connection: Connection, target: str) -> dict[str, Known]:
+    if not bookkeeping_exists(connection):
+        return {}
+    return Ledger(connection, target, "").known()
+
+
+def measure(connection: Connection, target: Target) -> Before:
+    """What a strategy is chosen by."""
+    return Before(
+        exists=target.exists,
+        rows=catalog.about_how_many(connection, target),
+        server_version=connection.info.server_version,
+    )
+
+
+def checked_target(connection: Connection, spec: SyncSpec) -> Target:
+    """The target as it is now. Raises ``TargetMismatch`` or ``PermissionDenied`` when it cannot be
+    loaded into."""
+    target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
+    check_table(target, spec.target.key)
+    return target
+
+
+def check_table(target: Target, key: Sequence[str]) -> None:
+    """Whether a run may write this table at all. Raises ``TargetMismatch`` or ``PermissionDenied``."""
+    if problem := _table_problem(target, key):
+        raise problem
+
+
+def _table_problem(target: Target, key: Sequence[str]) -> SyncError | None:
+    name = target.name
+    if not target.schema_exists:
+        return TargetMismatch(
+            f"there is no schema {target.schema}; create it, or correct spec.target.schema"
+        )
+    if not target.exists:
+        if target.may_create:
+            return None
+        return PermissionDenied(
+            f"this role may not make tables in schema {target.schema}; run: "
+            f"GRANT CREATE ON SCHEMA {target.schema} TO <this role>"
+        )
+    if target.kind not in ("r", "p"):
+        return TargetMismatch(
+            f"{name} is not a table; name a table, or one that does not exist yet"
+        )
+    if not target.owned:
+        return TargetMismatch(
+            f"{name} belongs to {target.owner}, and a load must alter, empty and vacuum it; run "
+            f"ALTER TABLE {name} OWNER TO <this role>, or connect as {target.owner}"
+        )
+    if missing := [k for k in key if target.column(k) is None and k not in PROVENANCE]:
+        return TargetMismatch(
+            f"{name} has no column {', '.join(missing)}, which spec.target.key names"
+        )
+    if tuple(sorted(key)) not in target.unique_keys:
+        columns = ", ".join(key)
+        return TargetMismatch(
+            f"{name} has no unique constraint on ({columns}), so rows cannot be matched; run "
+            f"ALTER TABLE {name} ADD PRIMARY KEY ({columns}), after removing duplicates if it says so"
+        )
+    return None

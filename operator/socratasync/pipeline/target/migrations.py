@@ -1,0 +1,155 @@
+"""Makes the bookkeeping, brings an older one up to date, and refuses one that is too new to be used.
+
+For whoever adds a migration; ``docs/operations.md`` promises users what follows from it:
+
+* Append it to ``MIGRATIONS``. One that was released never changes.
+* It only adds: tables, indexes, columns that may be null or have a default. A run of the release before
+  may be under way meanwhile, and users may go back to that release.
+* What only older releases need may be removed one release later, by a migration whose ``usable_from``
+  is the first version that does without it.
+* It may run again (``IF NOT EXISTS``): where somebody dropped a table, all of them do.
+* Programs of version 1 read every column of ``checkpoints`` and know ten: it gets no other before
+  ``usable_from`` is 2.
+* Readers find an older bookkeeping, too: ``plan``, ``status`` and a run's planning read before anything
+  is migrated. A new column's field needs a default in ``bookkeeping``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import LiteralString
+
+from psycopg import errors as pg
+from psycopg.rows import class_row
+
+from socratasync import __version__
+from socratasync.errors import PermissionDenied, TargetMismatch
+from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target.sql.statements import load
+
+_SQL = load("migrations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One step to the next version. Programs that know version ``usable_from`` can use the result."""
+
+    statement: LiteralString
+    usable_from: int
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(statement=_SQL["create_bookkeeping"], usable_from=1),
+    Migration(statement=_SQL["create_versions"], usable_from=1),
+)
+"""The n-th makes version n; the last one is the version that this program knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What is there. ``version``: 0 where there are no tables. Role and owner are quoted for SQL."""
+
+    role: str
+    owner: str
+    has_tables: bool
+    has_versions: bool
+    readable: bool
+    writable: bool
+    version: int = 0
+    usable_from: int = 1
+    release: str = ""
+
+
+def bookkeeping_exists(
+    connection: Connection, migrations: Sequence[Migration] = MIGRATIONS
+) -> bool:
+    """Whether there is a bookkeeping, of this version or an older one. Writes nothing. Raises
+    ``TargetMismatch`` if it is too new, ``PermissionDenied`` if this role may not read it."""
+    found = _look(connection, len(migrations))
+    return found is not None and found.has_tables
+
+
+def bring_up_to_date(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Make the bookkeeping, or migrate it, in one transaction; a current one is left as it is.
+
+    Raises ``TargetMismatch`` if it is too new, ``PermissionDenied`` with what to run, and
+    ``LockNotAvailable`` of the driver if others keep a table locked: the same run may succeed later.
+    """
+    newest = len(migrations)
+    found = _look(connection, newest)
+    if not _is_usable(found, newest):
+        try:
+            with connection.transaction():
+                connection.execute(_SQL["take_lock"])
+                _migrate(connection, migrations)
+        except pg.InsufficientPrivilege as exc:
+            raise PermissionDenied(_way_out(found, newest)) from exc
+
+
+def _migrate(connection: Connection, migrations: Sequence[Migration]) -> None:
+    """In the transaction that holds the lock: another program may just have done the same."""
+    newest = len(migrations)
+    found = _look(connection, newest)
+    if _is_usable(found, newest):
+        return
+    if found is None:
+        connection.execute(_SQL["create_schema"])
+    for migration in migrations[found.version if found else 0 :]:
+        connection.execute(migration.statement)
+    last = {"version": newest, "usable_from": migrations[-1].usable_from, "release": __version__}
+    connection.execute(_SQL["record_version"], last)
+
+
+def _look(connection: Connection, newest: int) -> _Found | None:
+    """What is there; None without a schema. Raises what ``bookkeeping_exists`` does."""
+    with connection.cursor(row_factory=class_row(_Found)) as cursor:
+        found = cursor.execute(_SQL["find_tables"]).fetchone()
+    if found is None:
+        return None
+    if (found.has_tables or found.has_versions) and not found.readable:
+        raise PermissionDenied(_grants(found))
+    row = connection.execute(_SQL["read_version"]).fetchone() if found.has_versions else None
+    version, usable_from, release = row or (1, 1, "")
+    if usable_from > newest or (version > newest and not found.has_tables):
+        raise TargetMismatch(
+            f"the bookkeeping in schema socratasync is of version {version}, made by Socrata Sync "
+            f"{release}; this is {__version__}, which knows version {newest}. Use {release} or later "
+            "for this database; docs/operations.md says how to go back"
+        )
+    return replace(found, version=version if found.has_tables else 0)
+
+
+def _is_usable(found: _Found | None, newest: int) -> bool:
+    """Whether a run can write the bookkeeping as it is. Raises ``PermissionDenied`` if this role may
+    not, though the tables are there."""
+    if found is None or not found.has_tables:
+        return False
+    if not found.writable:
+        raise PermissionDenied(_grants(found))
+    return found.version >= newest
+
+
+def _way_out(found: _Found | None, newest: int) -> str:
+    """What somebody with more rights must run, since this role may not."""
+    if found is None:
+        return (
+            "this role may not make the schema socratasync, which holds watermarks and runs. Have an "
+            'administrator run: CREATE SCHEMA socratasync AUTHORIZATION "<this role>"'
+        )
+    if not found.has_tables:
+        return _grants(found)
+    return (
+        f"the bookkeeping is of version {found.version}, and only the owner of its tables, "
+        f"{found.owner}, may bring it to version {newest}. Run this sync once as that role, or have an "
+        f"administrator run: GRANT {found.owner} TO {found.role}"
+    )
+
+
+def _grants(found: _Found) -> str:
+    return (
+        "this role may not use the bookkeeping in schema socratasync. Have an administrator run: "
+        f"GRANT USAGE, CREATE ON SCHEMA socratasync TO {found.role}; "
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA socratasync "
+        f"TO {found.role}"
+    )

@@ -1,0 +1,104 @@
+-- find_tables --
+-- What is there of schema socratasync, and what this role may do with it. No row: there is no schema.
+-- The owner is one whose rights this role lacks, if there is one.
+SELECT quote_ident(current_user) AS role,
+    quote_ident(pg_get_userbyid(coalesce(
+        min(c.relowner) FILTER (WHERE NOT pg_has_role(c.relowner, 'USAGE')), n.nspowner))) AS owner,
+    count(*) FILTER (WHERE c.relname <> 'versions') = 3 AS has_tables,
+    count(*) FILTER (WHERE c.relname = 'versions') = 1 AS has_versions,
+    has_schema_privilege(n.oid, 'USAGE')
+        AND coalesce(bool_and(has_table_privilege(c.oid, 'SELECT')), true) AS readable,
+    has_schema_privilege(n.oid, 'CREATE')
+        AND coalesce(bool_and(c.relname = 'versions'
+            OR has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
+            AND has_table_privilege(c.oid, 'DELETE')), true) AS writable
+FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid
+    AND c.relname IN ('runs', 'datasets', 'checkpoints', 'versions')
+WHERE n.nspname = 'socratasync'
+GROUP BY n.oid, n.nspowner
+
+-- read_version --
+-- The newest version that the bookkeeping was brought to.
+SELECT version, usable_from, release FROM socratasync.versions ORDER BY version DESC LIMIT 1
+
+-- take_lock --
+-- One program at a time makes or migrates the bookkeeping; the number is any that nobody else locks.
+-- READ COMMITTED, whatever the role's default: who waited must see what the other one did. Once it is
+-- this one's turn, no statement makes running workers queue for more than two seconds behind it.
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SELECT pg_advisory_xact_lock(84691578);
+SET LOCAL lock_timeout = '2s'
+
+-- create_schema --
+-- The place of all that follows; not IF NOT EXISTS, which wants the right to create one even where
+-- an administrator made it.
+CREATE SCHEMA socratasync;
+COMMENT ON SCHEMA socratasync IS 'Bookkeeping of Socrata Sync: runs, watermarks, stage tables'
+
+-- create_bookkeeping --
+-- Version 1. The tables that outlive a run, in the target database so that a merge, its watermark and
+-- its run record commit together. Stages and checkpoints are unlogged: a server crash empties both.
+CREATE TABLE IF NOT EXISTS socratasync.runs (
+    run text NOT NULL,
+    target text NOT NULL,
+    mode text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz,
+    ok boolean,
+    changed boolean NOT NULL DEFAULT false,
+    refreshed boolean NOT NULL DEFAULT false,
+    datasets jsonb NOT NULL DEFAULT '{}',
+    report jsonb,
+    PRIMARY KEY (target, run)
+);
+COMMENT ON TABLE socratasync.runs IS 'One row per run; datasets holds what was merged, by dataset';
+CREATE INDEX IF NOT EXISTS runs_started ON socratasync.runs (target, started_at DESC);
+CREATE TABLE IF NOT EXISTS socratasync.datasets (
+    target text NOT NULL,
+    dataset text NOT NULL,
+    year integer,
+    watermark_column text NOT NULL,
+    watermark timestamptz,
+    synced_since timestamptz,
+    source_rows bigint,
+    rows_updated_at timestamptz,
+    columns jsonb NOT NULL,
+    query text NOT NULL,
+    left_out bigint NOT NULL DEFAULT 0,
+    run text NOT NULL,
+    merged_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (target, dataset)
+);
+COMMENT ON TABLE socratasync.datasets IS
+    'How far each dataset is in: the newest change seen at the source, and where the next update starts';
+CREATE UNLOGGED TABLE IF NOT EXISTS socratasync.checkpoints (
+    stage text PRIMARY KEY,
+    run text NOT NULL,
+    fingerprint text NOT NULL,
+    started_at timestamptz NOT NULL,
+    source jsonb NOT NULL,
+    last_id text,
+    rows bigint NOT NULL DEFAULT 0,
+    bytes bigint NOT NULL DEFAULT 0,
+    archived_bytes bigint NOT NULL DEFAULT 0,
+    replica_as_of timestamptz
+);
+COMMENT ON TABLE socratasync.checkpoints IS 'How far each stage is filled';
+
+-- create_versions --
+-- Version 2. So that a program can tell what it finds. Whoever may use the schema may read this table:
+-- a role that was granted the other tables before this one was made must go on working.
+CREATE TABLE IF NOT EXISTS socratasync.versions (
+    version integer PRIMARY KEY,
+    usable_from integer NOT NULL,
+    release text NOT NULL,
+    reached_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE socratasync.versions IS
+    'What this bookkeeping was brought to, by which release; programs that know usable_from can use it';
+GRANT SELECT ON socratasync.versions TO PUBLIC
+
+-- record_version --
+-- The last step of a migration, in its transaction.
+INSERT INTO socratasync.versions (version, usable_from, release)
+VALUES (%(version)s, %(usable_from)s, %(release)s) ON CONFLICT (version) DO NOTHING

@@ -1,0 +1,92 @@
+"""The built image: every console script of it starts there, as a pod under the strictest rules."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from tests.e2e.cluster import Cluster, Object
+from tests.e2e.test_worker import ended, job
+
+from socratasync import __version__
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+SCRIPTS = sorted(PROJECT["scripts"])
+DRIVER = """
+import json, subprocess, sys
+for command in json.loads(sys.argv[1]):
+    done = subprocess.run(command, capture_output=True, text=True)
+    print(json.dumps([done.returncode, done.stdout + done.stderr]))
+"""
+
+Ended = tuple[int, str]
+
+
+def run(cluster: Cluster, namespace: str, *commands: list[str], **pod: Object) -> list[Ended]:
+    """(exit code, what it printed) of each command, one after the other in a pod of the image."""
+    made = job(cluster, "-c", DRIVER, json.dumps(commands), env=[], volumes=pod)
+    made["spec"]["template"]["spec"]["containers"][0]["command"] = ["python"]
+    cluster.apply(made, namespace=namespace)
+    assert ended(cluster, namespace)["exitCode"] == 0
+    said = cluster.kubectl("logs", "job/by-hand", "--namespace", namespace)
+    return [(code, " ".join(text.split())) for code, text in map(json.loads, said.splitlines())]
+
+
+@pytest.fixture
+def visitor(cluster: Cluster, namespace: str) -> Object:
+    """Mounts a folder for temporary files, and /visitor/kubeconfig of somebody who may only log in."""
+    said = cluster.kubectl("config", "view", "--raw", "--minify", "--flatten", "--output=json")
+    service = cluster.get("service", "kubernetes", namespace="default")["spec"]
+    (known,) = json.loads(said)["clusters"]
+    token = cluster.kubectl("create", "token", "default", "--namespace", namespace).strip()
+    config = {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": known["name"], "user": "visitor"}}],
+        "clusters": [
+            {
+                **known,
+                "cluster": {**known["cluster"], "server": f"https://{service['clusterIP']}:443"},
+            }
+        ],
+        "users": [{"name": "visitor", "user": {"token": token}}],
+    }
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "visitor"},
+        "stringData": {"kubeconfig": json.dumps(config)},
+    }
+    cluster.apply(secret, namespace=namespace)
+    return {
+        "volumes": [
+            {"name": "visitor", "secret": {"secretName": "visitor"}},
+            {"name": "tmp", "emptyDir": {}},
+        ],
+        "volumeMounts": [
+            {"name": "visitor", "mountPath": "/visitor"},
+            {"name": "tmp", "mountPath": "/tmp"},
+        ],
+    }
+
+
+def test_every_console_script_starts_in_the_image(cluster: Cluster, namespace: str) -> None:
+    commands = [[script, flag] for script in SCRIPTS for flag in ("--version", "--help")]
+
+    for (code, said), command in zip(run(cluster, namespace, *commands), commands, strict=True):
+        assert code == 0, (command, said)
+        assert __version__ in said if command[1] == "--version" else said.startswith("Usage: ")
+
+
+def test_the_plugin_asks_the_cluster_and_what_the_image_leaves_out_is_told(
+    cluster: Cluster, namespace: str, visitor: Object
+) -> None:
+    status = ["kubectl-socratasync", "status", "-n", namespace, "--kubeconfig=/visitor/kubeconfig"]
+
+    asked, demo = run(cluster, namespace, status, ["socratasync", "demo"], **visitor)
+
+    assert asked[0] == 1
+    assert "you may not do that" in asked[1]
+    assert demo[0] == 78, demo
+    assert "the demo needs socrata_simulator" in demo[1]

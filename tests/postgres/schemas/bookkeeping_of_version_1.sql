@@ -1,0 +1,171 @@
+-- The statements of the last release that knew only version 1: they must work on every version whose
+-- usable_from is 1. Never to be changed.
+
+-- schema_exists --
+-- Whether an administrator, or an earlier run, made the schema. Asked first, because IF NOT EXISTS
+-- wants the right to create one even where there is one.
+SELECT to_regnamespace('socratasync') IS NOT NULL
+
+-- create_schema --
+-- The place of all that follows.
+CREATE SCHEMA socratasync;
+COMMENT ON SCHEMA socratasync IS 'Bookkeeping of Socrata Sync: runs, watermarks, stage tables'
+
+-- create_bookkeeping --
+-- The tables that outlive a run, in the target database so that a merge, its watermark and its run
+-- record commit together. Stages and checkpoints are unlogged: a server crash empties both at once.
+CREATE TABLE IF NOT EXISTS socratasync.runs (
+    run text NOT NULL,
+    target text NOT NULL,
+    mode text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz,
+    ok boolean,
+    changed boolean NOT NULL DEFAULT false,
+    refreshed boolean NOT NULL DEFAULT false,
+    datasets jsonb NOT NULL DEFAULT '{}',
+    report jsonb,
+    PRIMARY KEY (target, run)
+);
+COMMENT ON TABLE socratasync.runs IS 'One row per run; datasets holds what was merged, by dataset';
+CREATE INDEX IF NOT EXISTS runs_started ON socratasync.runs (target, started_at DESC);
+CREATE TABLE IF NOT EXISTS socratasync.datasets (
+    target text NOT NULL,
+    dataset text NOT NULL,
+    year integer,
+    watermark_column text NOT NULL,
+    watermark timestamptz,
+    synced_since timestamptz,
+    source_rows bigint,
+    rows_updated_at timestamptz,
+    columns jsonb NOT NULL,
+    query text NOT NULL,
+    left_out bigint NOT NULL DEFAULT 0,
+    run text NOT NULL,
+    merged_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (target, dataset)
+);
+COMMENT ON TABLE socratasync.datasets IS
+    'How far each dataset is in: the newest change seen at the source, and where the next update starts';
+CREATE UNLOGGED TABLE IF NOT EXISTS socratasync.checkpoints (
+    stage text PRIMARY KEY,
+    run text NOT NULL,
+    fingerprint text NOT NULL,
+    started_at timestamptz NOT NULL,
+    source jsonb NOT NULL,
+    last_id text,
+    rows bigint NOT NULL DEFAULT 0,
+    bytes bigint NOT NULL DEFAULT 0,
+    archived_bytes bigint NOT NULL DEFAULT 0,
+    replica_as_of timestamptz
+);
+COMMENT ON TABLE socratasync.checkpoints IS 'How far each stage is filled';
+
+-- bookkeeping_exists --
+-- Whether the tables above are all there and can be written by this role.
+SELECT count(*) = 3
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'socratasync' AND has_schema_privilege(n.oid, 'CREATE')
+  AND c.relname IN ('runs', 'datasets', 'checkpoints')
+  AND has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+  AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
+
+-- begin_run --
+-- Records that a run started; a retried pod finds its own row and keeps what it had merged.
+INSERT INTO socratasync.runs (run, target, mode) VALUES (%(run)s, %(target)s, %(mode)s)
+ON CONFLICT (target, run) DO UPDATE SET finished_at = NULL, ok = NULL
+RETURNING datasets
+
+-- lock_is_held --
+-- A row if the connection that locked the target still has its lock: the only advisory one it takes.
+SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = %(holder)s AND granted LIMIT 1
+
+-- record_merge --
+-- The run's record of one dataset, written in the transaction that merges it.
+UPDATE socratasync.runs
+SET datasets = datasets || jsonb_build_object(%(dataset)s::text, %(result)s::jsonb),
+    changed = changed OR %(changed)s
+WHERE target = %(target)s AND run = %(run)s
+
+-- record_watermark --
+-- How far the dataset is in, written in the transaction that merges it.
+INSERT INTO socratasync.datasets (target, dataset, year, watermark_column, watermark, synced_since,
+    source_rows, rows_updated_at, columns, query, left_out, run)
+VALUES (%(target)s, %(dataset)s, %(year)s, %(watermark_column)s, %(watermark)s, %(synced_since)s,
+    %(source_rows)s, %(rows_updated_at)s, %(columns)s, %(query)s, %(left_out)s, %(run)s)
+ON CONFLICT (target, dataset) DO UPDATE SET
+    year = excluded.year, watermark_column = excluded.watermark_column,
+    watermark = excluded.watermark, synced_since = excluded.synced_since,
+    source_rows = excluded.source_rows, rows_updated_at = excluded.rows_updated_at,
+    columns = excluded.columns, query = excluded.query, left_out = excluded.left_out,
+    run = excluded.run, merged_at = now()
+
+-- record_left_out --
+-- How many rows of a dataset have no key or share one, and so cannot all be in the target.
+UPDATE socratasync.datasets SET left_out = %(rows)s
+WHERE target = %(target)s AND dataset = %(dataset)s
+
+-- finish_run --
+-- The run's outcome and its whole report.
+UPDATE socratasync.runs
+SET finished_at = now(), ok = %(ok)s, report = %(report)s
+WHERE target = %(target)s AND run = %(run)s
+
+-- mark_refreshed --
+-- Views, vacuum and hooks have seen everything merged so far.
+UPDATE socratasync.runs SET refreshed = true WHERE target = %(target)s AND changed AND NOT refreshed
+
+-- refresh_is_pending --
+-- Whether something was merged that views and hooks have not seen.
+SELECT EXISTS (SELECT FROM socratasync.runs WHERE target = %(target)s AND changed AND NOT refreshed)
+
+-- last_run_failed --
+-- Whether the run before this one ended badly; null when there was none.
+SELECT NOT ok FROM socratasync.runs
+WHERE target = %(target)s AND run <> %(run)s AND finished_at IS NOT NULL
+ORDER BY started_at DESC LIMIT 1
+
+-- forget_old_runs --
+-- Two thousand runs are years of nightly ones; older rows go.
+DELETE FROM socratasync.runs WHERE target = %(target)s AND refreshed IS NOT DISTINCT FROM changed AND run IN (
+    SELECT run FROM socratasync.runs WHERE target = %(target)s ORDER BY started_at DESC OFFSET 2000)
+
+-- forget_other_datasets --
+-- After a reset the rows of datasets that were not loaded are gone; so must their watermarks be.
+DELETE FROM socratasync.datasets WHERE target = %(target)s AND dataset <> ALL (%(datasets)s)
+
+-- read_datasets --
+-- How far every dataset of the target is in.
+SELECT * FROM socratasync.datasets WHERE target = %(target)s
+
+-- read_runs --
+-- The last runs of the target, newest first.
+SELECT run, mode, started_at, finished_at, ok, report FROM socratasync.runs
+WHERE target = %(target)s ORDER BY started_at DESC LIMIT %(limit)s
+
+-- read_checkpoint --
+-- How far a stage is filled.
+SELECT * FROM socratasync.checkpoints WHERE stage = %(stage)s
+
+-- start_checkpoint --
+-- An empty stage; source holds what was read there before the first page.
+INSERT INTO socratasync.checkpoints (stage, run, fingerprint, started_at, source)
+VALUES (%(stage)s, %(run)s, %(fingerprint)s, %(started_at)s, %(source)s)
+ON CONFLICT (stage) DO UPDATE SET run = excluded.run, fingerprint = excluded.fingerprint,
+    started_at = excluded.started_at, source = excluded.source,
+    last_id = NULL, rows = 0, bytes = 0, archived_bytes = 0, replica_as_of = NULL
+
+-- adopt_checkpoint --
+-- A later run goes on with a stage that an earlier one left.
+UPDATE socratasync.checkpoints SET run = %(run)s WHERE stage = %(stage)s
+
+-- advance_checkpoint --
+-- One more page, in the transaction that copied it. No row: another run has taken the stage.
+UPDATE socratasync.checkpoints
+SET last_id = %(last_id)s, rows = rows + %(rows)s, bytes = bytes + %(bytes)s,
+    archived_bytes = %(archived_bytes)s, replica_as_of = %(replica_as_of)s
+WHERE stage = %(stage)s AND run = %(run)s
+
+-- drop_checkpoint --
+-- The stage is gone.
+DELETE FROM socratasync.checkpoints WHERE stage = %(stage)s
