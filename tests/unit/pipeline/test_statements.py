@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import sql
+from tests.unit.pipeline import plans
 
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.columns import PROVENANCE, Column
@@ -22,15 +23,7 @@ COLUMNS = (
     Column(name="srnumber", field="srnumber", source_type="text", type="text"),
     Column(name="place", field="place", source_type="json", type="json"),
 )
-SHAPE = Shape(
-    schema="public",
-    table="requests",
-    stage="stage_x",
-    dataset="abcd-1234",
-    columns=COLUMNS,
-    key=("srnumber",),
-    provenance=True,
-)
+SHAPE = replace(plans.SHAPE, columns=COLUMNS)
 HOSTILE = 'x"; DROP TABLE requests; --'
 
 names = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1).filter(
