@@ -31,9 +31,7 @@ POD_NOT_STARTING = "PodNotStarting"
 """A run is active and its pod is not: a missing secret, an image that cannot be pulled, no node."""
 
 
-def standing(
-    resource: Resource, action: Action, status: SyncStatus, now: datetime
-) -> list[Finding]:
+def judge(resource: Resource, action: Action, status: SyncStatus, now: datetime) -> list[Finding]:
     """All conditions that are to be present, given the records of ``status``."""
     fresh = read_freshness(resource, status, now)
     found = [

@@ -16,7 +16,7 @@ from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.memory import active_uid, written_schedule
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import merge
-from socratasync.controller.status.conditions import phase, standing
+from socratasync.controller.status.conditions import judge, phase
 from socratasync.controller.status.records import (
     active_run,
     dataset_records,
@@ -50,7 +50,7 @@ def next_status(
         status = _with_datasets(status, resource, None)
     conditions = merge(
         resource.status.conditions or (),
-        standing(resource, action, status, now),
+        judge(resource, action, status, now),
         resource.generation,
         now,
     )

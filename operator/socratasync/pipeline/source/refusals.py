@@ -48,6 +48,9 @@ class Refusal:
         """Socrata's own sentence, or the beginning of what came instead."""
         envelope = _envelope(self.body)
         text = str(envelope.get("message") or "") or _plain(self.body)
+        text = text.encode(
+            errors="replace"
+        ).decode()  # JSON may hold half a character, which no log takes
         return " ".join(text.split())[:300]
 
 
