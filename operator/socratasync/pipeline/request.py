@@ -18,6 +18,7 @@ from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.source.session import Timeouts
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import TARGET_WAIT_S, Connection, Connections
+from socratasync.pipeline.target.planned_table import PlannedTable
 from socratasync.pipeline.target.table_lock import TableLock
 from socratasync.process.redact import Redactor
 
@@ -127,3 +128,4 @@ class RunContext:
     connection: Connection
     ledger: Ledger
     lock: TableLock
+    table: PlannedTable

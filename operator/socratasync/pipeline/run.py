@@ -31,6 +31,7 @@ from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target import catalog, migrations
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import Connection, Connections, translated
+from socratasync.pipeline.target.planned_table import PlannedTable
 from socratasync.pipeline.target.table_lock import TableLock, exclusive
 
 log = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ def opened(request: RunRequest, options: RunOptions, journal: Journal) -> Iterat
                 connection=connection,
                 ledger=Ledger(connection, request.target, request.run, lock),
                 lock=TableLock(request.target),
+                table=PlannedTable(),
             )
 
 
@@ -126,6 +128,7 @@ def plan_all(context: RunContext) -> Plans:
     touched then."""
     request = context.request
     state = target_state.look(context.connection, request.spec)
+    context.table.was_planned(state.target, state.before.rows)
     if state.was_emptied:
         context.journal.warn(
             "the target is empty though it was loaded before; everything is loaded again"
@@ -193,7 +196,7 @@ def load_all(
 def _task(
     context: RunContext, plan: DatasetPlan | SyncError, done: DatasetReport | None
 ) -> Callable[[], DatasetReport | Deferred]:
-    if done is not None:
+    if done is not None and not (isinstance(plan, DatasetPlan) and plan.starts_over):
         return lambda: done
     if isinstance(plan, SyncError):
         return partial(_raise, plan)

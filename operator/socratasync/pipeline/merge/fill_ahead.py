@@ -131,7 +131,7 @@ class FillAhead:
         with self._connection.transaction():
             granted = self._context.lock.try_exclusive(self._connection)
             if granted:
-                complete_table(self._connection, self._context.request.spec, self._plan)
+                complete_table(self._context, self._connection, self._plan)
             return granted
 
     def _begin(self) -> None:
@@ -140,6 +140,7 @@ class FillAhead:
         if not self._context.lock.try_shared(connection):
             self._opened.close()
             return
+        self._context.table.hold(connection)
         if self._strategy is Strategy.CREATE:
             create_table(connection, self._plan)
         self._writer = _Writer(connection, self._plan.shape)

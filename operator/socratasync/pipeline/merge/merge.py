@@ -72,7 +72,7 @@ def _make_ready(context: RunContext, connection: Connection, staged: StagedDatas
         return
     with connection.transaction():
         context.lock.exclusive(connection)
-        complete_table(connection, context.request.spec, staged.plan)
+        complete_table(context, connection, staged.plan)
 
 
 def _fill(context: RunContext, connection: Connection, staged: StagedDataset) -> Merged | None:
@@ -84,6 +84,7 @@ def _fill(context: RunContext, connection: Connection, staged: StagedDataset) ->
     try:
         with merging(connection):
             context.lock.shared(connection)
+            context.table.hold(connection)
             return _write_and_record(context, connection, staged, strategy)
     except (pg.UniqueViolation, pg.DeadlockDetected, pg.LockNotAvailable) as exc:
         log.info("%s: merging by key, since %s", staged.plan.dataset, exc.diag.message_primary)
@@ -103,6 +104,7 @@ def _merge(context: RunContext, connection: Connection, staged: StagedDataset) -
 def _merge_once(context: RunContext, connection: Connection, staged: StagedDataset) -> Merged:
     with merging(connection):
         context.lock.exclusive(connection)
+        context.table.hold(connection)
         before = measure(connection, checked_target(connection, context.request.spec))
         strategy = choose_by_key(before, staged.staged_rows)
         return _write_and_record(context, connection, staged, strategy)

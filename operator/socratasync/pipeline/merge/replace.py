@@ -52,7 +52,7 @@ def _replace(context: RunContext, deferred: Sequence[StagedDataset]) -> list[Mer
     connection, target = context.connection, deferred[0].shape.target
     with merging(connection):
         for staged in deferred:
-            complete_table(connection, context.request.spec, staged.plan)
+            complete_table(context, connection, staged.plan)
         gone = catalog.count(connection, catalog.count_rows(target))
         connection.execute(table_statements.truncate(target))
         merged = [_insert(context, staged) for staged in deferred]

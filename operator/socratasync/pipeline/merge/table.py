@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from socratasync.api.spec import SyncSpec
 from socratasync.pipeline.columns import PROVENANCE
 from socratasync.pipeline.merge import table_statements
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.target_state import checked_target
+from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection
 
@@ -21,14 +21,17 @@ def is_complete(target: Target, plan: DatasetPlan) -> bool:
     return not _lacking(target, plan) if target.exists else plan.alone
 
 
-def complete_table(connection: Connection, spec: SyncSpec, plan: DatasetPlan) -> None:
+def complete_table(context: RunContext, connection: Connection, plan: DatasetPlan) -> None:
     """Give an existing table the columns that this dataset brings; make one where there is none. In a
-    short transaction of the caller's: readers wait for it."""
+    short transaction of the caller's, who is alone: readers wait for it."""
+    spec = context.request.spec
+    context.table.hold(connection)
     target = checked_target(connection, spec)
     if not target.exists:
         create_table(connection, plan)
     elif lacking := _lacking(target, plan):
         connection.execute(table_statements.add_columns(plan.shape.target, lacking))
+    context.table.is_now(checked_target(connection, spec))
 
 
 def create_table(connection: Connection, plan: DatasetPlan) -> None:

@@ -122,6 +122,8 @@ class DatasetPlan:
     warnings: tuple[str, ...] = ()
     schema_in_sync: bool = True
     nothing_to_do: bool = False
+    starts_over: bool = False
+    """Whether rows that did not change must be read, whatever the mode: what was merged is not there."""
     replica_as_of: datetime | None = None
     """How old the rows read were, when they came from a replica that was behind (``rowstream``)."""
 

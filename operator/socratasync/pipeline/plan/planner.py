@@ -25,6 +25,7 @@ from socratasync.pipeline.plan.watermark import (
     CLOCKS_DIFFER_BY,
     choose_load,
     find_watermark,
+    must_start_over,
     nothing_changed,
 )
 from socratasync.pipeline.source import soql
@@ -124,6 +125,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
     known = state.known.get(dataset.id)
     agreement = _agreement(question, dataset, described, known)
     watermark = find_watermark(spec.source.watermark, dataset.columns, metadata.columns)
+    lacking = _lacking(spec, state.target, agreement)
     load = choose_load(
         mode=question.mode,
         known=known,
@@ -131,8 +133,9 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         watermark=watermark,
         columns=agreement.columns,
         where=dataset.where,
-        lacking=_lacking(spec, state.target, agreement),
+        lacking=lacking,
     )
+    starts_over = must_start_over(known, agreement.columns, dataset.where, lacking)
     snapshot = _snapshot(question, dataset, metadata, watermark)
     return DatasetPlan(
         dataset=dataset.id,
@@ -150,6 +153,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         known=known,
         warnings=agreement.warnings + _load_warnings(dataset, load),
         schema_in_sync=agreement.in_sync,
+        starts_over=starts_over,
         nothing_to_do=nothing_changed(known, load, snapshot, watermark),
     )
 

@@ -96,6 +96,14 @@ def choose_load(
     return Load(full=False, bound=asked_since, why="rows that changed since the time given")
 
 
+def must_start_over(
+    known: Known | None, columns: tuple[Column, ...], where: str | None, lacking: Sequence[str]
+) -> bool:
+    """Whether rows that did not change must be read, whatever the mode: none were merged, the table
+    lost them or some of their columns, or others are wanted."""
+    return known is None or _reload_reason(known, columns, where, lacking) is not None
+
+
 def _reload_reason(
     known: Known, columns: tuple[Column, ...], where: str | None, lacking: Sequence[str]
 ) -> str | None:

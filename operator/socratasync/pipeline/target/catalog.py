@@ -37,6 +37,9 @@ class Target:
     schema: str
     table: str
     kind: str | None = None
+    oid: int | None = None
+    storage: int | None = None
+    """The file that holds the rows: another one after TRUNCATE and after whatever rewrites the table."""
     owned: bool = False
     owner: str = ""
     schema_exists: bool = True
@@ -83,6 +86,8 @@ def read_target(connection: Connection, schema: str, table: str) -> Target:
         schema=schema,
         table=table,
         kind=found["kind"],
+        oid=found["oid"],
+        storage=found["storage"],
         owned=found["owned"],
         owner=found["owner"],
         estimate=max(0, found["estimate"]),
@@ -102,6 +107,11 @@ def is_empty(connection: Connection, table: sql.Identifier) -> bool:
     """Whether the table has no row that this transaction sees."""
     row = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
     return row is not None and not row[0]
+
+
+def hold(connection: Connection, table: sql.Identifier) -> None:
+    """Keep others from altering, emptying or dropping the table until the transaction ends."""
+    connection.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(table))
 
 
 def about_how_many(connection: Connection, target: Target) -> int:

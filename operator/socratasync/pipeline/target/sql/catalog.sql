@@ -1,7 +1,8 @@
 -- read_table --
--- What the name stands for, and whether this role may alter it.
+-- What the name stands for, whether this role may alter it, and which file holds its rows.
 SELECT c.oid::bigint AS oid, c.relkind::text AS kind, pg_has_role(c.relowner, 'USAGE') AS owned,
-       pg_get_userbyid(c.relowner) AS owner, c.reltuples::bigint AS estimate
+       pg_get_userbyid(c.relowner) AS owner, c.reltuples::bigint AS estimate,
+       pg_relation_filenode(c.oid)::bigint AS storage
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 
