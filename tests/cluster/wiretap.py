@@ -110,6 +110,7 @@ class Wiretap:
     async def _stop(self) -> None:
         await self._runner.cleanup()
         await self._upstream.close()
+        await asyncio.sleep(0)  # what was aborted is closed in the loop's next round
 
     async def _cut(self) -> int:
         under_way = dict(self._open)
@@ -143,14 +144,23 @@ class Wiretap:
             skip_auto_headers=("Content-Type", "User-Agent", "Accept", "Accept-Encoding"),
             allow_redirects=False,
         ) as answer:
-            if refusal := _heard(self.after, call):
-                return refusal
-            reply = web.StreamResponse(status=answer.status, headers=_passed_on(answer.headers))
-            await reply.prepare(request)
-            async for chunk in answer.content.iter_any():
-                await reply.write(chunk)
-            await reply.write_eof()
-            return reply
+            try:
+                if refusal := _heard(self.after, call):
+                    return refusal
+                reply = web.StreamResponse(status=answer.status, headers=_passed_on(answer.headers))
+                await reply.prepare(request)
+                async for chunk in answer.content.iter_any():
+                    await reply.write(chunk)
+                await reply.write_eof()
+                return reply
+            finally:
+                _abort_if_unfinished(answer)
+
+
+def _abort_if_unfinished(answer: aiohttp.ClientResponse) -> None:
+    """TLS's goodbye waits for the other side's; nobody does once the loop has stopped."""
+    if not answer.content.at_eof() and answer.connection and answer.connection.transport:
+        answer.connection.transport.abort()
 
 
 def _heard(hook: Callable[[Call], None], call: Call) -> web.Response | None:
