@@ -127,7 +127,13 @@ class Sync:
         return self.ended(job)
 
     def ended(self, job: str) -> Object:
-        return self.until(lambda s: s.get("lastRun", {}).get("job") == job and "activeRun" not in s)
+        """The status once the run is its last one; the next run may be active by then."""
+
+        def is_recorded(status: Object) -> bool:
+            active = status.get("activeRun", {}).get("job")
+            return bool(status.get("lastRun", {}).get("job") == job != active)
+
+        return self.until(is_recorded)
 
     def events(self) -> list[str]:
         """Reasons of the resource's events, oldest first."""
