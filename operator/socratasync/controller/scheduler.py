@@ -46,12 +46,6 @@ class Scheduler:
     def __len__(self) -> int:
         return len(self._due.keys() | self._running.keys())
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a resource is being reconciled, or is due."""
-        now = self._now().timestamp()
-        return bool(self._running) or any(at <= now for at in self._due.values())
-
     def wake(self, key: Key) -> None:
         """Reconcile it as soon as possible."""
         self.at(key, min(self._now().timestamp(), self._due.get(key, float("inf"))))
