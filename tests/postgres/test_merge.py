@@ -151,9 +151,9 @@ def test_of_equal_keys_the_newest_row_stays_and_of_equally_new_ones_the_last(
 ) -> None:
     stage(staged, ("same", 8, None, 2022), ("same", 9, None, 2021), ("new", 7, None, 2020))
 
-    removed = staged.execute(merge_statements.delete_duplicates(shape())).rowcount
+    removed = one(staged, merge_statements.delete_duplicates(shape()))
 
-    assert removed == 3
+    assert removed == (3, 1)
     rows: dict[str, object] = dict(
         staged.execute("SELECT name, acres FROM socratasync.stage_parks").fetchall()
     )
@@ -249,10 +249,10 @@ def test_duplicate_keys_are_resolved_counted_and_told(
     (dataset,) = report.datasets
     assert dataset.duplicates == 2
     assert sync.acres()["p1"] == 101
-    assert any("a newer row with the same name: 2 rows" in w for w in report.warnings)
+    assert any("2 rows left out for having the name of another row" in w for w in report.warnings)
     rows = dataset.rows
     assert rows.downloaded == rows.inserted + rows.updated + rows.unchanged + dataset.duplicates
-    assert dataset.verified is True
+    assert (dataset.left_out, dataset.verified) == (2, False)
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["first load", "later load"])
@@ -266,8 +266,8 @@ def test_rows_without_a_key_are_left_out_and_told(
     report = sync.well()
 
     assert len(sync.acres()) == 5
-    assert any("for having no name: 1 row," in w and row in w for w in report.warnings)
-    assert report.datasets[0].verified is True
+    assert any("1 row left out for having no name," in w and row in w for w in report.warnings)
+    assert (report.datasets[0].left_out, report.datasets[0].verified) == (1, False)
 
 
 def test_a_duplicate_that_was_changed_last_wins_later_too(

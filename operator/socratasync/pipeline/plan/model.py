@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from socratasync.pipeline.columns import Column, SourceColumn
-from socratasync.pipeline.source.soql import Watermark, both, since
+from socratasync.pipeline.source.soql import Watermark, both, either, one_of, since
 from socratasync.pipeline.target.bookkeeping import Known
 from socratasync.pipeline.target.types import Relation, relation
 from socratasync.times import instant_or_none, write_instant
@@ -122,6 +122,8 @@ class DatasetPlan:
     warnings: tuple[str, ...] = ()
     schema_in_sync: bool = True
     nothing_to_do: bool = False
+    owed: tuple[str, ...] = ()
+    """``:id``s of rows that an update reads whether or not they changed: what stood for them is gone."""
     starts_over: bool = False
     """Whether rows that did not change must be read, whatever the mode: what was merged is not there."""
     replica_as_of: datetime | None = None
@@ -129,8 +131,11 @@ class DatasetPlan:
 
     @property
     def condition(self) -> str | None:
-        """The rows to read: the manifest's ``where`` and the lower bound."""
-        return both(self.where, since(self.watermark, self.load.bound))
+        """The rows to read: the manifest's ``where``, and the lower bound but for what is owed."""
+        changed = since(self.watermark, self.load.bound)
+        if changed and self.owed:
+            changed = either(changed, one_of(self.owed))
+        return both(self.where, changed)
 
     @property
     def fingerprint(self) -> str:

@@ -13,7 +13,7 @@ from socratasync.api.spec import Mode
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.columns import Column, SourceColumn
 from socratasync.pipeline.plan.model import DatasetPlan, Load, Snapshot
-from socratasync.pipeline.source.soql import UPDATED_AT, Watermark
+from socratasync.pipeline.source.soql import MOST_IDS, UPDATED_AT, Watermark
 from socratasync.pipeline.target.bookkeeping import Known
 
 OVERLAP = timedelta(minutes=15)
@@ -69,9 +69,10 @@ def choose_load(
     columns: tuple[Column, ...],
     where: str | None,
     lacking: Sequence[str] = (),
+    owed: Sequence[str] = (),
 ) -> Load:
     """Whether all rows are read, and from when on if not. ``lacking``: columns that the target does
-    not have, whether it never had them or somebody dropped them."""
+    not have, whether it never had them or somebody dropped them. ``owed``: rows to read in any case."""
     if mode == "full":
         return Load(full=True, why="a full run was asked for")
     if known is None:
@@ -80,6 +81,10 @@ def choose_load(
         return Load(full=True, why="its last load left no watermark to go on from")
     if reason := _reload_reason(known, columns, where, lacking):
         return Load(full=True, why=reason)
+    if len(owed) > MOST_IDS:
+        return Load(
+            full=True, why=f"{len(owed):,} rows must be read anew, for others stood for them"
+        )
     bound = known.synced_since
     if asked_since is None:
         return Load(full=False, bound=bound, why="rows that changed since the last load")
