@@ -258,21 +258,24 @@ def test_a_value_that_does_not_fit_is_refused_with_its_place(sync: Sync, parks: 
 
 
 def test_rows_of_a_lagging_replica_do_not_advance_the_watermark_beyond_it(
-    sync: Sync, portal: Portal, parks: Dataset
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
 ) -> None:
-    sync.well()
+    """A day later, when no replica would be taken for being behind that does not say so."""
+    options = sync.with_(clock=lambda: datetime.now(UTC) + timedelta(days=1))
+    sync.well(options=options)
     (before,) = sync.query("SELECT * FROM socratasync.datasets")
     parks.lag()
+    clock.at = datetime.now(UTC) + timedelta(minutes=1)
     parks.update(parks.find(name="p1"), acres=11)
 
-    first = sync.one()
+    first = sync.one(options=options)
     (after,) = sync.query("SELECT * FROM socratasync.datasets")
     assert first.rows.updated == 0
     assert after["watermark"] == before["watermark"]
     assert after["rows_updated_at"] is None  # so that the next run does not think it has everything
 
     parks.catch_up()
-    assert sync.one().rows.updated == 1
+    assert sync.one(options=options).rows.updated == 1
     assert sync.acres()["p1"] == 11
 
 
