@@ -116,7 +116,7 @@ def test_a_replica_that_is_behind_deletes_no_row_that_was_loaded_from_another(
     parks.catch_up()
     sync.well()
     assert "new" in names(sync)
-    parks._replica = behind  # the same old replica answers again
+    parks.lag(state=behind)  # the same old replica answers again
 
     report = sync.run(mode="full")
 
@@ -233,7 +233,7 @@ def test_old_rows_from_a_replica_that_is_behind_are_put_right_by_the_next_update
         clock.at += timedelta(days=1)
         parks.update(parks.find(name=f"p{number}"), acres=100 + number)
     sync.well()
-    parks._replica = behind
+    parks.lag(state=behind)
 
     if how == "full":
         sync.well(mode="full")
@@ -273,8 +273,7 @@ def test_a_change_stamped_in_the_future_hides_none_that_follows(
     portal.datasets.clear()
     wrong = portal.add_dataset(PARKS, COLUMNS, numbered(0, 1))
     sync.well()
-    truth = wrong._truth  # the portal's clock is put right
-    wrong._truth = type(truth)(table=truth.table, version=truth.version + 1, changed_at=0)
+    wrong.put_clock_right()
     clock.at = None
     wrong.insert({"name": "after", "acres": 1})
 

@@ -131,9 +131,9 @@ def test_a_row_of_another_dataset_is_taken_only_by_a_newer_one(
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 BY_STAMP = KeepsNewer(
-    believed_until=NOON + timedelta(minutes=5), read_again_from=NOON - timedelta(hours=1)
+    believed_until=NOON + timedelta(minutes=5), read_again_after=NOON - timedelta(hours=1)
 )
-BY_DATE = KeepsNewer(believed_until=BY_STAMP.believed_until, read_again_from=None)
+BY_DATE = KeepsNewer(believed_until=BY_STAMP.believed_until, read_again_after=None)
 FULL = None
 
 Stamp = str | None
@@ -149,9 +149,9 @@ Stamp = str | None
         pytest.param(BY_STAMP, "same", "11:40", "11:40", True, id="equally new"),
         pytest.param(BY_STAMP, "same", "11:50", "11:40", False, id="a replica that is behind"),
         pytest.param(BY_STAMP, "other", "11:50", "11:40", False, id="and has a row that is gone"),
-        pytest.param(BY_STAMP, "same", "11:50", "10:59", True, id="will not be read again"),
+        pytest.param(BY_STAMP, "same", "11:50", "11:00", True, id="will not be read again"),
         pytest.param(BY_STAMP, "other", "11:50", "10:59", True, id="nor will this one"),
-        pytest.param(BY_STAMP, "same", "11:50", "11:00", False, id="will just be read again"),
+        pytest.param(BY_STAMP, "same", "11:50", "11:01", False, id="will just be read again"),
         pytest.param(BY_STAMP, "same", "12:05", "11:40", False, id="clocks differ a little"),
         pytest.param(BY_STAMP, "same", "12:06", "11:40", True, id="the clock was ahead"),
         pytest.param(BY_STAMP, "other", "12:06", "11:40", True, id="and the row was inserted anew"),

@@ -284,16 +284,11 @@ def test_a_newest_change_told_by_a_fresher_replica_is_not_believed(
 ) -> None:
     """The newest change is asked of one replica, the rows come from another."""
     sync.well()
-    parks.lag()
+    before = parks.truth
     clock.at = datetime.now(UTC) + timedelta(days=1)
     parks.update(parks.find(name="p1"), acres=11)
-    replica = parks._replica
-    parks.catch_up()
 
-    def stale() -> None:
-        parks._replica = replica
-
-    portal.faults.add(Fault.doing(stale), times=1, on="rows")
+    portal.faults.add(Fault.doing(lambda: parks.lag(state=before)), times=1, on="rows")
     sync.run()
     parks.catch_up()
     clock.at += timedelta(days=1)

@@ -374,7 +374,7 @@ def test_what_replicas_may_lack_and_what_is_read_again_agree() -> None:
 def test_a_source_that_went_quiet_is_read_once_more_and_then_no_more() -> None:
     young = replace(PLAN, snapshot=replace(SNAPSHOT, taken_at=NOON))
     known = known_after(young, trusted=True, left_out=0)
-    settled = replace(SNAPSHOT, taken_at=NOON + SETTLED_AFTER)
+    settled = replace(SNAPSHOT, taken_at=NOON + SETTLED_AFTER + timedelta(seconds=2))
     load = chosen(known=known)
     assert not is_quiet(known=known, load=load, snapshot=settled)
 
@@ -383,6 +383,20 @@ def test_a_source_that_went_quiet_is_read_once_more_and_then_no_more() -> None:
     )
 
     assert is_quiet(known=known, load=chosen(known=known), snapshot=settled)
+
+
+@pytest.mark.parametrize(
+    ("age", "settled"),
+    [
+        pytest.param(timedelta(0), False, id="just now"),
+        pytest.param(SETTLED_AFTER, False, id="an hour, or almost"),
+        pytest.param(SETTLED_AFTER + timedelta(seconds=1), False, id="a fraction is left out"),
+        pytest.param(SETTLED_AFTER + timedelta(seconds=1.001), True, id="over an hour for certain"),
+        pytest.param(-timedelta(days=2), False, id="ahead"),
+    ],
+)
+def test_a_change_is_known_to_all_replicas_after_an_hour(age: timedelta, settled: bool) -> None:
+    assert replace(SNAPSHOT, rows_updated_at=NOON - age, taken_at=NOON).is_settled is settled
 
 
 # -- rows of the target that are newer ------------------------------------------------------------
@@ -396,14 +410,14 @@ def test_a_source_that_went_quiet_is_read_once_more_and_then_no_more() -> None:
             NEXT_UPDATE,
             BY_CHANGE,
             KeepsNewer(
-                believed_until=NOON + CLOCKS_DIFFER_BY, read_again_from=NOON - SETTLED_AFTER
+                believed_until=NOON + CLOCKS_DIFFER_BY, read_again_after=NOON - SETTLED_AFTER
             ),
             id="an update by the source's own stamp",
         ),
         pytest.param(
             NEXT_UPDATE,
             BY_FLOATING,
-            KeepsNewer(believed_until=NOON + CLOCKS_DIFFER_BY, read_again_from=None),
+            KeepsNewer(believed_until=NOON + CLOCKS_DIFFER_BY, read_again_after=None),
             id="an update by a date",
         ),
     ],
@@ -415,6 +429,7 @@ def test_newer_rows_of_the_target_stay_in_updates_only(
 
 
 def test_what_an_update_keeps_out_for_being_older_is_read_again_by_the_next() -> None:
+    """It is stamped after ``read_again_after``: the bound lies before, and the source is not quiet."""
     for newest in (-2 * HOUR, -HOUR, 0 * HOUR, 48 * HOUR):
         snapshot = replace(SNAPSHOT, newest=NOON + newest, taken_at=NOON)
         keeps = keeps_newer(NEXT_UPDATE, BY_CHANGE, NOON)
@@ -425,9 +440,9 @@ def test_what_an_update_keeps_out_for_being_older_is_read_again_by_the_next() ->
         )
 
         assert keeps is not None
-        assert keeps.read_again_from is not None
+        assert keeps.read_again_after is not None
         assert after.synced_since is not None
-        assert after.synced_since < keeps.read_again_from
+        assert after.synced_since < keeps.read_again_after
 
 
 # -- the watermark column -----------------------------------------------------------------------
@@ -527,5 +542,7 @@ def test_what_the_bookkeeping_knows_is_read_back() -> None:
 def test_the_condition_joins_the_filter_and_the_bound() -> None:
     plan = replace(PLAN, where="a = 1 or b", load=Load(full=False, bound=NOON))
 
-    assert plan.condition == "(a = 1 or b) and (:updated_at >= '2024-02-29T12:00:00.000Z')"
+    assert plan.condition == (
+        "(a = 1 or b) and (:updated_at >= '2024-02-29T12:00:00.000Z' or :updated_at is null)"
+    )
     assert PLAN.condition is None

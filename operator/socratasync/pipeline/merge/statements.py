@@ -112,12 +112,12 @@ def _replaceable(shape: Shape, source: str) -> sql.Composed:
         return sql.Composed([])
     return sql.SQL(
         " AND (t.socrata_updated_at IS NULL OR {0} >= t.socrata_updated_at "
-        "OR t.socrata_updated_at > {1}::timestamptz OR {0} < {2}::timestamptz "
+        "OR t.socrata_updated_at > {1}::timestamptz OR {0} <= {2}::timestamptz "
         "OR (t.socrata_id = {3} AND ({0} IS NULL OR {2}::timestamptz IS NULL)))"
     ).format(
         _stamp(source),
         sql.Literal(keeps.believed_until),
-        sql.Literal(keeps.read_again_from),
+        sql.Literal(keeps.read_again_after),
         sql.Identifier(source, "socrata_id" if source == "excluded" else ROW_ID),
     )
 

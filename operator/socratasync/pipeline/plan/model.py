@@ -23,12 +23,12 @@ class KeepsNewer:
     again, or be another row of the same key.
 
     ``believed_until``: a row of the target stamped later was stamped by a clock that was ahead, and
-    does not stay. ``read_again_from``: rows stamped from then on are read again by the next update.
-    Older ones are written, since nobody will look at them again. None: the watermark is a date that
+    does not stay. ``read_again_after``: rows stamped later are read again by the next update. Older ones
+    are written, since nobody will look at them again. None: the watermark is a date that
     people keep, and nothing follows from a stamp; a row replaces itself then, whatever its stamp."""
 
     believed_until: datetime
-    read_again_from: datetime | None
+    read_again_after: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +94,10 @@ class Snapshot:
     @property
     def is_settled(self) -> bool:
         """Whether all replicas surely hold the change of ``rows_updated_at``, which comes from another
-        place than the rows, and only to the second."""
+        place than the rows, and lacks the fraction of its second."""
         if self.taken_at is None or self.rows_updated_at is None:
             return True
-        return self.taken_at - self.rows_updated_at >= SETTLED_AFTER
+        return self.taken_at - self.rows_updated_at > SETTLED_AFTER + timedelta(seconds=1)
 
     def as_dict(self) -> dict[str, Any]:
         """As a checkpoint stores it."""

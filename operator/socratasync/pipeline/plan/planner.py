@@ -160,7 +160,8 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         warnings=agreement.warnings + _load_warnings(dataset, load),
         schema_in_sync=agreement.in_sync,
         starts_over=starts_over,
-        nothing_to_do=nothing_changed(known, load, snapshot, watermark),
+        nothing_to_do=nothing_changed(known, load, snapshot, watermark)
+        and not _hides_changes(question.source, dataset, snapshot, watermark),
     )
 
 
@@ -230,6 +231,16 @@ def _snapshot(
         rows_updated_at=metadata.rows_updated_at,
         taken_at=now,
     )
+
+
+def _hides_changes(
+    source: Source, dataset: DatasetSpec, snapshot: Snapshot, watermark: soql.Watermark
+) -> bool:
+    """Whether rows may change and nothing tells of it: neither they say when they did nor the portal."""
+    if snapshot.rows_updated_at is not None:
+        return False
+    undated = soql.both(dataset.where, soql.undated(watermark))
+    return source.count(dataset.id, soql.count(undated)) > 0
 
 
 def _load_warnings(dataset: DatasetSpec, load: Load) -> tuple[str, ...]:

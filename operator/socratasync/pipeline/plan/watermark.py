@@ -109,7 +109,7 @@ def keeps_newer(load: Load, watermark: Watermark, now: datetime) -> KeepsNewer |
     stamped = watermark.field == UPDATED_AT
     return KeepsNewer(
         believed_until=now + CLOCKS_DIFFER_BY,
-        read_again_from=now - SETTLED_AFTER if stamped else None,
+        read_again_after=now - SETTLED_AFTER if stamped else None,
     )
 
 
@@ -145,7 +145,7 @@ def nothing_changed(
     """Whether the source is as it was at the last load, so that there is nothing to read.
 
     Any change of a row moves ``rowsUpdatedAt``; where a portal omits it, ``:updated_at`` and the
-    number of rows must do.
+    number of rows must do, and tell nothing of rows without a time of change.
     """
     if known is None or load.full or not load.advances or load.bound != known.synced_since:
         return False
