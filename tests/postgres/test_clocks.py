@@ -79,10 +79,18 @@ def day(sync: Sync, portal: Portal, parks: Dataset, clock: Clock) -> Day:
 # -- replicas that are behind and do not say so -------------------------------------------------------
 
 
-def answered_by(portal: Portal, parks: Dataset, *, on: str, after: int, times: int | None) -> None:
-    """What is asked of that kind is answered by a replica as of now, and no header tells."""
+def answered_by_a_replica(
+    portal: Portal,
+    parks: Dataset,
+    *,
+    on: str,
+    after: int = 0,
+    times: int | None = None,
+    silently: bool = True,
+) -> None:
+    """What is asked of that kind is answered by a replica as of now; unless ``silently``, a header tells."""
     state = parks.truth
-    replica = Fault.doing(lambda: parks.lag(silently=True, state=state))
+    replica = Fault.doing(lambda: parks.lag(silently=silently, state=state))
     portal.faults.add(replica, on=on, after=after, times=times)
     portal.faults.add(Fault.doing_afterwards(parks.catch_up), on=on, after=after, times=times)
 
@@ -112,7 +120,7 @@ def test_a_replica_that_is_silently_behind_loses_no_change(
     day.change(-HOUR - lag, "p0", 100)
     day.at(-lag)
     for on, after, times in behind:
-        answered_by(portal, day.parks, on=on, after=after, times=times)
+        answered_by_a_replica(portal, day.parks, on=on, after=after, times=times)
     day.change(-lag + MINUTE, "p1", 101)
     day.change(-lag / 2, "p2", 102)
     day.change(-MINUTE, "p3", 103)
@@ -140,6 +148,23 @@ def test_a_replica_that_is_silently_behind_puts_no_older_row_back(
     day.parks.catch_up()
     day.run(2 * HOUR)
     assert sync.acres()["p1"] == 102
+
+
+@pytest.mark.parametrize("lag", [3 * HOUR, 20 * HOUR])
+def test_a_newest_change_told_by_a_fresher_replica_is_not_believed(
+    portal: Portal, day: Day, lag: timedelta
+) -> None:
+    """The newest change is asked of one replica; the rows come from another, which says how old it is."""
+    day.change(-lag, "p0", 100)
+    answered_by_a_replica(portal, day.parks, on="rows", silently=False)
+    day.change(-lag + HOUR, "p1", 101)
+    day.change(-HOUR, "p2", 102)
+    day.run(0 * HOUR)
+    assert not day.is_in_step
+    portal.faults.clear()
+
+    day.run(10 * MINUTE)
+    assert day.is_in_step
 
 
 def test_a_source_that_is_quiet_is_not_read_again_for_replicas(

@@ -151,6 +151,28 @@ def test_an_update_deletes_no_row_that_changed_behind_its_back(
     assert names(sync) == {f"p{n}" for n in range(4)}
 
 
+def test_an_update_deletes_no_row_that_it_did_not_ask_for(
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
+    """p0 is old and not asked for. A row comes after the first count, so that as many rows are asked for
+    as there were at all."""
+    sync.spec["target"]["prune"] = True
+    clock.at = datetime(2020, 1, 1, tzinfo=UTC)
+    portal.datasets.clear()
+    parks = portal.add_dataset(PARKS, COLUMNS, numbered(0, 1))
+    clock.at = datetime(2021, 1, 1, tzinfo=UTC)
+    parks.insert(*numbered(1, 3))
+    sync.well()
+    parks.touch(parks.find(name="p2"))
+    newest_and_all = 2
+    portal.faults.add(
+        Fault.doing(lambda: parks.insert({"name": "p3"})), on="count", after=newest_and_all
+    )
+
+    assert sync.one().rows.deleted == 0
+    assert names(sync) == {f"p{n}" for n in range(4)}
+
+
 @pytest.mark.parametrize("how", ["prune", "reset"])
 @pytest.mark.parametrize("left", [0, 900])
 def test_a_large_dataset_that_shrank_just_now_is_kept_until_that_is_sure(
