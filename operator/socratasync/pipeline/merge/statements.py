@@ -88,9 +88,8 @@ def differs(shape: Shape, source: str) -> sql.Composed:
     """Whether the target row ``t`` must be rewritten from ``source`` (``s``, or ``excluded``).
 
     The source's ``:id`` and ``:updated_at`` do not count: a dataset republished as it was gets
-    new ones for every row. An update keeps rows that are newer than its own. A row that another
-    dataset also holds goes to the newer of the two; of two equally new ones always to the same, or
-    they would take turns.
+    new ones for every row. A row that another dataset also holds goes to the newer of the two; of two
+    equally new ones always to the same, or they would take turns. A row without a time is the oldest.
     """
     data = [c for c in shape.columns if c.name not in shape.key]
     left: list[sql.Composable] = [_compared(c, "t") for c in data]
@@ -99,16 +98,34 @@ def differs(shape: Shape, source: str) -> sql.Composed:
         return _distinct(left, right) if data else sql.Composed([sql.SQL("false")])
     left.append(sql.SQL("t.socrata_dataset"))
     right.append(sql.Literal(shape.dataset))
-    own = " AND {1} >= t.socrata_updated_at" if shape.keeps_newer else ""
     newer = sql.SQL(
-        "(t.socrata_dataset IS NULL OR t.socrata_updated_at IS NULL OR (t.socrata_dataset = {0}"
-        + own
-        + ") OR ({1}, {0}::text) > (t.socrata_updated_at, t.socrata_dataset))"
-    ).format(
-        sql.Literal(shape.dataset),
-        sql.Identifier(source, "socrata_updated_at" if source == "excluded" else UPDATED_AT),
-    )
+        "(t.socrata_dataset IS NULL OR (t.socrata_dataset = {0}{1}) OR "
+        "(coalesce({2}, '-infinity'), {0}::text) > "
+        "(coalesce(t.socrata_updated_at, '-infinity'), t.socrata_dataset))"
+    ).format(sql.Literal(shape.dataset), replaceable(shape, source), _stamp(source))
     return sql.SQL("{} AND {}").format(_distinct(left, right), newer)
+
+
+def replaceable(shape: Shape, source: str) -> sql.Composed:
+    """Whether ``source`` may replace the dataset's own row ``t`` (``KeepsNewer``): said after others."""
+    keeps = shape.keeps_newer
+    if keeps is None:
+        return sql.Composed([])
+    return sql.SQL(
+        " AND (t.socrata_updated_at IS NULL OR {0} >= t.socrata_updated_at "
+        "OR t.socrata_updated_at > {1}::timestamptz OR {0} <= {2}::timestamptz "
+        "OR (t.socrata_id = {3} AND ({0} IS NULL OR {2}::timestamptz IS NULL)))"
+    ).format(
+        _stamp(source),
+        sql.Literal(keeps.believed_until),
+        sql.Literal(keeps.read_again_after),
+        sql.Identifier(source, "socrata_id" if source == "excluded" else ROW_ID),
+    )
+
+
+def _stamp(source: str) -> sql.Composable:
+    """When the row changed, at its source."""
+    return sql.Identifier(source, "socrata_updated_at" if source == "excluded" else UPDATED_AT)
 
 
 def _distinct(left: Sequence[sql.Composable], right: Sequence[sql.Composable]) -> sql.Composed:

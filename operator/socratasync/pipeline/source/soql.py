@@ -62,15 +62,18 @@ def both(*conditions: str | None) -> str | None:
 
 
 def since(watermark: Watermark, bound: datetime | None) -> str | None:
-    """Rows that changed at or after ``bound``. A null in a hand-picked column is always read:
-    nothing says that it did not change."""
+    """Rows that changed at or after ``bound``, and those that do not say when: nothing says that they
+    did not. That costs a server nothing where there are none, since an index finds nulls as it finds
+    times, and without an index every row is looked at anyway."""
     if bound is None:
         return None
     field = identifier(watermark.field)
-    changed = f"{field} >= {watermark.literal(bound)}"
-    if watermark.field == UPDATED_AT:
-        return changed
-    return f"{changed} or {field} is null"
+    return f"{field} >= {watermark.literal(bound)} or {undated(watermark)}"
+
+
+def undated(watermark: Watermark) -> str:
+    """Rows that do not say when they changed, such as some of legacy datasets."""
+    return f"{identifier(watermark.field)} is null"
 
 
 def one_of(ids: Sequence[str]) -> str:
@@ -84,7 +87,7 @@ def either(*conditions: str) -> str:
 
 
 def before(watermark: Watermark, bound: datetime) -> str:
-    """The rows that ``since`` leaves out."""
+    """The rows that ``since`` leaves out; no comparison with a null holds."""
     return f"{identifier(watermark.field)} < {watermark.literal(bound)}"
 
 
