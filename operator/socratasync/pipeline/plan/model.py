@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from socratasync.pipeline.columns import Column, SourceColumn
+from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
+from socratasync.pipeline.plan.frozen import NOTHING_FROZEN, Frozen
 from socratasync.pipeline.source.soql import Watermark, both, since
 from socratasync.pipeline.target.bookkeeping import Known
 from socratasync.pipeline.target.types import Relation, relation
@@ -121,6 +122,7 @@ class DatasetPlan:
     known: Known | None = None
     warnings: tuple[str, ...] = ()
     schema_in_sync: bool = True
+    frozen: Frozen = NOTHING_FROZEN
     nothing_to_do: bool = False
     starts_over: bool = False
     """Whether rows that did not change must be read, whatever the mode: what was merged is not there."""
@@ -131,6 +133,16 @@ class DatasetPlan:
     def condition(self) -> str | None:
         """The rows to read: the manifest's ``where`` and the lower bound."""
         return both(self.where, since(self.watermark, self.load.bound))
+
+    @property
+    def columns_after(self) -> dict[str, dict[str, str]]:
+        """What the bookkeeping is to remember of the columns once this is done (``Known.columns``)."""
+        return {
+            "source": {c.field: c.canonical for c in self.source},
+            "loaded": {c.name: c.field for c in self.shape.columns},
+            "frozen": dict(self.frozen.columns),
+            "provenance": dict(PROVENANCE) if self.shape.provenance else {},
+        }
 
     @property
     def fingerprint(self) -> str:
