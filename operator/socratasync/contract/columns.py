@@ -27,6 +27,10 @@ _FORMAT: dict[str, Any] = {
 _MOST_BYTES = 1 << 18
 """A hundred datasets have a fourth of it. A text that grows beyond is none of ours."""
 
+_LATER = ("frozenColumnCount", "frozenColumns")
+"""What was added to a dataset since reports are packed, in that order: it comes last, and a report of the
+release before has less of it."""
+
 _DOWNLOADED = ("inserted", "updated", "unchanged")
 """What adds up to the rows that were downloaded, but for those left out."""
 
@@ -70,6 +74,7 @@ def _as_row(dataset: Mapping[str, Any]) -> list[Any]:
         error.get("reason"),
         error.get("message"),
         *(counts.get(name) for name in ROW_COUNTS),
+        *(dataset.get(name) for name in _LATER),
     ]
 
 
@@ -85,7 +90,8 @@ def _as_dataset(
     message: Any,
     *counted: Any,
 ) -> dict[str, Any]:
-    rows = dict(zip(ROW_COUNTS, counted, strict=True))
+    counts, later = counted[: len(ROW_COUNTS)], counted[len(ROW_COUNTS) :]
+    rows = dict(zip(ROW_COUNTS, counts, strict=True))
     rows["downloaded"] = _more(rows["downloaded"], *(rows[name] for name in _DOWNLOADED))
     source_rows = _more(source, rows["downloaded"])
     rows["target"] = _more(rows["target"], source_rows)
@@ -99,6 +105,7 @@ def _as_dataset(
         "verified": verified,
         "schemaInSync": in_sync,
         "error": None if reason is None else {"reason": reason, "message": message},
+        **dict(zip(_LATER, later, strict=False)),
     }
 
 

@@ -29,6 +29,7 @@ PER_DATASET = {
     "socratasync_dataset_target_rows": "Rows of the dataset in the target.",
     "socratasync_dataset_source_updated_timestamp_seconds": "When the source last changed.",
     "socratasync_dataset_synced_through_timestamp_seconds": "Up to where the dataset is in step.",
+    "socratasync_dataset_frozen_columns": "Columns that keep old values, as it fills them no more.",
 }
 
 Numbers = tuple[float | None, ...]
@@ -78,6 +79,7 @@ def _dataset(dataset: DatasetStatus) -> tuple[str, Numbers]:
         _number(dataset.rows.target if dataset.rows else None),
         _seconds(dataset.source_updated_at),
         _seconds(dataset.last_synced_since),
+        _number(dataset.frozen_column_count),
     )
 
 
