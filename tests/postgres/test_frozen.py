@@ -93,6 +93,8 @@ def test_a_dropped_column_is_named_from_the_first_run_even_if_no_row_changed(
 
     assert {first.result, second.result} == {"NoChange"}
     assert first.frozen_columns == second.frozen_columns == ("acres",)
+    (known,) = sync.query("SELECT columns -> 'frozen' AS frozen FROM socratasync.datasets")
+    assert known["frozen"] == {"acres": "acres"}
 
 
 def test_a_run_that_fails_later_still_names_it(
