@@ -27,6 +27,9 @@ from socratasync.api.status_parts import (
 HISTORY: Final = 10
 """How many runs ``history`` remembers."""
 
+FROZEN_COLUMNS: Final = 20
+"""How many frozen columns a dataset names."""
+
 
 class Phase(StrEnum):
     """How a sync stands, in one word."""
@@ -137,7 +140,12 @@ class DatasetStatus(Part):
     verified: StrictBool | None = None
     """Whether its rows were counted and agree; absent when nobody counted."""
     schema_in_sync: StrictBool | None = None
-    """Whether its columns are those of its last load."""
+    """Whether its columns are as agreed."""
+    frozen_columns: Annotated[tuple[Word, ...], Field(max_length=FROZEN_COLUMNS)] | None = None
+    """Columns of the table that it filled once and fills no more, so that its rows keep old values, but for
+    those that spec.datasets accepts. As many as there is room for."""
+    frozen_column_count: Count | None = None
+    """How many such columns there are."""
     error: RunError | None = None
     """What went wrong in its last run."""
 
