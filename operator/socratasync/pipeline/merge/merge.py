@@ -189,6 +189,7 @@ def _write_by_key(
         connection.execute(_NO_NESTED_LOOPS)
     rekeyed = outranked.remove_rekeyed(context, connection, staged)
     cleaned = clean(context, connection, staged)
+    staged = outranked.stamping(context, connection, staged)
     outranked.note_rivals(context, connection, staged, existing)
     counts = _counted(connection, _BY_KEY[strategy](staged.shape))
     rows = _rows(staged, cleaned, *counts)

@@ -35,7 +35,8 @@ class KeepsNewer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """One dataset's way into the target: names only, no data. ``keeps_newer``: what an update leaves as
-    it is. A full load (None) knows better: the newer row is gone."""
+    it is. A full load (None) knows better: the newer row is gone. ``stamps_equal_rows``: a row that is equal
+    but for its time of change is written, since another dataset's row with its key is judged by that."""
 
     schema: str
     table: str
@@ -45,6 +46,7 @@ class Shape:
     key: tuple[str, ...]
     provenance: bool
     keeps_newer: KeepsNewer | None = None
+    stamps_equal_rows: bool = False
 
     @property
     def target(self) -> Relation:
@@ -134,6 +136,8 @@ class DatasetPlan:
     """The columns (name, type) of a target still to be made."""
     alone: bool = True
     """Whether the run loads no other dataset."""
+    new_datasets: tuple[str, ...] = ()
+    """The datasets that the run loads for the first time."""
     add: tuple[tuple[str, str], ...] = ()
     known: Known | None = None
     warnings: tuple[str, ...] = ()

@@ -158,6 +158,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         before=state.before,
         table=_new_table(question),
         alone=len(question.described) == 1,
+        new_datasets=tuple(d for d in question.described if d not in state.known),
         add=agreement.add,
         known=known,
         warnings=agreement.warnings + _load_warnings(dataset, load),

@@ -47,9 +47,9 @@ WHERE target = %(target)s AND owed GROUP BY dataset
 -- By dataset: its rows that the target does not hold; keys of such rows that another dataset's row has;
 -- rows that are owed. Of two rows of a dataset under one foreign key one is shared, the other left out.
 SELECT dataset, outranked - shared - owed AS left_out, shared, owed FROM (
-    SELECT dataset, count(*) AS outranked, count(*) FILTER (WHERE owed) AS owed,
+    SELECT dataset, count(*) AS outranked, count(*) FILTER (WHERE owed AND holder_dataset IS NULL) AS owed,
         count(DISTINCT (holder_dataset, holder_id))
-            FILTER (WHERE NOT owed AND holder_dataset <> dataset) AS shared
+            FILTER (WHERE holder_dataset <> dataset) AS shared
     FROM socratasync.outranked WHERE target = %(target)s GROUP BY dataset) counted
 
 -- read_outranked --
