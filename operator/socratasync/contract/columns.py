@@ -27,12 +27,12 @@ _FORMAT: dict[str, Any] = {
 _MOST_BYTES = 1 << 18
 """A hundred datasets have a fourth of it. A text that grows beyond is none of ours."""
 
-_LATER = ("frozenColumnCount", "frozenColumns")
-"""What was added to a dataset since reports are packed, in that order: it comes last, and a report of the
-release before has less of it."""
-
 _DOWNLOADED = ("inserted", "updated", "unchanged")
 """What adds up to the rows that were downloaded, but for those left out."""
+
+_LATER = ("leftOut", "shared", "frozenColumnCount", "frozenColumns")
+"""What releases after the first packed, in this order, behind all else: an older worker's text ends sooner, a
+newer one's goes on."""
 
 
 def pack(datasets: Sequence[Mapping[str, Any]]) -> str:
@@ -88,10 +88,9 @@ def _as_dataset(
     in_sync: Any,
     reason: Any,
     message: Any,
-    *counted: Any,
+    *more: Any,
 ) -> dict[str, Any]:
-    counts, later = counted[: len(ROW_COUNTS)], counted[len(ROW_COUNTS) :]
-    rows = dict(zip(ROW_COUNTS, counts, strict=True))
+    rows = dict(zip(ROW_COUNTS, more[: len(ROW_COUNTS)], strict=True))
     rows["downloaded"] = _more(rows["downloaded"], *(rows[name] for name in _DOWNLOADED))
     source_rows = _more(source, rows["downloaded"])
     rows["target"] = _more(rows["target"], source_rows)
@@ -105,7 +104,7 @@ def _as_dataset(
         "verified": verified,
         "schemaInSync": in_sync,
         "error": None if reason is None else {"reason": reason, "message": message},
-        **dict(zip(_LATER, later, strict=False)),
+        **dict(zip(_LATER, more[len(ROW_COUNTS) :], strict=False)),
     }
 
 
