@@ -126,6 +126,7 @@ def test_fail_stops_at_any_change_and_touches_nothing(
     error = report.as_dict()["error"]
     assert error["reason"] == "SchemaChanged"
     assert sentence in error["message"]
+    assert report.datasets[0].schema_in_sync is False
     assert types(sync) == BEFORE
     assert sync.table("parks", "name") == before
 

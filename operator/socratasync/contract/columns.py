@@ -90,8 +90,7 @@ def _as_dataset(
     message: Any,
     *more: Any,
 ) -> dict[str, Any]:
-    counts, later = more[: len(ROW_COUNTS)], more[len(ROW_COUNTS) :]
-    rows = dict(zip(ROW_COUNTS, counts, strict=True))
+    rows = dict(zip(ROW_COUNTS, more[: len(ROW_COUNTS)], strict=True))
     rows["downloaded"] = _more(rows["downloaded"], *(rows[name] for name in _DOWNLOADED))
     source_rows = _more(source, rows["downloaded"])
     rows["target"] = _more(rows["target"], source_rows)
@@ -105,7 +104,7 @@ def _as_dataset(
         "verified": verified,
         "schemaInSync": in_sync,
         "error": None if reason is None else {"reason": reason, "message": message},
-        **dict(zip(_LATER, later, strict=False)),
+        **dict(zip(_LATER, more[len(ROW_COUNTS) :], strict=False)),
     }
 
 

@@ -55,8 +55,8 @@ class DatasetReport:
 
     ``duplicates`` were left out by this run. ``left_out``: all of its rows that the target does not hold for
     having no key, or that of another of its rows; ``shared``: keys of its rows that rows of other datasets
-    have. None when nobody counted. ``schema_in_sync`` and ``frozen_columns`` (``plan/frozen``, without those
-    that the manifest accepts): None when nobody compared.
+    have. None when nobody counted. ``frozen_columns``: see ``plan/frozen``, without those that the manifest
+    accepts; None, as ``schema_in_sync``, when nobody compared.
     """
 
     id: str

@@ -175,6 +175,7 @@ def remember(context: RunContext, plans: Plans) -> None:
     that somebody removed and one dataset brings back would count as loaded for the others, too."""
     if plans.state.was_emptied:
         context.ledger.forget_other_datasets([])
+        context.ledger.forget_outranked()
     for dataset, known in plans.state.known.items():
         plan = plans.plans.get(dataset)
         if isinstance(plan, DatasetPlan) and plan.nothing_to_do:

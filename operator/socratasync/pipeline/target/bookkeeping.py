@@ -177,7 +177,7 @@ class Ledger:
         self._connection.execute(_SQL["forget_rows"], words)
 
     def forget_outranked(self) -> None:
-        """The target was emptied; in the transaction that does it."""
+        """The target was emptied, by this transaction or by somebody before the run."""
         self._connection.execute(_SQL["forget_outranked"], self._words)
 
     def _knows_outranked(self) -> bool:

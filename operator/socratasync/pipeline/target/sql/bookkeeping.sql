@@ -63,7 +63,7 @@ DELETE FROM socratasync.outranked
 WHERE target = %(target)s AND dataset = %(dataset)s AND socrata_id = ANY (%(ids)s)
 
 -- forget_outranked --
--- After a reset nothing of what was outranked before is true any more.
+-- Once the table was emptied, nothing of what was outranked before is true any more.
 DELETE FROM socratasync.outranked WHERE target = %(target)s
 
 -- finish_run --
