@@ -395,7 +395,7 @@ def test_duplicates_are_counted_once_when_a_merge_is_tried_again(
 
     (dataset,) = report.datasets
     assert dataset.duplicates == 1
-    assert len([w for w in report.warnings if "a newer row with the same name" in w]) == 1
+    assert len([w for w in report.warnings if "the name of another row" in w]) == 1
     rows = dataset.rows
     assert rows.downloaded == 42 == rows.inserted + rows.updated + rows.unchanged + 2
 

@@ -131,9 +131,13 @@ def test_a_row_of_another_dataset_is_taken_only_by_a_newer_one(
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 BY_STAMP = KeepsNewer(
-    believed_until=NOON + timedelta(minutes=5), read_again_after=NOON - timedelta(hours=1)
+    believed_until=NOON + timedelta(minutes=5),
+    read_again_after=NOON - timedelta(hours=1),
+    asked_since=NOON - timedelta(hours=2),
 )
-BY_DATE = KeepsNewer(believed_until=BY_STAMP.believed_until, read_again_after=None)
+BY_DATE = KeepsNewer(
+    believed_until=BY_STAMP.believed_until, read_again_after=None, asked_since=None
+)
 FULL = None
 
 Stamp = str | None
@@ -145,7 +149,7 @@ Stamp = str | None
     [
         pytest.param(FULL, "same", "11:50", "11:40", True, id="a full load knows better"),
         pytest.param(FULL, "other", "11:50", None, True, id="whatever the row"),
-        pytest.param(BY_STAMP, "same", "10:00", "11:40", True, id="newer"),
+        pytest.param(BY_STAMP, "same", "09:00", "11:40", True, id="newer"),
         pytest.param(BY_STAMP, "same", "11:40", "11:40", True, id="equally new"),
         pytest.param(BY_STAMP, "same", "11:50", "11:40", False, id="a replica that is behind"),
         pytest.param(BY_STAMP, "other", "11:50", "11:40", False, id="and has a row that is gone"),
@@ -157,8 +161,11 @@ Stamp = str | None
         pytest.param(BY_STAMP, "other", "12:06", "11:40", True, id="and the row was inserted anew"),
         pytest.param(BY_STAMP, "same", None, "11:40", True, id="had no time"),
         pytest.param(BY_STAMP, "other", None, "11:40", True, id="another one without a time"),
-        pytest.param(BY_STAMP, "same", "10:00", None, True, id="has lost its time"),
-        pytest.param(BY_STAMP, "other", "10:00", None, False, id="a row without a time is older"),
+        pytest.param(BY_STAMP, "same", "09:00", None, True, id="has lost its time"),
+        pytest.param(BY_STAMP, "other", "09:00", None, False, id="a row without a time is older"),
+        pytest.param(BY_STAMP, "other", "10:00", None, True, id="the other would have come, too"),
+        pytest.param(BY_STAMP, "same", "09:00", "08:00", True, id="asked for by its id"),
+        pytest.param(BY_STAMP, "other", "09:00", "08:00", False, id="not in place of a newer one"),
         pytest.param(BY_STAMP, "other", None, None, True, id="none has a time"),
         pytest.param(BY_DATE, "same", "11:50", "11:40", True, id="a row replaces itself"),
         pytest.param(BY_DATE, "same", "11:50", None, True, id="by one without a time, too"),
@@ -247,9 +254,9 @@ def test_of_equal_keys_the_newest_row_stays_and_of_equally_new_ones_the_last(
 ) -> None:
     stage(staged, ("same", 8, None, 2022), ("same", 9, None, 2021), ("new", 7, None, 2020))
 
-    removed = staged.execute(merge_statements.delete_duplicates(shape())).rowcount
+    removed = one(staged, merge_statements.delete_duplicates(shape()))
 
-    assert removed == 3
+    assert removed == (3, 1)
     rows: dict[str, object] = dict(
         staged.execute("SELECT name, acres FROM socratasync.stage_parks").fetchall()
     )
@@ -345,10 +352,10 @@ def test_duplicate_keys_are_resolved_counted_and_told(
     (dataset,) = report.datasets
     assert dataset.duplicates == 2
     assert sync.acres()["p1"] == 101
-    assert any("a newer row with the same name: 2 rows" in w for w in report.warnings)
+    assert any("2 rows left out for having the name of another row" in w for w in report.warnings)
     rows = dataset.rows
     assert rows.downloaded == rows.inserted + rows.updated + rows.unchanged + dataset.duplicates
-    assert dataset.verified is True
+    assert (dataset.left_out, dataset.verified) == (2, False)
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["first load", "later load"])
@@ -362,8 +369,8 @@ def test_rows_without_a_key_are_left_out_and_told(
     report = sync.well()
 
     assert len(sync.acres()) == 5
-    assert any("for having no name: 1 row," in w and row in w for w in report.warnings)
-    assert report.datasets[0].verified is True
+    assert any("1 row left out for having no name," in w and row in w for w in report.warnings)
+    assert (report.datasets[0].left_out, report.datasets[0].verified) == (1, False)
 
 
 def test_a_duplicate_that_was_changed_last_wins_later_too(

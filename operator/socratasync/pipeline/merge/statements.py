@@ -69,7 +69,8 @@ def _varying_key(shape: Shape) -> sql.Composed:
     )
 
 
-def _same_key(shape: Shape) -> sql.Composed:
+def same_key(shape: Shape) -> sql.Composed:
+    """Whether ``t`` and ``s`` have one key."""
     return sql.SQL(" AND ").join(
         sql.SQL("{} = {}").format(sql.Identifier("t", name), value)
         for name, value in _staged_key(shape)
@@ -83,7 +84,7 @@ def _compared(column: Column, alias: str) -> sql.Composable:
     return sql.SQL("{}::text").format(identifier)
 
 
-def _differs(shape: Shape, source: str) -> sql.Composed:
+def differs(shape: Shape, source: str) -> sql.Composed:
     """Whether the target row ``t`` must be rewritten from ``source`` (``s``, or ``excluded``).
 
     The source's ``:id`` and ``:updated_at`` do not count: a dataset republished as it was gets
@@ -111,14 +112,16 @@ def _replaceable(shape: Shape, source: str) -> sql.Composed:
     if keeps is None:
         return sql.Composed([])
     return sql.SQL(
-        " AND (t.socrata_updated_at IS NULL OR {0} >= t.socrata_updated_at "
-        "OR t.socrata_updated_at > {1}::timestamptz OR {0} <= {2}::timestamptz "
-        "OR (t.socrata_id = {3} AND ({0} IS NULL OR {2}::timestamptz IS NULL)))"
+        " AND (t.socrata_updated_at IS NULL OR {stamp} >= t.socrata_updated_at "
+        "OR t.socrata_updated_at > {believed_until}::timestamptz "
+        "OR (coalesce({stamp}, '-infinity') <= {read_again_after}::timestamptz "
+        "AND (t.socrata_id = {id} OR t.socrata_updated_at >= {asked_since}::timestamptz)))"
     ).format(
-        _stamp(source),
-        sql.Literal(keeps.believed_until),
-        sql.Literal(keeps.read_again_after),
-        sql.Identifier(source, "socrata_id" if source == "excluded" else ROW_ID),
+        stamp=_stamp(source),
+        id=sql.Identifier(source, "socrata_id" if source == "excluded" else ROW_ID),
+        believed_until=sql.Literal(keeps.believed_until),
+        read_again_after=sql.Literal(keeps.read_again_after or "infinity"),
+        asked_since=sql.Literal(keeps.asked_since or "infinity"),
     )
 
 
@@ -188,9 +191,9 @@ def difference(shape: Shape) -> sql.Composed:
     rows = sql.SQL("FROM {} s LEFT JOIN {} t ON {} WHERE t.{} IS NULL OR ({})").format(
         shape.staged,
         shape.target,
-        _same_key(shape),
+        same_key(shape),
         sql.Identifier(shape.key[0]),
-        _differs(shape, "s"),
+        differs(shape, "s"),
     )
     return _COUNTED.format(_on_conflict(shape, rows))
 
@@ -206,7 +209,7 @@ def _on_conflict(shape: Shape, rows: sql.Composed) -> sql.Composed:
         rows,
         names(shape.key),
         _assignments(shape, "excluded"),
-        _differs(shape, "excluded"),
+        differs(shape, "excluded"),
     )
 
 
@@ -218,8 +221,8 @@ def merge(shape: Shape) -> sql.Composed:
     ).format(
         shape.target,
         shape.staged,
-        _same_key(shape),
-        _differs(shape, "s"),
+        same_key(shape),
+        differs(shape, "s"),
         _assignments(shape, "s"),
         names(_written(shape)),
         _value_list(shape),
@@ -231,7 +234,7 @@ def delete_missing(shape: Shape) -> sql.Composed:
     """Rows that came from this dataset and are no longer in it."""
     return sql.SQL(
         "DELETE FROM {} t WHERE t.socrata_dataset = {} AND NOT EXISTS (SELECT FROM {} s WHERE {})"
-    ).format(shape.target, sql.Literal(shape.dataset), shape.staged, _same_key(shape))
+    ).format(shape.target, sql.Literal(shape.dataset), shape.staged, same_key(shape))
 
 
 def find_duplicates(shape: Shape) -> sql.Composed:
@@ -241,28 +244,46 @@ def find_duplicates(shape: Shape) -> sql.Composed:
     )
 
 
-def delete_duplicates(shape: Shape) -> sql.Composed:
-    """Keep the newest row of each key; of rows equally new, the last in the source's own order."""
+def ranked(shape: Shape) -> sql.Composed:
+    """The stage's rows by key, the newest first; of rows equally new, the last in the source's own order.
+    Columns: place (ctid), id, rank from 1, first_id, and is_as_new, whether it is as new as the first."""
     return sql.SQL(
-        "DELETE FROM {0} x USING (SELECT s.ctid AS place, row_number() OVER (PARTITION BY {1} "
-        "ORDER BY s.{2} DESC NULLS LAST, s.{3} DESC) AS rank FROM {0} s) d "
-        "WHERE x.ctid = d.place AND d.rank > 1"
-    ).format(shape.staged, _varying_key(shape), sql.Identifier(UPDATED_AT), sql.Identifier(ARRIVAL))
+        "SELECT s.ctid AS place, s.{id} AS id, row_number() OVER w AS rank, "
+        "first_value(s.{id}) OVER w AS first_id, "
+        "s.{at} IS NOT DISTINCT FROM first_value(s.{at}) OVER w AS is_as_new FROM {stage} s "
+        "WINDOW w AS (PARTITION BY {key} ORDER BY s.{at} DESC NULLS LAST, s.{arrival} DESC)"
+    ).format(
+        id=sql.Identifier(ROW_ID),
+        at=sql.Identifier(UPDATED_AT),
+        stage=shape.staged,
+        key=_varying_key(shape),
+        arrival=sql.Identifier(ARRIVAL),
+    )
+
+
+def delete_duplicates(shape: Shape) -> sql.Composed:
+    """Keep the first row of each key (``ranked``); one row: how many went, and how many of these were as new as
+    the one that stays."""
+    return sql.SQL(
+        "WITH gone AS (DELETE FROM {} x USING ({}) d WHERE x.ctid = d.place AND d.rank > 1 "
+        "RETURNING d.is_as_new) SELECT count(*), count(*) FILTER (WHERE is_as_new) FROM gone"
+    ).format(shape.staged, ranked(shape))
 
 
 def find_null_keys(shape: Shape) -> sql.Composed:
     """``(row id,)`` of a few staged rows that have no key."""
     return sql.SQL("SELECT {} FROM {} s WHERE {} LIMIT 5").format(
-        sql.Identifier(ROW_ID), shape.staged, _null_key(shape)
+        sql.Identifier(ROW_ID), shape.staged, null_key(shape)
     )
 
 
 def delete_null_keys(shape: Shape) -> sql.Composed:
     """Remove staged rows that have no key; the row count says how many."""
-    return sql.SQL("DELETE FROM {} s WHERE {}").format(shape.staged, _null_key(shape))
+    return sql.SQL("DELETE FROM {} s WHERE {}").format(shape.staged, null_key(shape))
 
 
-def _null_key(shape: Shape) -> sql.Composed:
+def null_key(shape: Shape) -> sql.Composed:
+    """Whether ``s`` has no key."""
     return sql.SQL(" OR ").join(
         sql.SQL("{} IS NULL").format(value) for _, value in _staged_key(shape)
     )

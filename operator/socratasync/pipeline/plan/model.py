@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from socratasync.pipeline.columns import Column, SourceColumn
-from socratasync.pipeline.source.soql import Watermark, both, since
+from socratasync.pipeline.source.soql import Watermark, both, either, one_of, since
 from socratasync.pipeline.target.bookkeeping import Known
 from socratasync.pipeline.target.types import Relation, relation
 from socratasync.times import instant_or_none, write_instant
@@ -18,17 +18,18 @@ from socratasync.times import instant_or_none, write_instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepsNewer:
-    """What an update does with a staged row that is older than the dataset's own row in the target. The
-    one in the target stays, unless a change would be lost with the other: what stays out must be read
-    again, or be another row of the same key.
+    """Which rows of the target an update leaves as they are, though a row of the same dataset and key was
+    staged: newer ones, unless a change would be lost with the row that was staged.
 
-    ``believed_until``: a row of the target stamped later was stamped by a clock that was ahead, and
-    does not stay. ``read_again_after``: rows stamped later are read again by the next update. Older ones
-    are written, since nobody will look at them again. None: the watermark is a date that
-    people keep, and nothing follows from a stamp; a row replaces itself then, whatever its stamp."""
+    ``believed_until``: a row stamped later was stamped by a clock that was ahead, and does not stay.
+    ``read_again_after``: rows staged with a later stamp are read again by the next update, so they can
+    wait. ``asked_since``: rows stamped from then on were asked for, so that one which did not come, but
+    another of its key, is gone. Both are None where the watermark is a date that people keep: nothing
+    follows from stamps then, and a newer row stays unless it is the same row."""
 
     believed_until: datetime
     read_again_after: datetime | None
+    asked_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,8 @@ class DatasetPlan:
     warnings: tuple[str, ...] = ()
     schema_in_sync: bool = True
     nothing_to_do: bool = False
+    owed: tuple[str, ...] = ()
+    """``:id``s of rows that an update reads whether or not they changed: what stood for them is gone."""
     starts_over: bool = False
     """Whether rows that did not change must be read, whatever the mode: what was merged is not there."""
     replica_as_of: datetime | None = None
@@ -145,8 +148,11 @@ class DatasetPlan:
 
     @property
     def condition(self) -> str | None:
-        """The rows to read: the manifest's ``where`` and the lower bound."""
-        return both(self.where, since(self.watermark, self.load.bound))
+        """The rows to read: the manifest's ``where``, and the lower bound but for what is owed."""
+        changed = since(self.watermark, self.load.bound)
+        if changed and self.owed:
+            changed = either(changed, one_of(self.owed))
+        return both(self.where, changed)
 
     @property
     def fingerprint(self) -> str:

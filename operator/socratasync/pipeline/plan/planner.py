@@ -122,7 +122,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
     if isinstance(described, SyncError):
         raise described
     spec, state, metadata = question.spec, question.state, described.metadata
-    known = state.known.get(dataset.id)
+    known, owed = state.known.get(dataset.id), state.owed.get(dataset.id, ())
     agreement = _agreement(question, dataset, described, known)
     watermark = find_watermark(spec.source.watermark, dataset.columns, metadata.columns)
     lacking = _lacking(spec, state.target, agreement)
@@ -134,6 +134,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         columns=agreement.columns,
         where=dataset.where,
         lacking=lacking,
+        owed=owed,
     )
     starts_over = must_start_over(known, agreement.columns, dataset.where, lacking)
     snapshot = _snapshot(question, dataset, metadata, watermark)
@@ -159,8 +160,10 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         known=known,
         warnings=agreement.warnings + _load_warnings(dataset, load),
         schema_in_sync=agreement.in_sync,
+        owed=owed,
         starts_over=starts_over,
-        nothing_to_do=nothing_changed(known, load, snapshot, watermark)
+        nothing_to_do=not owed
+        and nothing_changed(known, load, snapshot, watermark)
         and not _hides_changes(question.source, dataset, snapshot, watermark),
     )
 

@@ -19,7 +19,7 @@ from socratasync.pipeline.plan.model import (
     Load,
     Snapshot,
 )
-from socratasync.pipeline.source.soql import UPDATED_AT, Watermark
+from socratasync.pipeline.source.soql import MOST_IDS, UPDATED_AT, Watermark
 from socratasync.pipeline.target.bookkeeping import Known
 
 OVERLAP = timedelta(minutes=15)
@@ -75,9 +75,10 @@ def choose_load(
     columns: tuple[Column, ...],
     where: str | None,
     lacking: Sequence[str] = (),
+    owed: Sequence[str] = (),
 ) -> Load:
     """Whether all rows are read, and from when on if not. ``lacking``: columns that the target does
-    not have, whether it never had them or somebody dropped them."""
+    not have, whether it never had them or somebody dropped them. ``owed``: rows to read in any case."""
     if mode == "full":
         return Load(full=True, why="a full run was asked for")
     if known is None:
@@ -86,6 +87,10 @@ def choose_load(
         return Load(full=True, why="its last load left no watermark to go on from")
     if reason := _reload_reason(known, columns, where, lacking):
         return Load(full=True, why=reason)
+    if len(owed) > MOST_IDS:
+        return Load(
+            full=True, why=f"{len(owed):,} rows must be read anew, for others stood for them"
+        )
     bound = known.synced_since
     if asked_since is None:
         return Load(full=False, bound=bound, why="rows that changed since the last load")
@@ -110,6 +115,7 @@ def keeps_newer(load: Load, watermark: Watermark, now: datetime) -> KeepsNewer |
     return KeepsNewer(
         believed_until=now + CLOCKS_DIFFER_BY,
         read_again_after=now - SETTLED_AFTER if stamped else None,
+        asked_since=load.bound if stamped else None,
     )
 
 

@@ -18,6 +18,9 @@ from socratasync.pipeline.columns import Column
 ROW_ID = ":id"
 UPDATED_AT = ":updated_at"
 
+MOST_IDS = 100
+"""In one condition: a query travels in the address, for which servers allow some 8,000 characters."""
+
 _PLAIN = re.compile(r"(:@)?[a-z_][a-z0-9_]*|:[a-z_]+")
 _RESERVED = frozenset(
     "select where order group by having limit offset as and or not is null in like between "
@@ -73,6 +76,16 @@ def undated(watermark: Watermark) -> str:
     return f"{identifier(watermark.field)} is null"
 
 
+def one_of(ids: Sequence[str]) -> str:
+    """The rows of these ``:id``s."""
+    return f"{ROW_ID} in ({', '.join(map(quote, ids))})"
+
+
+def either(*conditions: str) -> str:
+    """The conditions joined by ``or``."""
+    return " or ".join(f"({condition})" for condition in conditions)
+
+
 def before(watermark: Watermark, bound: datetime) -> str:
     """The rows that ``since`` leaves out; no comparison with a null holds."""
     return f"{identifier(watermark.field)} < {watermark.literal(bound)}"
@@ -111,6 +124,11 @@ def _selected(column: Column) -> str:
 def count(where: str | None) -> dict[str, str]:
     """How many rows there are: one row with ``source_rows``."""
     return _with_where({"$select": "count(*) as source_rows"}, where)
+
+
+def existing(ids: Sequence[str]) -> dict[str, str]:
+    """Which of these rows there are: a row with its ``:id`` for each."""
+    return {"$select": ROW_ID, "$where": one_of(ids), "$limit": str(len(ids))}
 
 
 def newest(watermark: Watermark, where: str | None, no_later_than: datetime) -> dict[str, str]:
