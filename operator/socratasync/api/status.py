@@ -27,6 +27,9 @@ from socratasync.api.status_parts import (
 HISTORY: Final = 10
 """How many runs ``history`` remembers."""
 
+FROZEN_COLUMNS: Final = 20
+"""How many frozen columns a dataset names."""
+
 
 class Phase(StrEnum):
     """How a sync stands, in one word."""
@@ -50,7 +53,7 @@ class Result(StrEnum):
 
     @property
     def is_good(self) -> bool:
-        """Whether the target is known to be in step."""
+        """Whether the run ended without an error, be it that nothing was new."""
         return self in (Result.SUCCEEDED, Result.NO_CHANGE)
 
 
@@ -99,7 +102,7 @@ class RowCounts(Part):
     unchanged: Count | None = None
     """Rows that were equal already."""
     deleted: Count | None = None
-    """Rows removed because they are gone at the source."""
+    """Rows removed: by prune those that are gone at the source, by reset all that the table held."""
     target: Count | None = None
     """Rows in the table afterwards."""
 
@@ -137,7 +140,12 @@ class DatasetStatus(Part):
     verified: StrictBool | None = None
     """Whether its rows were counted and agree; absent when nobody counted."""
     schema_in_sync: StrictBool | None = None
-    """Whether its columns are those of its last load."""
+    """Whether its columns are as agreed."""
+    frozen_columns: Annotated[tuple[Word, ...], Field(max_length=FROZEN_COLUMNS)] | None = None
+    """Columns of the table that it filled once and fills no more, so that its rows keep old values, but for
+    those that spec.datasets accepts. As many as there is room for."""
+    frozen_column_count: Count | None = None
+    """How many such columns there are."""
     error: RunError | None = None
     """What went wrong in its last run."""
 
@@ -262,13 +270,13 @@ class SyncStatus(Part):
         | None
     ) = None
     """Ready: the spec is valid and the last run was good. Synchronizing: a run is under way.
-    LastSyncSucceeded. Fresh: no older than freshness.maxLag. DataVerified: rows agree with the source's
-    count. SchemaInSync: columns are as agreed. Suspended. Stalled, only when true: nothing more happens
-    until a person acts."""
+    LastSyncSucceeded. Fresh: the last good run is no longer ago than freshness.maxLag. DataVerified: rows
+    agree with the source's count. SchemaInSync: columns are as agreed. Suspended. Stalled, only when
+    true: no run will succeed, or none will start, until a person acts."""
     phase: Phase | None = None
     """All of it in one word: Pending, Syncing, Synced, Failed, Suspended or Invalid."""
     last_synced_since: Instant | None = None
-    """Where the next update starts: the oldest watermark of the datasets in use."""
+    """Where the next update starts without spec.since: the oldest watermark of the datasets in use."""
     rows: RowCounts | None = None
     """Rows of the last finished run; target is what the table holds."""
     datasets: (

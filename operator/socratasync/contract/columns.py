@@ -30,7 +30,7 @@ _MOST_BYTES = 1 << 18
 _DOWNLOADED = ("inserted", "updated", "unchanged")
 """What adds up to the rows that were downloaded, but for those left out."""
 
-_LATER = ("leftOut", "shared")
+_LATER = ("leftOut", "shared", "frozenColumnCount", "frozenColumns")
 """What releases after the first packed, in this order, behind all else: an older worker's text ends sooner, a
 newer one's goes on."""
 
@@ -90,7 +90,8 @@ def _as_dataset(
     message: Any,
     *more: Any,
 ) -> dict[str, Any]:
-    rows = dict(zip(ROW_COUNTS, more[: len(ROW_COUNTS)], strict=True))
+    counts, later = more[: len(ROW_COUNTS)], more[len(ROW_COUNTS) :]
+    rows = dict(zip(ROW_COUNTS, counts, strict=True))
     rows["downloaded"] = _more(rows["downloaded"], *(rows[name] for name in _DOWNLOADED))
     source_rows = _more(source, rows["downloaded"])
     rows["target"] = _more(rows["target"], source_rows)
@@ -104,7 +105,7 @@ def _as_dataset(
         "verified": verified,
         "schemaInSync": in_sync,
         "error": None if reason is None else {"reason": reason, "message": message},
-        **dict(zip(_LATER, more[len(ROW_COUNTS) :], strict=False)),
+        **dict(zip(_LATER, later, strict=False)),
     }
 
 

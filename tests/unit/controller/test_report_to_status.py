@@ -46,6 +46,7 @@ def dataset(number: int) -> DatasetReport:
         last_synced_since=at("2026-11-23T00:00") - timedelta(seconds=13 * number),
         verified=number % 2 == 0,
         schema_in_sync=number % 5 != 0,
+        frozen_columns=("acres", "opened")[: number % 3] if number % 5 == 0 else (),
         error=errors.SchemaChanged(f"column c{number} is gone; {'ü' * 450}")
         if number % 3 == 0
         else None,
@@ -103,6 +104,8 @@ def test_a_hundred_datasets_reach_the_status_with_all_that_was_told(
         assert entry.last_synced_since == expected.last_synced_since
         assert entry.verified is expected.verified
         assert entry.schema_in_sync is expected.schema_in_sync
+        assert entry.frozen_columns == expected.frozen_columns
+        assert entry.frozen_column_count == len(expected.frozen_columns or ())
         assert (entry.error and entry.error.reason) == ("SchemaChanged" if expected.error else None)
     assert status.rows == RowCounts(**told.rows.as_dict())
     assert status.last_run is not None

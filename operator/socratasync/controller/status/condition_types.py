@@ -34,13 +34,15 @@ DATA_VERIFIED: Final = "DataVerified"
 nobody counted."""
 
 SCHEMA_IN_SYNC: Final = "SchemaInSync"
-"""False: the source's columns are not those that the target has. Unknown: no run has looked."""
+"""False: the source's columns are not those that the target has, or columns of the target keep old values,
+since their dataset fills them no more. Unknown: no run has looked."""
 
 SUSPENDED: Final = "Suspended"
 """spec.suspend."""
 
 STALLED: Final = "Stalled"
-"""Present only when True: no run will succeed until a person does what the message says."""
+"""Present only when True: no run will succeed, or none will start, until a person does what the message
+says."""
 
 ORDER: Final = (
     READY,

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import (
+    FROZEN_COLUMNS,
     HISTORY,
     ActiveRun,
     DatasetStatus,
@@ -129,8 +130,17 @@ def _overlaid(known: DatasetStatus, said: DatasetResult | None) -> DatasetStatus
         # A verdict goes with the next run in which nobody counted, unless that run failed.
         verified=_either(said.verified, known.verified if said.error else None),
         schema_in_sync=_either(said.schema_in_sync, known.schema_in_sync),
+        frozen_columns=_either(_frozen(said), known.frozen_columns),
+        frozen_column_count=_either(said.frozen_column_count, known.frozen_column_count),
         error=_error(said.error) if said.error else None,
     )
+
+
+def _frozen(said: DatasetResult) -> tuple[str, ...] | None:
+    """The frozen columns that are named. A report too long to name any does not say that there are none."""
+    if not said.frozen_columns and said.frozen_column_count:
+        return None
+    return said.frozen_columns and said.frozen_columns[:FROZEN_COLUMNS]
 
 
 def _either(said: T | None, known: T | None) -> T | None:

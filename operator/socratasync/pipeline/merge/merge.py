@@ -268,6 +268,7 @@ def record(
         strategy=strategy.value,
         verified=staged.trusted if counted else None,
         schema_in_sync=plan.schema_in_sync,
+        frozen_columns=plan.frozen.named,
     )
     ledger = context.ledger.on(connection)
     ledger.record_watermark(known)

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from socratasync.pipeline.merge import statements
 from socratasync.pipeline.plan.model import Shape
-from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT
+from socratasync.pipeline.source.soql import ROW_ID
 
 _ID = sql.Identifier("s", ROW_ID)
 
@@ -54,10 +54,7 @@ def forget_all(target: str, shape: Shape) -> sql.Composed:
 
 def delete_rekeyed(target: str, shape: Shape) -> sql.Composed:
     """Rows of the target under a key that the staged row of their ``:id`` has no more; one row, how many.
-    An update leaves those that are newer than what it brings."""
-    newer = sql.SQL(" AND NOT coalesce(t.socrata_updated_at > {}, false)").format(
-        sql.Identifier("s", UPDATED_AT)
-    )
+    An update leaves those that it would not replace, either."""
     gone = sql.SQL(
         "DELETE FROM {} t USING {} s WHERE t.socrata_dataset = {} AND t.socrata_id = {} "
         "AND ({}) IS NOT TRUE{}"
@@ -67,7 +64,7 @@ def delete_rekeyed(target: str, shape: Shape) -> sql.Composed:
         sql.Literal(shape.dataset),
         _ID,
         statements.same_key(shape),
-        newer if shape.keeps_newer else sql.SQL(""),
+        statements.replaceable(shape, "s"),
     )
     return _and_owe(target, shape, gone)
 

@@ -102,12 +102,13 @@ def differs(shape: Shape, source: str) -> sql.Composed:
         "(t.socrata_dataset IS NULL OR (t.socrata_dataset = {0}{1}) OR "
         "(coalesce({2}, '-infinity'), {0}::text) > "
         "(coalesce(t.socrata_updated_at, '-infinity'), t.socrata_dataset))"
-    ).format(sql.Literal(shape.dataset), _replaceable(shape, source), _stamp(source))
+    ).format(sql.Literal(shape.dataset), replaceable(shape, source), _stamp(source))
     return sql.SQL("{} AND {}").format(_distinct(left, right), newer)
 
 
-def _replaceable(shape: Shape, source: str) -> sql.Composed:
-    """Whether ``source`` may replace the dataset's own row ``t`` (``KeepsNewer``): said after others."""
+def replaceable(shape: Shape, source: str) -> sql.Composed:
+    """The further condition under which ``source`` may replace the dataset's own row ``t``
+    (``KeepsNewer``): `` AND (…)``, or nothing for a full load."""
     keeps = shape.keeps_newer
     if keeps is None:
         return sql.Composed([])

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from socratasync.pipeline.columns import Column, SourceColumn
+from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
+from socratasync.pipeline.plan.frozen import NOTHING_FROZEN, Frozen
 from socratasync.pipeline.source.soql import Watermark, both, either, one_of, since
 from socratasync.pipeline.target.bookkeeping import Known
 from socratasync.pipeline.target.types import Relation, relation
@@ -138,6 +139,7 @@ class DatasetPlan:
     known: Known | None = None
     warnings: tuple[str, ...] = ()
     schema_in_sync: bool = True
+    frozen: Frozen = NOTHING_FROZEN
     nothing_to_do: bool = False
     owed: tuple[str, ...] = ()
     """``:id``s of rows that an update reads whether or not they changed: what stood for them is gone."""
@@ -153,6 +155,16 @@ class DatasetPlan:
         if changed and self.owed:
             changed = either(changed, one_of(self.owed))
         return both(self.where, changed)
+
+    @property
+    def columns_after(self) -> dict[str, dict[str, str]]:
+        """What the bookkeeping is to remember of the columns once this is done (``Known.columns``)."""
+        return {
+            "source": {c.field: c.canonical for c in self.source},
+            "loaded": {c.name: c.field for c in self.shape.columns},
+            "frozen": dict(self.frozen.columns),
+            "provenance": dict(PROVENANCE) if self.shape.provenance else {},
+        }
 
     @property
     def fingerprint(self) -> str:

@@ -24,6 +24,11 @@ ON CONFLICT (target, dataset) DO UPDATE SET
     columns = excluded.columns, query = excluded.query, left_out = excluded.left_out,
     run = excluded.run, merged_at = now()
 
+-- record_columns --
+-- Which columns a dataset has and had, where nothing is merged.
+UPDATE socratasync.datasets SET columns = %(columns)s
+WHERE target = %(target)s AND dataset = %(dataset)s
+
 -- record_left_out --
 -- How many rows of a dataset have no key or share one, and so cannot all be in the target.
 UPDATE socratasync.datasets SET left_out = %(rows)s
@@ -87,7 +92,8 @@ DELETE FROM socratasync.runs WHERE target = %(target)s AND refreshed IS NOT DIST
     SELECT run FROM socratasync.runs WHERE target = %(target)s ORDER BY started_at DESC OFFSET 2000)
 
 -- forget_other_datasets --
--- After a reset the rows of datasets that were not loaded are gone; so must their watermarks be.
+-- After a reset, or where somebody emptied the table, the rows of other datasets are gone; so must their
+-- watermarks be.
 DELETE FROM socratasync.datasets WHERE target = %(target)s AND dataset <> ALL (%(datasets)s)
 
 -- read_datasets --
