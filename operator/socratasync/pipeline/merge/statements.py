@@ -110,19 +110,22 @@ def differs(shape: Shape, source: str) -> sql.Composed:
 
 
 def replaceable(shape: Shape, source: str) -> sql.Composed:
-    """Whether ``source`` may replace the dataset's own row ``t`` (``KeepsNewer``): said after others."""
+    """The further condition under which ``source`` may replace the dataset's own row ``t``
+    (``KeepsNewer``): `` AND (…)``, or nothing for a full load."""
     keeps = shape.keeps_newer
     if keeps is None:
         return sql.Composed([])
     return sql.SQL(
-        " AND (t.socrata_updated_at IS NULL OR {0} >= t.socrata_updated_at "
-        "OR t.socrata_updated_at > {1}::timestamptz OR {0} <= {2}::timestamptz "
-        "OR (t.socrata_id = {3} AND ({0} IS NULL OR {2}::timestamptz IS NULL)))"
+        " AND (t.socrata_updated_at IS NULL OR {stamp} >= t.socrata_updated_at "
+        "OR t.socrata_updated_at > {believed_until}::timestamptz "
+        "OR (coalesce({stamp}, '-infinity') <= {read_again_after}::timestamptz "
+        "AND (t.socrata_id = {id} OR t.socrata_updated_at >= {asked_since}::timestamptz)))"
     ).format(
-        stamp(source),
-        sql.Literal(keeps.believed_until),
-        sql.Literal(keeps.read_again_after),
-        sql.Identifier(source, "socrata_id" if source == "excluded" else ROW_ID),
+        stamp=stamp(source),
+        id=sql.Identifier(source, "socrata_id" if source == "excluded" else ROW_ID),
+        believed_until=sql.Literal(keeps.believed_until),
+        read_again_after=sql.Literal(keeps.read_again_after or "infinity"),
+        asked_since=sql.Literal(keeps.asked_since or "infinity"),
     )
 
 

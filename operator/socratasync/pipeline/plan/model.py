@@ -19,17 +19,18 @@ from socratasync.times import instant_or_none, write_instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepsNewer:
-    """What an update does with a staged row that is older than the dataset's own row in the target. The
-    one in the target stays, unless a change would be lost with the other: what stays out must be read
-    again, or be another row of the same key.
+    """Which rows of the target an update leaves as they are, though a row of the same dataset and key was
+    staged: newer ones, unless a change would be lost with the row that was staged.
 
-    ``believed_until``: a row of the target stamped later was stamped by a clock that was ahead, and
-    does not stay. ``read_again_after``: rows stamped later are read again by the next update. Older ones
-    are written, since nobody will look at them again. None: the watermark is a date that
-    people keep, and nothing follows from a stamp; a row replaces itself then, whatever its stamp."""
+    ``believed_until``: a row stamped later was stamped by a clock that was ahead, and does not stay.
+    ``read_again_after``: rows staged with a later stamp are read again by the next update, so they can
+    wait. ``asked_since``: rows stamped from then on were asked for, so that one which did not come, but
+    another of its key, is gone. Both are None where the watermark is a date that people keep: nothing
+    follows from stamps then, and a newer row stays unless it is the same row."""
 
     believed_until: datetime
     read_again_after: datetime | None
+    asked_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,6 +115,7 @@ def keeps_newer(load: Load, watermark: Watermark, now: datetime) -> KeepsNewer |
     return KeepsNewer(
         believed_until=now + CLOCKS_DIFFER_BY,
         read_again_after=now - SETTLED_AFTER if stamped else None,
+        asked_since=load.bound if stamped else None,
     )
 
 
