@@ -170,6 +170,7 @@ def _agreement(
         target=question.state.target,
         types=question.table,
         chosen=target.fields,
+        called=question.state.types,
         key=target.key,
         provenance=target.provenance,
         policy=target.on_schema_change,

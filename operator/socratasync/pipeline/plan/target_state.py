@@ -23,19 +23,27 @@ class TargetState:
 
     target: Target
     before: Before
+    types: Mapping[str, str] = field(default_factory=dict)
+    """The types of ``spec.target.fields``: as written → as PostgreSQL calls them."""
     known: Mapping[str, Known] = field(default_factory=dict)
     was_emptied: bool = False
 
 
 def look(connection: Connection, spec: SyncSpec) -> TargetState:
     """The target as it is now. Reads only; raises nothing for a table that cannot be loaded into, but
-    ``TargetMismatch`` for a bookkeeping that is too new."""
+    ``TargetMismatch`` for a bookkeeping that is too new, and ``InvalidSpec`` for a type of
+    ``spec.target.fields`` that this database does not have."""
+    types = catalog.check_types(connection, spec.target.fields)
     target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
     before = measure(connection, target)
     recorded = _recorded(connection, target.name)
     emptied = before.rows == 0 and any(known.source_rows != 0 for known in recorded.values())
     return TargetState(
-        target=target, before=before, known={} if emptied else recorded, was_emptied=emptied
+        target=target,
+        before=before,
+        types=types,
+        known={} if emptied else recorded,
+        was_emptied=emptied,
     )
 
 
