@@ -225,46 +225,6 @@ def test_a_type_that_the_manifest_asks_for_takes_what_fits_it(portal: Portal, sy
     assert as_text(sync, "1", len(FITTING)) == [cell[3] for cell in FITTING]
 
 
-@pytest.mark.parametrize(
-    ("kind", "value", "asked", "said"),
-    [
-        pytest.param("text", "many", "integer", "column c: ", id="a word where a number must be"),
-        pytest.param("number", "1.5", "integer", "column c: ", id="a fraction"),
-        pytest.param("number", "3000000000", "integer", "out of range", id="too large a number"),
-        pytest.param("text", "Los Angeles", "varchar(3)", "too long", id="too long a text"),
-        pytest.param("text", "soon", "date", "column c: ", id="a word where a date must be"),
-        pytest.param("text", "", "integer", "column c: ", id="an empty text is not null"),
-        pytest.param(
-            "calendar_date",
-            "-0001-01-01T00:00:00.000",
-            "",
-            "column c: ",
-            id="a year before all years",
-        ),
-        pytest.param("text", "a\x00b", "", "0x00", id="a character that PostgreSQL does not store"),
-    ],
-)
-def test_a_value_that_does_not_fit_is_told_with_its_place_and_nothing_is_merged(
-    portal: Portal, sync: Sync, kind: str, value: str, asked: str, said: str
-) -> None:
-    portal.add_dataset(
-        "type-0001",
-        [("srnumber", "text"), ("c", kind)],
-        [{"srnumber": "1", "c": None}, {"srnumber": "2", "c": value}],
-    )
-    sync.spec["target"]["fields"] = {"srnumber": "", "c": asked}
-
-    report = sync.run()
-
-    assert report.exit_code == 65
-    assert report.failure is not None
-    assert report.failure.reason == "BadValue"
-    assert said in report.failure.message
-    assert "line 3" in report.failure.message
-    assert "spec.target.fields" in report.failure.message
-    assert not sync.query("SELECT to_regclass('requests') AS there")[0]["there"]
-
-
 # -- types of the database's own ---------------------------------------------------------------------
 
 OWN_TYPES = """

@@ -99,9 +99,33 @@ class RowCounts(Part):
     unchanged: Count | None = None
     """Rows that were equal already."""
     deleted: Count | None = None
-    """Rows removed because they are gone at the source."""
+    """Rows removed because they are gone at the source, or are left out now."""
     target: Count | None = None
     """Rows in the table afterwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadValue(Part):
+    """A value that its column could not hold."""
+
+    row: Word256 | None = None
+    """The :id of its row at the source."""
+    column: Word256 | None = None
+    """The column of the table."""
+    value: Word256 | None = None
+    """The value's text, shortened; absent for a null where the column's type takes none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadValues(Part):
+    """What was done with values that their columns could not hold."""
+
+    nulled: Count | None = None
+    """Values that became NULL."""
+    skipped: Count | None = None
+    """Rows that were left out."""
+    examples: Annotated[tuple[BadValue, ...], Field(max_length=5)] | None = None
+    """A few of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +154,9 @@ class DatasetStatus(Part):
     """When the source last changed."""
     rows: RowCounts | None = None
     """Row counts of its last run; target is its share of the table."""
+    bad_values: BadValues | None = None
+    """Values among the rows that its last run read which their columns could not hold; absent if there were none.
+    What earlier runs did to rows that were not read again is not counted here."""
     verified: StrictBool | None = None
     """Whether its rows were counted and agree; absent when nobody counted."""
     schema_in_sync: StrictBool | None = None

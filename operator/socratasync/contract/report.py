@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from socratasync.contract.bad_values import NO_BAD_VALUES, BadValues
 from socratasync.errors import SyncError, Terminated, TryAgain
 from socratasync.times import instant_or_none, write_instant
 
@@ -59,6 +60,7 @@ class DatasetReport:
     result: str = "Synced"
     rows: Rows = field(default_factory=Rows)
     duplicates: int = 0
+    bad_values: BadValues = NO_BAD_VALUES
     source_rows: int | None = None
     source_updated_at: datetime | None = None
     last_synced_since: datetime | None = None
@@ -76,6 +78,7 @@ class DatasetReport:
             "result": self.result,
             "rows": self.rows.as_dict(),
             "duplicates": self.duplicates,
+            "badValues": self.bad_values.as_dict() if self.bad_values.found else None,
             "sourceRows": self.source_rows,
             "sourceUpdatedAt": write_instant(self.source_updated_at, "milliseconds"),
             "lastSyncedSince": write_instant(self.last_synced_since, "milliseconds"),
@@ -95,6 +98,7 @@ class DatasetReport:
             result=data["result"],
             rows=Rows(**data["rows"]),
             duplicates=data["duplicates"],
+            bad_values=BadValues.from_dict(data.get("badValues")),
             source_rows=data["sourceRows"],
             source_updated_at=instant_or_none(data["sourceUpdatedAt"]),
             last_synced_since=instant_or_none(data["lastSyncedSince"]),

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
-from socratasync.api.status import RowCounts, StageSeconds
+from socratasync.api.status import BadValues, RowCounts, StageSeconds
 from socratasync.api.status_parts import Count, Name, Sentence, Word
 from socratasync.contract.columns import pack, unpack
 from socratasync.contract.report import ROW_COUNTS, shorten
@@ -46,6 +46,15 @@ def _countable(rows: RowCounts) -> RowCounts:
 Counts = Annotated[RowCounts, AfterValidator(_countable)]
 
 
+def _countable_values(bad: BadValues) -> BadValues:
+    if any((count or 0) > LARGEST_COUNT for count in (bad.nulled, bad.skipped)):
+        raise ValueError("more values than can be counted")
+    return bad
+
+
+BadValuesTold = Annotated[BadValues, AfterValidator(_countable_values)]
+
+
 class _Told(BaseModel):
     """A part of a report; what a later version adds is passed over."""
 
@@ -72,6 +81,7 @@ class DatasetResult(_Told):
     last_synced_since: Instant | None = None
     verified: bool | None = None
     schema_in_sync: bool | None = None
+    bad_values: BadValuesTold | None = None
     error: Failure | None = None
 
 
@@ -101,23 +111,26 @@ def encode(report: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Room:
-    """How much is told: so many warnings, and so many characters of each text."""
+    """How much is told: so many warnings, so many characters of each text, so many examples of bad values."""
 
     warnings: int
     warning: int
     error: int
     dataset_error: int
+    examples: int
+    bad_values: bool = True
     counts: bool = True
 
 
 _LESS_AND_LESS = (
-    _Room(20, 500, 500, 500),
-    _Room(10, 200, 300, 120),
-    _Room(5, 120, 200, 60),
-    _Room(3, 80, 120, 30),
-    _Room(0, 0, 80, 0),
+    _Room(20, 500, 500, 500, 5),
+    _Room(10, 200, 300, 120, 2),
+    _Room(5, 120, 200, 60, 1),
+    _Room(3, 80, 120, 30, 0),
+    _Room(0, 0, 80, 0, 0),
+    _Room(0, 0, 80, 0, 0, bad_values=False),
     # A hundred datasets with a dozen digits in each number: what moved is told in the run's sums.
-    _Room(0, 0, 40, 0, counts=False),
+    _Room(0, 0, 40, 0, 0, bad_values=False, counts=False),
 )
 
 
@@ -139,6 +152,7 @@ def _packed(report: Mapping[str, Any], room: _Room) -> dict[str, Any]:
         {
             **dataset,
             "error": _cut(dataset["error"], room.dataset_error),
+            "badValues": _fewer(dataset["badValues"], room),
             **({} if room.counts else {"rows": {}, "sourceRows": None}),
         }
         for dataset in report["datasets"]
@@ -152,6 +166,12 @@ def _packed(report: Mapping[str, Any], room: _Room) -> dict[str, Any]:
         else warnings,
         "error": _cut(report["error"], room.error),
     }
+
+
+def _fewer(bad: Mapping[str, Any] | None, room: _Room) -> dict[str, Any] | None:
+    if bad is None or not room.bad_values:
+        return None
+    return {**bad, "examples": bad["examples"][: room.examples]}
 
 
 def _cut(error: Mapping[str, str] | None, characters: int) -> dict[str, str] | None:

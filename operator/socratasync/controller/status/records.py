@@ -127,6 +127,7 @@ def _overlaid(known: DatasetStatus, said: DatasetResult | None) -> DatasetStatus
         # A verdict goes with the next run in which nobody counted, unless that run failed.
         verified=_either(said.verified, known.verified if said.error else None),
         schema_in_sync=_either(said.schema_in_sync, known.schema_in_sync),
+        bad_values=said.bad_values,  # of this run, or of none
         error=_error(said.error) if said.error else None,
     )
 

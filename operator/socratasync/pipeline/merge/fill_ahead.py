@@ -103,7 +103,8 @@ class FillAhead:
         if inserted != staged.staged_rows:
             self._give_up(f"{inserted:,} of {staged.staged_rows:,} rows were found in the stage")
             return None
-        written = Written(rows=Rows(downloaded=inserted, inserted=inserted))
+        came = inserted + staged.skipped
+        written = Written(rows=Rows(downloaded=came, inserted=inserted))
         merged = conclude(self._context, writer.connection, staged, written, self._strategy)
         writer.connection.commit()
         self._tell("committed", "the rows that were filled in while downloading stay")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from socratasync.api.target import BadValuePolicy
 from socratasync.pipeline.columns import Column, SourceColumn
 from socratasync.pipeline.source.soql import Watermark, both, since
 from socratasync.pipeline.target.bookkeeping import Known
@@ -119,6 +120,7 @@ class DatasetPlan:
     """Whether the run loads no other dataset."""
     add: tuple[tuple[str, str], ...] = ()
     known: Known | None = None
+    on_bad_value: BadValuePolicy = "Fail"
     warnings: tuple[str, ...] = ()
     schema_in_sync: bool = True
     nothing_to_do: bool = False
@@ -134,7 +136,7 @@ class DatasetPlan:
 
     @property
     def fingerprint(self) -> str:
-        """Stages with the same fingerprint hold the same columns of the same rows."""
+        """Stages with the same fingerprint hold the same columns of the same rows, bad values treated alike."""
         columns = [(c.name, c.field, c.type) for c in self.shape.columns]
-        text = json.dumps([self.dataset, columns, self.condition], default=str)
+        text = json.dumps([self.dataset, columns, self.condition, self.on_bad_value], default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:32]

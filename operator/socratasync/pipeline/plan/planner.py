@@ -151,6 +151,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         alone=len(question.described) == 1,
         add=agreement.add,
         known=known,
+        on_bad_value=spec.target.on_bad_value,
         warnings=agreement.warnings + _load_warnings(dataset, load),
         schema_in_sync=agreement.in_sync,
         starts_over=starts_over,

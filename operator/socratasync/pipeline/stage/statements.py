@@ -12,7 +12,7 @@ from psycopg import sql
 
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT, header
-from socratasync.pipeline.target.types import type_sql
+from socratasync.pipeline.target.types import Relation, type_sql
 
 ARRIVAL = ":arrival"
 """The stage's own column: rows numbered as they came, which is the source's order. Where they lie is
@@ -46,11 +46,12 @@ def drop_stage(shape: Shape) -> sql.Composed:
     return sql.SQL("DROP TABLE IF EXISTS {}").format(shape.staged)
 
 
-def copy_stage(shape: Shape, *, header_match: bool) -> sql.Composed:
-    """``COPY`` of Socrata's CSV, which follows PostgreSQL's rules for null and empty."""
+def copy_into(table: Relation, shape: Shape, *, header_match: bool) -> sql.Composed:
+    """``COPY`` of Socrata's CSV, which follows PostgreSQL's rules for null and empty, into the stage or a table
+    that has its columns."""
     check = sql.SQL("MATCH" if header_match else "TRUE")
     return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER {})").format(
-        shape.staged, names(header(shape.columns)), check
+        table, names(header(shape.columns)), check
     )
 
 

@@ -141,7 +141,9 @@ def check_types(connection: Connection, fields: Mapping[str, str]) -> dict[str, 
     types = {pg_type: name for name, pg_type in fields.items() if pg_type}
     for pg_type in types:
         type_sql(pg_type)
-    found = dict(connection.execute(_SQL["read_types"], {"types": list(types)}).fetchall())
+    found: dict[str, str] = dict(
+        connection.execute(_SQL["read_types"], {"types": list(types)}).fetchall()
+    )
     if unknown := [f"{types[t]}: there is no type {t}" for t in types if found[t] is None]:
         raise InvalidSpec(
             f"spec.target.fields: {'; '.join(unknown)} in this database; write one such as text, integer or "
