@@ -147,7 +147,7 @@ BAD = [
          'spec.refresh in body must be of type object: "string"'),
     _bad("Null without quotes, which YAML takes for nothing", {"target/onBadValue": None},
          "target.onBadValue", 'must be Fail, Null or Skip, not null; put it in quotes: "Null"',
-         'spec.target.onBadValue: Unsupported value: "null": supported values: "Fail", "Null", "Skip"'),
+         'spec.target.onBadValue: Unsupported value: null: supported values: "Fail", "Null", "Skip"'),
     _bad("a way with bad values that does not exist", {"target/onBadValue": "Ignore"},
          "target.onBadValue", "must be Fail, Null or Skip, not \"Ignore\"",
          'spec.target.onBadValue: Unsupported value: "Ignore": supported values: "Fail", "Null", "Skip"'),

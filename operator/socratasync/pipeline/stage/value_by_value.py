@@ -19,6 +19,7 @@ from socratasync.contract.report import shorten
 from socratasync.errors import BadValue
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.request import RunContext
+from socratasync.pipeline.source.soql import ROW_ID
 from socratasync.pipeline.stage import refused_value, value_statements
 from socratasync.pipeline.stage.pagecopy import Copied
 from socratasync.pipeline.stage.statements import ARRIVAL, copy_into
@@ -89,11 +90,12 @@ class ValueByValue:
         return judged
 
     def _columns(self) -> list[StageColumn]:
-        """The stage's columns, but for its own. Null is nothing for a key, nor for what the table requires."""
+        """The stage's columns, but for its own. Null is nothing for a key, for what the table requires, and for
+        the row's ``:id``."""
         shape = self._plan.shape
         target = catalog.read_target(self._connection, shape.schema, shape.table)
         required = {column.name for column in target.columns if column.required} | {*shape.key}
-        refuse = {column.staged for column in shape.columns if column.name in required}
+        refuse = {ROW_ID, *(c.staged for c in shape.columns if c.name in required)}
         words = {"stage": shape.staged.as_string(self._connection)}
         rows = self._connection.execute(_SQL["read_stage_columns"], words).fetchall()
         found = (StageColumn(name=row[0], base=row[1], takes_null=row[2]) for row in rows)
@@ -112,7 +114,7 @@ class ValueByValue:
         return refused_value.sentence(
             dataset=self._plan.dataset,
             example=self._example(first),
-            why=shorten(readable(first["why"]), WHY_CHARACTERS),
+            why=shorten(self._told(readable(first["why"])), WHY_CHARACTERS),
             others=judged.values - 1,
             column=next((c for c in shape.columns if c.staged == first["column"]), None),
             staged=next(c for c in columns if c.name == first["column"]),
