@@ -93,7 +93,7 @@ class TargetUnavailable(TryAgain):
 
 
 class TargetBusy(TryAgain):
-    """Another run holds the target table."""
+    """Another run or session holds the target table, or altered it while this run read."""
 
 
 class DeadlineExceeded(TryAgain):
@@ -105,7 +105,7 @@ class HookFailed(TryAgain):
 
 
 class DataRefused(SyncError):
-    """The data is not what the manifest agreed to load; nothing of it was merged."""
+    """The data is not what the manifest agreed to load."""
 
     exit_code = 65
 
@@ -115,7 +115,7 @@ class SchemaChanged(DataRefused):
 
 
 class RowCountMismatch(DataRefused):
-    """What was staged is not what the source counts."""
+    """What was staged, or what the target holds afterwards, is not what the source counts."""
 
 
 class BadValue(DataRefused):

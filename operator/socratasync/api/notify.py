@@ -50,8 +50,9 @@ class NotifySpec(Block):
         Field(min_length=1, max_length=3),
         distinct("must name each occasion once"),
     ] = ("Failure", "Recovery")
-    """When to write: Failure, Recovery (the first success after a failure), Success (every one that
-    changed data)."""
+    """When the worker writes: Failure (each try that ends with an error; a pod that is killed or never
+    starts writes nothing), Recovery (the first success after a failure that the target's bookkeeping
+    knows of), Success (every one that changed data, and every recovery)."""
 
     @model_validator(mode="before")
     @classmethod

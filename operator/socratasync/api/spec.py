@@ -77,19 +77,19 @@ class SyncSpec(Block):
     ] = ()
     """Load only the datasets of these years. Left out: all."""
     mode: Mode = "update"
-    """update: new and changed rows since the last run (the first run of a dataset loads all of it).
-    full: all rows, every time."""
+    """update: new and changed rows since the last run (all rows of a dataset that was never loaded, or is
+    to be loaded differently). full: all rows, every time."""
     since: Instant | None = None
-    """Lower bound of an update, for all datasets; left out, each goes on from its own watermark. A moment
-    with its zone, such as 2024-01-01T00:00:00Z."""
+    """Lower bound of an update, for all datasets; left out, each goes on from its own watermark. One later
+    than the watermark leaves that where it is. A moment with its zone, such as 2024-01-01T00:00:00Z."""
     schedule: Schedule | None = None
     """When to run: five cron fields, such as "0 7 * * *", or @hourly, @daily, @weekly, @monthly, @yearly.
     Left out: one run for each change of the spec."""
     time_zone: TimeZone = "Etc/UTC"
     """IANA time zone that the schedule is in, such as America/Los_Angeles."""
     starting_deadline_seconds: Annotated[StrictInt, Field(ge=1, le=31_536_000)] | None = None
-    """How late a run may still start, in seconds. Left out: however late, but only the newest missed
-    one."""
+    """How many seconds after its time, jitter included, a run of the schedule may still start. Left out:
+    however late, but only the newest missed one."""
     jitter_seconds: Annotated[StrictInt, Field(ge=0, le=86_400)] = 0
     """Spreads starts over so many seconds: always the same delay for one object, another for others."""
     suspend: StrictBool = False
@@ -107,7 +107,7 @@ class SyncSpec(Block):
     verify: VerifySpec = VerifySpec()
     """Whether rows are counted against the source's own count."""
     freshness: FreshnessSpec | None = None
-    """How old the data may get before the condition Fresh is False."""
+    """How long ago the last good run may have ended before the condition Fresh is False."""
     hooks: Annotated[tuple[HookSpec, ...], Field(max_length=16)] = ()
     """HTTP calls after a run that changed data, in this order."""
     notify: NotifySpec | None = None

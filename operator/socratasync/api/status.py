@@ -50,7 +50,7 @@ class Result(StrEnum):
 
     @property
     def is_good(self) -> bool:
-        """Whether the target is known to be in step."""
+        """Whether the run ended without an error, be it that nothing was new."""
         return self in (Result.SUCCEEDED, Result.NO_CHANGE)
 
 
@@ -99,7 +99,8 @@ class RowCounts(Part):
     unchanged: Count | None = None
     """Rows that were equal already."""
     deleted: Count | None = None
-    """Rows removed because they are gone at the source, or are left out now."""
+    """Rows removed: by prune those that are gone at the source or left out now, by reset all that the
+    table held."""
     target: Count | None = None
     """Rows in the table afterwards."""
 
@@ -154,6 +155,10 @@ class DatasetStatus(Part):
     """When the source last changed."""
     rows: RowCounts | None = None
     """Row counts of its last run; target is its share of the table."""
+    left_out: Count | None = None
+    """Its rows that the table does not hold for having no key, or the key of another of its rows."""
+    shared: Count | None = None
+    """Keys of its rows that rows of other datasets have in the table."""
     bad_values: BadValues | None = None
     """Values among the rows that its last run read which their columns could not hold; absent if there were none.
     What earlier runs did to rows that were not read again is not counted here."""
@@ -285,13 +290,13 @@ class SyncStatus(Part):
         | None
     ) = None
     """Ready: the spec is valid and the last run was good. Synchronizing: a run is under way.
-    LastSyncSucceeded. Fresh: no older than freshness.maxLag. DataVerified: rows agree with the source's
-    count. SchemaInSync: columns are as agreed. Suspended. Stalled, only when true: nothing more happens
-    until a person acts."""
+    LastSyncSucceeded. Fresh: the last good run is no longer ago than freshness.maxLag. DataVerified: rows
+    agree with the source's count. SchemaInSync: columns are as agreed. Suspended. Stalled, only when
+    true: no run will succeed, or none will start, until a person acts."""
     phase: Phase | None = None
     """All of it in one word: Pending, Syncing, Synced, Failed, Suspended or Invalid."""
     last_synced_since: Instant | None = None
-    """Where the next update starts: the oldest watermark of the datasets in use."""
+    """Where the next update starts without spec.since: the oldest watermark of the datasets in use."""
     rows: RowCounts | None = None
     """Rows of the last finished run; target is what the table holds."""
     datasets: (

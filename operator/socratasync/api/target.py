@@ -93,7 +93,8 @@ class TargetSpec(Block):
     table: TableName
     """The table's name, without its schema. Created by the first run if it does not exist."""
     key: Key
-    """The columns that tell rows apart. An existing table needs a unique constraint on exactly these."""
+    """The columns that tell rows apart. An existing table needs a unique constraint, or
+    index, on exactly these."""
     fields: Fields = Field(default_factory=dict)
     """Column → PostgreSQL type, for the columns to load; "" takes the type from the dataset. Left out:
     all columns, typed from the dataset's metadata."""
@@ -128,14 +129,16 @@ class VerifySpec(Block):
     """Whether rows are counted against the source's own count."""
 
     row_count: Literal["Off", "Warn", "Fail"] = "Warn"
-    """What a wrong count does: nothing (nobody counts), a warning and DataVerified=False, or it fails the
-    run before anything is merged. Write "Off" with its quotes, for YAML takes the bare word for false."""
+    """What a wrong count does. Off: nothing; rows are counted only where prune or reset deletes by it. Warn:
+    a warning, and DataVerified is False. Fail: the run fails, and a dataset of which not all rows came is
+    not merged. Write "Off" with its quotes, for YAML takes the bare word for false."""
     tolerance: Tolerance = 0
     """How far the counts may differ: a number of rows, or a percentage such as "0.5%"."""
 
 
 class FreshnessSpec(Block):
-    """How old the data may get."""
+    """How long the table may go without a good run."""
 
     max_lag: Duration
-    """The condition Fresh is False when the data is older than this, such as 36h, 90m or 1d12h."""
+    """The condition Fresh is False when the last good run, be it one that found nothing new, ended longer
+    ago than this, such as 36h, 90m or 1d12h."""

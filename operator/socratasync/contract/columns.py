@@ -27,12 +27,12 @@ _FORMAT: dict[str, Any] = {
 _MOST_BYTES = 1 << 18
 """A hundred datasets have a fourth of it. A text that grows beyond is none of ours."""
 
-_LATER = ("badValues",)
-"""What releases after the first packed, in this order, behind all else: an older worker's text ends sooner, a
-newer one's goes on."""
-
 _DOWNLOADED = ("inserted", "updated", "unchanged")
 """What adds up to the rows that were downloaded, but for those left out."""
+
+_LATER = ("leftOut", "shared", "badValues")
+"""What releases after the first packed, in this order, behind all else: an older worker's text ends sooner, a
+newer one's goes on."""
 
 
 def pack(datasets: Sequence[Mapping[str, Any]]) -> str:

@@ -52,7 +52,12 @@ ROWS_MOVED = tuple(name for name in ROW_COUNTS if name != "target")
 @dataclass(slots=True, kw_only=True)
 class DatasetReport:
     """What became of one dataset. ``result``: Synced, NoChange or Failed. ``verified``: whether its
-    rows were counted against the source's own count; None when nobody counted."""
+    rows were counted and agree with the source's own count; None when nobody counted.
+
+    ``duplicates`` were left out by this run. ``left_out``: all of its rows that the target does not hold for
+    having no key, or that of another of its rows; ``shared``: keys of its rows that rows of other datasets
+    have. None when nobody counted.
+    """
 
     id: str
     year: int | None = None
@@ -61,6 +66,8 @@ class DatasetReport:
     rows: Rows = field(default_factory=Rows)
     duplicates: int = 0
     bad_values: BadValues = NO_BAD_VALUES
+    left_out: int | None = None
+    shared: int | None = None
     source_rows: int | None = None
     source_updated_at: datetime | None = None
     last_synced_since: datetime | None = None
@@ -79,6 +86,8 @@ class DatasetReport:
             "rows": self.rows.as_dict(),
             "duplicates": self.duplicates,
             "badValues": self.bad_values.as_dict() if self.bad_values.found else None,
+            "leftOut": self.left_out,
+            "shared": self.shared,
             "sourceRows": self.source_rows,
             "sourceUpdatedAt": write_instant(self.source_updated_at, "milliseconds"),
             "lastSyncedSince": write_instant(self.last_synced_since, "milliseconds"),
@@ -99,6 +108,8 @@ class DatasetReport:
             rows=Rows(**data["rows"]),
             duplicates=data["duplicates"],
             bad_values=BadValues.from_dict(data.get("badValues")),
+            left_out=data.get("leftOut"),
+            shared=data.get("shared"),
             source_rows=data["sourceRows"],
             source_updated_at=instant_or_none(data["sourceUpdatedAt"]),
             last_synced_since=instant_or_none(data["lastSyncedSince"]),

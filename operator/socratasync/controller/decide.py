@@ -44,7 +44,7 @@ def decide(
     """The one thing to do next. ``jobs`` must be the Jobs owned by this resource, freshly listed."""
     situation = Situation(
         resource=resource,
-        jobs=sorted(jobs, key=lambda job: (job.created, job.name)),
+        jobs=sorted(jobs, key=lambda job: job.age),
         now=now,
         capacity=capacity,
         slots=read_slots(resource, now),

@@ -139,5 +139,5 @@ def surplus_jobs(
 
 
 def _beyond(jobs: Sequence[ObservedJob], state: JobState, limit: int) -> list[ObservedJob]:
-    ended = sorted((job for job in jobs if job.state is state), key=lambda job: job.created)
+    ended = sorted((job for job in jobs if job.state is state), key=lambda job: job.age)
     return ended[: max(0, len(ended) - limit)]

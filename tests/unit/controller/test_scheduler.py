@@ -42,13 +42,20 @@ def drive(look: Callable[[Key], datetime | None], act: Callable[[Scheduler, Cloc
 
         scheduler = Scheduler(one, clock)
         act(scheduler, clock)
-        task = asyncio.create_task(scheduler.run())
-        async with asyncio.timeout(20):
-            await done.wait()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await until(scheduler, done)
 
     asyncio.run(main())
+
+
+async def until(scheduler: Scheduler, done: asyncio.Event, *, within_s: float = 20) -> None:
+    """Run the scheduler until ``done``."""
+    task = asyncio.create_task(scheduler.run())
+    try:
+        async with asyncio.timeout(within_s):
+            await done.wait()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class Enough(Exception):
@@ -107,23 +114,70 @@ def test_a_look_that_fails_is_repeated(error: Exception) -> None:
     assert seen == [A, A]
 
 
-def test_what_is_asked_for_during_a_look_is_looked_at_again() -> None:
-    seen: list[Key] = []
-    held: list[Scheduler] = []
+LONG = timedelta(days=1)
 
-    def look(key: Key) -> None:
-        seen.append(key)
-        if len(seen) == 2:
-            raise Enough
-        held[0].wake(key)
 
-    def act(scheduler: Scheduler, _: Clock) -> None:
-        held.append(scheduler)
+@pytest.mark.parametrize("moment", ["at its beginning", "at its end"])
+@pytest.mark.parametrize(
+    ("asked_for", "looks_again"),
+    [
+        pytest.param(timedelta(0), None, id="woken, and nothing else is planned"),
+        pytest.param(timedelta(0), LONG, id="woken before it would be looked at anyway"),
+        pytest.param(LONG, timedelta(0), id="asked for later than it is to be looked at anyway"),
+    ],
+)
+def test_what_is_asked_for_during_a_look_is_looked_at_again_at_the_earlier_time(
+    moment: str, asked_for: timedelta, looks_again: timedelta | None
+) -> None:
+    """At a look's beginning the scheduler comes round once more, finds the key under way and drops its
+    plan; at the end the plan is still there."""
+
+    async def main() -> None:
+        told: list[str] = []
+        done = asyncio.Event()
+
+        async def look(key: Key) -> datetime | None:
+            told.append("begins")
+            if len(told) > 1:
+                done.set()
+                return None
+            for now in ("at its beginning", "at its end"):
+                if now == moment:
+                    scheduler.at(key, datetime.now(UTC) + asked_for)
+                for _ in range(5):
+                    await asyncio.sleep(0)
+            told.append("ends")
+            return datetime.now(UTC) + looks_again if looks_again is not None else None
+
+        scheduler = Scheduler(look, lambda: datetime.now(UTC))
         scheduler.wake(A)
+        await until(scheduler, done)
+        assert told == ["begins", "ends", "begins"], "one look at a time"
 
-    drive(look, act)
+    asyncio.run(main())
 
-    assert seen == [A, A]
+
+def test_a_look_that_ends_makes_room_for_the_next_at_once() -> None:
+    """Not only when the scheduler wakes by itself, which is seconds later."""
+
+    async def main() -> None:
+        looks, done = 0, asyncio.Event()
+
+        async def look(_key: Key) -> datetime | None:
+            nonlocal looks
+            for _ in range(5):
+                await asyncio.sleep(0)
+            looks += 1
+            if looks == 3 * AT_ONCE:
+                done.set()
+            return None
+
+        scheduler = Scheduler(look, lambda: datetime.now(UTC))
+        for number in range(3 * AT_ONCE):
+            scheduler.wake(Key("data", f"sync-{number}"))
+        await until(scheduler, done, within_s=4)
+
+    asyncio.run(main())
 
 
 def test_a_forgotten_resource_is_not_looked_at() -> None:
@@ -147,10 +201,12 @@ def test_many_are_looked_at_a_few_at_a_time_and_one_never_twice_at_once() -> Non
     async def main() -> None:
         under_way: list[Key] = []
         most, looks, done = 0, 0, asyncio.Event()
+        twice: list[Key] = []
 
         async def look(key: Key) -> datetime | None:
             nonlocal most, looks
-            assert key not in under_way
+            if key in under_way:
+                twice.append(key)
             under_way.append(key)
             scheduler.wake(key)  # as an event during the look would
             most = max(most, len(under_way))
@@ -165,11 +221,8 @@ def test_many_are_looked_at_a_few_at_a_time_and_one_never_twice_at_once() -> Non
         scheduler = Scheduler(look, lambda: datetime.now(UTC))
         for number in range(40):
             scheduler.wake(Key("data", f"sync-{number}"))
-        task = asyncio.create_task(scheduler.run())
-        async with asyncio.timeout(20):
-            await done.wait()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await until(scheduler, done)
         assert most == AT_ONCE
+        assert twice == []
 
     asyncio.run(main())

@@ -62,6 +62,12 @@ class ObservedJob:
         """Whether it may still write into the target."""
         return self.state is JobState.ACTIVE
 
+    @property
+    def age(self) -> tuple[datetime, str]:
+        """Sorts Jobs, oldest first. Creation times have whole seconds: of two Jobs of one second the
+        name decides, so that every look takes the same one first."""
+        return self.created, self.name
+
 
 def owned_by(uid: str, jobs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The Jobs whose owner reference names this very object: a name or a label alone proves nothing."""

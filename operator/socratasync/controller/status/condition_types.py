@@ -40,7 +40,8 @@ SUSPENDED: Final = "Suspended"
 """spec.suspend."""
 
 STALLED: Final = "Stalled"
-"""Present only when True: no run will succeed until a person does what the message says."""
+"""Present only when True: no run will succeed, or none will start, until a person does what the message
+says."""
 
 ORDER: Final = (
     READY,
