@@ -15,12 +15,13 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from tests.conftest import Clock
-from tests.postgres.conftest import Sync
+from tests.postgres.conftest import Row, Sync
 from tests.postgres.test_masking import database_in
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
+from socratasync.contract.report import DatasetReport
 from socratasync.pipeline.stage.pagecopy import Copied
 from socratasync.pipeline.stage.value_by_value import ValueByValue
 
@@ -210,7 +211,7 @@ def test_where_null_is_nothing_the_row_is_left_out_instead(
 def test_a_null_where_a_domain_takes_none_is_a_bad_value(portal: Portal, sync: Sync) -> None:
     sync.query("CREATE DOMAIN word AS text NOT NULL")
     sync.query("CREATE TABLE requests (srnumber text PRIMARY KEY, c word)")
-    rows = [{"srnumber": "1", "c": "a"}, {"srnumber": "2", "c": None}]
+    rows: list[Row] = [{"srnumber": "1", "c": "a"}, {"srnumber": "2", "c": None}]
     portal.add_dataset(ODD, [("srnumber", "text"), ("c", "text")], rows)
 
     failure = sync.run().failure
@@ -261,7 +262,7 @@ def test_rows_left_out_end_no_download(
     portal: Portal, sync: Sync, bad: tuple[int, ...], mode: str
 ) -> None:
     pages_of_two(portal, sync, *bad)
-    sync.spec["verify"] = {"rowCount": "Fail"}
+    sync.spec["verify"] = {"rowCount": "Fail", "tolerance": len(bad)}
 
     report = sync.one(mode=mode)
 
@@ -272,8 +273,9 @@ def test_rows_left_out_end_no_download(
         min(5, len(bad)),
     )
     (known,) = sync.query("SELECT left_out, watermark FROM socratasync.datasets")
-    assert known["left_out"] == len(bad)
+    assert known["left_out"] == report.left_out == len(bad)
     assert known["watermark"] is not None
+    assert report.verified is True
     assert sync.query("SELECT * FROM socratasync.checkpoints") == []
     tables = "SELECT relname FROM pg_class WHERE relname LIKE 'stage%'"
     assert sync.query(tables) == []
@@ -308,9 +310,8 @@ def test_a_killed_run_goes_on_after_the_last_page_and_still_knows_what_was_left_
 
     assert len(sync.pages()) - asked == 3  # the last page, twice, and the empty one
     assert held(sync) == without(0, 2, 3, 7)
-    assert report.bad_values.skipped == 4
+    assert report.bad_values.skipped == report.left_out == 4
     assert report.rows.downloaded == 8
-    assert report.verified is True
 
 
 def test_a_stage_that_was_filled_under_another_policy_is_filled_anew(
@@ -361,20 +362,56 @@ def test_the_newer_of_two_rows_stays_though_pages_are_read_value_by_value(
     assert (report.duplicates, report.bad_values.skipped) == (1, 1)
 
 
-def test_an_update_leaves_out_the_new_version_and_a_full_run_with_prune_the_row(
-    portal: Portal, sync: Sync
+def verdict(report: DatasetReport) -> tuple[int | None, bool | None]:
+    return report.left_out, report.verified
+
+
+@pytest.mark.parametrize("mode", ["update", "full"])
+def test_a_row_stays_as_it_was_and_is_no_verified_row_until_its_value_fits_again(
+    portal: Portal, sync: Sync, mode: str
 ) -> None:
     dataset = pages_of_two(portal, sync)
+    sync.spec["target"]["prune"] = True
     sync.well()
     dataset.update(dataset.find(srnumber="3"), c="many")
 
-    report = sync.one()
+    report = sync.one(mode=mode)
 
     assert (report.bad_values.skipped, report.rows.changed) == (1, 0)
+    assert verdict(report) == (1, False)
+    assert any("spec.target.onBadValue" in w for w in sync.run(mode=mode).warnings)
     assert held(sync) == without()
-    sync.spec["target"]["prune"] = True
-    assert sync.one(mode="full").rows.deleted == 1
-    assert held(sync) == without(3)
+    dataset.update(dataset.find(srnumber="3"), c="33")
+    assert verdict(sync.one(mode=mode)) == (0, True)
+    assert held(sync) == {**without(), "3": 33}
+
+
+def test_a_row_that_was_left_out_and_goes_at_the_source_is_not_missing_any_more(
+    portal: Portal, sync: Sync
+) -> None:
+    dataset = pages_of_two(portal, sync, 3)
+    assert verdict(sync.one()) == (1, False)
+    dataset.delete(dataset.find(srnumber="3"))
+    dataset.update(dataset.find(srnumber="4"), c="44")
+
+    assert verdict(sync.one()) == (0, True)
+
+
+def test_rows_left_out_beyond_the_tolerance_fail_the_run_before_anything_is_merged(
+    portal: Portal, sync: Sync
+) -> None:
+    pages_of_two(portal, sync, 3, 4)
+    sync.spec["verify"] = {"rowCount": "Fail", "tolerance": 1}
+
+    report = sync.run()
+
+    assert report.exit_code == 65
+    assert report.failure is not None
+    assert report.failure.reason == "RowCountMismatch"
+    assert "2 rows were left out" in report.failure.message
+    assert not sync.query("SELECT to_regclass('requests') AS there")[0]["there"]
+    sync.spec["verify"]["tolerance"] = 2
+    assert verdict(sync.one()) == (2, True)
 
 
 def test_what_is_counted_is_what_a_run_read(portal: Portal, sync: Sync, clock: Clock) -> None:
@@ -423,10 +460,10 @@ def test_what_was_done_is_warned_of(portal: Portal, sync: Sync) -> None:
 
     report = sync.well()
 
-    assert report.warnings == [
+    assert report.warnings[0] == (
         f"dataset {ODD}: for values that their columns cannot hold, 1 row was left out, such as "
         f'row {row}, column c: "many"'
-    ]
+    )
     assert report.as_dict()["datasets"][0]["badValues"] == {
         "nulled": 0,
         "skipped": 1,
@@ -556,7 +593,7 @@ def test_a_row_that_the_table_refuses_fails_the_run_which_names_the_constraint(
 def test_a_null_that_the_table_does_not_take_fails_the_run_which_says_what_helps(
     portal: Portal, sync: Sync
 ) -> None:
-    rows = [{"srnumber": "1", "c": "a"}, {"srnumber": "2", "c": None}]
+    rows: list[Row] = [{"srnumber": "1", "c": "a"}, {"srnumber": "2", "c": None}]
     portal.add_dataset(ODD, [("srnumber", "text"), ("c", "text")], rows)
     sync.query("CREATE TABLE requests (srnumber text PRIMARY KEY, c text NOT NULL)")
 

@@ -99,8 +99,7 @@ class RowCounts(Part):
     unchanged: Count | None = None
     """Rows that were equal already."""
     deleted: Count | None = None
-    """Rows removed: by prune those that are gone at the source or left out now, by reset all that the
-    table held."""
+    """Rows removed: by prune those that are gone at the source, by reset all that the table held."""
     target: Count | None = None
     """Rows in the table afterwards."""
 
@@ -156,7 +155,8 @@ class DatasetStatus(Part):
     rows: RowCounts | None = None
     """Row counts of its last run; target is its share of the table."""
     left_out: Count | None = None
-    """Its rows that the table does not hold for having no key, or the key of another of its rows."""
+    """Its rows that the table does not hold, or only as they were before: for having no key, the key of another of
+    its rows, or a value that its column cannot hold."""
     shared: Count | None = None
     """Keys of its rows that rows of other datasets have in the table."""
     bad_values: BadValues | None = None

@@ -110,8 +110,8 @@ class TargetSpec(Block):
     """What is done with a value that its column cannot hold, in no spelling: nothing of the dataset is merged
     (Fail); it becomes NULL, or its row is left out where it is part of the key or must not be null ("Null",
     with its quotes, for YAML takes the bare word for nothing); or its row is left out (Skip). Of a row that is
-    left out the table keeps what it has, until a full run with prune or reset. A change holds for rows that
-    are read from then on; a full run reads all."""
+    left out the table keeps what it has, until a reset; to verify it is a missing row. A change holds for rows
+    that are read from then on; a full run reads all."""
 
 
 class RefreshSpec(Block):

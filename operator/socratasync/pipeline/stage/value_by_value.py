@@ -77,6 +77,7 @@ class ValueByValue:
     def _judge(self, *, has_escapes: bool) -> _Judged:
         nulls = self._spec.on_bad_value == "Null"
         columns = self._columns()
+        self._connection.execute(value_statements.create_skipped(self._plan.shape))
         self._connection.execute(
             value_statements.judge_page(
                 self._plan.shape, columns, nulls=nulls, has_escapes=has_escapes

@@ -12,7 +12,7 @@ from psycopg import sql
 from socratasync.contract.bad_values import EXAMPLES
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import ROW_ID, header
-from socratasync.pipeline.stage.statements import names
+from socratasync.pipeline.stage.statements import names, skipped
 from socratasync.pipeline.target.sql.statements import load
 from socratasync.pipeline.target.types import Relation, relation
 
@@ -63,17 +63,25 @@ def drop_loose(shape: Shape) -> sql.Composed:
     return sql.SQL("DROP TABLE {}").format(loose(shape))
 
 
+def create_skipped(shape: Shape) -> sql.Composed:
+    """The table for rows left out, unless an earlier page made it; as short-lived as the stage."""
+    return sql.SQL('CREATE UNLOGGED TABLE IF NOT EXISTS {} (":id" text NOT NULL)').format(
+        skipped(shape)
+    )
+
+
 def judge_page(
     shape: Shape, columns: Sequence[StageColumn], *, nulls: bool, has_escapes: bool
 ) -> sql.Composed:
-    """Every row of ``loose`` into the stage whose values fit, or are NULL instead (``nulls``). What was found is
-    left in the setting ``socratasync.judged``, until the transaction ends."""
+    """Every row of ``loose`` into the stage whose values fit, or are NULL instead (``nulls``), and the ``:id`` of
+    every other into ``skipped``. What was found is left in the setting ``socratasync.judged``, until the transaction ends."""
     made = [sql.SQL("made.{}").format(sql.Identifier(column.name)) for column in columns]
     raw = [sql.SQL("raw.{}").format(sql.Identifier(column.name)) for column in columns]
     assignments = (sql.SQL("{} := {};").format(*pair) for pair in zip(made, raw, strict=True))
     return sql.SQL(_SQL["judge_page"]).format(
         stage=shape.staged,
         loose=loose(shape),
+        skipped=skipped(shape),
         escaped=sql.SQL("strpos(l::text, chr(1)) > 0" if has_escapes else "false"),
         assignments=sql.SQL("\n").join(assignments),
         attempts=sql.SQL("\n").join(_attempt(column, nulls, has_escapes) for column in columns),

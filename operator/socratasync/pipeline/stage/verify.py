@@ -13,7 +13,7 @@ from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
-from socratasync.pipeline.stage.counts import Counted, suspicious_loss
+from socratasync.pipeline.stage.counts import Counted, allowed_difference, suspicious_loss
 from socratasync.pipeline.stage.fill import Stage, Staged, drop_stage
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.connection import Connection
@@ -79,6 +79,7 @@ class _Verification:
 
     def staged(self) -> StagedDataset:
         staged, verdict = self._fill()
+        self._check_skipped(staged)
         return StagedDataset(
             plan=replace(self._plan, snapshot=staged.snapshot, replica_as_of=staged.replica_as_of),
             staged_rows=staged.rows,
@@ -158,6 +159,16 @@ class _Verification:
 
     def _count(self, condition: str | None) -> int:
         return self._context.source.count(self._plan.dataset, soql.count(condition))
+
+    def _check_skipped(self, staged: Staged) -> None:
+        """Rows that are left out are missing rows, of which the manifest says how many there may be."""
+        verify = self._spec.verify
+        allowed = allowed_difference(verify.tolerance, staged.snapshot.rows or 0)
+        if verify.row_count == "Fail" and staged.bad.skipped > allowed:
+            raise RowCountMismatch(
+                f"{staged.bad.sentence(self._plan.dataset)}. Nothing was merged: allow for such rows with "
+                "spec.verify.tolerance, or set spec.verify.rowCount to Warn"
+            )
 
     # -- judging ---------------------------------------------------------------------------------
 

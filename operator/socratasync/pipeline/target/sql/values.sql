@@ -49,6 +49,7 @@ BEGIN
             INSERT INTO {stage} ({columns}) VALUES ({values});
         ELSE
             skipped := skipped + 1;
+            INSERT INTO {skipped} (":id") VALUES (raw.":id");
         END IF;
     END LOOP;
     PERFORM set_config('socratasync.judged', jsonb_build_object('odd', odd, 'nulled', nulled,
