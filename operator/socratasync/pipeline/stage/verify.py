@@ -14,7 +14,8 @@ from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.stage.counts import Counted, allowed_difference, suspicious_loss
-from socratasync.pipeline.stage.fill import Stage, Staged, drop_stage
+from socratasync.pipeline.stage.fill import Stage, drop_stage
+from socratasync.pipeline.stage.staged import Staged
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.connection import Connection
 
