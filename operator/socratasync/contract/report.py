@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from socratasync.contract.bad_values import NO_BAD_VALUES, BadValues
 from socratasync.errors import SyncError, Terminated, TryAgain
 from socratasync.times import instant_or_none, write_instant
 
@@ -65,6 +66,7 @@ class DatasetReport:
     result: str = "Synced"
     rows: Rows = field(default_factory=Rows)
     duplicates: int = 0
+    bad_values: BadValues = NO_BAD_VALUES
     left_out: int | None = None
     shared: int | None = None
     source_rows: int | None = None
@@ -85,6 +87,7 @@ class DatasetReport:
             "result": self.result,
             "rows": self.rows.as_dict(),
             "duplicates": self.duplicates,
+            "badValues": self.bad_values.as_dict() if self.bad_values.found else None,
             "leftOut": self.left_out,
             "shared": self.shared,
             "sourceRows": self.source_rows,
@@ -109,6 +112,7 @@ class DatasetReport:
             result=data["result"],
             rows=Rows(**data["rows"]),
             duplicates=data["duplicates"],
+            bad_values=BadValues.from_dict(data.get("badValues")),
             left_out=data.get("leftOut"),
             shared=data.get("shared"),
             source_rows=data["sourceRows"],

@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from socratasync import errors
-from socratasync.api.status import RowCounts, StageSeconds
+from socratasync.api.dataset_status import RowCounts
+from socratasync.api.status import StageSeconds
 from socratasync.contract.progress import StepName
 from socratasync.contract.report import (
     ROW_COUNTS,

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socratasync import errors
-from socratasync.contract.columns import pack
+from socratasync.contract.bad_values import BadValueExample, BadValues
+from socratasync.contract.columns import _LATER, pack
 from socratasync.contract.progress import StepName
 from socratasync.contract.report import ROW_COUNTS, DatasetReport, Rows, RunReport
 from socratasync.contract.report_text import (
@@ -41,8 +42,23 @@ instants = st.none() | st.datetimes(
 )
 counts = st.integers(0, 2**56) | st.integers(0, 1000)
 rows = st.builds(Rows, **{**dict.fromkeys(ROW_COUNTS, counts), "target": st.none() | counts})
+bad_values = st.builds(
+    BadValues,
+    nulled=counts,
+    skipped=counts,
+    examples=st.lists(
+        st.builds(
+            BadValueExample,
+            row=st.text(max_size=80),
+            column=st.text(max_size=63),
+            value=st.none() | st.text(max_size=80),
+        ),
+        max_size=5,
+    ).map(tuple),
+)
 dataset_reports = st.builds(
     DatasetReport,
+    bad_values=bad_values,
     id=st.from_regex(r"[a-z0-9]{4}-[a-z0-9]{4}", fullmatch=True),
     year=st.none() | st.integers(1900, 2100),
     rows=rows,
@@ -284,7 +300,7 @@ def test_a_report_from_before_datasets_were_packed_is_read() -> None:
 def test_a_packed_report_of_the_release_before_lacks_what_came_later() -> None:
     report = many(2, most=10, failed=False).as_dict()["datasets"]
     packed = json.loads(lzma.decompress(base64.b85decode(pack(report)), **RAW))
-    former = base64.b85encode(lzma.compress(json.dumps(packed[:-2]).encode(), **RAW)).decode()
+    former = base64.b85encode(lzma.compress(json.dumps(packed[: -len(_LATER)]).encode(), **RAW)).decode()
 
     found = read(json.dumps({**GOOD, "datasets": former}))
     assert found is not None
@@ -296,9 +312,12 @@ def test_the_least_that_is_a_report() -> None:
     assert read(json.dumps(GOOD)) is not None
 
 
+FILTERS = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
+
+
 def bomb() -> str:
     """Datasets that are a few characters and grow to a hundred megabytes."""
-    packed = lzma.compress(b"[" + b" " * 10**8, **RAW)
+    packed = lzma.compress(b"[" + b" " * 10**8, format=lzma.FORMAT_RAW, filters=FILTERS)
     return base64.b85encode(packed[:2500]).decode()
 
 
@@ -393,3 +412,67 @@ def test_no_datasets_are_packed_too() -> None:
 
     assert found is not None
     assert found.datasets == ()
+
+
+# -- bad values ---------------------------------------------------------------------------------
+
+
+def with_bad_values(report: RunReport, most: int, length: int) -> RunReport:
+    chance = random.Random(2)  # no secret
+    for dataset in report.datasets:
+        dataset.bad_values = BadValues(
+            nulled=chance.randrange(most),
+            skipped=chance.randrange(most),
+            examples=tuple(
+                BadValueExample(row=f"row-{chance.random()}", column=f"c{n}", value="ü" * length)
+                for n in range(5)
+            ),
+        )
+    return report
+
+
+def test_bad_values_arrive_with_their_examples() -> None:
+    report = with_bad_values(many(2, most=1000, failed=False), 9, 8)
+    report.warnings = []
+
+    found = read(fit(report.as_dict()))
+
+    assert found is not None
+    for told, dataset in zip(found.datasets, report.datasets, strict=True):
+        assert told.bad_values is not None
+        assert (told.bad_values.nulled, told.bad_values.skipped) == (
+            dataset.bad_values.nulled,
+            dataset.bad_values.skipped,
+        )
+        assert told.bad_values.examples is not None
+        assert [e.value for e in told.bad_values.examples] == ["ü" * 8] * 5
+
+
+@pytest.mark.parametrize("count", [10, 30, 100])
+@pytest.mark.parametrize("most", [10, 10**6])
+def test_bad_values_never_cost_the_counts_of_rows(count: int, most: int) -> None:
+    report = with_bad_values(many(count, most=10**6, failed=True), most, 80)
+    whole, found = read(encode(report.as_dict())), read(fit(report.as_dict()))
+
+    assert whole is not None
+    assert found is not None
+    assert len(fit(report.as_dict()).encode()) <= TERMINATION_MESSAGE_BYTES
+    assert [d.rows for d in found.datasets] == [d.rows for d in whole.datasets]
+    kept = [d.bad_values and d.bad_values.nulled for d in found.datasets]
+    counted = [d.bad_values and d.bad_values.nulled for d in whole.datasets]
+    assert kept in (counted, [None] * count)
+
+
+def test_datasets_packed_before_there_were_bad_values_are_read() -> None:
+    report = many(20, most=1000, failed=False)
+    packed = json.loads(fit(report.as_dict()))["datasets"]
+    columns = json.loads(lzma.decompress(base64.b85decode(packed), lzma.FORMAT_RAW, None, FILTERS))
+    older = lzma.compress(
+        json.dumps(columns[:-1]).encode(), format=lzma.FORMAT_RAW, filters=FILTERS
+    )
+
+    found = read(json.dumps({**GOOD, "datasets": base64.b85encode(older).decode()}))
+
+    assert found is not None
+    assert [d.id for d in found.datasets] == [d.id for d in report.datasets]
+    assert {d.bad_values for d in found.datasets} == {None}

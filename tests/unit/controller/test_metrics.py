@@ -9,12 +9,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.controller.conftest import at
 
+from socratasync.api.dataset_status import DatasetStatus, RowCounts
 from socratasync.api.status import (
     Condition,
-    DatasetStatus,
     LastRun,
     Result,
-    RowCounts,
     StageSeconds,
     SyncStatus,
     Trigger,

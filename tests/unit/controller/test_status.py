@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import at
 
-from socratasync.api.status import STATUS, Condition, Phase, Result, RowCounts, SyncStatus
+from socratasync.api.dataset_status import RowCounts
+from socratasync.api.status import STATUS, Condition, Phase, Result, SyncStatus
 from socratasync.contract.report_text import Report, read
 from socratasync.controller.action import Action, Capacity
 from socratasync.controller.decide import decide

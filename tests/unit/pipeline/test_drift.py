@@ -78,6 +78,7 @@ def settle(
         target=target,
         types=common_types([columns]),
         chosen=chosen or {},
+        called={},
         key=key,
         provenance=provenance,
         policy=policy,

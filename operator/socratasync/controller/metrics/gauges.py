@@ -11,7 +11,8 @@ from functools import lru_cache
 from sys import intern
 from typing import TypeVar
 
-from socratasync.api.status import DatasetStatus, Result, SyncStatus
+from socratasync.api.dataset_status import DatasetStatus
+from socratasync.api.status import Result, SyncStatus
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.conditions import judging_run
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from socratasync.api.status import (
-    DatasetStatus,
-    LastRun,
-    Phase,
-    Result,
-    RunSummary,
-    SyncStatus,
-    Trigger,
-    Truth,
-)
+from socratasync.api.dataset_status import DatasetStatus
+from socratasync.api.status import LastRun, Phase, Result, RunSummary, SyncStatus, Trigger, Truth
 from socratasync.contract.report import listed
 from socratasync.controller.action import Action, Kind
 from socratasync.controller.observed.resource import Resource

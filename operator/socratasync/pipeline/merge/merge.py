@@ -207,7 +207,10 @@ _BY_KEY = {
 def _rows(staged: StagedDataset, cleaned: Cleaned, inserted: int, updated: int) -> Rows:
     unchanged = staged.staged_rows - cleaned.left_out - inserted - updated
     return Rows(
-        downloaded=staged.staged_rows, inserted=inserted, updated=updated, unchanged=unchanged
+        downloaded=staged.staged_rows + staged.skipped,
+        inserted=inserted,
+        updated=updated,
+        unchanged=unchanged,
     )
 
 
@@ -255,7 +258,7 @@ def record(
 ) -> Merged:
     """Watermark and run record, in the caller's transaction."""
     plan, cleaned = staged.plan, written.cleaned
-    known = known_after(plan, trusted=staged.trusted, left_out=cleaned.left_out)
+    known = known_after(plan, trusted=staged.trusted, left_out=cleaned.left_out + staged.skipped)
     counted = context.request.spec.verify.row_count != "Off"
     report = DatasetReport(
         id=plan.dataset,
@@ -263,6 +266,7 @@ def record(
         mode="full" if plan.load.full else "update",
         rows=written.rows,
         duplicates=cleaned.duplicates,
+        bad_values=staged.bad,
         source_rows=plan.snapshot.rows,
         source_updated_at=plan.snapshot.rows_updated_at,
         last_synced_since=known.synced_since,
@@ -275,7 +279,8 @@ def record(
     ledger.record_watermark(known)
     ledger.record_merge(report)
     ledger.drop_checkpoint(staged.shape.stage)  # with the merge: no later run may go on with it
-    return Merged(report=report, warnings=cleaned.warnings)
+    told = [staged.bad.sentence(plan.dataset)] if staged.bad.found else []
+    return Merged(report=report, warnings=(*cleaned.warnings, *told))
 
 
 def settle(

@@ -20,6 +20,7 @@ from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target.types import Relation
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ def find_existing(
 
 
 def begin(context: RunContext, connection: Connection, staged: StagedDataset) -> None:
-    """What is staged is judged anew: for a full load every row of the dataset."""
+    """What is staged is judged anew: for a full load every row of the dataset. Rows that were left out of the
+    stage are not in the target, or only as they were before."""
     plan, target = staged.plan, context.ledger.target
     if not plan.shape.provenance:
         return
@@ -57,6 +59,8 @@ def begin(context: RunContext, connection: Connection, staged: StagedDataset) ->
         else statements.forget(target, plan.shape, plan.owed)
     )
     connection.execute(forget)
+    if staged.skipped:
+        connection.execute(statements.note_skipped(target, plan.shape))
 
 
 def remove_rekeyed(context: RunContext, connection: Connection, staged: StagedDataset) -> int:
@@ -94,9 +98,17 @@ def stamping(context: RunContext, connection: Connection, staged: StagedDataset)
 
 
 def remove_missing(context: RunContext, connection: Connection, staged: StagedDataset) -> int:
-    """Delete rows of the dataset that were not staged. Returns how many."""
-    statement = statements.delete_missing(context.ledger.target, staged.shape)
+    """Delete rows of the dataset that did not come. Returns how many."""
+    statement = statements.delete_missing(
+        context.ledger.target, staged.shape, some_are_skipped=staged.skipped > 0
+    )
     return catalog.count(connection, statement)
+
+
+def count_stale(context: RunContext, dataset: str, table: Relation) -> int:
+    """How many rows of the dataset that were left out are in the target as they were before."""
+    statement = statements.count_stale(context.ledger.target, dataset, table)
+    return catalog.count(context.connection, statement)
 
 
 def forget_gone(context: RunContext, dataset: str) -> None:

@@ -15,6 +15,8 @@ from socratasync.pipeline.merge import statements
 from socratasync.pipeline.plan.model import SETTLED_AFTER, Shape
 from socratasync.pipeline.plan.watermark import CLOCKS_DIFFER_BY
 from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT
+from socratasync.pipeline.stage.statements import skipped
+from socratasync.pipeline.target.types import Relation
 
 _ID = sql.Identifier("s", ROW_ID)
 
@@ -70,9 +72,15 @@ def delete_rekeyed(target: str, shape: Shape) -> sql.Composed:
     return _and_owe(target, shape, gone)
 
 
-def delete_missing(target: str, shape: Shape) -> sql.Composed:
-    """Rows that came from this dataset and are no longer in it; one row, how many."""
-    return _and_owe(target, shape, statements.delete_missing(shape))
+def delete_missing(target: str, shape: Shape, *, some_are_skipped: bool) -> sql.Composed:
+    """Rows that came from this dataset and are no longer in it; one row, how many. Those that were left out of
+    the stage still are."""
+    gone = statements.delete_missing(shape)
+    if some_are_skipped:
+        gone = sql.SQL("{} AND NOT EXISTS (SELECT FROM {} k WHERE k.{} = t.socrata_id)").format(
+            gone, skipped(shape), sql.Identifier(ROW_ID)
+        )
+    return _and_owe(target, shape, gone)
 
 
 def _and_owe(target: str, shape: Shape, gone: sql.Composed) -> sql.Composed:
@@ -92,6 +100,27 @@ def note_keyless(target: str, shape: Shape) -> sql.Composed:
             statements.null_key(shape),
         )
     )
+
+
+def note_skipped(target: str, shape: Shape) -> sql.Composed:
+    """Rows that were left out of the stage."""
+    return _NOTE.format(
+        sql.SQL("SELECT DISTINCT {}, {}, k.{}, NULL, NULL, false FROM {} k").format(
+            sql.Literal(target),
+            sql.Literal(shape.dataset),
+            sql.Identifier(ROW_ID),
+            skipped(shape),
+        )
+    )
+
+
+def count_stale(target: str, dataset: str, table: Relation) -> sql.Composed:
+    """How many rows that are noted as not in the target are there as they were before; one row."""
+    return sql.SQL(
+        "SELECT count(*) FROM socratasync.outranked o JOIN {} t ON t.socrata_dataset = o.dataset "
+        "AND t.socrata_id = o.socrata_id "
+        "WHERE o.target = {} AND o.dataset = {} AND o.holder_id IS NULL"
+    ).format(table, sql.Literal(target), sql.Literal(dataset))
 
 
 def note_duplicates(target: str, shape: Shape) -> sql.Composed:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from socratasync.api.target import BadValuePolicy
 from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
 from socratasync.pipeline.plan.frozen import NOTHING_FROZEN, Frozen
 from socratasync.pipeline.source.soql import Watermark, both, either, one_of, since
@@ -141,6 +142,7 @@ class DatasetPlan:
     """The datasets that the run loads for the first time."""
     add: tuple[tuple[str, str], ...] = ()
     known: Known | None = None
+    on_bad_value: BadValuePolicy = "Fail"
     warnings: tuple[str, ...] = ()
     schema_in_sync: bool = True
     frozen: Frozen = NOTHING_FROZEN
@@ -172,7 +174,7 @@ class DatasetPlan:
 
     @property
     def fingerprint(self) -> str:
-        """Stages with the same fingerprint hold the same columns of the same rows."""
+        """Stages with the same fingerprint hold the same columns of the same rows, bad values treated alike."""
         columns = [(c.name, c.field, c.type) for c in self.shape.columns]
-        text = json.dumps([self.dataset, columns, self.condition], default=str)
+        text = json.dumps([self.dataset, columns, self.condition, self.on_bad_value], default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:32]

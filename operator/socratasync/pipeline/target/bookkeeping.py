@@ -29,7 +29,8 @@ _Row = TypeVar("_Row", bound="Checkpoint | Known")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """How far a stage is filled, and what the source said when filling began."""
+    """How far a stage is filled, and what the source said when filling began (``source``, which also holds
+    what was noted on the way)."""
 
     stage: str
     run: str
@@ -248,9 +249,10 @@ class Ledger:
         bytes_: int,
         archived_bytes: int,
         replica_as_of: datetime | None,
+        noted: Mapping[str, Any],
     ) -> None:
-        """One more page; in the transaction that copied it. Raises ``TargetBusy`` if another run has
-        taken the stage over."""
+        """One more page; in the transaction that copied it. ``noted``: what ``source`` is to hold from now on,
+        too. Raises ``TargetBusy`` if another run has taken the stage over."""
         words = {
             "stage": stage,
             "run": self.run,
@@ -259,6 +261,7 @@ class Ledger:
             "bytes": bytes_,
             "archived_bytes": archived_bytes,
             "replica_as_of": replica_as_of,
+            "noted": Jsonb(noted),
         }
         if self._connection.execute(_SQL["advance_checkpoint"], words).rowcount != 1:
             raise TargetBusy(f"another run has taken over the loading of {self.target}")

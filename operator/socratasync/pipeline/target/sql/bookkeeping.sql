@@ -110,7 +110,7 @@ WHERE target = %(target)s ORDER BY started_at DESC LIMIT %(limit)s
 SELECT * FROM socratasync.checkpoints WHERE stage = %(stage)s
 
 -- start_checkpoint --
--- An empty stage; source holds what was read there before the first page.
+-- An empty stage; source holds what was read there before the first page, and what pages add to it.
 INSERT INTO socratasync.checkpoints (stage, run, fingerprint, started_at, source)
 VALUES (%(stage)s, %(run)s, %(fingerprint)s, %(started_at)s, %(source)s)
 ON CONFLICT (stage) DO UPDATE SET run = excluded.run, fingerprint = excluded.fingerprint,
@@ -125,7 +125,8 @@ UPDATE socratasync.checkpoints SET run = %(run)s WHERE stage = %(stage)s
 -- One more page, in the transaction that copied it. No row: another run has taken the stage.
 UPDATE socratasync.checkpoints
 SET last_id = %(last_id)s, rows = rows + %(rows)s, bytes = bytes + %(bytes)s,
-    archived_bytes = %(archived_bytes)s, replica_as_of = %(replica_as_of)s
+    archived_bytes = %(archived_bytes)s, replica_as_of = %(replica_as_of)s,
+    source = source || %(noted)s
 WHERE stage = %(stage)s AND run = %(run)s
 
 -- drop_checkpoint --
