@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from socratasync import errors
 from socratasync.contract.bad_values import BadValueExample, BadValues
-from socratasync.contract.columns import _LATER, pack
+from socratasync.contract.columns import LATER, pack
 from socratasync.contract.progress import StepName
 from socratasync.contract.report import ROW_COUNTS, DatasetReport, Rows, RunReport
 from socratasync.contract.report_text import (
@@ -300,7 +300,9 @@ def test_a_report_from_before_datasets_were_packed_is_read() -> None:
 def test_a_packed_report_of_the_release_before_lacks_what_came_later() -> None:
     report = many(2, most=10, failed=False).as_dict()["datasets"]
     packed = json.loads(lzma.decompress(base64.b85decode(pack(report)), **RAW))
-    former = base64.b85encode(lzma.compress(json.dumps(packed[: -len(_LATER)]).encode(), **RAW)).decode()
+    former = base64.b85encode(
+        lzma.compress(json.dumps(packed[: -len(LATER)]).encode(), **RAW)
+    ).decode()
 
     found = read(json.dumps({**GOOD, "datasets": former}))
     assert found is not None
