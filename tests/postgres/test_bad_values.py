@@ -300,6 +300,35 @@ def test_a_page_with_such_values_is_asked_for_twice_and_the_next_one_once(
     assert len(set(after)) == 5
 
 
+def test_a_page_without_such_values_leads_back_to_the_fast_way(
+    portal: Portal, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages_of_two(portal, sync, 2, rows=12)
+    copied = []
+    copy = ValueByValue.copy
+
+    def noted(self: ValueByValue, chunks: Iterable[bytes], *, header_match: bool) -> Copied:
+        copied.append(copy(self, chunks, header_match=header_match))
+        return copied[-1]
+
+    monkeypatch.setattr(ValueByValue, "copy", noted)
+    sync.well()
+
+    assert [page.is_odd for page in copied] == [True, False]
+
+
+@pytest.mark.parametrize("bad", [(0, 1), (2, 3), (0, 1, 2, 3, 4, 5, 6, 7)])
+def test_rows_left_out_end_no_download_where_nobody_counts(
+    portal: Portal, sync: Sync, bad: tuple[int, ...]
+) -> None:
+    pages_of_two(portal, sync, *bad)
+    sync.spec["verify"] = {"rowCount": "Off"}
+
+    assert sync.one().bad_values.skipped == len(bad)
+
+    assert held(sync) == without(*bad)
+
+
 def test_a_killed_run_goes_on_after_the_last_page_and_still_knows_what_was_left_out(
     portal: Portal, sync: Sync
 ) -> None:
