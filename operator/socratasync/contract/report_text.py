@@ -17,7 +17,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
-from socratasync.api.status import BadValues, RowCounts, StageSeconds
+from socratasync.api.dataset_status import BadValues, RowCounts
+from socratasync.api.status import StageSeconds
 from socratasync.api.status_parts import Count, Name, Sentence, Word
 from socratasync.contract.columns import pack, unpack
 from socratasync.contract.report import ROW_COUNTS, shorten
@@ -25,6 +26,8 @@ from socratasync.contract.report import ROW_COUNTS, shorten
 TERMINATION_MESSAGE_BYTES = 4096
 LARGEST_COUNT = 2**63 - 1
 """What the API server, and PostgreSQL, count with."""
+MOST_COLUMNS = 1600
+"""PostgreSQL's tables have no more."""
 
 _EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
@@ -83,6 +86,8 @@ class DatasetResult(_Told):
     last_synced_since: Instant | None = None
     verified: bool | None = None
     schema_in_sync: bool | None = None
+    frozen_columns: Annotated[tuple[Word, ...], Field(max_length=MOST_COLUMNS)] | None = None
+    frozen_column_count: Annotated[Count, Field(le=MOST_COLUMNS)] | None = None
     bad_values: BadValuesTold | None = None
     error: Failure | None = None
 
@@ -113,26 +118,30 @@ def encode(report: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Room:
-    """How much is told: so many warnings, so many characters of each text, so many examples of bad values."""
+    """How much is told: so many warnings, so many characters of each text, so many of each dataset's frozen
+    columns, and so many examples of its bad values."""
 
     warnings: int
     warning: int
     error: int
     dataset_error: int
+    frozen: int
     examples: int
     bad_values: bool = True
     counts: bool = True
 
 
 _LESS_AND_LESS = (
-    _Room(20, 500, 500, 500, 5),
-    _Room(10, 200, 300, 120, 2),
-    _Room(5, 120, 200, 60, 1),
-    _Room(3, 80, 120, 30, 0),
-    _Room(0, 0, 80, 0, 0),
-    _Room(0, 0, 80, 0, 0, bad_values=False),
+    _Room(20, 500, 500, 500, frozen=20, examples=5),
+    _Room(10, 200, 300, 120, frozen=20, examples=2),
+    _Room(5, 120, 200, 60, frozen=10, examples=1),
+    _Room(3, 80, 120, 30, frozen=5, examples=0),
+    # Names that datasets share, as they mostly do, cost next to nothing; others are only counted then.
+    _Room(0, 0, 80, 0, frozen=5, examples=0),
+    _Room(0, 0, 80, 0, frozen=0, examples=0),
+    _Room(0, 0, 80, 0, frozen=0, examples=0, bad_values=False),
     # A hundred datasets with a dozen digits in each number: what moved is told in the run's sums.
-    _Room(0, 0, 40, 0, 0, bad_values=False, counts=False),
+    _Room(0, 0, 40, 0, frozen=0, examples=0, bad_values=False, counts=False),
 )
 
 
@@ -157,6 +166,7 @@ def _packed(report: Mapping[str, Any], room: _Room) -> dict[str, Any]:
         {
             **dataset,
             "error": _cut(dataset["error"], room.dataset_error),
+            "frozenColumns": (names := dataset["frozenColumns"]) and names[: room.frozen],
             "badValues": _fewer(dataset["badValues"], room),
             **({} if room.counts else _NO_COUNTS),
         }

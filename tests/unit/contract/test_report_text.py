@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from socratasync import errors
 from socratasync.contract.bad_values import BadValueExample, BadValues
-from socratasync.contract.columns import pack
+from socratasync.contract.columns import LATER, pack
 from socratasync.contract.progress import StepName
 from socratasync.contract.report import ROW_COUNTS, DatasetReport, Rows, RunReport
 from socratasync.contract.report_text import (
@@ -25,6 +25,11 @@ from socratasync.contract.report_text import (
     fit,
     read,
 )
+
+RAW: dict[str, Any] = {
+    "format": lzma.FORMAT_RAW,
+    "filters": [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}],
+}
 
 STEPS: tuple[StepName, ...] = ("download", "merge", "refresh")
 
@@ -61,7 +66,8 @@ dataset_reports = st.builds(
     source_updated_at=instants,
     last_synced_since=instants,
     verified=st.none() | st.booleans(),
-    schema_in_sync=st.booleans(),
+    schema_in_sync=st.none() | st.booleans(),
+    frozen_columns=st.none() | st.lists(st.text(min_size=1, max_size=63), max_size=40).map(tuple),
     error=sync_errors,
 )
 reports = st.builds(
@@ -82,7 +88,12 @@ def told_of(report: RunReport) -> dict[str, Any]:
     told = report.as_dict()
     keep = ("id", "year", "rows", "sourceRows", "sourceUpdatedAt", "lastSyncedSince", "verified")
     datasets = [
-        {**{name: d[name] for name in keep}, "schemaInSync": d["schemaInSync"], "error": d["error"]}
+        {
+            **{name: d[name] for name in keep},
+            "schemaInSync": d["schemaInSync"],
+            "frozenColumns": d["frozenColumns"],
+            "error": d["error"],
+        }
         for d in told["datasets"]
     ]
     return {**told, "datasets": datasets}
@@ -124,6 +135,8 @@ def many(count: int, *, most: int, failed: bool, seed: int = 1) -> RunReport:
             last_synced_since=datetime(2026, 11, 23, tzinfo=UTC)
             - timedelta(seconds=chance.randrange(10**5)),
             verified=bool(number % 2),
+            schema_in_sync=bool(number % 3),
+            frozen_columns=() if number % 3 else ("acres", "updated_by"),
             error=errors.SchemaChanged(
                 f"column {chance.choice(letters)}_{number} of {id_} is gone: {'ö' * 400}"
             )
@@ -205,6 +218,29 @@ def test_numbers_of_sixteen_digits_leave_the_datasets_and_the_sums() -> None:
     assert all(d.error and d.last_synced_since for d in found.datasets)
 
 
+def test_frozen_columns_that_have_no_room_are_counted() -> None:
+    report = many(100, most=10_000, failed=True)
+    for number, dataset in enumerate(report.datasets):
+        dataset.frozen_columns = tuple(f"{number}_{n}_{dataset.id * 6}" for n in range(number))
+    found = read(fit(report.as_dict()))
+
+    assert found is not None
+    assert [d.frozen_column_count for d in found.datasets] == list(range(100))
+    assert all((d.frozen_columns or ()) == () for d in found.datasets)
+
+
+def test_few_frozen_columns_are_named_and_many_counted() -> None:
+    report = many(15, most=10_000, failed=False)
+    report.datasets[3].frozen_columns = tuple(f"column_{n}" for n in range(60))
+    found = read(fit(report.as_dict()))
+
+    assert found is not None
+    assert found.datasets[3].frozen_column_count == 60
+    assert found.datasets[3].frozen_columns == report.datasets[3].frozen_columns[:10]
+    assert found.datasets[0].frozen_columns == ("acres", "updated_by")
+    assert found.datasets[1].frozen_columns == ()
+
+
 def test_a_report_that_fits_stays_readable() -> None:
     report = many(2, most=1000, failed=False)
     report.warnings = []
@@ -261,6 +297,19 @@ def test_a_report_from_before_datasets_were_packed_is_read() -> None:
     ]
 
 
+def test_a_packed_report_of_the_release_before_lacks_what_came_later() -> None:
+    report = many(2, most=10, failed=False).as_dict()["datasets"]
+    packed = json.loads(lzma.decompress(base64.b85decode(pack(report)), **RAW))
+    former = base64.b85encode(
+        lzma.compress(json.dumps(packed[: -len(LATER)]).encode(), **RAW)
+    ).decode()
+
+    found = read(json.dumps({**GOOD, "datasets": former}))
+    assert found is not None
+    assert [d.id for d in found.datasets] == [d["id"] for d in report]
+    assert [d.frozen_column_count for d in found.datasets] == [None, None]
+
+
 def test_the_least_that_is_a_report() -> None:
     assert read(json.dumps(GOOD)) is not None
 
@@ -298,6 +347,13 @@ def bomb() -> str:
         pytest.param({"datasets": [{"id": "a", "lastSyncedSince": "soon"}]}, id="no time"),
         pytest.param(
             {"datasets": [{"id": "a", "lastSyncedSince": "2026-01-01T00:00:00"}]}, id="no zone"
+        ),
+        pytest.param(
+            {"datasets": [{"id": "a", "frozenColumns": ["c" * 65]}]}, id="an endless column"
+        ),
+        pytest.param(
+            {"datasets": [{"id": "a", "frozenColumnCount": 1601}]},
+            id="more columns than there can be",
         ),
         pytest.param({"datasets": "?"}, id="nothing packed"),
         pytest.param({"datasets": 'not base 85: " '}, id="other characters"),
@@ -347,9 +403,7 @@ def test_nothing_that_is_read_raises(text: str, packed: bytes) -> None:
     )
 )
 def test_columns_of_another_form_are_no_report(columns: Any) -> None:
-    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
-    written = json.dumps(columns).encode()
-    packed = lzma.compress(written, format=lzma.FORMAT_RAW, filters=filters)
+    packed = lzma.compress(json.dumps(columns).encode(), **RAW)
 
     found = read(json.dumps({**GOOD, "datasets": base64.b85encode(packed).decode()}))
     assert found is None or found.datasets == ()

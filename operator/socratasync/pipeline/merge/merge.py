@@ -189,6 +189,7 @@ def _write_by_key(
         connection.execute(_NO_NESTED_LOOPS)
     rekeyed = outranked.remove_rekeyed(context, connection, staged)
     cleaned = clean(context, connection, staged)
+    staged = outranked.stamping(context, connection, staged)
     outranked.note_rivals(context, connection, staged, existing)
     counts = _counted(connection, _BY_KEY[strategy](staged.shape))
     rows = _rows(staged, cleaned, *counts)
@@ -272,6 +273,7 @@ def record(
         strategy=strategy.value,
         verified=staged.trusted if counted else None,
         schema_in_sync=plan.schema_in_sync,
+        frozen_columns=plan.frozen.named,
     )
     ledger = context.ledger.on(connection)
     ledger.record_watermark(known)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from dataclasses import replace
 
 from psycopg import errors as pg
 
@@ -80,8 +81,20 @@ def note_rivals(
     of the dataset's own rows are outranked by another one of them."""
     if not staged.shape.provenance:
         return 0
-    statement = statements.note_rivals(context.ledger.target, staged.shape, list(existing))
+    statement = statements.note_rivals(
+        context.ledger.target, staged.shape, list(existing), staged.plan.new_datasets
+    )
     return catalog.count(connection, statement)
+
+
+def stamping(context: RunContext, connection: Connection, staged: StagedDataset) -> StagedDataset:
+    """The dataset, which writes the times of equal rows, too, if it shares keys with another one."""
+    shape = staged.shape
+    if not shape.provenance:
+        return staged
+    row = connection.execute(statements.shares_keys(context.ledger.target, shape)).fetchone()
+    shape = replace(shape, stamps_equal_rows=bool(row and row[0]))
+    return replace(staged, plan=replace(staged.plan, shape=shape))
 
 
 def remove_missing(context: RunContext, connection: Connection, staged: StagedDataset) -> int:

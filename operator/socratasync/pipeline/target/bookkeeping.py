@@ -128,13 +128,18 @@ class Ledger:
             _SQL["record_watermark"], {**self._words, **words, "columns": Jsonb(words["columns"])}
         )
 
+    def record_columns(self, dataset: str, columns: Mapping[str, Mapping[str, str]]) -> None:
+        """Which columns the dataset has and had; for a dataset that is in."""
+        words = {**self._words, "dataset": dataset, "columns": Jsonb(columns)}
+        self._connection.execute(_SQL["record_columns"], words)
+
     def record_left_out(self, dataset: str, rows: int) -> None:
         """How many of the dataset's rows cannot be in the target."""
         words = {**self._words, "dataset": dataset, "rows": rows}
         self._connection.execute(_SQL["record_left_out"], words)
 
     def forget_other_datasets(self, datasets: list[str]) -> None:
-        """Only these datasets are still in the table; in the replacing transaction."""
+        """Only these datasets are still in the table."""
         words = {**self._words, "datasets": datasets}
         self._connection.execute(_SQL["forget_other_datasets"], words)
 
@@ -173,7 +178,7 @@ class Ledger:
         self._connection.execute(_SQL["forget_rows"], words)
 
     def forget_outranked(self) -> None:
-        """The target was emptied; in the transaction that does it."""
+        """The target was emptied, by this transaction or by somebody before the run."""
         self._connection.execute(_SQL["forget_outranked"], self._words)
 
     def _knows_outranked(self) -> bool:
@@ -269,7 +274,8 @@ class Ledger:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """How far a dataset is in, as the bookkeeping has it. ``columns``: ``source`` (field → type, all
-    of them) and ``loaded`` (target column → field)."""
+    of them), ``loaded`` (target column → field), and what older releases do not note: ``frozen`` (as
+    ``loaded``: what was loaded once) and ``provenance`` (column → type; nothing while it is switched off)."""
 
     dataset: str
     year: int | None
