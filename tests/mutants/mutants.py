@@ -91,7 +91,8 @@ def only_words_differ(before: Function, after: Function) -> bool:
 
 
 def _code(function: Function, *, wordless: bool = False) -> str:
-    body = ast.Module(body=function.body, type_ignores=[])
+    said = 1 if ast.get_docstring(function) else 0
+    body = ast.Module(body=function.body[said:], type_ignores=[])
     if wordless:
         body = _Wordless().visit(ast.parse(ast.unparse(body)))
     return ast.unparse(body)

@@ -27,7 +27,9 @@ only_mutate = {files}
 pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["-p", "no:cacheprovider", "--ignore={slow}"]
 type_check_command = {types}
+do_not_mutate_patterns = ['^\\s*[rf]*"[^"]* [^"]*"[,)]*$']
 """
+"""A line that is nothing but a sentence for people is not worth trying."""
 
 _OTHERWISE = {
     '["operator", "."]': '["src", "."]',
