@@ -116,7 +116,7 @@ def test_a_replica_that_is_behind_deletes_no_row_that_was_loaded_from_another(
     parks.catch_up()
     sync.well()
     assert "new" in names(sync)
-    parks._replica = behind  # the same old replica answers again
+    parks.lag(state=behind)  # the same old replica answers again
 
     report = sync.run(mode="full")
 
@@ -146,6 +146,28 @@ def test_an_update_deletes_no_row_that_changed_behind_its_back(
         parks.insert({"name": "p3", "acres": 3})
 
     portal.faults.add(Fault.doing(meanwhile), on="rows", after=1)
+
+    assert sync.one().rows.deleted == 0
+    assert names(sync) == {f"p{n}" for n in range(4)}
+
+
+def test_an_update_deletes_no_row_that_it_did_not_ask_for(
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
+    """p0 is old and not asked for. A row comes after the first count, so that as many rows are asked for
+    as there were at all."""
+    sync.spec["target"]["prune"] = True
+    clock.at = datetime(2020, 1, 1, tzinfo=UTC)
+    portal.datasets.clear()
+    parks = portal.add_dataset(PARKS, COLUMNS, numbered(0, 1))
+    clock.at = datetime(2021, 1, 1, tzinfo=UTC)
+    parks.insert(*numbered(1, 3))
+    sync.well()
+    parks.touch(parks.find(name="p2"))
+    newest_and_all = 2
+    portal.faults.add(
+        Fault.doing(lambda: parks.insert({"name": "p3"})), on="count", after=newest_and_all
+    )
 
     assert sync.one().rows.deleted == 0
     assert names(sync) == {f"p{n}" for n in range(4)}
@@ -233,7 +255,7 @@ def test_old_rows_from_a_replica_that_is_behind_are_put_right_by_the_next_update
         clock.at += timedelta(days=1)
         parks.update(parks.find(name=f"p{number}"), acres=100 + number)
     sync.well()
-    parks._replica = behind
+    parks.lag(state=behind)
 
     if how == "full":
         sync.well(mode="full")
@@ -273,8 +295,7 @@ def test_a_change_stamped_in_the_future_hides_none_that_follows(
     portal.datasets.clear()
     wrong = portal.add_dataset(PARKS, COLUMNS, numbered(0, 1))
     sync.well()
-    truth = wrong._truth  # the portal's clock is put right
-    wrong._truth = type(truth)(table=truth.table, version=truth.version + 1, changed_at=0)
+    wrong.put_clock_right()
     clock.at = None
     wrong.insert({"name": "after", "acres": 1})
 
@@ -374,7 +395,7 @@ def test_duplicates_are_counted_once_when_a_merge_is_tried_again(
 
     (dataset,) = report.datasets
     assert dataset.duplicates == 1
-    assert len([w for w in report.warnings if "a newer row with the same name" in w]) == 1
+    assert len([w for w in report.warnings if "the name of another row" in w]) == 1
     rows = dataset.rows
     assert rows.downloaded == 42 == rows.inserted + rows.updated + rows.unchanged + 2
 

@@ -101,6 +101,39 @@ def test_rows_of_any_length_are_found_wherever_the_stage_has_them(
     assert merged_as_usual() == []
 
 
+def test_rows_that_are_not_found_in_the_stage_bring_on_the_usual_merge(
+    sync: Sync, portal: Portal, said: Callable[[str], int]
+) -> None:
+    """Somebody's UPDATE of the stage makes a row another transaction's, in the last page's blocks; the
+    insertion of the first page waits until then."""
+    rows = [{"name": f"n{n}", "note": "x" * 1500} for n in range(10)]  # five of them fill a block
+    portal.add_dataset("note-0001", [("name", "text"), ("note", "text")], rows)
+    sync.spec["target"].update(table="notes", key=["name"])
+    sync.spec["source"] = {"pageSize": 5}
+    sync.query(
+        "CREATE TABLE notes (name text PRIMARY KEY, note text, socrata_dataset text,"
+        " socrata_id text, socrata_updated_at timestamptz);"
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN new; END $$;"
+        "CREATE TRIGGER wait BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION wait()"
+    )
+    with psycopg.connect(sync.dsn, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(42)")
+
+        def interfere() -> None:
+            (stage,) = sync.query("SELECT stage FROM socratasync.checkpoints")
+            table = sql.Identifier("socratasync", stage["stage"])
+            sync.query(sql.SQL("UPDATE {} SET name = name WHERE name = 'n7'").format(table))
+            other.execute("SELECT pg_advisory_unlock(42)")
+
+        portal.faults.add(Fault.doing(interfere), on="rows", after=2)
+
+        assert sync.one().rows.inserted == 10
+
+    assert set(sync.table("notes", "name")) == {f"n{n}" for n in range(10)}
+    assert (said(BEGUN), said(GIVEN_UP)) == (1, 1)
+
+
 def test_nothing_is_seen_before_all_is_verified(sync: Sync, portal: Portal, parks: Dataset) -> None:
     sync.spec["source"] = {"pageSize": 2}
     seen = []

@@ -5,7 +5,7 @@ The strategies are called as such, since a new server has no use for those of an
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -19,7 +19,7 @@ from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.merge import statements as merge_statements
-from socratasync.pipeline.plan.model import Shape
+from socratasync.pipeline.plan.model import KeepsNewer, Shape
 from socratasync.pipeline.stage import statements
 from socratasync.pipeline.target.connection import FIRST_WITH_MERGE_RETURNING
 
@@ -129,6 +129,102 @@ def test_a_row_of_another_dataset_is_taken_only_by_a_newer_one(
     assert owner == "park-0001"
 
 
+NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
+BY_STAMP = KeepsNewer(
+    believed_until=NOON + timedelta(minutes=5), read_again_after=NOON - timedelta(hours=1)
+)
+BY_DATE = KeepsNewer(believed_until=BY_STAMP.believed_until, read_again_after=None)
+FULL = None
+
+Stamp = str | None
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize(
+    ("keeps", "row", "held", "came", "written"),
+    [
+        pytest.param(FULL, "same", "11:50", "11:40", True, id="a full load knows better"),
+        pytest.param(FULL, "other", "11:50", None, True, id="whatever the row"),
+        pytest.param(BY_STAMP, "same", "10:00", "11:40", True, id="newer"),
+        pytest.param(BY_STAMP, "same", "11:40", "11:40", True, id="equally new"),
+        pytest.param(BY_STAMP, "same", "11:50", "11:40", False, id="a replica that is behind"),
+        pytest.param(BY_STAMP, "other", "11:50", "11:40", False, id="and has a row that is gone"),
+        pytest.param(BY_STAMP, "same", "11:50", "11:00", True, id="will not be read again"),
+        pytest.param(BY_STAMP, "other", "11:50", "10:59", True, id="nor will this one"),
+        pytest.param(BY_STAMP, "same", "11:50", "11:01", False, id="will just be read again"),
+        pytest.param(BY_STAMP, "same", "12:05", "11:40", False, id="clocks differ a little"),
+        pytest.param(BY_STAMP, "same", "12:06", "11:40", True, id="the clock was ahead"),
+        pytest.param(BY_STAMP, "other", "12:06", "11:40", True, id="and the row was inserted anew"),
+        pytest.param(BY_STAMP, "same", None, "11:40", True, id="had no time"),
+        pytest.param(BY_STAMP, "other", None, "11:40", True, id="another one without a time"),
+        pytest.param(BY_STAMP, "same", "10:00", None, True, id="has lost its time"),
+        pytest.param(BY_STAMP, "other", "10:00", None, False, id="a row without a time is older"),
+        pytest.param(BY_STAMP, "other", None, None, True, id="none has a time"),
+        pytest.param(BY_DATE, "same", "11:50", "11:40", True, id="a row replaces itself"),
+        pytest.param(BY_DATE, "same", "11:50", None, True, id="by one without a time, too"),
+        pytest.param(BY_DATE, "other", "10:00", "09:00", False, id="an older row of the same key"),
+        pytest.param(
+            BY_DATE, "other", "10:00", None, False, id="one without a time is older still"
+        ),
+        pytest.param(BY_DATE, "other", "10:00", "10:01", True, id="a newer row of the same key"),
+        pytest.param(
+            BY_DATE, "other", "12:06", "11:40", True, id="one from a clock that was ahead"
+        ),
+    ],
+)
+def test_an_older_row_stays_out_only_where_no_change_is_lost_with_it(
+    staged: Connection, how: str, keeps: KeepsNewer | None, row: str, held: Stamp, came: Stamp,
+    written: bool,
+) -> None:  # fmt: skip
+    staged.execute(
+        "UPDATE parks SET socrata_id = %s, socrata_updated_at = %s WHERE name = 'changed'",
+        ["row-1" if row == "same" else "row-0", at(held)],
+    )
+    staged.execute(
+        """UPDATE socratasync.stage_parks SET ":updated_at" = %s WHERE name = 'changed'""",
+        [at(came)],
+    )
+
+    assert merge_by(staged, how, shape(keeps_newer=keeps)) == (1, int(written))
+
+
+def at(time: Stamp) -> datetime | None:
+    """That time of the day of ``NOON``."""
+    return None if time is None else datetime.fromisoformat(f"2024-02-29T{time}:00+00:00")
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize(
+    ("owner", "held", "came", "taken"),
+    [
+        pytest.param(None, "11:50", "11:40", True, id="of nobody"),
+        pytest.param("othe-rone", "11:40", "11:50", True, id="older"),
+        pytest.param("othe-rone", "11:50", "11:40", False, id="newer"),
+        pytest.param("othe-rone", None, "11:40", True, id="without a time is the older"),
+        pytest.param("othe-rone", "11:40", None, False, id="with one is the newer"),
+        pytest.param("othe-rone", "11:40", "11:40", True, id="as new, and o before p"),
+        pytest.param("zoth-erone", "11:40", "11:40", False, id="as new, and p before z"),
+        pytest.param("othe-rone", None, None, True, id="both without one, and o before p"),
+        pytest.param("zoth-erone", None, None, False, id="both without one, and p before z"),
+    ],
+)
+@pytest.mark.parametrize("keeps", [FULL, BY_STAMP], ids=["full", "update"])
+def test_a_row_of_another_dataset_goes_to_the_newer_and_never_by_turns(
+    staged: Connection, how: str, keeps: KeepsNewer | None, owner: str | None, held: Stamp,
+    came: Stamp, taken: bool,
+) -> None:  # fmt: skip
+    staged.execute(
+        "UPDATE parks SET socrata_dataset = %s, socrata_updated_at = %s WHERE name = 'changed'",
+        [owner, at(held)],
+    )
+    staged.execute(
+        """UPDATE socratasync.stage_parks SET ":updated_at" = %s WHERE name = 'changed'""",
+        [at(came)],
+    )
+
+    assert merge_by(staged, how, shape(keeps_newer=keeps)) == (1, int(taken))
+
+
 @pytest.mark.parametrize("how", WAYS)
 def test_a_table_of_keys_only_is_merged(staged: Connection, how: str) -> None:
     given = shape(columns=COLUMNS[:1], provenance=False)
@@ -151,9 +247,9 @@ def test_of_equal_keys_the_newest_row_stays_and_of_equally_new_ones_the_last(
 ) -> None:
     stage(staged, ("same", 8, None, 2022), ("same", 9, None, 2021), ("new", 7, None, 2020))
 
-    removed = staged.execute(merge_statements.delete_duplicates(shape())).rowcount
+    removed = one(staged, merge_statements.delete_duplicates(shape()))
 
-    assert removed == 3
+    assert removed == (3, 1)
     rows: dict[str, object] = dict(
         staged.execute("SELECT name, acres FROM socratasync.stage_parks").fetchall()
     )
@@ -249,10 +345,10 @@ def test_duplicate_keys_are_resolved_counted_and_told(
     (dataset,) = report.datasets
     assert dataset.duplicates == 2
     assert sync.acres()["p1"] == 101
-    assert any("a newer row with the same name: 2 rows" in w for w in report.warnings)
+    assert any("2 rows left out for having the name of another row" in w for w in report.warnings)
     rows = dataset.rows
     assert rows.downloaded == rows.inserted + rows.updated + rows.unchanged + dataset.duplicates
-    assert dataset.verified is True
+    assert (dataset.left_out, dataset.verified) == (2, False)
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["first load", "later load"])
@@ -266,8 +362,8 @@ def test_rows_without_a_key_are_left_out_and_told(
     report = sync.well()
 
     assert len(sync.acres()) == 5
-    assert any("for having no name: 1 row," in w and row in w for w in report.warnings)
-    assert report.datasets[0].verified is True
+    assert any("1 row left out for having no name," in w and row in w for w in report.warnings)
+    assert (report.datasets[0].left_out, report.datasets[0].verified) == (1, False)
 
 
 def test_a_duplicate_that_was_changed_last_wins_later_too(

@@ -427,7 +427,7 @@ def test_two_first_runs_do_not_race(dsn: str, version: int, isolation: str) -> N
             run.join(timeout=60)
 
         assert failed == []
-        assert versions(first) == [NEWEST]
+        assert versions(first)[-1] == NEWEST
 
 
 @pytest.mark.parametrize("version", range(NEWEST))
@@ -442,7 +442,7 @@ def test_a_migration_that_is_killed_leaves_nothing_half_done(
 
     assert shape(opened) == before
     bring_up_to_date(opened)
-    assert versions(opened) == [NEWEST]
+    assert versions(opened)[-1] == NEWEST
 
 
 def test_a_migration_gives_way_to_those_who_use_the_tables(opened: Connection, dsn: str) -> None:

@@ -136,6 +136,20 @@ def test_an_answer_cut_anywhere_loses_nothing(
         assert dataset.rows.inserted == dataset.rows.downloaded == 5, cut
 
 
+@pytest.mark.parametrize("page", [0, 1, 2])
+def test_an_answer_cut_right_after_its_header_line_is_not_the_end(
+    sync: Sync, portal: Portal, parks: Dataset, page: int
+) -> None:
+    """It looks like a page after the last row, and no later count would tell."""
+    sync.spec["verify"] = {"rowCount": "Off"}
+    sync.spec["source"] = {"pageSize": 2}
+    header = '"name","acres","opened",":updated_at",":id"\n'
+    portal.faults.add(Fault.truncated(len(header)), after=page, on="rows")
+
+    assert sync.one().rows.inserted == 5
+    assert sync.acres() == EXPECTED
+
+
 @pytest.mark.parametrize("verify", ["Warn", "Off"])
 def test_a_short_page_is_not_the_end(
     sync: Sync, portal: Portal, parks: Dataset, verify: str
@@ -258,46 +272,24 @@ def test_a_value_that_does_not_fit_is_refused_with_its_place(sync: Sync, parks: 
 
 
 def test_rows_of_a_lagging_replica_do_not_advance_the_watermark_beyond_it(
-    sync: Sync, portal: Portal, parks: Dataset
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
 ) -> None:
-    sync.well()
+    """A day later, when no replica would be taken for being behind that does not say so."""
+    options = sync.with_(clock=lambda: datetime.now(UTC) + timedelta(days=1))
+    sync.well(options=options)
     (before,) = sync.query("SELECT * FROM socratasync.datasets")
     parks.lag()
+    clock.at = datetime.now(UTC) + timedelta(minutes=1)
     parks.update(parks.find(name="p1"), acres=11)
 
-    first = sync.one()
+    first = sync.one(options=options)
     (after,) = sync.query("SELECT * FROM socratasync.datasets")
     assert first.rows.updated == 0
     assert after["watermark"] == before["watermark"]
     assert after["rows_updated_at"] is None  # so that the next run does not think it has everything
 
     parks.catch_up()
-    assert sync.one().rows.updated == 1
-    assert sync.acres()["p1"] == 11
-
-
-def test_a_newest_change_told_by_a_fresher_replica_is_not_believed(
-    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
-) -> None:
-    """The newest change is asked of one replica, the rows come from another."""
-    sync.well()
-    parks.lag()
-    clock.at = datetime.now(UTC) + timedelta(days=1)
-    parks.update(parks.find(name="p1"), acres=11)
-    replica = parks._replica
-    parks.catch_up()
-
-    def stale() -> None:
-        parks._replica = replica
-
-    portal.faults.add(Fault.doing(stale), times=1, on="rows")
-    sync.run()
-    parks.catch_up()
-    clock.at += timedelta(days=1)
-    parks.touch(parks.find(name="p2"))
-
-    sync.well()
-
+    assert sync.one(options=options).rows.updated == 1
     assert sync.acres()["p1"] == 11
 
 
@@ -445,3 +437,23 @@ def test_a_killed_process_loses_no_page_that_was_staged(sync: Sync, portal: Port
     assert len(sync.pages()) == 11
     assert dataset.rows.inserted == 1000
     assert len(sync.table()) == 1000
+
+
+# -- two runs at one stage ---------------------------------------------------------------------------
+
+
+def test_a_run_whose_stage_another_one_has_taken_over_adds_nothing_to_it(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
+    """The lock of the table was lost meanwhile, and the other run goes on with the stage."""
+    sync.spec["source"] = {"pageSize": 2}
+    taken = "UPDATE socratasync.checkpoints SET run = 'another'"
+    portal.faults.add(Fault.doing(lambda: sync.query(taken)), after=1, on="rows")
+
+    report = sync.run()
+
+    assert report.exit_code == 75
+    assert report.as_dict()["error"]["reason"] == "TargetBusy"
+    (left,) = sync.query("SELECT run, rows FROM socratasync.checkpoints")
+    assert left == {"run": "another", "rows": 2}
+    assert sync.query("SELECT to_regclass('parks') AS t") == [{"t": None}]

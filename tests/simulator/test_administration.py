@@ -53,6 +53,7 @@ CHANGES = [
         lambda d: len(d.find(name="X")) == 1,
     ),
     ("touch", {"first": 1}, lambda d: d.rows()[0][":updated_at"] > d.rows()[1][":updated_at"]),
+    ("unstamp", {"first": 1}, lambda d: d.rows()[0][":updated_at"] is None),
     ("delete", {"where": "name = 'a'"}, lambda d: len(d) == 2),
     ("replace_all", {}, lambda d: len(d) == 3),
     ("replace_all", {"rows": []}, lambda d: len(d) == 0),
@@ -64,6 +65,8 @@ CHANGES = [
     ("remove", {}, lambda d: d.is_missing),
     ("freeze", {"successor": "park-0002"}, lambda d: d.successor == "park-0002"),
     ("lag", {}, lambda d: d.shown is d.truth),
+    ("lag", {"silently": True}, lambda d: d.shown is d.truth),
+    ("put_clock_right", {}, lambda d: d.shown is d.truth),
     ("catch_up", {}, lambda d: d.shown is d.truth),
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
@@ -213,3 +213,45 @@ def test_parts_of_the_description_can_be_replaced_or_taken_away(portal: Portal, 
 
     assert "rowsUpdatedAt" not in view
     assert view["name"] == "Another"
+
+
+def test_a_row_may_say_nothing_of_when_it_changed(portal: Portal, ask: Ask) -> None:
+    parks = portal.add_dataset(
+        "park-0001", [("name", "text")], [{"name": "Griffith"}, {"name": "Echo"}]
+    )
+    row, other = parks.ids()
+    parks.unstamp(row)
+
+    def count(where: str) -> str:
+        asked = {"$select": "count(*) as n", "$where": where}
+        found: str = ask("/resource/park-0001.json", asked).json()[0]["n"]
+        return found
+
+    assert parks.rows()[0][":updated_at"] is None
+    assert count(":updated_at is null") == count(":updated_at >= '2000-01-01T00:00:00Z'") == "1"
+    assert count(":updated_at < '2100-01-01T00:00:00Z'") == "1"
+    columns = {"$select": "name,:updated_at,:id", "$order": ":id"}
+    csv = ask("/resource/park-0001.csv", columns).text.splitlines()
+    assert csv[1] == f'"Griffith",,"{row}"'
+    shown = ask("/resource/park-0001.json", columns).json()
+    assert [":updated_at" in each for each in shown] == [False, True]
+    newest = ask("/resource/park-0001.json", {"$select": "max(:updated_at) as newest"}).json()
+    assert newest[0]["newest"] == parks.rows()[1][":updated_at"]
+    ordered = ask("/resource/park-0001.json", {"$select": ":id", "$order": ":updated_at"}).json()
+    assert [each[":id"] for each in ordered] == [other, row]
+
+    parks.touch(row)
+    assert parks.rows()[0][":updated_at"] is not None
+
+
+def test_a_clock_goes_back_only_when_it_is_put_right() -> None:
+    clock = iter([START, START - timedelta(days=1), START - timedelta(days=1)])
+    parks = Dataset("park-0001", clock=lambda: next(clock))
+    parks.add_column("name", "text")
+
+    parks.insert({"name": "Echo"})
+    parks.put_clock_right()
+    parks.insert({"name": "Griffith"})
+
+    stamps = [row[":updated_at"] for row in parks.rows()]
+    assert stamps == ["2024-05-01T12:00:00.001Z", "2024-04-30T12:00:00.000Z"]

@@ -125,6 +125,23 @@ def test_a_replica_that_lags_shows_the_past_and_says_so(
     assert shown() == (3, "false")
 
 
+def test_a_replica_that_lags_silently_takes_the_past_for_the_truth(
+    parks: Dataset, ask: Ask
+) -> None:
+    before = parks.truth
+    parks.insert({"name": "Elysian"})
+    parks.lag(silently=True, state=before)
+
+    answer = ask("/resource/park-0001.json")
+    assert len(answer.json()) == 2
+    assert answer.headers["X-SODA2-Data-Out-Of-Date"] == "false"
+    assert answer.headers["X-SODA2-Truth-Last-Modified"] == answer.headers["Last-Modified"]
+    parks.catch_up()
+    parks.lag()
+    parks.insert({"name": "Echo"})
+    assert ask("/resource/park-0001.json").headers["X-SODA2-Data-Out-Of-Date"] == "true"
+
+
 def test_a_replica_can_catch_up_after_some_answers(parks: Dataset, ask: Ask) -> None:
     parks.lag(answers=2)
     parks.insert({"name": "Elysian"})

@@ -129,7 +129,9 @@ CHANGES: dict[str, Change] = {
     "make_private": lambda d, a: d.make_private(a.get("private", True)),
     "remove": lambda d, a: d.remove(a.get("gone", True)),
     "freeze": lambda d, a: d.freeze(a.get("successor")),
-    "lag": lambda d, a: d.lag(a.get("answers")),
+    "unstamp": lambda d, a: d.unstamp(_which(d, a)),
+    "put_clock_right": lambda d, _: d.put_clock_right(),
+    "lag": lambda d, a: d.lag(a.get("answers"), silently=a.get("silently", False)),
     "catch_up": lambda d, _: d.catch_up(),
 }
 

@@ -24,7 +24,7 @@ from socrata_simulator.rows.cells import (
     stamp,
     unquote,
 )
-from socrata_simulator.rows.table import Table
+from socrata_simulator.rows.table import UNSTAMPED, Table
 from socrata_simulator.soql.query import Query
 from socrata_simulator.soql.selection import Aggregate, Output
 
@@ -93,8 +93,8 @@ def _stored_line(table: Table, tail: list[Cell]) -> Callable[[int], bytes]:
 
 def _csv_cell(table: Table, output: Output) -> Cell:
     if output.system:
-        text = _system_text(table, output.system)
-        return lambda i, _: b'"%b"' % text(i)
+        cell = _system_cell(table, output.system)
+        return lambda i, _: cell(i)
     if output.field is None:
         return lambda i, _: b"" if (t := _value_text(output, i)) is None else quoted(t)
     slot, kind = output.field.slot, output.field.kind
@@ -122,8 +122,8 @@ def _json_row(table: Table, outputs: Sequence[Output]) -> Callable[[int], bytes]
 
 def _json_cell(table: Table, output: Output) -> Cell:
     if output.system:
-        text = _system_text(table, output.system)
-        return lambda i, _: b'"%b"' % text(i)
+        cell = _system_cell(table, output.system)
+        return lambda i, _: cell(i)
     if output.field is None:
         return lambda i, _: (
             b"" if (t := _value_text(output, i)) is None else json_text(t, output.kind).encode()
@@ -137,30 +137,31 @@ def _json_cell(table: Table, output: Output) -> Cell:
 # -- values ----------------------------------------------------------------------------------------
 
 
-def _system_text(table: Table, name: str) -> Callable[[int], bytes]:
+def _system_cell(table: Table, name: str) -> Callable[[int], bytes]:
+    """A system column's cell: quoted in CSV as in JSON; nothing for a time that a row does not have."""
     key = table.key
     if name == ":id":
         numbers, encode = table.numbers, rowids.encode
-        return lambda i: encode(numbers[i], key).encode()
+        return lambda i: b'"%b"' % encode(numbers[i], key).encode()
     if name == ":version":
         versions = table.versions
-        return lambda i: rowids.encode(versions[i], key, rowids.VERSION).encode()
-    return _stamp_text(table.created if name == ":created_at" else table.updated)
+        return lambda i: b'"%b"' % rowids.encode(versions[i], key, rowids.VERSION).encode()
+    return _stamp_cell(table.created if name == ":created_at" else table.updated)
 
 
-def _stamp_text(stamps: Sequence[int]) -> Callable[[int], bytes]:
-    """The text of a row's time. Texts are kept, for most rows have the time of rows near them."""
+def _stamp_cell(stamps: Sequence[int]) -> Callable[[int], bytes]:
+    """A row's time. Texts are kept, for most rows have the time of rows near them."""
     known: dict[int, bytes] = {}
 
-    def text(position: int) -> bytes:
+    def cell(position: int) -> bytes:
         at = stamps[position]
         if at not in known:
             if len(known) > 1000:
                 known.clear()
-            known[at] = stamp(at).encode()
+            known[at] = b"" if at == UNSTAMPED else b'"%b"' % stamp(at).encode()
         return known[at]
 
-    return text
+    return cell
 
 
 def _value_text(output: Output, position: int) -> str | None:

@@ -23,7 +23,7 @@ def of_rows(
     dataset: Dataset, state: State, query: Query, *, extension: str, etag: str, out_of_date: bool
 ) -> Headers:
     """The headers of an answer made from ``state``, which is older than the truth if a replica lags."""
-    truth = dataset.truth
+    truth = dataset.owned_up(state)
     behind = out_of_date or truth.version > state.version
     return {
         "Content-Type": CONTENT_TYPES[extension],

@@ -60,6 +60,8 @@ class Dataset:
         self._frozen = False
         self._replica: State | None = None
         self._lagging_answers: int | None = None
+        self._lags_silently = False
+        self._last_stamp = 0
         self._truth = State(
             table=Table(key=zlib.crc32(id.encode()) * 0x9E3779B1), version=1, changed_at=0
         )
@@ -79,6 +81,11 @@ class Dataset:
         """The dataset as queries see it: the truth, or the replica while that lags."""
         with self._lock:
             return self._replica or self._truth
+
+    def owned_up(self, state: State) -> State:
+        """The truth as an answer made from ``state`` tells of it: a replica that lags silently does not
+        know that it does."""
+        return state if self._lags_silently else self._truth
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -139,6 +146,12 @@ class Dataset:
     def touch(self, ids: str | Iterable[str]) -> None:
         """Move ``:updated_at`` and nothing else, as an upsert of the same values does."""
         self.update(ids)
+
+    def unstamp(self, ids: str | Iterable[str]) -> None:
+        """Take the ``:updated_at`` of rows away: legacy datasets have rows without one."""
+        with self._lock:
+            table = self._truth.table
+            self._become(table.unstamped([table.position(i) for i in _listed(ids)]), self._now())
 
     def delete(self, ids: str | Iterable[str]) -> None:
         """Remove rows. As on a real portal, no query can tell that they were there."""
@@ -227,19 +240,30 @@ class Dataset:
         self.successor = successor
         self._frozen = True
 
-    def lag(self, answers: int | None = None) -> None:
-        """From now on queries see the dataset as it is at this moment, until ``catch_up()``.
+    def lag(
+        self, answers: int | None = None, *, silently: bool = False, state: State | None = None
+    ) -> None:
+        """From now on queries see the dataset as it is at this moment, or as it was in ``state`` (an
+        earlier ``truth``), until ``catch_up()``. ``silently``: no header tells.
 
         With ``answers``, they see the truth again after so many answers that were out of date.
         """
         with self._lock:
-            self._replica = self._truth
+            self._replica = state or self._truth
             self._lagging_answers = answers
+            self._lags_silently = silently
 
     def catch_up(self) -> None:
         """Queries see the truth again."""
         with self._lock:
             self._replica = None
+            self._lags_silently = False
+
+    def put_clock_right(self) -> None:
+        """The portal's clock was ahead and is right again: the next change may be stamped earlier than
+        the last one was."""
+        with self._lock:
+            self._last_stamp = 0
 
     def answered(self, state: State) -> None:
         """Count an answer that was made from ``state``, for ``lag(answers)``."""
@@ -251,14 +275,15 @@ class Dataset:
             ):
                 self._lagging_answers -= 1
                 if self._lagging_answers <= 0:
-                    self._replica = None
+                    self.catch_up()
 
     # -- inside ------------------------------------------------------------------------------------
 
     def _now(self) -> int:
-        """Now, in milliseconds since 1970, but always later than the last change."""
+        """Now, in milliseconds since 1970, but always later than the last change: a clock that goes back
+        stands still until ``put_clock_right()``."""
         now = (self._clock() - _EPOCH) // timedelta(milliseconds=1)
-        return max(now, self._truth.changed_at + 1)
+        return max(now, self._last_stamp + 1)
 
     def _change_lines(self, changes: dict[int, bytes]) -> None:
         at = self._now()
@@ -268,6 +293,7 @@ class Dataset:
         if self._frozen:
             raise RuntimeError(f"dataset {self.id} is frozen")
         self._truth = State(table=table, version=self._truth.version + 1, changed_at=at)
+        self._last_stamp = at
 
     def _become_schema(self, table: Table) -> None:
         at = self._now()

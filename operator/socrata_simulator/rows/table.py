@@ -24,6 +24,9 @@ from socrata_simulator.rows.cells import (
     unquote,
 )
 
+UNSTAMPED = -(2**63)
+"""Stands for a time that a row does not have."""
+
 SYSTEM_TYPES = {
     ":id": "row_identifier",
     ":created_at": "fixed_timestamp",
@@ -56,7 +59,8 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows, ordered by the numbers in their ``:id``s. Times are milliseconds since 1970, UTC."""
+    """Rows, ordered by the numbers in their ``:id``s. Times are milliseconds since 1970, UTC; ``updated``
+    may be ``UNSTAMPED``."""
 
     key: int
     fields: tuple[Field, ...] = ()
@@ -103,18 +107,23 @@ class Table:
         """The position of the first row whose number is greater than this one, or, inclusive, equal to it."""
         return (bisect_left if inclusive else bisect_right)(self.numbers, number)
 
+    def updated_at(self, position: int) -> int | None:
+        """When the row at ``position`` was last changed; None if it does not say."""
+        at = self.updated[position]
+        return None if at == UNSTAMPED else at
+
     def cells(self, position: int) -> list[str | None]:
         """The stored cells of a row, by slot."""
         return [unquote(cell) for cell in split(self.lines[position])] if self.width else []
 
     def row(self, position: int) -> dict[str, str | None]:
         """A row as stored text by field name, with ``:id``, ``:created_at`` and ``:updated_at``."""
-        cells = self.cells(position)
+        cells, updated_at = self.cells(position), self.updated_at(position)
         return {
             **{f.name: cells[f.slot] for f in self.fields},
             ":id": self.row_id(position),
             ":created_at": stamp(self.created[position]),
-            ":updated_at": stamp(self.updated[position]),
+            ":updated_at": None if updated_at is None else stamp(updated_at),
         }
 
     def lines_are_the_answer(self, fields: Sequence[Field]) -> bool:
@@ -142,6 +151,13 @@ class Table:
         for position, line in changes.items():
             updated[position], versions[position], lines[position] = at, version, line
         return self._changed(updated=updated, versions=versions, lines=lines)
+
+    def unstamped(self, positions: Iterable[int]) -> Table:
+        """A table in which these rows do not say when they were changed."""
+        updated = self.updated[:]
+        for position in positions:
+            updated[position] = UNSTAMPED
+        return self._changed(updated=updated)
 
     def without(self, positions: Iterable[int]) -> Table:
         """A table without the rows at these positions."""

@@ -75,13 +75,13 @@ class Compiler:
     def _column(self, name: Name) -> Typed:
         table = self._table
         if name.name in SYSTEM_TYPES:
-            source = {
-                ":id": table.numbers,
-                ":created_at": table.created,
-                ":updated_at": table.updated,
-                ":version": table.versions,
-            }[name.name]
-            return Typed(SYSTEM_TYPES[name.name], source.__getitem__)
+            getters: dict[str, Getter] = {
+                ":id": table.numbers.__getitem__,
+                ":created_at": table.created.__getitem__,
+                ":updated_at": table.updated_at,
+                ":version": table.versions.__getitem__,
+            }
+            return Typed(SYSTEM_TYPES[name.name], getters[name.name])
         field = table.find(name.name)
         if field is None:
             raise self.refused(

@@ -130,6 +130,10 @@ class DatasetStatus(Part):
     """When the source last changed."""
     rows: RowCounts | None = None
     """Row counts of its last run; target is its share of the table."""
+    left_out: Count | None = None
+    """Its rows that the table does not hold for having no key, or the key of another of its rows."""
+    shared: Count | None = None
+    """Keys of its rows that rows of other datasets have in the table."""
     verified: StrictBool | None = None
     """Whether its rows were counted and agree; absent when nobody counted."""
     schema_in_sync: StrictBool | None = None

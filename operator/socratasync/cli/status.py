@@ -87,15 +87,17 @@ def _datasets(manifest: Manifest, standing: Standing) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for head in ("Dataset", "Year"):
         table.add_column(head, no_wrap=True)
-    table.add_column("Rows at source", justify="right")
+    for head in ("Rows at source", "Left out"):
+        table.add_column(head, justify="right")
     for head in ("Newest change", "Next update from"):
         table.add_column(head)
     for dataset in manifest.spec.selected_datasets():
         known = standing.known.get(dataset.id)
         rows = f"{known.source_rows:,}" if known and known.source_rows is not None else ""
+        left_out = f"{known.left_out:,}" if known else ""
         newest = when(known.watermark) if known else "never loaded"
         since = when(known.synced_since) if known else ""
-        table.add_row(dataset.id, str(dataset.year or ""), rows, newest, since)
+        table.add_row(dataset.id, str(dataset.year or ""), rows, left_out, newest, since)
     return table
 
 
@@ -168,5 +170,6 @@ def _dataset_dict(dataset: str, year: int | None, known: Known | None) -> dict[s
         "lastSyncedSince": write_instant(known.synced_since, "milliseconds") if known else None,
         "newestChange": write_instant(known.watermark, "milliseconds") if known else None,
         "sourceRows": known.source_rows if known else None,
+        "leftOut": known.left_out if known else None,
         "sourceUpdatedAt": write_instant(known.rows_updated_at, "milliseconds") if known else None,
     }

@@ -30,6 +30,10 @@ _MOST_BYTES = 1 << 18
 _DOWNLOADED = ("inserted", "updated", "unchanged")
 """What adds up to the rows that were downloaded, but for those left out."""
 
+_LATER = ("leftOut", "shared")
+"""What releases after the first packed, in this order, behind all else: an older worker's text ends sooner, a
+newer one's goes on."""
+
 
 def pack(datasets: Sequence[Mapping[str, Any]]) -> str:
     """The datasets of a report (as ``RunReport.as_dict`` has them) as characters that JSON need not escape.
@@ -70,6 +74,7 @@ def _as_row(dataset: Mapping[str, Any]) -> list[Any]:
         error.get("reason"),
         error.get("message"),
         *(counts.get(name) for name in ROW_COUNTS),
+        *(dataset.get(name) for name in _LATER),
     ]
 
 
@@ -83,9 +88,9 @@ def _as_dataset(
     in_sync: Any,
     reason: Any,
     message: Any,
-    *counted: Any,
+    *more: Any,
 ) -> dict[str, Any]:
-    rows = dict(zip(ROW_COUNTS, counted, strict=True))
+    rows = dict(zip(ROW_COUNTS, more[: len(ROW_COUNTS)], strict=True))
     rows["downloaded"] = _more(rows["downloaded"], *(rows[name] for name in _DOWNLOADED))
     source_rows = _more(source, rows["downloaded"])
     rows["target"] = _more(rows["target"], source_rows)
@@ -99,6 +104,7 @@ def _as_dataset(
         "verified": verified,
         "schemaInSync": in_sync,
         "error": None if reason is None else {"reason": reason, "message": message},
+        **dict(zip(_LATER, more[len(ROW_COUNTS) :], strict=False)),
     }
 
 

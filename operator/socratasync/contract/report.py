@@ -51,7 +51,12 @@ ROWS_MOVED = tuple(name for name in ROW_COUNTS if name != "target")
 @dataclass(slots=True, kw_only=True)
 class DatasetReport:
     """What became of one dataset. ``result``: Synced, NoChange or Failed. ``verified``: whether its
-    rows were counted against the source's own count; None when nobody counted."""
+    rows were counted and agree with the source's own count; None when nobody counted.
+
+    ``duplicates`` were left out by this run. ``left_out``: all of its rows that the target does not hold for
+    having no key, or that of another of its rows; ``shared``: keys of its rows that rows of other datasets
+    have. None when nobody counted.
+    """
 
     id: str
     year: int | None = None
@@ -59,6 +64,8 @@ class DatasetReport:
     result: str = "Synced"
     rows: Rows = field(default_factory=Rows)
     duplicates: int = 0
+    left_out: int | None = None
+    shared: int | None = None
     source_rows: int | None = None
     source_updated_at: datetime | None = None
     last_synced_since: datetime | None = None
@@ -76,6 +83,8 @@ class DatasetReport:
             "result": self.result,
             "rows": self.rows.as_dict(),
             "duplicates": self.duplicates,
+            "leftOut": self.left_out,
+            "shared": self.shared,
             "sourceRows": self.source_rows,
             "sourceUpdatedAt": write_instant(self.source_updated_at, "milliseconds"),
             "lastSyncedSince": write_instant(self.last_synced_since, "milliseconds"),
@@ -95,6 +104,8 @@ class DatasetReport:
             result=data["result"],
             rows=Rows(**data["rows"]),
             duplicates=data["duplicates"],
+            left_out=data.get("leftOut"),
+            shared=data.get("shared"),
             source_rows=data["sourceRows"],
             source_updated_at=instant_or_none(data["sourceUpdatedAt"]),
             last_synced_since=instant_or_none(data["lastSyncedSince"]),

@@ -67,6 +67,8 @@ class DatasetResult(_Told):
     id: Annotated[Word, Field(min_length=1)]
     year: Annotated[int, Field(ge=0, le=9999)] | None = None
     rows: Counts | None = None
+    left_out: Int64 | None = None
+    shared: Int64 | None = None
     source_rows: Int64 | None = None
     source_updated_at: Instant | None = None
     last_synced_since: Instant | None = None
@@ -121,6 +123,9 @@ _LESS_AND_LESS = (
 )
 
 
+_NO_COUNTS: dict[str, Any] = {"rows": {}, "sourceRows": None, "leftOut": None, "shared": None}
+
+
 def fit(report: Mapping[str, Any], limit: int = TERMINATION_MESSAGE_BYTES) -> str:
     """The report as JSON of at most ``limit`` bytes. Every dataset stays; messages are shortened."""
     text = encode(report)
@@ -139,7 +144,7 @@ def _packed(report: Mapping[str, Any], room: _Room) -> dict[str, Any]:
         {
             **dataset,
             "error": _cut(dataset["error"], room.dataset_error),
-            **({} if room.counts else {"rows": {}, "sourceRows": None}),
+            **({} if room.counts else _NO_COUNTS),
         }
         for dataset in report["datasets"]
     ]

@@ -27,7 +27,7 @@ def load_dataset(context: RunContext, plan: DatasetPlan) -> DatasetReport | Defe
     for warning in plan.warnings:
         context.journal.warn(warning)
     if plan.nothing_to_do:
-        return _no_change(plan)
+        return _no_change(context, plan)
     log.info("%s: %s, %s", plan.dataset, "full" if plan.load.full else "update", plan.load.why)
     try:
         with context.connections.connect() as connection:
@@ -60,7 +60,7 @@ def _stage(
     return staged
 
 
-def _no_change(plan: DatasetPlan) -> DatasetReport:
+def _no_change(context: RunContext, plan: DatasetPlan) -> DatasetReport:
     log.info("%s: nothing changed at the source", plan.dataset)
     return DatasetReport(
         id=plan.dataset,
@@ -70,6 +70,6 @@ def _no_change(plan: DatasetPlan) -> DatasetReport:
         source_rows=plan.snapshot.rows,
         source_updated_at=plan.snapshot.rows_updated_at,
         last_synced_since=plan.known.synced_since if plan.known else None,
-        verified=True,
+        verified=None if context.request.spec.verify.row_count == "Off" else True,
         schema_in_sync=plan.schema_in_sync,
     )

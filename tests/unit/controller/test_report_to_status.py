@@ -39,6 +39,8 @@ def dataset(number: int) -> DatasetReport:
             deleted=number * 31,
             target=2_000_000_011 + number,
         ),
+        left_out=number * 1009,
+        shared=number * 17 if number % 2 else None,
         source_rows=2_000_000_000 + 3 * number,
         source_updated_at=at("2026-11-22T00:00") - timedelta(seconds=99_991 * number),
         last_synced_since=at("2026-11-23T00:00") - timedelta(seconds=13 * number),
@@ -96,6 +98,7 @@ def test_a_hundred_datasets_reach_the_status_with_all_that_was_told(
         expected = dataset(number)
         assert entry.rows == RowCounts(**expected.rows.as_dict())
         assert entry.source_rows == expected.source_rows
+        assert (entry.left_out, entry.shared) == (expected.left_out, expected.shared)
         assert entry.source_updated_at == expected.source_updated_at
         assert entry.last_synced_since == expected.last_synced_since
         assert entry.verified is expected.verified

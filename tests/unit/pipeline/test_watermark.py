@@ -22,13 +22,15 @@ from tests.unit.pipeline.plans import (
 from socratasync.api.spec import Mode
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.columns import Column
-from socratasync.pipeline.plan.model import DatasetPlan, Load, Snapshot
+from socratasync.pipeline.plan.model import SETTLED_AFTER, DatasetPlan, KeepsNewer, Load, Snapshot
 from socratasync.pipeline.plan.watermark import (
+    CLOCKS_DIFFER_BY,
     LONG_OVERLAP,
     OVERLAP,
     RESUME_WITHIN,
     choose_load,
     find_watermark,
+    keeps_newer,
     known_after,
     may_resume,
     nothing_changed,
@@ -273,6 +275,176 @@ def test_an_update_keeps_the_count_of_what_the_full_load_left_out() -> None:
     assert known_after(plan, trusted=True, left_out=0).left_out == 5
 
 
+def reached(
+    newest: timedelta | None,
+    *,
+    replica: timedelta | None = None,
+    load: Load = PLAN.load,
+    earlier: timedelta = timedelta(days=-1),
+    watermark: Watermark = BY_CHANGE,
+    taken_at: datetime | None = NOON,
+) -> timedelta | None:
+    """How far the watermark gets, in a run that began at noon. All from noon on."""
+    known = replace(KNOWN, watermark=NOON + earlier, synced_since=NOON + earlier - OVERLAP)
+    plan = replace(
+        PLAN,
+        load=load,
+        known=known,
+        watermark=watermark,
+        replica_as_of=None if replica is None else NOON + replica,
+        snapshot=replace(
+            SNAPSHOT, newest=None if newest is None else NOON + newest, taken_at=taken_at
+        ),
+    )
+    after = known_after(plan, trusted=True, left_out=0).watermark
+    return None if after is None else after - NOON
+
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+NEXT_UPDATE = Load(full=False, bound=NOON - timedelta(days=1) - OVERLAP)
+OLD_UPDATE = Load(full=False, bound=NOON - timedelta(days=9))
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param(reached(-30 * HOUR), -30 * HOUR, id="a quiet source: its newest change"),
+        pytest.param(reached(-HOUR), -HOUR, id="a change that every replica shows by now"),
+        pytest.param(reached(-59 * MINUTE), -HOUR, id="one that some may not show yet"),
+        pytest.param(reached(0 * HOUR), -HOUR, id="one of just now"),
+        pytest.param(reached(48 * HOUR), -HOUR, id="one of a clock that is ahead"),
+        pytest.param(reached(None), None, id="no row at all"),
+        pytest.param(
+            reached(0 * HOUR, replica=-3 * HOUR), -3 * HOUR, id="no further than a replica"
+        ),
+        pytest.param(
+            reached(-5 * HOUR, replica=-3 * HOUR), -5 * HOUR, id="a replica that has it all"
+        ),
+        pytest.param(
+            reached(0 * HOUR, replica=-5 * MINUTE),
+            -HOUR,
+            id="pages may be older than their replica",
+        ),
+        pytest.param(
+            reached(0 * HOUR, replica=-30 * HOUR, load=NEXT_UPDATE),
+            -24 * HOUR,
+            id="not back, where the next update reads all of this again",
+        ),
+        pytest.param(
+            reached(0 * HOUR, replica=-3 * HOUR, load=NEXT_UPDATE),
+            -3 * HOUR,
+            id="forward as far as the replica",
+        ),
+        pytest.param(
+            reached(0 * HOUR, replica=-30 * HOUR, load=OLD_UPDATE),
+            -30 * HOUR,
+            id="back, where older rows may have been overwritten",
+        ),
+        pytest.param(
+            reached(-HOUR, earlier=-MINUTE, load=Load(full=False, bound=NOON - MINUTE - OVERLAP)),
+            -HOUR,
+            id="back, where an earlier release went too far",
+        ),
+        pytest.param(
+            reached(0 * HOUR, watermark=BY_FLOATING), 0 * HOUR, id="a date is read again for days"
+        ),
+        pytest.param(
+            reached(0 * HOUR, taken_at=None), 0 * HOUR, id="an earlier release did not note when"
+        ),
+    ],
+)
+def test_the_watermark_passes_no_change_that_the_rows_read_may_lack(
+    found: timedelta | None, expected: timedelta | None
+) -> None:
+    assert found == expected
+
+
+def test_what_replicas_may_lack_and_what_is_read_again_agree() -> None:
+    """Whatever is younger than a silent replica may be is read again, and is not taken for known."""
+    snapshot = replace(SNAPSHOT, newest=NOON, rows_updated_at=NOON, taken_at=NOON)
+
+    after = known_after(replace(PLAN, snapshot=snapshot), trusted=True, left_out=0)
+
+    assert after.synced_since is not None
+    assert after.synced_since <= NOON - SETTLED_AFTER - OVERLAP
+    assert after.rows_updated_at is None
+    assert not is_quiet(known=after, load=chosen(known=after), snapshot=snapshot)
+
+
+def test_a_source_that_went_quiet_is_read_once_more_and_then_no_more() -> None:
+    young = replace(PLAN, snapshot=replace(SNAPSHOT, taken_at=NOON))
+    known = known_after(young, trusted=True, left_out=0)
+    settled = replace(SNAPSHOT, taken_at=NOON + SETTLED_AFTER + timedelta(seconds=2))
+    load = chosen(known=known)
+    assert not is_quiet(known=known, load=load, snapshot=settled)
+
+    known = known_after(
+        replace(PLAN, known=known, load=load, snapshot=settled), trusted=True, left_out=0
+    )
+
+    assert is_quiet(known=known, load=chosen(known=known), snapshot=settled)
+
+
+@pytest.mark.parametrize(
+    ("age", "settled"),
+    [
+        pytest.param(timedelta(0), False, id="just now"),
+        pytest.param(SETTLED_AFTER, False, id="an hour, or almost"),
+        pytest.param(SETTLED_AFTER + timedelta(seconds=1), False, id="a fraction is left out"),
+        pytest.param(SETTLED_AFTER + timedelta(seconds=1.001), True, id="over an hour for certain"),
+        pytest.param(-timedelta(days=2), False, id="ahead"),
+    ],
+)
+def test_a_change_is_known_to_all_replicas_after_an_hour(age: timedelta, settled: bool) -> None:
+    assert replace(SNAPSHOT, rows_updated_at=NOON - age, taken_at=NOON).is_settled is settled
+
+
+# -- rows of the target that are newer ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("load", "watermark", "keeps"),
+    [
+        pytest.param(Load(full=True), BY_CHANGE, None, id="a full load"),
+        pytest.param(
+            NEXT_UPDATE,
+            BY_CHANGE,
+            KeepsNewer(
+                believed_until=NOON + CLOCKS_DIFFER_BY, read_again_after=NOON - SETTLED_AFTER
+            ),
+            id="an update by the source's own stamp",
+        ),
+        pytest.param(
+            NEXT_UPDATE,
+            BY_FLOATING,
+            KeepsNewer(believed_until=NOON + CLOCKS_DIFFER_BY, read_again_after=None),
+            id="an update by a date",
+        ),
+    ],
+)
+def test_newer_rows_of_the_target_stay_in_updates_only(
+    load: Load, watermark: Watermark, keeps: KeepsNewer | None
+) -> None:
+    assert keeps_newer(load, watermark, NOON) == keeps
+
+
+def test_what_an_update_keeps_out_for_being_older_is_read_again_by_the_next() -> None:
+    """It is stamped after ``read_again_after``: the bound lies before, and the source is not quiet."""
+    for newest in (-2 * HOUR, -HOUR, 0 * HOUR, 48 * HOUR):
+        snapshot = replace(SNAPSHOT, newest=NOON + newest, taken_at=NOON)
+        keeps = keeps_newer(NEXT_UPDATE, BY_CHANGE, NOON)
+        after = known_after(
+            replace(PLAN, load=NEXT_UPDATE, known=KNOWN, snapshot=snapshot),
+            trusted=True,
+            left_out=0,
+        )
+
+        assert keeps is not None
+        assert keeps.read_again_after is not None
+        assert after.synced_since is not None
+        assert after.synced_since < keeps.read_again_after
+
+
 # -- the watermark column -----------------------------------------------------------------------
 
 
@@ -370,5 +542,7 @@ def test_what_the_bookkeeping_knows_is_read_back() -> None:
 def test_the_condition_joins_the_filter_and_the_bound() -> None:
     plan = replace(PLAN, where="a = 1 or b", load=Load(full=False, bound=NOON))
 
-    assert plan.condition == "(a = 1 or b) and (:updated_at >= '2024-02-29T12:00:00.000Z')"
+    assert plan.condition == (
+        "(a = 1 or b) and (:updated_at >= '2024-02-29T12:00:00.000Z' or :updated_at is null)"
+    )
     assert PLAN.condition is None

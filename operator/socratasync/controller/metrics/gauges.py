@@ -27,6 +27,8 @@ PER_RESOURCE = {
 PER_DATASET = {
     "socratasync_dataset_source_rows": "Rows that the source counts.",
     "socratasync_dataset_target_rows": "Rows of the dataset in the target.",
+    "socratasync_dataset_left_out_rows": "Rows of the dataset without a key of their own.",
+    "socratasync_dataset_shared_keys": "Keys of the dataset that rows of other datasets have.",
     "socratasync_dataset_source_updated_timestamp_seconds": "When the source last changed.",
     "socratasync_dataset_synced_through_timestamp_seconds": "Up to where the dataset is in step.",
 }
@@ -76,6 +78,8 @@ def _dataset(dataset: DatasetStatus) -> tuple[str, Numbers]:
     return intern(dataset.id), (
         _number(dataset.source_rows),
         _number(dataset.rows.target if dataset.rows else None),
+        _number(dataset.left_out),
+        _number(dataset.shared),
         _seconds(dataset.source_updated_at),
         _seconds(dataset.last_synced_since),
     )

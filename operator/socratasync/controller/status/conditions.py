@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from socratasync.api.status import LastRun, Phase, Result, RunSummary, SyncStatus, Trigger, Truth
+from socratasync.api.status import (
+    DatasetStatus,
+    LastRun,
+    Phase,
+    Result,
+    RunSummary,
+    SyncStatus,
+    Trigger,
+    Truth,
+)
 from socratasync.controller.action import Action, Kind
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import (
@@ -127,21 +136,32 @@ def _data_verified(resource: Resource, status: SyncStatus) -> Finding:
             "spec.verify.rowCount is Off: nobody counts",
         )
     datasets = status.datasets or ()
-    wrong = [each.id for each in datasets if each.verified is False]
+    wrong = [_counts_of(each) for each in datasets if each.verified is False]
     if wrong or _last_reason(status) == "RowCountMismatch":
-        which = f" of {', '.join(wrong)}" if wrong else ""
+        which = f": {'; '.join(wrong)}" if wrong else ""
         return _finding(
             DATA_VERIFIED,
             "False",
             "RowCountMismatch",
-            f"the rows{which} are not as many as the source counts; "
-            "see status.datasets, and run once with the annotation socratasync.dev/full",
+            f"rows are not as many as the source counts{which}. status.lastRun.warnings says what helps",
         )
     if datasets and all(each.verified for each in datasets):
         return _finding(
             DATA_VERIFIED, "True", "RowCountsMatch", "rows agree with the source's count"
         )
     return _finding(DATA_VERIFIED, "Unknown", "NotCounted", "the rows have not been counted yet")
+
+
+def _counts_of(dataset: DatasetStatus) -> str:
+    """The dataset with those of its counts that are known."""
+    counts = {
+        "at the source": dataset.source_rows,
+        "in the table": dataset.rows.target if dataset.rows else None,
+        "left out for having no key of their own": dataset.left_out or None,
+        "under keys of other datasets' rows": dataset.shared or None,
+    }
+    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count is not None)
+    return f"{dataset.id} ({told})" if told else dataset.id
 
 
 def _last_reason(status: SyncStatus) -> str | None:

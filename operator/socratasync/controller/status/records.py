@@ -122,6 +122,8 @@ def _overlaid(known: DatasetStatus, said: DatasetResult | None) -> DatasetStatus
         known,
         last_synced_since=said.last_synced_since or known.last_synced_since,
         source_rows=_either(said.source_rows, known.source_rows),
+        left_out=_either(said.left_out, known.left_out),
+        shared=_either(said.shared, known.shared),
         source_updated_at=said.source_updated_at or known.source_updated_at,
         rows=kept_target(known.rows, said.rows) if counted(said.rows) else known.rows,
         # A verdict goes with the next run in which nobody counted, unless that run failed.

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+
 from socratasync.contract.report import DatasetReport, RunReport
-from socratasync.errors import RowCountMismatch
+from socratasync.errors import RowCountMismatch, SyncError
+from socratasync.pipeline.merge.outranked import forget_gone
 from socratasync.pipeline.merge.strategy import Strategy
 from socratasync.pipeline.plan.target_state import checked_target
 from socratasync.pipeline.request import RunContext
-from socratasync.pipeline.stage.counts import missing_rows
+from socratasync.pipeline.source import soql
+from socratasync.pipeline.stage.counts import Asked, Held, contradiction, is_in
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.types import Relation, relation
 
+log = logging.getLogger(__name__)
+
 
 def recount(context: RunContext, *, is_new: bool) -> None:
-    """Fill in the report's counts of the target, and say where rows are missing. ``is_new``: this
-    try of this run made the table."""
+    """Fill in the report's counts of the target, and say where there are too few rows, or too many.
+    ``is_new``: this try of this run made the table."""
     connection, spec = context.connection, context.request.spec
     target = checked_target(connection, spec)
     if not target.exists:
@@ -25,6 +31,7 @@ def recount(context: RunContext, *, is_new: bool) -> None:
     table = relation(target.schema, target.table)
     if not spec.target.provenance or target.column("socrata_dataset") is None:
         report.target_rows = catalog.count(connection, catalog.count_rows(table))
+        _judge_whole(context, report.target_rows)
         return
     rows = _rows_by_dataset(connection, table, report, is_new)
     report.target_rows = sum(rows.values())
@@ -32,9 +39,7 @@ def recount(context: RunContext, *, is_new: bool) -> None:
     for dataset in report.datasets:
         dataset.rows.target = rows.get(dataset.id, 0)
         if dataset.error is None and dataset.id in known:
-            left_out = known[dataset.id].left_out
-            _note_left_out(context.ledger, dataset, left_out)
-            _compare(context, dataset, left_out, alone=set(rows) <= {dataset.id})
+            _judge(context, dataset, dataset.rows.target)
 
 
 def _rows_by_dataset(
@@ -46,25 +51,70 @@ def _rows_by_dataset(
     return dict(connection.execute(catalog.count_by_dataset(table)).fetchall())
 
 
-def _note_left_out(ledger: Ledger, report: DatasetReport, left_out: int) -> None:
-    """``left_out`` may be counted twice across updates; it is no more than the rows really missing."""
-    if report.source_rows is None:
-        return
-    missing = max(0, report.source_rows - (report.rows.target or 0))
-    if missing < left_out:
-        ledger.record_left_out(report.id, missing)
+def _judge(context: RunContext, report: DatasetReport, rows: int) -> None:
+    """A dataset whose rows tell where they came from."""
+    held = _held(context.ledger, report.id, rows)
+    if held.accounted > (report.source_rows or 0) and held.accounted > rows:
+        forget_gone(context, report.id)
+        held = _held(context.ledger, report.id, rows)
+    _compare(context, report, held)
+    report.left_out, report.shared = held.left_out, held.shared
+    context.ledger.record_left_out(report.id, held.left_out)
 
 
-def _compare(context: RunContext, report: DatasetReport, left_out: int, *, alone: bool) -> None:
-    """Fewer rows prove nothing where keys may be shared, with another dataset or with rows read
-    earlier: that is worth a warning, not a failure."""
+def _held(ledger: Ledger, dataset: str, rows: int) -> Held:
+    book = ledger.outranked().get(dataset)
+    if book is None:
+        return Held(rows=rows)
+    return Held(rows=rows, left_out=book.left_out, shared=book.shared, owed=book.owed)
+
+
+def _judge_whole(context: RunContext, rows: int) -> None:
+    """A table that does not tell where its rows came from: it can be counted if there is but one dataset."""
+    known = context.ledger.known()
+    for report in context.journal.report.datasets:
+        if report.error is not None or report.id not in known:
+            continue
+        report.left_out = known[report.id].left_out
+        if len(known) == 1:
+            # Updates read some rows twice, and so leave them out twice.
+            missing = max(0, (report.source_rows or 0) - rows)
+            report.left_out = min(report.left_out, missing)
+            _compare(context, report, Held(rows=rows, left_out=report.left_out))
+            context.ledger.record_left_out(report.id, report.left_out)
+
+
+def _compare(context: RunContext, report: DatasetReport, held: Held) -> None:
+    """Judge what is held by what the source counts. A count that differs is taken again: rows may have come
+    or gone since."""
     verify = context.request.spec.verify
-    if verify.row_count == "Off":
+    if verify.row_count == "Off" or report.source_rows is None:
         return
-    sentence = missing_rows(report, report.rows.target or 0, left_out, verify.tolerance)
-    if sentence is None:
+    sources = [report.source_rows]
+    if not is_in(held, sources, verify.tolerance):
+        sources += _count_again(context, report.id)
+        report.source_rows = sources[-1]
+    if is_in(held, sources, verify.tolerance):
         return
+    sentence = contradiction(report.id, held, sources[-1], _asked(context, report.id))
     report.verified = False
     context.journal.warn(sentence)
-    if verify.row_count == "Fail" and alone:
+    if verify.row_count == "Fail":
         report.error = RowCountMismatch(f"the data is in, but {sentence}")
+
+
+def _count_again(context: RunContext, dataset: str) -> list[int]:
+    where = next(d.where for d in context.request.spec.datasets if d.id == dataset)
+    try:
+        return [context.source.count(dataset, soql.count(where))]
+    except SyncError as exc:
+        log.info("%s: not counted again, since %s", dataset, exc.message)
+        return []
+
+
+def _asked(context: RunContext, dataset: str) -> Asked:
+    spec = context.request.spec
+    return Asked(
+        key=tuple(spec.target.key),
+        where=any(d.where for d in spec.datasets if d.id == dataset),
+    )

@@ -6,7 +6,7 @@ Run again, it changes nothing. Which statement does it is chosen by ``strategy``
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,7 +14,8 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from socratasync.contract.report import DatasetReport, Rows
-from socratasync.pipeline.merge import statements, table_statements
+from socratasync.errors import RowCountMismatch
+from socratasync.pipeline.merge import outranked, statements, table_statements
 from socratasync.pipeline.merge.clean import NOTHING, Cleaned, clean
 from socratasync.pipeline.merge.strategy import Strategy, choose, choose_by_key
 from socratasync.pipeline.merge.table import complete_table, create_target, is_complete
@@ -60,10 +61,15 @@ class Merged:
 
 
 def bring_in(context: RunContext, connection: Connection, staged: StagedDataset) -> Merged:
-    """Merge one dataset. Datasets that are new to the table come in side by side."""
+    """Merge one dataset. Datasets that are new to the table come in side by side. Raises
+    ``RowCountMismatch`` where too many rows have no key of their own; the next try reads them anew."""
     with context.journal.timed("merge"):
         _make_ready(context, connection, staged)
-        return _fill(context, connection, staged) or _merge(context, connection, staged)
+        try:
+            return _fill(context, connection, staged) or _merge(context, connection, staged)
+        except RowCountMismatch:
+            drop_stage(connection, staged.shape)
+            raise
 
 
 def _make_ready(context: RunContext, connection: Connection, staged: StagedDataset) -> None:
@@ -93,21 +99,24 @@ def _fill(context: RunContext, connection: Connection, staged: StagedDataset) ->
 
 def _merge(context: RunContext, connection: Connection, staged: StagedDataset) -> Merged:
     """A dataset some of whose keys are there: alone."""
+    existing = outranked.find_existing(context, connection, staged)
     for _ in range(_TRIES - 1):
         try:
-            return _merge_once(context, connection, staged)
+            return _merge_once(context, connection, staged, existing)
         except pg.UniqueViolation as exc:
             log.info("%s: merging again, since %s", staged.plan.dataset, exc.diag.message_primary)
-    return _merge_once(context, connection, staged)
+    return _merge_once(context, connection, staged, existing)
 
 
-def _merge_once(context: RunContext, connection: Connection, staged: StagedDataset) -> Merged:
+def _merge_once(
+    context: RunContext, connection: Connection, staged: StagedDataset, existing: Collection[str]
+) -> Merged:
     with merging(connection):
         context.lock.exclusive(connection)
         context.table.hold(connection)
         before = measure(connection, checked_target(connection, context.request.spec))
         strategy = choose_by_key(before, staged.staged_rows)
-        return _write_and_record(context, connection, staged, strategy)
+        return _write_and_record(context, connection, staged, strategy, existing)
 
 
 @contextmanager
@@ -119,9 +128,13 @@ def merging(connection: Connection) -> Iterator[None]:
 
 
 def _write_and_record(
-    context: RunContext, connection: Connection, staged: StagedDataset, strategy: Strategy
+    context: RunContext,
+    connection: Connection,
+    staged: StagedDataset,
+    strategy: Strategy,
+    existing: Collection[str] = (),
 ) -> Merged:
-    written = write(connection, strategy, staged)
+    written = write(context, connection, strategy, staged, existing)
     return conclude(context, connection, staged, written, strategy)
 
 
@@ -135,29 +148,59 @@ def conclude(
     """What belongs into the transaction that wrote rows: deletions, watermark and run record."""
     if staged.delete_missing:
         connection.execute(_NO_NESTED_LOOPS)
-        written.rows.deleted = connection.execute(statements.delete_missing(staged.shape)).rowcount
+        written.rows.deleted += outranked.remove_missing(context, connection, staged)
     return record(context, connection, staged, written, strategy)
 
 
-def write(connection: Connection, strategy: Strategy, staged: StagedDataset) -> Written:
-    """The staged rows into the target, by the strategy, in the caller's transaction."""
+def write(
+    context: RunContext,
+    connection: Connection,
+    strategy: Strategy,
+    staged: StagedDataset,
+    existing: Collection[str] = (),
+) -> Written:
+    """The staged rows into the target, by the strategy, in the caller's transaction. ``existing``: what
+    ``outranked.find_existing`` found. Raises ``RowCountMismatch`` where too many rows have no key of
+    their own."""
+    outranked.begin(context, connection, staged)
     match strategy:
         case Strategy.CREATE:
-            cleaned, counts = _once_clean(connection, staged, lambda: _create(connection, staged))
+            cleaned, counts = _once_clean(
+                context, connection, staged, lambda: _create(connection, staged)
+            )
         case Strategy.FILL:
             cleaned, counts = _once_clean(
-                connection, staged, lambda: _insert(connection, staged.shape)
+                context, connection, staged, lambda: _insert(connection, staged.shape)
             )
-        case Strategy.UPSERT:
-            cleaned = clean(connection, staged)
-            counts = _counted(connection, statements.upsert(staged.shape))
         case _:
-            cleaned = clean(connection, staged)
-            connection.execute(catalog.analyze(staged.shape.staged))
-            connection.execute(_NO_NESTED_LOOPS)
-            join = statements.merge if strategy is Strategy.MERGE else statements.difference
-            counts = _counted(connection, join(staged.shape))
+            return _write_by_key(context, connection, strategy, staged, existing)
     return Written(rows=_rows(staged, cleaned, *counts), cleaned=cleaned)
+
+
+def _write_by_key(
+    context: RunContext,
+    connection: Connection,
+    strategy: Strategy,
+    staged: StagedDataset,
+    existing: Collection[str],
+) -> Written:
+    if strategy is not Strategy.UPSERT:
+        connection.execute(catalog.analyze(staged.shape.staged))
+        connection.execute(_NO_NESTED_LOOPS)
+    rekeyed = outranked.remove_rekeyed(context, connection, staged)
+    cleaned = clean(context, connection, staged)
+    outranked.note_rivals(context, connection, staged, existing)
+    counts = _counted(connection, _BY_KEY[strategy](staged.shape))
+    rows = _rows(staged, cleaned, *counts)
+    rows.deleted = rekeyed
+    return Written(rows=rows, cleaned=cleaned)
+
+
+_BY_KEY = {
+    Strategy.UPSERT: statements.upsert,
+    Strategy.MERGE: statements.merge,
+    Strategy.DIFFERENCE: statements.difference,
+}
 
 
 def _rows(staged: StagedDataset, cleaned: Cleaned, inserted: int, updated: int) -> Rows:
@@ -180,7 +223,7 @@ def _insert(connection: Connection, shape: Shape) -> Counts:
 
 
 def _once_clean(
-    connection: Connection, staged: StagedDataset, write: Callable[[], Counts]
+    context: RunContext, connection: Connection, staged: StagedDataset, write: Callable[[], Counts]
 ) -> tuple[Cleaned, Counts]:
     """Write in the hope that keys are unique and present; clean the stage only if they are not.
 
@@ -190,7 +233,7 @@ def _once_clean(
         with connection.transaction():
             return NOTHING, write()
     except _UNCLEAN:
-        cleaned = clean(connection, staged)
+        cleaned = clean(context, connection, staged)
         if not cleaned.left_out:
             raise
         return cleaned, write()

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from socratasync.contract.report import DatasetReport
-from socratasync.errors import SyncError
+from socratasync.errors import RowCountMismatch, SyncError
 from socratasync.pipeline.merge import table_statements
 from socratasync.pipeline.merge.merge import Merged, merging, record, settle, write
 from socratasync.pipeline.merge.strategy import Strategy, join_for
 from socratasync.pipeline.merge.table import complete_table
 from socratasync.pipeline.request import RunContext
+from socratasync.pipeline.stage.fill import drop_stage
 from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target import catalog
 
@@ -39,7 +40,12 @@ def replace_all(context: RunContext, outcomes: Mapping[str, Outcome]) -> dict[st
     if not deferred:
         return dict(outcomes)  # done by an earlier try of this run
     with context.journal.timed("merge"):
-        merged = _replace(context, deferred)
+        try:
+            merged = _replace(context, deferred)
+        except RowCountMismatch:
+            for staged in deferred:  # the next try is to read anew
+                drop_stage(context.connection, staged.shape)
+            raise
     reports = [
         settle(context, context.connection, staged, each)
         for staged, each in zip(deferred, merged, strict=True)
@@ -55,16 +61,21 @@ def _replace(context: RunContext, deferred: Sequence[StagedDataset]) -> list[Mer
             complete_table(context, connection, staged.plan)
         gone = catalog.count(connection, catalog.count_rows(target))
         connection.execute(table_statements.truncate(target))
-        merged = [_insert(context, staged) for staged in deferred]
-        merged[0].report.rows.deleted = gone
+        context.ledger.forget_outranked()
+        merged = [
+            _insert(context, staged, deleted=gone if number == 0 else 0)
+            for number, staged in enumerate(deferred)
+        ]
         context.ledger.forget_other_datasets([staged.plan.dataset for staged in deferred])
     return merged
 
 
-def _insert(context: RunContext, staged: StagedDataset) -> Merged:
-    """Into the emptied table; datasets after the first may have keys in common with it."""
+def _insert(context: RunContext, staged: StagedDataset, *, deleted: int) -> Merged:
+    """Into the emptied table; datasets after the first may have keys in common with it. ``deleted``: rows
+    of the emptied table that are told with this dataset."""
     connection = context.connection
     empty = catalog.is_empty(connection, staged.shape.target)
     strategy = Strategy.FILL if empty else join_for(staged.plan.before.server_version)
-    written = write(connection, strategy, staged)
+    written = write(context, connection, strategy, staged)
+    written.rows.deleted = deleted
     return record(context, connection, staged, written, Strategy.REPLACE)

@@ -69,7 +69,8 @@ def _varying_key(shape: Shape) -> sql.Composed:
     )
 
 
-def _same_key(shape: Shape) -> sql.Composed:
+def same_key(shape: Shape) -> sql.Composed:
+    """Whether ``t`` and ``s`` have one key."""
     return sql.SQL(" AND ").join(
         sql.SQL("{} = {}").format(sql.Identifier("t", name), value)
         for name, value in _staged_key(shape)
@@ -83,13 +84,12 @@ def _compared(column: Column, alias: str) -> sql.Composable:
     return sql.SQL("{}::text").format(identifier)
 
 
-def _differs(shape: Shape, source: str) -> sql.Composed:
+def differs(shape: Shape, source: str) -> sql.Composed:
     """Whether the target row ``t`` must be rewritten from ``source`` (``s``, or ``excluded``).
 
     The source's ``:id`` and ``:updated_at`` do not count: a dataset republished as it was gets
-    new ones for every row. An update keeps rows that are newer than its own. A row that another
-    dataset also holds goes to the newer of the two; of two equally new ones always to the same, or
-    they would take turns.
+    new ones for every row. A row that another dataset also holds goes to the newer of the two; of two
+    equally new ones always to the same, or they would take turns. A row without a time is the oldest.
     """
     data = [c for c in shape.columns if c.name not in shape.key]
     left: list[sql.Composable] = [_compared(c, "t") for c in data]
@@ -98,16 +98,34 @@ def _differs(shape: Shape, source: str) -> sql.Composed:
         return _distinct(left, right) if data else sql.Composed([sql.SQL("false")])
     left.append(sql.SQL("t.socrata_dataset"))
     right.append(sql.Literal(shape.dataset))
-    own = " AND {1} >= t.socrata_updated_at" if shape.keeps_newer else ""
     newer = sql.SQL(
-        "(t.socrata_dataset IS NULL OR t.socrata_updated_at IS NULL OR (t.socrata_dataset = {0}"
-        + own
-        + ") OR ({1}, {0}::text) > (t.socrata_updated_at, t.socrata_dataset))"
-    ).format(
-        sql.Literal(shape.dataset),
-        sql.Identifier(source, "socrata_updated_at" if source == "excluded" else UPDATED_AT),
-    )
+        "(t.socrata_dataset IS NULL OR (t.socrata_dataset = {0}{1}) OR "
+        "(coalesce({2}, '-infinity'), {0}::text) > "
+        "(coalesce(t.socrata_updated_at, '-infinity'), t.socrata_dataset))"
+    ).format(sql.Literal(shape.dataset), replaceable(shape, source), _stamp(source))
     return sql.SQL("{} AND {}").format(_distinct(left, right), newer)
+
+
+def replaceable(shape: Shape, source: str) -> sql.Composed:
+    """Whether ``source`` may replace the dataset's own row ``t`` (``KeepsNewer``): said after others."""
+    keeps = shape.keeps_newer
+    if keeps is None:
+        return sql.Composed([])
+    return sql.SQL(
+        " AND (t.socrata_updated_at IS NULL OR {0} >= t.socrata_updated_at "
+        "OR t.socrata_updated_at > {1}::timestamptz OR {0} <= {2}::timestamptz "
+        "OR (t.socrata_id = {3} AND ({0} IS NULL OR {2}::timestamptz IS NULL)))"
+    ).format(
+        _stamp(source),
+        sql.Literal(keeps.believed_until),
+        sql.Literal(keeps.read_again_after),
+        sql.Identifier(source, "socrata_id" if source == "excluded" else ROW_ID),
+    )
+
+
+def _stamp(source: str) -> sql.Composable:
+    """When the row changed, at its source."""
+    return sql.Identifier(source, "socrata_updated_at" if source == "excluded" else UPDATED_AT)
 
 
 def _distinct(left: Sequence[sql.Composable], right: Sequence[sql.Composable]) -> sql.Composed:
@@ -171,9 +189,9 @@ def difference(shape: Shape) -> sql.Composed:
     rows = sql.SQL("FROM {} s LEFT JOIN {} t ON {} WHERE t.{} IS NULL OR ({})").format(
         shape.staged,
         shape.target,
-        _same_key(shape),
+        same_key(shape),
         sql.Identifier(shape.key[0]),
-        _differs(shape, "s"),
+        differs(shape, "s"),
     )
     return _COUNTED.format(_on_conflict(shape, rows))
 
@@ -189,7 +207,7 @@ def _on_conflict(shape: Shape, rows: sql.Composed) -> sql.Composed:
         rows,
         names(shape.key),
         _assignments(shape, "excluded"),
-        _differs(shape, "excluded"),
+        differs(shape, "excluded"),
     )
 
 
@@ -201,8 +219,8 @@ def merge(shape: Shape) -> sql.Composed:
     ).format(
         shape.target,
         shape.staged,
-        _same_key(shape),
-        _differs(shape, "s"),
+        same_key(shape),
+        differs(shape, "s"),
         _assignments(shape, "s"),
         names(_written(shape)),
         _value_list(shape),
@@ -214,7 +232,7 @@ def delete_missing(shape: Shape) -> sql.Composed:
     """Rows that came from this dataset and are no longer in it."""
     return sql.SQL(
         "DELETE FROM {} t WHERE t.socrata_dataset = {} AND NOT EXISTS (SELECT FROM {} s WHERE {})"
-    ).format(shape.target, sql.Literal(shape.dataset), shape.staged, _same_key(shape))
+    ).format(shape.target, sql.Literal(shape.dataset), shape.staged, same_key(shape))
 
 
 def find_duplicates(shape: Shape) -> sql.Composed:
@@ -224,28 +242,46 @@ def find_duplicates(shape: Shape) -> sql.Composed:
     )
 
 
-def delete_duplicates(shape: Shape) -> sql.Composed:
-    """Keep the newest row of each key; of rows equally new, the last in the source's own order."""
+def ranked(shape: Shape) -> sql.Composed:
+    """The stage's rows by key, the newest first; of rows equally new, the last in the source's own order.
+    Columns: place (ctid), id, rank from 1, first_id, and is_as_new, whether it is as new as the first."""
     return sql.SQL(
-        "DELETE FROM {0} x USING (SELECT s.ctid AS place, row_number() OVER (PARTITION BY {1} "
-        "ORDER BY s.{2} DESC NULLS LAST, s.{3} DESC) AS rank FROM {0} s) d "
-        "WHERE x.ctid = d.place AND d.rank > 1"
-    ).format(shape.staged, _varying_key(shape), sql.Identifier(UPDATED_AT), sql.Identifier(ARRIVAL))
+        "SELECT s.ctid AS place, s.{id} AS id, row_number() OVER w AS rank, "
+        "first_value(s.{id}) OVER w AS first_id, "
+        "s.{at} IS NOT DISTINCT FROM first_value(s.{at}) OVER w AS is_as_new FROM {stage} s "
+        "WINDOW w AS (PARTITION BY {key} ORDER BY s.{at} DESC NULLS LAST, s.{arrival} DESC)"
+    ).format(
+        id=sql.Identifier(ROW_ID),
+        at=sql.Identifier(UPDATED_AT),
+        stage=shape.staged,
+        key=_varying_key(shape),
+        arrival=sql.Identifier(ARRIVAL),
+    )
+
+
+def delete_duplicates(shape: Shape) -> sql.Composed:
+    """Keep the first row of each key (``ranked``); one row: how many went, and how many of these were as new as
+    the one that stays."""
+    return sql.SQL(
+        "WITH gone AS (DELETE FROM {} x USING ({}) d WHERE x.ctid = d.place AND d.rank > 1 "
+        "RETURNING d.is_as_new) SELECT count(*), count(*) FILTER (WHERE is_as_new) FROM gone"
+    ).format(shape.staged, ranked(shape))
 
 
 def find_null_keys(shape: Shape) -> sql.Composed:
     """``(row id,)`` of a few staged rows that have no key."""
     return sql.SQL("SELECT {} FROM {} s WHERE {} LIMIT 5").format(
-        sql.Identifier(ROW_ID), shape.staged, _null_key(shape)
+        sql.Identifier(ROW_ID), shape.staged, null_key(shape)
     )
 
 
 def delete_null_keys(shape: Shape) -> sql.Composed:
     """Remove staged rows that have no key; the row count says how many."""
-    return sql.SQL("DELETE FROM {} s WHERE {}").format(shape.staged, _null_key(shape))
+    return sql.SQL("DELETE FROM {} s WHERE {}").format(shape.staged, null_key(shape))
 
 
-def _null_key(shape: Shape) -> sql.Composed:
+def null_key(shape: Shape) -> sql.Composed:
+    """Whether ``s`` has no key."""
     return sql.SQL(" OR ").join(
         sql.SQL("{} IS NULL").format(value) for _, value in _staged_key(shape)
     )

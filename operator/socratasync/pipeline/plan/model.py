@@ -10,16 +10,31 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from socratasync.pipeline.columns import Column, SourceColumn
-from socratasync.pipeline.source.soql import Watermark, both, since
+from socratasync.pipeline.source.soql import Watermark, both, either, one_of, since
 from socratasync.pipeline.target.bookkeeping import Known
 from socratasync.pipeline.target.types import Relation, relation
 from socratasync.times import instant_or_none, write_instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeepsNewer:
+    """What an update does with a staged row that is older than the dataset's own row in the target. The
+    one in the target stays, unless a change would be lost with the other: what stays out must be read
+    again, or be another row of the same key.
+
+    ``believed_until``: a row of the target stamped later was stamped by a clock that was ahead, and
+    does not stay. ``read_again_after``: rows stamped later are read again by the next update. Older ones
+    are written, since nobody will look at them again. None: the watermark is a date that
+    people keep, and nothing follows from a stamp; a row replaces itself then, whatever its stamp."""
+
+    believed_until: datetime
+    read_again_after: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """One dataset's way into the target: names only, no data. ``keeps_newer``: a row of the target that
-    is newer than the one staged stays. A full load knows better: the newer one is gone."""
+    """One dataset's way into the target: names only, no data. ``keeps_newer``: what an update leaves as
+    it is. A full load (None) knows better: the newer row is gone."""
 
     schema: str
     table: str
@@ -28,7 +43,7 @@ class Shape:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     provenance: bool
-    keeps_newer: bool = False
+    keeps_newer: KeepsNewer | None = None
 
     @property
     def target(self) -> Relation:
@@ -42,7 +57,8 @@ class Shape:
 
 
 SETTLED_AFTER = timedelta(hours=1)
-"""A change younger than that may not have reached the replica that was read: the next run looks again."""
+"""A change younger than that may not have reached the replica that was read, which need not say so:
+the next run looks again, and reads again from before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +94,10 @@ class Snapshot:
     @property
     def is_settled(self) -> bool:
         """Whether all replicas surely hold the change of ``rows_updated_at``, which comes from another
-        place than the rows, and only to the second."""
+        place than the rows, and lacks the fraction of its second."""
         if self.taken_at is None or self.rows_updated_at is None:
             return True
-        return self.taken_at - self.rows_updated_at >= SETTLED_AFTER
+        return self.taken_at - self.rows_updated_at > SETTLED_AFTER + timedelta(seconds=1)
 
     def as_dict(self) -> dict[str, Any]:
         """As a checkpoint stores it."""
@@ -122,6 +138,8 @@ class DatasetPlan:
     warnings: tuple[str, ...] = ()
     schema_in_sync: bool = True
     nothing_to_do: bool = False
+    owed: tuple[str, ...] = ()
+    """``:id``s of rows that an update reads whether or not they changed: what stood for them is gone."""
     starts_over: bool = False
     """Whether rows that did not change must be read, whatever the mode: what was merged is not there."""
     replica_as_of: datetime | None = None
@@ -129,8 +147,11 @@ class DatasetPlan:
 
     @property
     def condition(self) -> str | None:
-        """The rows to read: the manifest's ``where`` and the lower bound."""
-        return both(self.where, since(self.watermark, self.load.bound))
+        """The rows to read: the manifest's ``where``, and the lower bound but for what is owed."""
+        changed = since(self.watermark, self.load.bound)
+        if changed and self.owed:
+            changed = either(changed, one_of(self.owed))
+        return both(self.where, changed)
 
     @property
     def fingerprint(self) -> str:

@@ -18,13 +18,13 @@ from socratasync.errors import Misconfigured, SyncError
 from socratasync.pipeline.columns import PROVENANCE, Column
 from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.drift import Agreement, agree, common_types
-from socratasync.pipeline.plan.model import DatasetPlan, Load, Shape, Snapshot
+from socratasync.pipeline.plan.model import DatasetPlan, KeepsNewer, Load, Shape, Snapshot
 from socratasync.pipeline.plan.selection import select_columns
 from socratasync.pipeline.plan.target_state import TargetState, check_table
 from socratasync.pipeline.plan.watermark import (
-    CLOCKS_DIFFER_BY,
     choose_load,
     find_watermark,
+    keeps_newer,
     must_start_over,
     nothing_changed,
 )
@@ -122,7 +122,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
     if isinstance(described, SyncError):
         raise described
     spec, state, metadata = question.spec, question.state, described.metadata
-    known = state.known.get(dataset.id)
+    known, owed = state.known.get(dataset.id), state.owed.get(dataset.id, ())
     agreement = _agreement(question, dataset, described, known)
     watermark = find_watermark(spec.source.watermark, dataset.columns, metadata.columns)
     lacking = _lacking(spec, state.target, agreement)
@@ -134,13 +134,20 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         columns=agreement.columns,
         where=dataset.where,
         lacking=lacking,
+        owed=owed,
     )
     starts_over = must_start_over(known, agreement.columns, dataset.where, lacking)
     snapshot = _snapshot(question, dataset, metadata, watermark)
     return DatasetPlan(
         dataset=dataset.id,
         year=dataset.year,
-        shape=_shape(spec, dataset, state.target, agreement.columns, keeps_newer=not load.full),
+        shape=_shape(
+            spec,
+            dataset,
+            state.target,
+            agreement.columns,
+            keeps_newer=keeps_newer(load, watermark, question.now),
+        ),
         load=load,
         where=dataset.where,
         watermark=watermark,
@@ -153,8 +160,11 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         known=known,
         warnings=agreement.warnings + _load_warnings(dataset, load),
         schema_in_sync=agreement.in_sync,
+        owed=owed,
         starts_over=starts_over,
-        nothing_to_do=nothing_changed(known, load, snapshot, watermark),
+        nothing_to_do=not owed
+        and nothing_changed(known, load, snapshot, watermark)
+        and not _hides_changes(question.source, dataset, snapshot, watermark),
     )
 
 
@@ -195,7 +205,7 @@ def _shape(
     target: Target,
     columns: tuple[Column, ...],
     *,
-    keeps_newer: bool,
+    keeps_newer: KeepsNewer | None,
 ) -> Shape:
     return Shape(
         schema=target.schema,
@@ -220,16 +230,20 @@ def _snapshot(
     ).get("newest")
     return Snapshot(
         rows=source.count(dataset.id, soql.count(dataset.where)),
-        newest=_believable(soql.parse_timestamp(latest), watermark, now) if latest else None,
+        newest=soql.parse_timestamp(latest) if latest else None,
         rows_updated_at=metadata.rows_updated_at,
         taken_at=now,
     )
 
 
-def _believable(newest: datetime, watermark: soql.Watermark, now: datetime) -> datetime:
-    """The newest change, unless the portal's clock was ahead when it was stamped. Dates that people
-    keep may lie ahead by right."""
-    return min(newest, now + CLOCKS_DIFFER_BY) if watermark.field == soql.UPDATED_AT else newest
+def _hides_changes(
+    source: Source, dataset: DatasetSpec, snapshot: Snapshot, watermark: soql.Watermark
+) -> bool:
+    """Whether rows may change and nothing tells of it: neither they say when they did nor the portal."""
+    if snapshot.rows_updated_at is not None:
+        return False
+    undated = soql.both(dataset.where, soql.undated(watermark))
+    return source.count(dataset.id, soql.count(undated)) > 0
 
 
 def _load_warnings(dataset: DatasetSpec, load: Load) -> tuple[str, ...]:

@@ -19,11 +19,13 @@ from socratasync.pipeline.target.migrations import bookkeeping_exists
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetState:
     """The target before a run. ``known``: how far each dataset is in; nothing where ``was_emptied``,
-    that is where the table is empty, or gone, though it was loaded before."""
+    that is where the table is empty, or gone, though it was loaded before. ``owed``: dataset → ``:id``s of
+    its rows that are to be read whether or not they changed."""
 
     target: Target
     before: Before
     known: Mapping[str, Known] = field(default_factory=dict)
+    owed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     was_emptied: bool = False
 
 
@@ -32,17 +34,16 @@ def look(connection: Connection, spec: SyncSpec) -> TargetState:
     ``TargetMismatch`` for a bookkeeping that is too new."""
     target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
     before = measure(connection, target)
-    recorded = _recorded(connection, target.name)
+    ledger = Ledger(connection, target.name, "") if bookkeeping_exists(connection) else None
+    recorded = ledger.known() if ledger else {}
     emptied = before.rows == 0 and any(known.source_rows != 0 for known in recorded.values())
     return TargetState(
-        target=target, before=before, known={} if emptied else recorded, was_emptied=emptied
+        target=target,
+        before=before,
+        known={} if emptied else recorded,
+        owed=ledger.owed() if ledger else {},
+        was_emptied=emptied,
     )
-
-
-def _recorded(connection: Connection, target: str) -> dict[str, Known]:
-    if not bookkeeping_exists(connection):
-        return {}
-    return Ledger(connection, target, "").known()
 
 
 def measure(connection: Connection, target: Target) -> Before:

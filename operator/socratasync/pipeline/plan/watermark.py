@@ -12,12 +12,19 @@ from datetime import UTC, datetime, timedelta
 from socratasync.api.spec import Mode
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.columns import Column, SourceColumn
-from socratasync.pipeline.plan.model import DatasetPlan, Load, Snapshot
-from socratasync.pipeline.source.soql import UPDATED_AT, Watermark
+from socratasync.pipeline.plan.model import (
+    SETTLED_AFTER,
+    DatasetPlan,
+    KeepsNewer,
+    Load,
+    Snapshot,
+)
+from socratasync.pipeline.source.soql import MOST_IDS, UPDATED_AT, Watermark
 from socratasync.pipeline.target.bookkeeping import Known
 
 OVERLAP = timedelta(minutes=15)
-"""Read again before the watermark: Socrata stamps rows when a change begins, not when it shows."""
+"""Read again before the watermark: Socrata stamps rows when a change begins, not when it shows. How
+long replicas may take to show it is ``SETTLED_AFTER``, and comes on top while a change is that young."""
 
 LONG_OVERLAP = timedelta(days=3)
 """The same for a date that people keep: such rows reach the portal hours after their own date, which
@@ -27,9 +34,8 @@ FURTHEST_WEST = timedelta(hours=12)
 """A time of the clock on the wall is behind UTC by no more than that."""
 
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
-"""A change stamped further ahead of our clock is not believed: a watermark there would pass over all
-that follows. Less than ``OVERLAP``, so that what is read again reaches back to now."""
-
+"""A change stamped further ahead of our clock was stamped by a clock that is wrong. Less than
+``OVERLAP``, which makes up for our own clock being ahead by as much."""
 
 EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 """Times beyond cannot be turned into another zone; no row is older or newer than these."""
@@ -69,9 +75,10 @@ def choose_load(
     columns: tuple[Column, ...],
     where: str | None,
     lacking: Sequence[str] = (),
+    owed: Sequence[str] = (),
 ) -> Load:
     """Whether all rows are read, and from when on if not. ``lacking``: columns that the target does
-    not have, whether it never had them or somebody dropped them."""
+    not have, whether it never had them or somebody dropped them. ``owed``: rows to read in any case."""
     if mode == "full":
         return Load(full=True, why="a full run was asked for")
     if known is None:
@@ -80,6 +87,10 @@ def choose_load(
         return Load(full=True, why="its last load left no watermark to go on from")
     if reason := _reload_reason(known, columns, where, lacking):
         return Load(full=True, why=reason)
+    if len(owed) > MOST_IDS:
+        return Load(
+            full=True, why=f"{len(owed):,} rows must be read anew, for others stood for them"
+        )
     bound = known.synced_since
     if asked_since is None:
         return Load(full=False, bound=bound, why="rows that changed since the last load")
@@ -94,6 +105,17 @@ def choose_load(
             why="since is later than the watermark, which therefore stays where it is",
         )
     return Load(full=False, bound=asked_since, why="rows that changed since the time given")
+
+
+def keeps_newer(load: Load, watermark: Watermark, now: datetime) -> KeepsNewer | None:
+    """Which newer rows of the target a load that begins ``now`` leaves alone."""
+    if load.full:
+        return None
+    stamped = watermark.field == UPDATED_AT
+    return KeepsNewer(
+        believed_until=now + CLOCKS_DIFFER_BY,
+        read_again_after=now - SETTLED_AFTER if stamped else None,
+    )
 
 
 def must_start_over(
@@ -128,7 +150,7 @@ def nothing_changed(
     """Whether the source is as it was at the last load, so that there is nothing to read.
 
     Any change of a row moves ``rowsUpdatedAt``; where a portal omits it, ``:updated_at`` and the
-    number of rows must do.
+    number of rows must do, and tell nothing of rows without a time of change.
     """
     if known is None or load.full or not load.advances or load.bound != known.synced_since:
         return False
@@ -175,8 +197,22 @@ def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
 
 
 def _reached(plan: DatasetPlan) -> datetime | None:
-    """The newest change that the rows read are sure to hold. A lagging replica may lack what is newer than
-    itself, and may have overwritten newer rows: the watermark moves back to the replica's time."""
+    """The newest change that the rows read are sure to hold.
+
+    The newest change, the count and each page may have been answered by replicas of different age. One
+    that says so lacks what is newer than itself, and may have overwritten newer rows: the watermark
+    moves back to the replica's time. One that does not say so has all but the last ``SETTLED_AFTER``,
+    which no watermark passes. A source that has been quiet for longer is not read again for that.
+    """
+    reached = _within_replica(plan)
+    taken_at = plan.snapshot.taken_at
+    if reached is None or taken_at is None or plan.watermark.field != UPDATED_AT:
+        return reached
+    return min(reached, taken_at - SETTLED_AFTER)
+
+
+def _within_replica(plan: DatasetPlan) -> datetime | None:
+    """The newest change, or the time of the replica that said it was behind."""
     newest, as_of = plan.snapshot.newest, plan.replica_as_of
     if newest is None or as_of is None:
         return newest

@@ -10,13 +10,15 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from socratasync.errors import DatasetNotFound, SourceUnavailable, TryAgain
 from socratasync.pipeline.columns import SourceColumn
+from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.source.rowstream import RowStream
 from socratasync.pipeline.source.session import Sessions, Timeouts, translated
@@ -77,9 +79,21 @@ class Source:
         """The number that ``soql.count`` asks for. Retries."""
         return self.retrying(lambda: _read_count(dataset, self._first(dataset, parameters)))
 
+    def existing(self, dataset: str, ids: Sequence[str]) -> set[str]:
+        """Those of the rows with these ``:id``s that there are. Retries."""
+        found: set[str] = set()
+        for start in range(0, len(ids), soql.MOST_IDS):
+            parameters = soql.existing(ids[start : start + soql.MOST_IDS])
+            rows = self.retrying(partial(self._query, dataset, parameters))
+            found.update(_read_ids(dataset, rows))
+        return found
+
     def _first(self, dataset: str, parameters: dict[str, str]) -> dict[str, str]:
+        return _first_row(dataset, self._query(dataset, parameters))
+
+    def _query(self, dataset: str, parameters: dict[str, str]) -> Any:
         words = {name.removeprefix("$"): value for name, value in parameters.items()}
-        return _first_row(dataset, self._ask("get", dataset, **words))
+        return self._ask("get", dataset, **words)
 
     def _ask(self, method: str, dataset: str, **words: str) -> Any:
         with (
@@ -172,6 +186,14 @@ def _first_row(dataset: str, answer: object) -> dict[str, str]:
     raise SourceUnavailable(
         f"Socrata's answer about {dataset} is not the one row that was asked for"
     )
+
+
+def _read_ids(dataset: str, answer: object) -> list[str]:
+    if isinstance(answer, list) and all(isinstance(row, dict) for row in answer):
+        ids = [row.get(soql.ROW_ID) for row in answer]
+        if all(isinstance(each, str) for each in ids):
+            return ids
+    raise SourceUnavailable(f"Socrata's answer about rows of {dataset} is not a list of their :id")
 
 
 def _read_count(dataset: str, row: dict[str, str]) -> int:

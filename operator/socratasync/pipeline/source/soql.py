@@ -18,6 +18,9 @@ from socratasync.pipeline.columns import Column
 ROW_ID = ":id"
 UPDATED_AT = ":updated_at"
 
+MOST_IDS = 100
+"""In one condition: a query travels in the address, for which servers allow some 8,000 characters."""
+
 _PLAIN = re.compile(r"(:@)?[a-z_][a-z0-9_]*|:[a-z_]+")
 _RESERVED = frozenset(
     "select where order group by having limit offset as and or not is null in like between "
@@ -59,19 +62,32 @@ def both(*conditions: str | None) -> str | None:
 
 
 def since(watermark: Watermark, bound: datetime | None) -> str | None:
-    """Rows that changed at or after ``bound``. A null in a hand-picked column is always read:
-    nothing says that it did not change."""
+    """Rows that changed at or after ``bound``, and those that do not say when: nothing says that they
+    did not. That costs a server nothing where there are none, since an index finds nulls as it finds
+    times, and without an index every row is looked at anyway."""
     if bound is None:
         return None
     field = identifier(watermark.field)
-    changed = f"{field} >= {watermark.literal(bound)}"
-    if watermark.field == UPDATED_AT:
-        return changed
-    return f"{changed} or {field} is null"
+    return f"{field} >= {watermark.literal(bound)} or {undated(watermark)}"
+
+
+def undated(watermark: Watermark) -> str:
+    """Rows that do not say when they changed, such as some of legacy datasets."""
+    return f"{identifier(watermark.field)} is null"
+
+
+def one_of(ids: Sequence[str]) -> str:
+    """The rows of these ``:id``s."""
+    return f"{ROW_ID} in ({', '.join(map(quote, ids))})"
+
+
+def either(*conditions: str) -> str:
+    """The conditions joined by ``or``."""
+    return " or ".join(f"({condition})" for condition in conditions)
 
 
 def before(watermark: Watermark, bound: datetime) -> str:
-    """The rows that ``since`` leaves out."""
+    """The rows that ``since`` leaves out; no comparison with a null holds."""
     return f"{identifier(watermark.field)} < {watermark.literal(bound)}"
 
 
@@ -108,6 +124,11 @@ def _selected(column: Column) -> str:
 def count(where: str | None) -> dict[str, str]:
     """How many rows there are: one row with ``source_rows``."""
     return _with_where({"$select": "count(*) as source_rows"}, where)
+
+
+def existing(ids: Sequence[str]) -> dict[str, str]:
+    """Which of these rows there are: a row with its ``:id`` for each."""
+    return {"$select": ROW_ID, "$where": one_of(ids), "$limit": str(len(ids))}
 
 
 def newest(watermark: Watermark, where: str | None, no_later_than: datetime) -> dict[str, str]:

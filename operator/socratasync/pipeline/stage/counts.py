@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-
-from socratasync.contract.report import DatasetReport
 
 MANY_ROWS = 1000
 """A dataset that had fewer may shrink as it likes."""
@@ -82,17 +81,73 @@ def suspicious_loss(
     )
 
 
-def missing_rows(
-    report: DatasetReport, in_target: int, left_out: int, tolerance: int | str
-) -> str | None:
-    """A sentence when the target holds fewer rows of a dataset than its source, those that could not
-    be taken aside; None when all is well. More is no fault: an update does not delete."""
-    if report.source_rows is None:
-        return None
-    expected = report.source_rows - left_out
-    if in_target >= expected - allowed_difference(tolerance, report.source_rows):
-        return None
-    return (
-        f"dataset {report.id}: the target holds {in_target:,} of its rows, Socrata {report.source_rows:,}; "
-        "a full run brings the rest, unless another dataset has the same keys"
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the target holds of a dataset: ``rows`` of its own, and none of the ``left_out`` (which have no
+    key of their own), of the ``owed`` (to be read anew by the next run) and of those whose key another
+    dataset's row has (``shared``, one for each such key)."""
+
+    rows: int
+    left_out: int = 0
+    shared: int = 0
+    owed: int = 0
+
+    @property
+    def accounted(self) -> int:
+        """Rows of the source that are in the table, or known not to be."""
+        return self.rows + self.left_out + self.shared + self.owed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the manifest says of a dataset, as far as a wrong count may come from it."""
+
+    key: tuple[str, ...]
+    where: bool
+
+
+def is_in(held: Held, source: Sequence[int], tolerance: int | str) -> bool:
+    """Whether the target holds what the source counted, in one of its counts or between them: rows come
+    and go while they are read. Rows that are known to be missing make up for none that are too many."""
+    low, high = min(source), max(source)
+    slack = allowed_difference(tolerance, high)
+    return held.accounted <= high + slack and held.rows + held.shared >= low - slack
+
+
+def contradiction(dataset: str, held: Held, source: int, asked: Asked) -> str:
+    """What is wrong with the rows of a dataset that are not in (``is_in``), and what helps."""
+    also = f" and shares {held.shared:,} with other datasets" if held.shared else ""
+    found = [
+        f"dataset {dataset}: the target holds {held.rows:,} of its rows{also}, Socrata counts {source:,}"
+    ]
+    if held.accounted > source:
+        found.append(_too_many(asked))
+    if held.left_out or held.owed or held.accounted < source:
+        found.append(_too_few(held, asked))
+    return "; ".join(found)
+
+
+def _too_few(held: Held, asked: Asked) -> str:
+    key = ", ".join(asked.key)
+    if held.owed:
+        return f"{held.owed:,} of the missing rows are read anew by the next run"
+    if held.left_out:
+        some = f"{held.left_out:,} rows have no {key} of their own and are left out"
+        one = f"1 row has no {key} of its own and is left out"
+        return (
+            f"{one if held.left_out == 1 else some}. Choose columns for spec.target.key that no two rows "
+            "share, or allow for such rows with spec.verify.tolerance"
+        )
+    return "a full run brings the rest"
+
+
+def _too_many(asked: Asked) -> str:
+    way_out = "until a full run with spec.target.prune: true"
+    if "socrata_id" in asked.key:
+        return (
+            "rows that were published anew have new :ids, and the old ones stay beside them "
+            f"{way_out}. A key of the publisher's own would have found them"
+        )
+    if asked.where:
+        return f"rows that are gone at the source, or no longer meet its where, stay {way_out}"
+    return f"rows that are gone at the source stay {way_out}"

@@ -44,6 +44,18 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outranked:
+    """A dataset's rows that the target does not hold: ``left_out`` for having no key, or the key of another
+    row of the dataset; ``shared`` for having the key of another dataset's row; ``owed``: the row that had
+    their key is gone, and the next run reads them anew."""
+
+    dataset: str
+    left_out: int = 0
+    shared: int = 0
+    owed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
     """One run as it was recorded; ``ok`` is None while it runs, or if it was lost."""
 
@@ -130,6 +142,42 @@ class Ledger:
         with self._connection.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(_SQL["read_datasets"], self._words).fetchall()
         return {row["dataset"]: Known.from_dict(row) for row in rows}
+
+    def owed(self) -> dict[str, tuple[str, ...]]:
+        """Dataset id → ``:id``s of its rows that are to be read anew, since the row that stood for them
+        is gone."""
+        if not self._knows_outranked():
+            return {}
+        rows = self._connection.execute(_SQL["read_owed"], self._words).fetchall()
+        return {dataset: tuple(ids) for dataset, ids in rows}
+
+    def outranked(self) -> dict[str, Outranked]:
+        """Dataset id → its rows that the target does not hold, counted; of those that have any."""
+        if not self._knows_outranked():
+            return {}
+        with self._connection.cursor(row_factory=class_row(Outranked)) as cursor:
+            rows = cursor.execute(_SQL["count_outranked"], self._words).fetchall()
+        return {row.dataset: row for row in rows}
+
+    def outranked_ids(self, dataset: str, limit: int) -> list[str]:
+        """``:id``s of rows of the dataset that the target does not hold."""
+        words = {**self._words, "dataset": dataset, "limit": limit}
+        return [
+            row[0] for row in self._connection.execute(_SQL["read_outranked"], words).fetchall()
+        ]
+
+    def forget_rows(self, dataset: str, ids: list[str]) -> None:
+        """These rows are no more at the source."""
+        words = {**self._words, "dataset": dataset, "ids": ids}
+        self._connection.execute(_SQL["forget_rows"], words)
+
+    def forget_outranked(self) -> None:
+        """The target was emptied; in the transaction that does it."""
+        self._connection.execute(_SQL["forget_outranked"], self._words)
+
+    def _knows_outranked(self) -> bool:
+        row = self._connection.execute(_SQL["has_outranked"]).fetchone()
+        return bool(row and row[0])
 
     def last_run_failed(self) -> bool:
         """Whether the run before this one ended badly."""

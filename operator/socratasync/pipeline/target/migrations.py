@@ -42,8 +42,11 @@ class Migration:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(statement=_SQL["create_bookkeeping"], usable_from=1),
     Migration(statement=_SQL["create_versions"], usable_from=1),
+    Migration(statement=_SQL["create_outranked"], usable_from=1),
 )
 """The n-th makes version n; the last one is the version that this program knows."""
+
+_WITHOUT_OUTRANKED = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,7 @@ class _Found:
     owner: str
     has_tables: bool
     has_versions: bool
+    has_outranked: bool
     readable: bool
     writable: bool
     version: int = 0
@@ -117,7 +121,14 @@ def _look(connection: Connection, newest: int) -> _Found | None:
             f"{release}; this is {__version__}, which knows version {newest}. Use {release} or later "
             "for this database; docs/operations.md says how to go back"
         )
-    return replace(found, version=version if found.has_tables else 0)
+    return replace(found, version=_complete_to(found, version))
+
+
+def _complete_to(found: _Found, version: int) -> int:
+    """The version up to which everything is there: a table that somebody dropped is made again."""
+    if not found.has_tables:
+        return 0
+    return version if found.has_outranked else min(version, _WITHOUT_OUTRANKED)
 
 
 def _is_usable(found: _Found | None, newest: int) -> bool:

@@ -29,6 +29,38 @@ ON CONFLICT (target, dataset) DO UPDATE SET
 UPDATE socratasync.datasets SET left_out = %(rows)s
 WHERE target = %(target)s AND dataset = %(dataset)s
 
+-- has_outranked --
+-- Whether the bookkeeping is as new as the table of rows that others outrank.
+SELECT to_regclass('socratasync.outranked') IS NOT NULL
+
+-- read_owed --
+-- Rows that are to be read anew, since the row that stood for them has gone, by dataset.
+SELECT dataset, array_agg(socrata_id ORDER BY socrata_id) FROM socratasync.outranked
+WHERE target = %(target)s AND owed GROUP BY dataset
+
+-- count_outranked --
+-- By dataset: its rows that the target does not hold; keys of such rows that another dataset's row has;
+-- rows that are owed. Of two rows of a dataset under one foreign key one is shared, the other left out.
+SELECT dataset, outranked - shared - owed AS left_out, shared, owed FROM (
+    SELECT dataset, count(*) AS outranked, count(*) FILTER (WHERE owed) AS owed,
+        count(DISTINCT (holder_dataset, holder_id))
+            FILTER (WHERE NOT owed AND holder_dataset <> dataset) AS shared
+    FROM socratasync.outranked WHERE target = %(target)s GROUP BY dataset) counted
+
+-- read_outranked --
+-- Rows of a dataset that the target does not hold.
+SELECT socrata_id FROM socratasync.outranked
+WHERE target = %(target)s AND dataset = %(dataset)s ORDER BY socrata_id LIMIT %(limit)s
+
+-- forget_rows --
+-- Rows that are gone at the source as well.
+DELETE FROM socratasync.outranked
+WHERE target = %(target)s AND dataset = %(dataset)s AND socrata_id = ANY (%(ids)s)
+
+-- forget_outranked --
+-- After a reset nothing of what was outranked before is true any more.
+DELETE FROM socratasync.outranked WHERE target = %(target)s
+
 -- finish_run --
 -- The run's outcome and its whole report.
 UPDATE socratasync.runs

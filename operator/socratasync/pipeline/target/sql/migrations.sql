@@ -4,8 +4,9 @@
 SELECT quote_ident(current_user) AS role,
     quote_ident(pg_get_userbyid(coalesce(
         min(c.relowner) FILTER (WHERE NOT pg_has_role(c.relowner, 'USAGE')), n.nspowner))) AS owner,
-    count(*) FILTER (WHERE c.relname <> 'versions') = 3 AS has_tables,
+    count(*) FILTER (WHERE c.relname IN ('runs', 'datasets', 'checkpoints')) = 3 AS has_tables,
     count(*) FILTER (WHERE c.relname = 'versions') = 1 AS has_versions,
+    count(*) FILTER (WHERE c.relname = 'outranked') = 1 AS has_outranked,
     has_schema_privilege(n.oid, 'USAGE')
         AND coalesce(bool_and(has_table_privilege(c.oid, 'SELECT')), true) AS readable,
     has_schema_privilege(n.oid, 'CREATE')
@@ -13,7 +14,7 @@ SELECT quote_ident(current_user) AS role,
             OR has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
             AND has_table_privilege(c.oid, 'DELETE')), true) AS writable
 FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid
-    AND c.relname IN ('runs', 'datasets', 'checkpoints', 'versions')
+    AND c.relname IN ('runs', 'datasets', 'checkpoints', 'versions', 'outranked')
 WHERE n.nspname = 'socratasync'
 GROUP BY n.oid, n.nspowner
 
@@ -97,6 +98,38 @@ CREATE TABLE IF NOT EXISTS socratasync.versions (
 COMMENT ON TABLE socratasync.versions IS
     'What this bookkeeping was brought to, by which release; programs that know usable_from can use it';
 GRANT SELECT ON socratasync.versions TO PUBLIC
+
+-- create_outranked --
+-- Version 3. Rows that the sources have and a target does not hold. Whoever may write the other tables
+-- may write this one, whichever of them makes it.
+CREATE TABLE IF NOT EXISTS socratasync.outranked (
+    target text NOT NULL,
+    dataset text NOT NULL,
+    socrata_id text NOT NULL,
+    holder_dataset text,
+    holder_id text,
+    owed boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (target, dataset, socrata_id)
+);
+CREATE INDEX IF NOT EXISTS outranked_holder
+    ON socratasync.outranked (target, holder_dataset, holder_id);
+COMMENT ON TABLE socratasync.outranked IS
+    'Rows that a target does not hold, since the holder has their key, or they have none; owed: to be read anew';
+DO $$
+DECLARE
+    allowed record;
+BEGIN
+    FOR allowed IN
+        SELECT CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END AS who,
+            e.privilege_type AS what
+        FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) e
+        WHERE c.oid = 'socratasync.datasets'::regclass
+            AND e.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+    LOOP
+        EXECUTE format('GRANT %s ON socratasync.outranked TO %s', allowed.what, allowed.who);
+    END LOOP;
+END
+$$
 
 -- record_version --
 -- The last step of a migration, in its transaction.

@@ -1,0 +1,98 @@
+"""The book of rows that the target does not hold, because another row of their dataset, or of another
+dataset, has their key.
+
+It is kept in the transaction that merges. Each row in it can come back: once the row that stands for it
+leaves the target, it is owed, and the next run reads it anew by its ``:id``. A target without provenance
+has no such book, since its rows do not tell where they came from.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+
+from psycopg import errors as pg
+
+from socratasync.errors import SyncError
+from socratasync.pipeline.merge import outranked_statements as statements
+from socratasync.pipeline.request import RunContext
+from socratasync.pipeline.stage.verify import StagedDataset
+from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target.connection import Connection
+
+log = logging.getLogger(__name__)
+
+MOST_ASKED = 1000
+"""After more rows the source is not asked one by one, or rather a hundred by a hundred: so many in the place of
+others of their dataset are a replacement of it, and so many others a full run counts anew."""
+
+
+def find_existing(
+    context: RunContext, connection: Connection, staged: StagedDataset
+) -> Collection[str]:
+    """Rows (``:id``) of the target whose key an update brings for another row of the same dataset, though
+    they still are at the source: not replaced, but two rows with one key. Asks the source, so before the
+    transaction that merges."""
+    plan = staged.plan
+    if plan.load.full or not plan.shape.provenance or not plan.before.exists:
+        return ()
+    try:
+        found = connection.execute(statements.find_rivals(plan.shape, MOST_ASKED + 1)).fetchall()
+    except (pg.UndefinedTable, pg.UndefinedColumn):
+        return ()  # others altered the table: the merge will find it so, and give way
+    if not found or len(found) > MOST_ASKED:
+        return ()
+    return context.source.existing(plan.dataset, [row[0] for row in found])
+
+
+def begin(context: RunContext, connection: Connection, staged: StagedDataset) -> None:
+    """What is staged is judged anew: for a full load every row of the dataset."""
+    plan, target = staged.plan, context.ledger.target
+    if not plan.shape.provenance:
+        return
+    forget = (
+        statements.forget_all(target, plan.shape)
+        if plan.load.full
+        else statements.forget(target, plan.shape, plan.owed)
+    )
+    connection.execute(forget)
+
+
+def remove_rekeyed(context: RunContext, connection: Connection, staged: StagedDataset) -> int:
+    """Delete rows of the target whose key was corrected at the source. Returns how many."""
+    if not staged.shape.provenance or staged.plan.known is None:
+        return 0
+    statement = statements.delete_rekeyed(context.ledger.target, staged.shape)
+    return catalog.count(connection, statement)
+
+
+def note_rivals(
+    context: RunContext,
+    connection: Connection,
+    staged: StagedDataset,
+    existing: Collection[str],
+) -> int:
+    """Write down which rows will be outranked by the merge that follows, in its transaction. Returns how many
+    of the dataset's own rows are outranked by another one of them."""
+    if not staged.shape.provenance:
+        return 0
+    statement = statements.note_rivals(context.ledger.target, staged.shape, list(existing))
+    return catalog.count(connection, statement)
+
+
+def remove_missing(context: RunContext, connection: Connection, staged: StagedDataset) -> int:
+    """Delete rows of the dataset that were not staged. Returns how many."""
+    statement = statements.delete_missing(context.ledger.target, staged.shape)
+    return catalog.count(connection, statement)
+
+
+def forget_gone(context: RunContext, dataset: str) -> None:
+    """Take rows out of the book that are no more at the source: only a full load would notice."""
+    ids = context.ledger.outranked_ids(dataset, MOST_ASKED + 1)
+    if ids and len(ids) <= MOST_ASKED:
+        try:
+            existing = set(context.source.existing(dataset, ids))
+        except SyncError as exc:
+            log.info("%s: not looked for what is gone, since %s", dataset, exc.message)
+            return
+        context.ledger.forget_rows(dataset, [each for each in ids if each not in existing])

@@ -1,0 +1,159 @@
+"""SQL that keeps book of rows which another row's key keeps out of the target (``socratasync.outranked``).
+Pure.
+
+``t`` is the target and ``s`` the stage, as in ``statements``; ``o`` is the book. A row of a source is named
+by its dataset and ``:id``, which a table without provenance does not tell: there is no book of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from socratasync.pipeline.merge import statements
+from socratasync.pipeline.plan.model import Shape
+from socratasync.pipeline.source.soql import ROW_ID
+
+_ID = sql.Identifier("s", ROW_ID)
+
+_NOTE = sql.SQL(
+    "INSERT INTO socratasync.outranked (target, dataset, socrata_id, holder_dataset, holder_id) {} "
+    "ON CONFLICT (target, dataset, socrata_id) DO UPDATE SET "
+    "holder_dataset = excluded.holder_dataset, holder_id = excluded.holder_id, owed = false"
+)
+
+_AND_OWE = sql.SQL(
+    "WITH gone AS ({gone} RETURNING t.socrata_id), owed AS ("
+    "UPDATE socratasync.outranked o SET owed = true FROM gone WHERE o.target = {target} "
+    "AND o.holder_dataset = {dataset} AND o.holder_id = gone.socrata_id) SELECT count(*) FROM gone"
+)
+"""Deletes rows, and has those read anew that they stood for."""
+
+
+def forget(target: str, shape: Shape, asked: Sequence[str]) -> sql.Composed:
+    """The staged rows, and those that were asked for by ``:id``, are judged anew."""
+    return sql.SQL(
+        "DELETE FROM socratasync.outranked o WHERE o.target = {} AND o.dataset = {} AND "
+        "(o.socrata_id = ANY ({}) OR EXISTS (SELECT FROM {} s WHERE {} = o.socrata_id))"
+    ).format(
+        sql.Literal(target),
+        sql.Literal(shape.dataset),
+        sql.Literal(list(asked)),
+        shape.staged,
+        _ID,
+    )
+
+
+def forget_all(target: str, shape: Shape) -> sql.Composed:
+    """Every row of the dataset is judged anew."""
+    return sql.SQL("DELETE FROM socratasync.outranked WHERE target = {} AND dataset = {}").format(
+        sql.Literal(target), sql.Literal(shape.dataset)
+    )
+
+
+def delete_rekeyed(target: str, shape: Shape) -> sql.Composed:
+    """Rows of the target under a key that the staged row of their ``:id`` has no more; one row, how many.
+    An update leaves those that it would not replace, either."""
+    gone = sql.SQL(
+        "DELETE FROM {} t USING {} s WHERE t.socrata_dataset = {} AND t.socrata_id = {} "
+        "AND ({}) IS NOT TRUE{}"
+    ).format(
+        shape.target,
+        shape.staged,
+        sql.Literal(shape.dataset),
+        _ID,
+        statements.same_key(shape),
+        statements.replaceable(shape, "s"),
+    )
+    return _and_owe(target, shape, gone)
+
+
+def delete_missing(target: str, shape: Shape) -> sql.Composed:
+    """Rows that came from this dataset and are no longer in it; one row, how many."""
+    return _and_owe(target, shape, statements.delete_missing(shape))
+
+
+def _and_owe(target: str, shape: Shape, gone: sql.Composed) -> sql.Composed:
+    return _AND_OWE.format(
+        gone=gone, target=sql.Literal(target), dataset=sql.Literal(shape.dataset)
+    )
+
+
+def note_keyless(target: str, shape: Shape) -> sql.Composed:
+    """Staged rows that have no key."""
+    return _NOTE.format(
+        sql.SQL("SELECT DISTINCT {}, {}, {}, NULL, NULL FROM {} s WHERE {}").format(
+            sql.Literal(target),
+            sql.Literal(shape.dataset),
+            _ID,
+            shape.staged,
+            statements.null_key(shape),
+        )
+    )
+
+
+def note_duplicates(target: str, shape: Shape) -> sql.Composed:
+    """Staged rows that come after another one with their key."""
+    return _NOTE.format(
+        sql.SQL(
+            "SELECT DISTINCT ON (d.id) {0}, {1}, d.id, {1}, d.first_id FROM ({2}) d "
+            "WHERE d.rank > 1 AND d.id <> d.first_id"
+        ).format(sql.Literal(target), sql.Literal(shape.dataset), statements.ranked(shape))
+    )
+
+
+def find_rivals(shape: Shape, most: int) -> sql.Composed:
+    """``(row id,)`` of rows in the target that are of the same dataset as the staged row with their key, and
+    not that row."""
+    return sql.SQL(
+        "SELECT DISTINCT t.socrata_id FROM {} s JOIN {} t ON {} WHERE t.socrata_dataset = {} "
+        "AND t.socrata_id <> {} LIMIT {}"
+    ).format(
+        shape.staged,
+        shape.target,
+        statements.same_key(shape),
+        sql.Literal(shape.dataset),
+        _ID,
+        sql.Literal(most),
+    )
+
+
+def note_rivals(target: str, shape: Shape, existing: Sequence[str]) -> sql.Composed:
+    """Of a staged row and the row in the target that has its key, the one that stays and the one that is
+    outranked, before they are merged; one row, how many of the dataset's own rows are outranked by its own.
+
+    ``existing``: those of the dataset's rows in the target that there still are at the source. Others there
+    were replaced. Rows that the loser stood for are the winner's from now on.
+    """
+    return sql.SQL(
+        "WITH pairs AS (SELECT {id} AS id, t.socrata_dataset AS their_dataset, t.socrata_id AS their_id, "
+        "coalesce({written}, false) AS wins FROM {stage} s JOIN {table} t ON {same_key} "
+        "WHERE t.socrata_dataset <> {dataset} OR t.socrata_id <> {id}), "
+        "judged AS (SELECT CASE WHEN wins THEN their_dataset ELSE {dataset} END AS loser_dataset, "
+        "CASE WHEN wins THEN their_id ELSE id END AS loser_id, "
+        "CASE WHEN wins THEN {dataset} ELSE their_dataset END AS winner_dataset, "
+        "CASE WHEN wins THEN id ELSE their_id END AS winner_id, "
+        "their_dataset = {dataset} AS is_own, "
+        "their_dataset <> {dataset} OR their_id = ANY ({existing}) AS is_rival FROM pairs), "
+        "handed_on AS (UPDATE socratasync.outranked o SET holder_dataset = winner_dataset, "
+        "holder_id = winner_id FROM judged WHERE o.target = {target} "
+        "AND o.holder_dataset = loser_dataset AND o.holder_id = loser_id), "
+        "noted AS ({note}) "
+        "SELECT count(*) FROM judged WHERE is_own AND is_rival"
+    ).format(
+        id=_ID,
+        written=statements.differs(shape, "s"),
+        stage=shape.staged,
+        table=shape.target,
+        same_key=statements.same_key(shape),
+        dataset=sql.Literal(shape.dataset),
+        existing=sql.Literal(list(existing)),
+        target=sql.Literal(target),
+        note=_NOTE.format(
+            sql.SQL(
+                "SELECT DISTINCT ON (loser_dataset, loser_id) {}, loser_dataset, loser_id, "
+                "winner_dataset, winner_id FROM judged WHERE is_rival"
+            ).format(sql.Literal(target))
+        ),
+    )

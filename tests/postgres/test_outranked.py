@@ -1,0 +1,226 @@
+"""Rows that another row's key keeps out of the table come back once that row has gone, and rows whose key was
+corrected leave their old one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.conftest import Clock
+from tests.postgres.conftest import PARK_COLUMNS, PARKS, Sync
+
+from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.portal import Portal
+
+OTHERS = "othe-rone"
+
+
+@pytest.fixture
+def others(sync: Sync, portal: Portal, parks: Dataset, clock: Clock) -> Dataset:
+    """A second dataset, newer than the parks, that has p0 to p2 as well, and p7."""
+    sync.shares_keys = True
+    sync.spec["parallelism"] = 1
+    clock.at = datetime.now(UTC) + timedelta(minutes=1)
+    rows = [{"name": f"p{n}", "acres": 100 + n} for n in (0, 1, 2, 7)]
+    return portal.add_dataset(OTHERS, PARK_COLUMNS, rows)
+
+
+def standing(sync: Sync) -> dict[str, tuple[Any, ...]]:
+    """Dataset → its rows in the table, shared and left out, and whether it is verified."""
+    return {d.id: (d.rows.target, d.shared, d.left_out, d.verified) for d in sync.well().datasets}
+
+
+def book(sync: Sync) -> list[tuple[str, str | None, bool]]:
+    rows = sync.query("SELECT dataset, holder_dataset, owed FROM socratasync.outranked ORDER BY 1")
+    return [(row["dataset"], row["holder_dataset"], row["owed"]) for row in rows]
+
+
+@pytest.mark.parametrize("order", [[PARKS, OTHERS], [OTHERS, PARKS]], ids=["older first", "last"])
+def test_what_datasets_share_is_counted(sync: Sync, others: Dataset, order: list[str]) -> None:
+    sync.spec["datasets"] = [{"id": id} for id in order]
+    sync.spec["verify"] = {"rowCount": "Fail"}
+    expected = {PARKS: (2, 3, 0, True), OTHERS: (4, 0, 0, True)}
+
+    assert standing(sync) == expected
+    assert standing(sync) == expected
+    assert book(sync) == [(PARKS, OTHERS, False)] * 3
+    sync.well(mode="full")
+    assert book(sync) == [(PARKS, OTHERS, False)] * 3
+
+
+def test_what_is_missing_beyond_it_is_noticed(sync: Sync, others: Dataset) -> None:
+    settled = datetime.now(UTC) + timedelta(days=1)
+    sync.options = sync.with_(clock=lambda: settled)
+    sync.well()
+    sync.query("DELETE FROM parks WHERE name = 'p3'")
+
+    assert standing(sync)[PARKS] == (1, 3, 0, False)
+
+
+@pytest.mark.parametrize("order", [[PARKS, OTHERS], [OTHERS, PARKS]], ids=["older first", "last"])
+@pytest.mark.parametrize("then", ["update", "full"])
+def test_a_key_that_one_dataset_loses_comes_back_from_the_other(
+    sync: Sync, others: Dataset, order: list[str], then: str
+) -> None:
+    sync.spec["datasets"] = [{"id": id} for id in order]
+    sync.spec["target"]["prune"] = True
+    sync.well()
+    others.delete(others.find(name="p1"))
+
+    sync.well(mode="full")
+    sync.well(mode=then)
+
+    assert sync.acres() == {"p0": 100, "p1": 1, "p2": 102, "p3": 3, "p4": 4, "p7": 107}
+    assert standing(sync) == {PARKS: (3, 2, 0, True), OTHERS: (3, 0, 0, True)}
+
+
+def test_the_debt_is_told_until_it_is_paid(sync: Sync, others: Dataset) -> None:
+    sync.spec["target"]["prune"] = True
+    sync.well()
+    others.delete(others.find(name="p1"))
+
+    report = sync.well(mode="full")
+
+    assert "p1" not in sync.acres()
+    assert [d.verified for d in report.datasets] == [False, True]
+    assert "1 of the missing rows are read anew by the next run" in " ".join(report.warnings)
+    assert standing(sync)[PARKS] == (3, 2, 0, True)
+
+
+def test_a_row_that_is_owed_and_gone_is_forgotten(
+    sync: Sync, parks: Dataset, others: Dataset
+) -> None:
+    sync.spec["target"]["prune"] = True
+    sync.well()
+    others.delete(others.find(name="p1"))
+    sync.well(mode="full")
+    parks.delete(parks.find(name="p1"))
+
+    assert standing(sync)[PARKS] == (2, 2, 0, True)
+    assert (PARKS, OTHERS, True) not in book(sync)
+
+
+def test_many_rows_that_are_owed_are_read_by_a_full_load(
+    sync: Sync, portal: Portal, clock: Clock
+) -> None:
+    sync.shares_keys = True
+    sync.spec["target"] = {"dsnSecretRef": {"name": "db"}, "table": "parks", "key": ["name"]}
+    sync.spec["target"]["prune"] = True
+    rows = [{"name": f"p{n}", "acres": n} for n in range(150)]
+    for minute, id in enumerate((PARKS, OTHERS)):
+        clock.at = datetime.now(UTC) + timedelta(minutes=minute)
+        portal.add_dataset(id, PARK_COLUMNS, rows)
+    sync.well()
+    portal.datasets[OTHERS].delete(portal.datasets[OTHERS].ids()[:120])
+    sync.well(mode="full")
+
+    assert {d.id: d.mode for d in sync.well().datasets} == {PARKS: "full", OTHERS: "update"}
+    assert len(sync.acres()) == 150
+
+
+@pytest.mark.parametrize("mode", ["update", "full"])
+def test_a_key_that_is_corrected_leaves_the_old_one(sync: Sync, parks: Dataset, mode: str) -> None:
+    sync.well()
+    parks.update(parks.find(name="p1"), name="p9")
+
+    dataset = sync.one(mode=mode)
+
+    assert sync.acres() == {"p0": 0, "p2": 2, "p3": 3, "p4": 4, "p9": 1}
+    assert (dataset.rows.inserted, dataset.rows.deleted, dataset.verified) == (1, 1, True)
+
+
+@pytest.mark.parametrize("mode", ["update", "full"])
+def test_keys_that_change_places_keep_all_rows(sync: Sync, parks: Dataset, mode: str) -> None:
+    sync.well()
+    one, other = parks.find(name="p1"), parks.find(name="p2")
+    parks.update(one, name="p2")
+    parks.update(other, name="p1")
+
+    dataset = sync.one(mode=mode)
+
+    assert sync.acres() == {"p0": 0, "p1": 2, "p2": 1, "p3": 3, "p4": 4}
+    assert dataset.verified is True
+
+
+@pytest.mark.parametrize("mode", ["update", "full"])
+def test_a_key_that_became_null_leaves_the_old_one(sync: Sync, parks: Dataset, mode: str) -> None:
+    sync.well()
+    parks.update(parks.find(name="p1"), name=None)
+
+    dataset = sync.one(mode=mode)
+
+    assert sorted(sync.acres()) == ["p0", "p2", "p3", "p4"]
+    assert (dataset.left_out, dataset.verified) == (1, False)
+
+
+def test_a_row_comes_back_when_the_one_with_its_key_gets_another(
+    sync: Sync, parks: Dataset
+) -> None:
+    parks.insert({"name": "p1", "acres": 100})
+    sync.well()
+    assert sync.acres()["p1"] == 100
+    parks.update(parks.find(acres=100), name="p9")
+
+    sync.well()
+    dataset = sync.one()
+
+    assert (sync.acres()["p1"], sync.acres()["p9"]) == (1, 100)
+    assert (dataset.left_out, dataset.verified, book(sync)) == (0, True, [])
+
+
+def test_a_key_that_moves_away_from_one_dataset_comes_back_from_the_other(
+    sync: Sync, others: Dataset
+) -> None:
+    sync.well()
+    others.update(others.find(name="p1"), name="p9")
+
+    sync.well()
+
+    assert standing(sync) == {PARKS: (3, 2, 0, True), OTHERS: (4, 0, 0, True)}
+    assert (sync.acres()["p1"], sync.acres()["p9"]) == (1, 101)
+
+
+def test_three_datasets_hand_a_key_down(
+    sync: Sync, portal: Portal, others: Dataset, clock: Clock
+) -> None:
+    clock.at = datetime.now(UTC) + timedelta(minutes=2)
+    third = portal.add_dataset("thir-done", PARK_COLUMNS, [{"name": "p1", "acres": 1000}])
+    sync.spec["target"]["prune"] = True
+    sync.well()
+    assert sync.acres()["p1"] == 1000
+
+    third.delete(third.ids())
+    sync.well(mode="full")
+    sync.well()
+    assert sync.acres()["p1"] == 101
+
+    others.delete(others.find(name="p1"))
+    sync.well(mode="full")
+    sync.well()
+    assert sync.acres()["p1"] == 1
+    assert {d.id: d.verified for d in sync.well().datasets} == {
+        PARKS: True,
+        OTHERS: True,
+        "thir-done": True,
+    }
+
+
+def test_after_a_reset_the_book_is_that_of_what_was_loaded(sync: Sync, others: Dataset) -> None:
+    sync.well()
+    sync.spec["target"]["reset"] = True
+
+    sync.well(mode="full")
+
+    assert book(sync) == [(PARKS, OTHERS, False)] * 3
+
+
+def test_a_reset_that_is_retried_tells_what_it_deleted(sync: Sync, parks: Dataset) -> None:
+    sync.well()
+    sync.spec["target"]["reset"] = True
+    first = sync.one(mode="full", run="night")
+
+    again = sync.one(mode="full", run="night")
+
+    assert first.rows.deleted == again.rows.deleted == 5
