@@ -16,6 +16,7 @@ from socratasync.api.status import (
     LastRun,
     Phase,
     Result,
+    RowCounts,
     RunSummary,
     SyncStatus,
     Trigger,
@@ -139,7 +140,7 @@ def test_one_wrong_dataset_is_wrong_and_all_must_be_right(
         run = LastRun(job="j", result=Result.FAILED, reason=reason)
         status = SyncStatus(datasets=of(field, *verdicts) or None, last_run=run)
         truth, why, message = found(resource(), status)[condition]
-        return truth, why, " of d-" in message
+        return truth, why, "d-" in message
 
     assert judged(True, True) == ("True", good, False)
     assert judged(True, None) == ("Unknown", unknown, False)
@@ -148,7 +149,27 @@ def test_one_wrong_dataset_is_wrong_and_all_must_be_right(
     assert judged(True, reason=bad) == ("False", bad, False)
     assert found(resource(), SyncStatus())[condition][:2] == ("Unknown", unknown)
     both = found(resource(), SyncStatus(datasets=of(field, False, True, False)))[condition]
-    assert " of d-0, d-2 " in both[2]
+    assert [name in both[2] for name in ("d-0", "d-1", "d-2")] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({}, "d-0. "),
+        ({"source_rows": 0}, "d-0 (0 at the source). "),
+        ({"rows": RowCounts(target=0)}, "d-0 (0 in the table). "),
+        ({"rows": RowCounts()}, "d-0. "),
+        ({"left_out": 0, "shared": 0}, "d-0. "),
+        ({"source_rows": 2191, "left_out": 994}, "d-0 (2,191 at the source, 994 left out "),
+        ({"source_rows": 2, "shared": 1}, "d-0 (2 at the source, 1 under keys "),
+    ],
+)
+def test_a_wrong_count_is_told_with_the_numbers_that_are_known(
+    resource: MakeResource, counts: dict[str, Any], words: str
+) -> None:
+    wrong = DatasetStatus(id="d-0", verified=False, **counts)
+
+    assert words in found(resource(), SyncStatus(datasets=(wrong,)))["DataVerified"][2]
 
 
 def test_where_nobody_counts_nothing_is_verified(resource: MakeResource) -> None:

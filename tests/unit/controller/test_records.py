@@ -153,6 +153,8 @@ KNOWN = DatasetStatus(
     rows=ROWS,
     verified=True,
     schema_in_sync=True,
+    left_out=3,
+    shared=4,
     error=RunError(reason="Old", message="old"),
 )
 LATER = "2026-11-23T08:00:00Z"
@@ -204,6 +206,11 @@ def spec_of(resource: MakeResource, **more: Any) -> SyncSpec:
             id="counted again",
         ),
         pytest.param({"rows": {}, "verified": True}, {"error": None}, id="no counts"),
+        pytest.param(
+            {"leftOut": 0, "shared": 0, "verified": True},
+            {"left_out": 0, "shared": 0, "error": None},
+            id="nothing is left out any more",
+        ),
     ],
 )
 def test_a_report_overlays_what_is_known_of_a_dataset(
