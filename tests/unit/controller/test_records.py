@@ -295,6 +295,7 @@ def test_the_schedule_s_part_of_the_status(resource: MakeResource) -> None:
     assert now.missed_runs == 5
     assert next_status(resource(status=before), wait(), NOW).missed_runs == 2
     assert next_status(resource(), wait(missed=missed), NOW).missed_runs == 3
+    assert next_status(resource(), wait(), NOW).missed_runs is None
 
     unscheduled = next_status(resource(status=before, schedule=None), wait(), NOW)
     assert (unscheduled.observed_schedule, unscheduled.next_schedule_time) == ("", None)
