@@ -1,8 +1,8 @@
 """``python -m tests.mutants``: which mutants does no test notice, and is each of them listed with a reason?
 
 Without arguments all judged modules, and first the unit tests, then for the pipeline's survivors the tests
-with a database. ``--changed`` is the short form: only modules whose code is not the judged one, and only the
-unit tests. Modules by name are looked through whatever the list says. ``--record`` writes the list.
+with a database. ``--changed`` is the short form: only modules whose code is not the judged one, without a
+database. Modules by name are looked through whatever the list says. ``--record`` writes the list.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     say(f"mutating {', '.join(modules)}")
     started = time.monotonic()
-    found = set(_survivors(modules, with_database=not asked.changed).values())
-    say(f"{len(modules)} modules, {len(found)} survivors, {time.monotonic() - started:.0f} s")
+    left, noticed = _survivors(modules, with_database=not asked.without_database)
+    say(f"{len(modules)} modules, {len(left)} survivors, {time.monotonic() - started:.0f} s")
     if asked.record:
-        judged = recorded(judged, {module: now[module] for module in modules}, found)
+        judged = recorded(judged, {module: now[module] for module in modules}, left, noticed)
         LIST.write_text(write(judged), encoding="utf-8")
-    difference = compare(judged, modules, found)
+    difference = compare(judged, modules, left, noticed)
     for sentence in difference.sentences():
         say(sentence)
     return 1 if difference.new or difference.stale else 0
@@ -82,8 +82,11 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.mutants", description=__doc__)
     parser.add_argument("modules", nargs="*")
     parser.add_argument("--changed", action="store_true")
+    parser.add_argument("--without-database", action="store_true")
     parser.add_argument("--record", action="store_true")
-    return parser.parse_args(arguments)
+    asked = parser.parse_args(arguments)
+    asked.without_database |= asked.changed
+    return asked
 
 
 def digests() -> dict[str, str]:
@@ -100,19 +103,24 @@ def _module(path: Path) -> str:
     return ".".join(path.relative_to(SOURCE).with_suffix("").parts)
 
 
-def _survivors(modules: Sequence[str], *, with_database: bool) -> Mapping[str, Mutant]:
+def _survivors(
+    modules: Sequence[str], *, with_database: bool
+) -> tuple[set[Mutant], set[Mutant] | None]:
+    """What the unit tests leave, and what of it the tests with a database notice; None if not asked."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         folder = Path(name)
         lay_out(folder)
         left = mutate(folder, modules, UNIT_TESTS)
         again = [name for name, mutant in left.items() if ".pipeline." in mutant.module]
-        if not with_database or not again:
-            return left
+        if not with_database:
+            return set(left.values()), None
+        if not again:
+            return set(left.values()), set()
         if len(again) > MOST_SURVIVORS:
-            say(f"{len(again)} survivors: the first {MOST_SURVIVORS} are tried with a database")
-        again = again[:MOST_SURVIVORS]
+            say(f"of {len(again)} survivors the first {MOST_SURVIVORS} are tried with a database")
         with _database():
-            return mutate(folder, modules, DATABASE_TESTS, only=again)
+            still = mutate(folder, modules, DATABASE_TESTS, only=again[:MOST_SURVIVORS])
+        return set(left.values()), set(left.values()) - set(still.values())
 
 
 @contextmanager

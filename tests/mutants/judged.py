@@ -8,13 +8,16 @@ import hashlib
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.mutants.mutants import Mutant
 
 LIST = Path(__file__).with_name("survivors.toml")
+
+WITH_DATABASE = "tests with a database notice it"
+"""The reason that ``make mutants`` finds by itself."""
 
 _HEAD = """\
 # Mutants that no test notices, and why that is right. Checked by `make mutants`, and by `.ci/run` for modules
@@ -35,7 +38,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """``new``: survivors that are not listed, or without a reason. ``stale``: listed ones that some test
+    """``new``: survivors that are not listed, or without the right reason. ``stale``: listed ones that some test
     notices by now, or whose code is gone."""
 
     new: tuple[Mutant, ...]
@@ -106,24 +109,47 @@ def changed(judged: Judged, digests: Mapping[str, str]) -> list[str]:
     ]
 
 
-def compare(judged: Judged, modules: Iterable[str], found: Iterable[Mutant]) -> Difference:
-    """The survivors found in these modules against the list."""
-    looked_at, left = set(modules), set(found)
+def compare(
+    judged: Judged,
+    modules: Iterable[str],
+    left: Collection[Mutant],
+    noticed: Collection[Mutant] | None,
+) -> Difference:
+    """What the unit tests ``left`` in these modules, against the list. ``noticed``: those of them that the
+    tests with a database notice; None where they were not asked."""
+
+    def is_right(mutant: Mutant) -> bool:
+        reason = judged.reasons.get(mutant)
+        return bool(reason) and (
+            noticed is None or (reason == WITH_DATABASE) == (mutant in noticed)
+        )
+
+    looked_at = set(modules)
     listed = {mutant for mutant in judged.reasons if mutant.module in looked_at}
     return Difference(
-        new=tuple(sorted(mutant for mutant in left if not judged.reasons.get(mutant))),
-        stale=tuple(sorted(listed - left)),
+        new=tuple(sorted(mutant for mutant in left if not is_right(mutant))),
+        stale=tuple(sorted(listed.difference(left))),
     )
 
 
-def recorded(judged: Judged, digests: Mapping[str, str], found: Iterable[Mutant]) -> Judged:
+def recorded(
+    judged: Judged,
+    digests: Mapping[str, str],
+    left: Iterable[Mutant],
+    noticed: Collection[Mutant] | None,
+) -> Judged:
     """The list once these modules (with their digests) were looked through: what lives on, with the reasons
     known; a survivor without one is listed with none, for a person to fill in."""
     others = {m: why for m, why in judged.reasons.items() if m.module not in digests}
-    left = {mutant: judged.reasons.get(mutant, "") for mutant in found}
+    known = {
+        mutant: why
+        for mutant, why in judged.reasons.items()
+        if noticed is None or why != WITH_DATABASE
+    }
+    theirs = dict.fromkeys(noticed or (), WITH_DATABASE)
     return replace(
         judged,
         digests={**judged.digests, **digests},
         unjudged=tuple(module for module in judged.unjudged if module not in digests),
-        reasons={**others, **left},
+        reasons={**others, **{m: theirs.get(m) or known.get(m, "") for m in left}},
     )

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 from tests.mutants import __main__ as command
-from tests.mutants.judged import LIST, Judged, changed, compare, digest, read, recorded, write
+from tests.mutants.judged import (
+    LIST,
+    WITH_DATABASE,
+    Judged,
+    changed,
+    compare,
+    digest,
+    read,
+    recorded,
+    write,
+)
 from tests.mutants.mutants import Function, Mutant, change, only_words_differ, readable, survivors
 from tests.mutants.scratch import ROOT, project_text
 
@@ -88,13 +98,32 @@ def listed(**more: object) -> Judged:
     return Judged(**{**known, **more})  # type: ignore[arg-type]
 
 
-def test_new_ones_those_without_a_reason_and_stale_ones_are_differences() -> None:
-    assert compare(listed(), ["m"], [A]).sentences() is not None
-    assert list(compare(listed(), ["m"], [A]).sentences()) == []
-    assert compare(listed(), ["m"], [A, B]).new == (B,)
-    assert compare(listed(reasons={A: ""}), ["m"], [A]).new == (A,)
-    assert compare(listed(), ["m"], []).stale == (A,)
-    assert compare(listed(), ["n"], []).stale == (), "a module that was not looked at"
+@pytest.mark.parametrize(
+    ("reasons", "modules", "left", "noticed", "new", "stale"),
+    [
+        pytest.param({A: "equal"}, ["m"], [A], None, [], [], id="as listed"),
+        pytest.param({A: "equal"}, ["m"], [A, B], None, [B], [], id="one that is not listed"),
+        pytest.param({A: ""}, ["m"], [A], None, [A], [], id="one without a reason"),
+        pytest.param({A: "equal"}, ["m"], [], None, [], [A], id="one that is noticed by now"),
+        pytest.param({A: "equal"}, ["n"], [], None, [], [], id="a module that was not looked at"),
+        pytest.param({A: WITH_DATABASE}, ["m"], [A], None, [], [], id="no database was asked"),
+        pytest.param({A: WITH_DATABASE}, ["m"], [A], [A], [], [], id="a database notices it"),
+        pytest.param({A: WITH_DATABASE}, ["m"], [A], [], [A], [], id="it no longer does"),
+        pytest.param({A: "equal"}, ["m"], [A], [A], [A], [], id="it does by now"),
+    ],
+)
+def test_differences_between_the_list_and_what_lives_on(
+    reasons: dict[Mutant, str],
+    modules: list[str],
+    left: list[Mutant],
+    noticed: list[Mutant] | None,
+    new: list[Mutant],
+    stale: list[Mutant],
+) -> None:
+    difference = compare(listed(reasons=reasons), modules, left, noticed)
+
+    assert (list(difference.new), list(difference.stale)) == (new, stale)
+    assert bool(list(difference.sentences())) is bool(new or stale)
 
 
 def test_only_modules_that_are_not_as_judged_are_looked_at_in_the_short_form() -> None:
@@ -104,11 +133,18 @@ def test_only_modules_that_are_not_as_judged_are_looked_at_in_the_short_form() -
 def test_recording_keeps_reasons_and_other_modules_and_forgets_what_no_longer_lives() -> None:
     before = listed(reasons={A: "equal", B: "gone", ELSEWHERE: "kept"}, unjudged=("m",))
 
-    after = recorded(before, {"m": "2"}, [A, Mutant("m", "h", "new")])
+    after = recorded(before, {"m": "2"}, [A, Mutant("m", "h", "new")], None)
 
     assert after.digests == {"m": "2", "n": "1"}
     assert after.unjudged == ()
     assert after.reasons == {A: "equal", ELSEWHERE: "kept", Mutant("m", "h", "new"): ""}
+
+
+def test_recording_finds_by_itself_which_ones_a_database_notices() -> None:
+    before = listed(reasons={A: WITH_DATABASE, B: "equal"})
+
+    assert recorded(before, {"m": "2"}, [A, B], None).reasons == before.reasons
+    assert recorded(before, {"m": "2"}, [A, B], [B]).reasons == {A: "", B: WITH_DATABASE}
 
 
 def test_the_list_is_read_as_it_was_written() -> None:
@@ -127,7 +163,8 @@ def test_what_is_listed_twice_is_refused() -> None:
 def test_every_module_of_the_scope_is_judged_or_said_to_be_unjudged() -> None:
     judged, scope = read(LIST.read_text(encoding="utf-8")), command.digests()
 
-    assert judged.digests.keys() | set(judged.unjudged) == scope.keys()
+    listed = judged.digests.keys() | set(judged.unjudged)
+    assert listed == scope.keys(), "judge new modules with make mutants, or list them as unjudged"
     assert not judged.digests.keys() & set(judged.unjudged)
     assert {mutant.module for mutant in judged.reasons} <= judged.digests.keys()
     assert all(judged.reasons.values()), "each survivor has a reason"
