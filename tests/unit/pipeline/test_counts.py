@@ -52,6 +52,8 @@ def test_a_tolerance_is_a_number_of_rows_or_a_share_of_them(
         pytest.param(0, 5, 5, 0, False, id="nothing of something"),
         pytest.param(98, 100, 100, 2, True, id="within the tolerance"),
         pytest.param(97, 100, 100, 2, False, id="beyond the tolerance"),
+        pytest.param(102, 100, 100, 2, True, id="too many within the tolerance"),
+        pytest.param(103, 100, 100, 2, False, id="too many beyond it"),
         pytest.param(995, 1000, 1000, "0.5%", True, id="within a share"),
         pytest.param(994, 1000, 1000, "0.5%", False, id="beyond a share"),
     ],
@@ -204,7 +206,8 @@ def test_a_large_dataset_that_lost_most_of_its_rows_is_not_believed_at_once(
     if sentence:
         assert "spec.verify.rowCount" in sentence
         assert f"has {rows:,} rows, the target {had:,} of it" in sentence
-        assert ("for a day that is believed" in sentence) is (rows > 0)
+        assert ("just now. Once it has been so for a day" in sentence) is (rows > 0)
+        assert ("just now. To delete them at once" in sentence) is (rows == 0)
 
 
 REST, ANEW = "a full run brings the rest", "read anew by the next run"
@@ -219,6 +222,8 @@ LEFT_OUT, STAY = "left out. Choose columns", "until a full run with spec.target.
         pytest.param(Held(rows=9, owed=1), {ANEW}, id="one that is owed"),
         pytest.param(Held(rows=8, owed=1), {ANEW}, id="one that is owed and one too few"),
         pytest.param(Held(rows=9, left_out=1), {LEFT_OUT}, id="one without a key of its own"),
+        pytest.param(Held(rows=8, left_out=2), {LEFT_OUT}, id="two without"),
+        pytest.param(Held(rows=9, shared=1), set(), id="nothing that anything would help"),
         pytest.param(Held(rows=9, left_out=1, owed=1), {ANEW, STAY}, id="both, and one too many"),
         pytest.param(Held(rows=11), {STAY}, id="one too many"),
         pytest.param(Held(rows=10, shared=1), {STAY}, id="one too many beside a shared one"),
@@ -231,5 +236,5 @@ def test_a_contradiction_gives_the_advice_that_fits_and_no_other(
     sentence = contradiction("abcd-1234", held, 10, KEYED)
 
     assert {each for each in (REST, ANEW, LEFT_OUT, STAY) if each in sentence} == advice
-    assert ("shares 1 with" in sentence) is (held.shared > 0)
-    assert "Socrata counts 10;" in sentence
+    also = " and shares 1 with other datasets" if held.shared else ""
+    assert f"of its rows{also}, Socrata counts 10" in sentence
