@@ -270,7 +270,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             for title, says, kind in (
                 ("Not ready", "Condition Ready is False.", "Ready"),
                 ("Counts differ", "Condition DataVerified is False.", "DataVerified"),
-                ("Columns changed", "Condition SchemaInSync is False.", "SchemaInSync"),
+                ("Columns changed or frozen", "Condition SchemaInSync is False.", "SchemaInSync"),
             )
         ),
     ),

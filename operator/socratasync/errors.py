@@ -119,7 +119,7 @@ class RowCountMismatch(DataRefused):
 
 
 class BadValue(DataRefused):
-    """A value does not fit the type of its column."""
+    """A value does not fit the type of its column, or a row a constraint of the table."""
 
 
 class NotAllowed(SyncError):

@@ -708,13 +708,13 @@ SOURCES = [
             lambda s: s.target.update(fields={"srnumber": "", "status": "integer"}),
         ],
         65,
-        'invalid input syntax for type integer: "Open"',
+        'column status (integer) does not take "Open"',
     ),
     bad(
         "a character that PostgreSQL does not store",
         lambda s: s.dataset.update(s.dataset.ids()[3], status="a\x00b"),
         65,
-        "0x00",
+        'column status (text) does not take "a\\x00b"',
     ),
     bad(
         "a filter that Socrata does not understand",

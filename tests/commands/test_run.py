@@ -56,6 +56,22 @@ def test_a_second_run_says_that_nothing_changed(
     assert "city-parks: nothing changed at the source" in ran.stdout
 
 
+def test_values_that_do_not_fit_are_told_in_the_table_and_below_it(
+    socratasync: Command, manifest: Manifest, spec: dict[str, Any], dsn: str, parks: Dataset
+) -> None:
+    spec["target"].update(fields={"name": "", "acres": "smallint"}, onBadValue="Null")
+    (row,) = parks.find(name="p3")
+    parks.update(row, acres="123456.7")
+
+    ran = socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "Bad values" in ran.stdout
+    assert "1 to NULL" in ran.stdout
+    assert "1 value was made NULL" in ran.stdout
+    assert rows(dsn, "SELECT acres FROM parks WHERE name = 'p3'") == [(None,)]
+
+
 def test_the_mode_of_the_command_line_goes_before_the_manifests(
     socratasync: Command, manifest: Manifest, dsn: str
 ) -> None:

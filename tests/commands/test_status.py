@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from tests.commands.conftest import PARKS, Command, Manifest
 
+from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
 from socratasync.pipeline.target.table_lock import run_lock_number
@@ -104,3 +105,36 @@ def test_a_bookkeeping_that_is_too_new_is_refused_with_a_sentence(
 
         assert ran.returncode == 78
         assert "Use 9.8.7 or later" in " ".join((ran.stdout + ran.stderr).split())
+
+
+def test_a_column_that_froze_is_named_by_plan_run_and_status_until_it_is_accepted(
+    socratasync: Command, manifest: Manifest, parks: Dataset, dsn: str
+) -> None:
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    parks.drop_column("acres")
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    commands = ("plan", "run", "status")
+
+    for command in commands:
+        shown = socratasync(command, "-f", manifest(), SOCRATASYNC_DSN=dsn).stdout
+        told = socratasync(command, "-f", manifest(), "-o", "json", SOCRATASYNC_DSN=dsn).stdout
+        assert f"dataset {PARKS} no longer fills acres: " in " ".join(shown.split())
+        assert json.loads(told)["datasets"][0]["frozenColumns"] == ["acres"]
+
+    accepted = manifest(datasets=[{"id": PARKS, "frozenColumns": ["acres"]}])
+    for command in commands:
+        assert "no longer" not in socratasync(command, "-f", accepted, SOCRATASYNC_DSN=dsn).stdout
+
+
+def test_a_frozen_column_that_was_dropped_since_the_last_run_is_not_told(
+    socratasync: Command, manifest: Manifest, parks: Dataset, dsn: str
+) -> None:
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    parks.drop_column("acres")
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("ALTER TABLE parks DROP COLUMN acres")
+
+    told = socratasync("status", "-f", manifest(), "-o", "json", SOCRATASYNC_DSN=dsn).stdout
+
+    assert json.loads(told)["datasets"][0]["frozenColumns"] == []

@@ -78,7 +78,7 @@ def test_the_yaml_reads_back_to_the_same_object() -> None:
 
 
 def test_the_schema_is_structural() -> None:
-    forbidden = {"$ref", "$defs", "anyOf", "allOf", "oneOf", "title", "nullable"}
+    forbidden = {"$ref", "$defs", "anyOf", "allOf", "oneOf", "title"}
 
     assert [path for path, schema in EVERYWHERE if forbidden & set(schema)] == []
     assert [
@@ -86,6 +86,12 @@ def test_the_schema_is_structural() -> None:
         for path, schema in EVERYWHERE
         if "type" not in schema and "x-kubernetes-int-or-string" not in schema
     ] == []
+
+
+def test_only_where_null_could_be_meant_it_is_refused_instead_of_passed_over() -> None:
+    assert {path for path, schema in EVERYWHERE if "nullable" in schema} == {
+        path for path, schema in EVERYWHERE if "Null" in schema.get("enum", ())
+    }
 
 
 def test_every_field_is_described_in_sentences() -> None:

@@ -131,9 +131,13 @@ def test_a_row_of_another_dataset_is_taken_only_by_a_newer_one(
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 BY_STAMP = KeepsNewer(
-    believed_until=NOON + timedelta(minutes=5), read_again_after=NOON - timedelta(hours=1)
+    believed_until=NOON + timedelta(minutes=5),
+    read_again_after=NOON - timedelta(hours=1),
+    asked_since=NOON - timedelta(hours=2),
 )
-BY_DATE = KeepsNewer(believed_until=BY_STAMP.believed_until, read_again_after=None)
+BY_DATE = KeepsNewer(
+    believed_until=BY_STAMP.believed_until, read_again_after=None, asked_since=None
+)
 FULL = None
 
 Stamp = str | None
@@ -145,7 +149,7 @@ Stamp = str | None
     [
         pytest.param(FULL, "same", "11:50", "11:40", True, id="a full load knows better"),
         pytest.param(FULL, "other", "11:50", None, True, id="whatever the row"),
-        pytest.param(BY_STAMP, "same", "10:00", "11:40", True, id="newer"),
+        pytest.param(BY_STAMP, "same", "09:00", "11:40", True, id="newer"),
         pytest.param(BY_STAMP, "same", "11:40", "11:40", True, id="equally new"),
         pytest.param(BY_STAMP, "same", "11:50", "11:40", False, id="a replica that is behind"),
         pytest.param(BY_STAMP, "other", "11:50", "11:40", False, id="and has a row that is gone"),
@@ -157,8 +161,11 @@ Stamp = str | None
         pytest.param(BY_STAMP, "other", "12:06", "11:40", True, id="and the row was inserted anew"),
         pytest.param(BY_STAMP, "same", None, "11:40", True, id="had no time"),
         pytest.param(BY_STAMP, "other", None, "11:40", True, id="another one without a time"),
-        pytest.param(BY_STAMP, "same", "10:00", None, True, id="has lost its time"),
-        pytest.param(BY_STAMP, "other", "10:00", None, False, id="a row without a time is older"),
+        pytest.param(BY_STAMP, "same", "09:00", None, True, id="has lost its time"),
+        pytest.param(BY_STAMP, "other", "09:00", None, False, id="a row without a time is older"),
+        pytest.param(BY_STAMP, "other", "10:00", None, True, id="the other would have come, too"),
+        pytest.param(BY_STAMP, "same", "09:00", "08:00", True, id="asked for by its id"),
+        pytest.param(BY_STAMP, "other", "09:00", "08:00", False, id="not in place of a newer one"),
         pytest.param(BY_STAMP, "other", None, None, True, id="none has a time"),
         pytest.param(BY_DATE, "same", "11:50", "11:40", True, id="a row replaces itself"),
         pytest.param(BY_DATE, "same", "11:50", None, True, id="by one without a time, too"),

@@ -224,3 +224,32 @@ def test_a_reset_that_is_retried_tells_what_it_deleted(sync: Sync, parks: Datase
     again = sync.one(mode="full", run="night")
 
     assert first.rows.deleted == again.rows.deleted == 5
+
+
+def test_a_row_that_came_again_as_it_was_is_as_new_as_it_says(
+    sync: Sync, parks: Dataset, others: Dataset, clock: Clock
+) -> None:
+    """Nothing is written for a row without a change: its old time must not cost it its key."""
+    assert clock.at is not None
+    sync.spec["datasets"] = [{"id": OTHERS}, {"id": PARKS}]
+    others.delete(others.find(name="p1"))
+    sync.well()
+    began = clock.at
+    clock.at = began + timedelta(seconds=1)
+    others.insert({"name": "p3", "acres": 103})
+    sync.well()
+    assert sync.acres()["p3"] == 103
+
+    clock.at = began + timedelta(seconds=20)
+    parks.update(parks.find(name="p4"), acres=40)
+    clock.at = began + timedelta(seconds=10)
+    parks.insert({"name": "p7", "acres": 70})
+    others.touch(others.find(name="p7"))
+    clock.at = began + timedelta(seconds=30)
+    others.touch(others.find(name="p7"))
+
+    sync.well()
+    sync.well()
+
+    assert sync.acres()["p7"] == 107
+    assert {d.id: d.verified for d in sync.well().datasets} == {PARKS: True, OTHERS: True}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from psycopg.conninfo import make_conninfo
 from tests.postgres.conftest import Sync
 
 from socrata_simulator.portal.portal import Portal
@@ -224,41 +225,74 @@ def test_a_type_that_the_manifest_asks_for_takes_what_fits_it(portal: Portal, sy
     assert as_text(sync, "1", len(FITTING)) == [cell[3] for cell in FITTING]
 
 
+# -- types of the database's own ---------------------------------------------------------------------
+
+OWN_TYPES = """
+CREATE SCHEMA civic;
+CREATE DOMAIN civic.price AS numeric(12, 2) CHECK (VALUE >= 0);
+CREATE DOMAIN civic.fare AS civic.price;
+CREATE DOMAIN "Odd Name" AS timestamp;
+CREATE DOMAIN word AS text NOT NULL;
+CREATE TYPE civic.mood AS ENUM ('glad', 'sad');
+"""
+
+OWN: list[tuple[str, Any, str, str]] = [
+    # (Socrata type, value at the source, the column's type, text of the value there)
+    ("number", "12.50", "civic.price", "12.50"),
+    ("number", "7", "civic.fare", "7.00"),
+    ("money", "7", "civic.fare", "7.00"),
+    ("double", 1.5, "civic.price", "1.50"),
+    ("calendar_date", "2024-02-29T00:00:00.000", '"Odd Name"', "2024-02-29 00:00:00"),
+    ("text", "Reseda", "word", "Reseda"),
+    ("number", "42", "word", "42"),
+    ("text", "glad", "civic.mood", "glad"),
+    ("text", "{1,2}", "int[]", "{1,2}"),
+    ("text", "{a,b}", "varchar(3)[]", "{a,b}"),
+    ("number", "1.5", "float4", "1.5"),
+    ("number", "1.5", "float(53)", "1.5"),
+]
+
+
 @pytest.mark.parametrize(
-    ("kind", "value", "asked", "said"),
+    ("there", "named"),
     [
-        pytest.param("text", "many", "integer", "column c: ", id="a word where a number must be"),
-        pytest.param("number", "1.5", "integer", "column c: ", id="a fraction"),
-        pytest.param("number", "3000000000", "integer", "out of range", id="too large a number"),
-        pytest.param("text", "Los Angeles", "varchar(3)", "too long", id="too long a text"),
-        pytest.param("text", "soon", "date", "column c: ", id="a word where a date must be"),
-        pytest.param("text", "", "integer", "column c: ", id="an empty text is not null"),
-        pytest.param(
-            "calendar_date",
-            "-0001-01-01T00:00:00.000",
-            "",
-            "column c: ",
-            id="a year before all years",
-        ),
-        pytest.param("text", "a\x00b", "", "0x00", id="a character that PostgreSQL does not store"),
+        pytest.param(True, True, id="named by the table and the manifest"),
+        pytest.param(True, False, id="named by the table"),
+        pytest.param(False, True, id="named by the manifest"),
     ],
 )
-def test_a_value_that_does_not_fit_is_told_with_its_place_and_nothing_is_merged(
-    portal: Portal, sync: Sync, kind: str, value: str, asked: str, said: str
+@pytest.mark.parametrize("path", ["public", "public, civic"])
+def test_a_column_may_have_a_type_of_the_databases_own(
+    portal: Portal, sync: Sync, there: bool, named: bool, path: str
 ) -> None:
-    portal.add_dataset(
-        "type-0001",
-        [("srnumber", "text"), ("c", kind)],
-        [{"srnumber": "1", "c": None}, {"srnumber": "2", "c": value}],
-    )
-    sync.spec["target"]["fields"] = {"srnumber": "", "c": asked}
+    sync.query(OWN_TYPES)
+    sync.dsn = make_conninfo(sync.dsn, options=f"-c search_path={path.replace(' ', '')}")
+    values = {f"c{n}": cell[1] for n, cell in enumerate(OWN)}
+    dataset = portal.add_dataset("type-0001", columns(OWN), [{"srnumber": "1", **values}])
+    types = {f"c{n}": cell[2] for n, cell in enumerate(OWN)}
+    if there:
+        names = ", ".join(f"{name} {pg_type}" for name, pg_type in types.items())
+        sync.query(f"CREATE TABLE requests (srnumber text PRIMARY KEY, {names})")
+    if named:
+        writable = {name: "" if '"' in pg_type else pg_type for name, pg_type in types.items()}
+        sync.spec["target"]["fields"] = {"srnumber": "", **writable}
 
-    report = sync.run()
+    sync.well()
 
-    assert report.exit_code == 65
-    assert report.failure is not None
-    assert report.failure.reason == "BadValue"
-    assert said in report.failure.message
-    assert "line 3" in report.failure.message
-    assert "spec.target.fields" in report.failure.message
-    assert not sync.query("SELECT to_regclass('requests') AS there")[0]["there"]
+    assert as_text(sync, "1", len(OWN)) == [cell[3] for cell in OWN]
+    dataset.touch(dataset.ids())
+    again = sync.one()
+    assert (again.rows.updated, again.rows.unchanged) == (0, 1)
+    assert sync.one(mode="full").rows.changed == 0
+
+
+def test_a_domain_takes_only_what_the_type_below_it_takes(portal: Portal, sync: Sync) -> None:
+    sync.query(OWN_TYPES)
+    sync.query("CREATE TABLE requests (srnumber text PRIMARY KEY, c civic.fare)")
+    portal.add_dataset("type-0001", [("srnumber", "text"), ("c", "checkbox")], [])
+
+    failure = sync.run().failure
+
+    assert failure is not None
+    assert failure.reason == "TargetMismatch"
+    assert "cannot hold the dataset's c (checkbox)" in failure.message

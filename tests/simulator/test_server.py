@@ -150,3 +150,14 @@ def test_a_page_that_a_fault_made_short_is_not_kept_for_others(portal: Portal) -
     portal.faults.add(Fault.short_page(3))
     with serve(portal) as server:
         assert [get(server, params=PAGE).text.count("\n") for _ in range(2)] == [4, 101]
+
+
+def test_bytes_that_are_no_utf8_are_served_in_csv_and_replaced_in_json(portal: Portal) -> None:
+    portal.add_dataset("byte-0001", [("name", "text")], [{"name": "a\udcff"}, {"name": "b\x00"}])
+    with serve(portal) as server:
+        order = {"$select": "name", "$order": ":id"}
+        table = get(server, "/resource/byte-0001.csv", params=order).content
+        objects = get(server, "/resource/byte-0001.json", params=order).json()
+
+    assert table == b'"name"\n"a\xff"\n"b\x00"\n'
+    assert objects == [{"name": "a?"}, {"name": "b\x00"}]

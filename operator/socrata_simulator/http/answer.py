@@ -126,11 +126,13 @@ def _json_cell(table: Table, output: Output) -> Cell:
         return lambda i, _: cell(i)
     if output.field is None:
         return lambda i, _: (
-            b"" if (t := _value_text(output, i)) is None else json_text(t, output.kind).encode()
+            b""
+            if (t := _value_text(output, i)) is None
+            else json_text(t, output.kind).encode(errors="replace")
         )
     slot, kind = output.field.slot, output.field.kind
     return lambda _, stored: (
-        b"" if (t := unquote(stored[slot])) is None else json_text(t, kind).encode()
+        b"" if (t := unquote(stored[slot])) is None else json_text(t, kind).encode(errors="replace")
     )
 
 

@@ -27,6 +27,9 @@ CANONICAL = {
 """``dataTypeName`` of the metadata → the type's name in SoQL and in ``X-SODA2-Types``, if it differs."""
 
 _SPLIT = re.compile(rb'"[^"]*(?:""[^"]*)*"|(?<![^,])(?=,|\Z)')
+_BYTES = "surrogateescape"
+"""A text may stand for bytes that are no UTF-8, as ``os.fsdecode`` makes them: ``"a\udcff"`` is served as
+``61 ff``, in CSV."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAGGED = frozenset({"location", "url", "document", "json"})
 _WKT = re.compile(r"[A-Z]+|-?[0-9.]+(?:[eE][-+]?[0-9]+)?|[(),]")
@@ -63,7 +66,7 @@ def split(line: bytes) -> list[bytes]:
 
 def unquote(cell: bytes) -> str | None:
     """The text of a quoted cell; None for a null."""
-    return cell[1:-1].replace(b'""', b'"').decode() if cell else None
+    return cell[1:-1].replace(b'""', b'"').decode(errors=_BYTES) if cell else None
 
 
 def cell_finder(slot: int) -> Callable[[bytes], str | None]:
@@ -80,7 +83,7 @@ def cell_finder(slot: int) -> Callable[[bytes], str | None]:
 
 def quoted(text: str) -> bytes:
     """A text as a quoted cell."""
-    return b'"' + text.encode().replace(b'"', b'""') + b'"'
+    return b'"' + text.encode(errors=_BYTES).replace(b'"', b'""') + b'"'
 
 
 # -- values that users give ------------------------------------------------------------------------

@@ -24,7 +24,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any], Any], str]] = {
     "model_type": lambda ctx, given: f"must be a mapping (name: value), not {shown(given)}",
     "model_attributes_type": lambda ctx, given: f"must be a mapping, not {shown(given)}",
     "literal_error": lambda ctx, given: (
-        f"must be {_choices(ctx)}, not {shown(given)}{_off(ctx, given)}"
+        f"must be {_choices(ctx)}, not {shown(given)}{_quoted(ctx, given)}"
     ),
     "greater_than_equal": lambda ctx, given: f"must be at least {ctx['ge']:,}, not {shown(given)}",
     "less_than_equal": lambda ctx, given: f"must be at most {ctx['le']:,}, not {shown(given)}",
@@ -84,9 +84,10 @@ def path(model: type[BaseModel], location: Sequence[str | int], root: str) -> st
 
 
 def without_nulls(value: Any) -> Any:
-    """The value without its nulls. For Kubernetes, too, a field that is null was not given."""
+    """The value without its nulls. For Kubernetes, too, a field that is null was not given, but for the one that
+    has the choice Null."""
     if isinstance(value, Mapping):
-        return {k: without_nulls(v) for k, v in value.items() if v is not None}
+        return {k: without_nulls(v) for k, v in value.items() if v is not None or k == "onBadValue"}
     if isinstance(value, list):
         return [without_nulls(v) for v in value]
     return value
@@ -115,9 +116,10 @@ def _choices(context: Mapping[str, Any]) -> str:
     return str(context["expected"]).replace("'", "")
 
 
-def _off(context: Mapping[str, Any], given: Any) -> str:
-    """Advice for Off without quotes, which YAML 1.1 reads as false."""
-    return '; put it in quotes: "Off"' if given is False and "'Off'" in context["expected"] else ""
+def _quoted(context: Mapping[str, Any], given: Any) -> str:
+    """Advice for Off without quotes, which YAML 1.1 reads as false, and for Null, which it reads as null."""
+    meant = {False: "Off", None: "Null"}.get(given) if given in (False, None) else None
+    return f'; put it in quotes: "{meant}"' if meant and f"'{meant}'" in context["expected"] else ""
 
 
 def _quote(given: Any) -> str:

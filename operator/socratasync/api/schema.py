@@ -16,6 +16,7 @@ JSONSchema = dict[str, Any]
 _KEPT = (
     "description",
     "type",
+    "nullable",
     "format",
     "default",
     "enum",

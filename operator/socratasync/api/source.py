@@ -37,6 +37,8 @@ Columns = Annotated[
     ),
 ]
 
+FrozenColumns = Annotated[tuple[ColumnName, ...], Field(max_length=300)]
+
 Filter = Annotated[
     StrictStr,
     Field(min_length=1, max_length=4000),
@@ -58,6 +60,9 @@ class DatasetSpec(Block):
     columns: Columns = Field(default_factory=dict)
     """Target column → the dataset's field, for a dataset whose names differ from the others'. LA 311 of
     2026 calls srnumber casenumber: {srnumber: casenumber}."""
+    frozen_columns: FrozenColumns = ()
+    """Columns of the table that this dataset fills no more, and whose old values are wanted all the same:
+    they are no longer told of. What is listed and not frozen does no harm."""
     where: Filter | None = None
     """SoQL condition that rows must meet to be loaded, such as requesttype = 'Bulky Items'."""
 

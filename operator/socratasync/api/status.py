@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StrictBool, TypeAdapter
+from pydantic import Field, TypeAdapter
 
+from socratasync.api.dataset_status import DatasetStatus, RowCounts
 from socratasync.api.spec import Mode
 from socratasync.api.status_parts import (
     Count,
@@ -84,62 +85,6 @@ class Condition(Part):
     """When the status last changed from one value to another."""
     observed_generation: Count | None = None
     """The metadata.generation that the statement is about."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowCounts(Part):
-    """Rows of one run."""
-
-    downloaded: Count | None = None
-    """Rows that came from the source."""
-    inserted: Count | None = None
-    """Rows new in the table."""
-    updated: Count | None = None
-    """Rows of the table that changed."""
-    unchanged: Count | None = None
-    """Rows that were equal already."""
-    deleted: Count | None = None
-    """Rows removed: by prune those that are gone at the source, by reset all that the table held."""
-    target: Count | None = None
-    """Rows in the table afterwards."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunError(Part):
-    """What went wrong."""
-
-    reason: Word | None = None
-    """As one stable CamelCase word."""
-    message: Sentence | None = None
-    """As a sentence to act on."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetStatus(Part):
-    """How one dataset stands."""
-
-    id: Annotated[str, Field(max_length=64)]
-    """The dataset's 4x4 id."""
-    year: Integer | None = None
-    """The year whose rows it holds."""
-    last_synced_since: Instant | None = None
-    """Where its next update starts."""
-    source_rows: Count | None = None
-    """Rows that the source counts."""
-    source_updated_at: Instant | None = None
-    """When the source last changed."""
-    rows: RowCounts | None = None
-    """Row counts of its last run; target is its share of the table."""
-    left_out: Count | None = None
-    """Its rows that the table does not hold for having no key, or the key of another of its rows."""
-    shared: Count | None = None
-    """Keys of its rows that rows of other datasets have in the table."""
-    verified: StrictBool | None = None
-    """Whether its rows were counted and agree; absent when nobody counted."""
-    schema_in_sync: StrictBool | None = None
-    """Whether its columns are those of its last load."""
-    error: RunError | None = None
-    """What went wrong in its last run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

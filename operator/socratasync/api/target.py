@@ -36,6 +36,9 @@ Fields = Annotated[
         cel="""self.all(c, size(c) <= 63 && c.matches('^[^"\\\\x00-\\\\x1f]+$'))""",
     ),
 ]
+BadValuePolicy = Literal["Fail", "Null", "Skip"]
+"""In the CRD it is nullable, so that the API server refuses a null, which is no choice, and does not put the
+default in its place: YAML takes Null without quotes for one."""
 Tolerance = Annotated[
     int | str,
     IntOrString(),
@@ -103,6 +106,12 @@ class TargetSpec(Block):
     """On a full run, delete rows that are gone at the source. Rows of other origin stay."""
     on_schema_change: Literal["AddColumns", "Ignore", "Fail"] = "AddColumns"
     """When the dataset's columns change: add new ones to the table, leave them out, or stop."""
+    on_bad_value: BadValuePolicy = Field(default="Fail", json_schema_extra={"nullable": True})
+    """What is done with a value that its column cannot hold, in no spelling: nothing of the dataset is merged
+    (Fail); it becomes NULL, or its row is left out where it is part of the key or must not be null ("Null",
+    with its quotes, for YAML takes the bare word for nothing); or its row is left out (Skip). Of a row that is
+    left out the table keeps what it has, until a reset; to verify it is a missing row. A change holds for rows
+    that are read from then on; a full run reads all."""
 
 
 class RefreshSpec(Block):

@@ -145,6 +145,7 @@ def _dataset(dataset: str, outcome: DatasetPreview | SyncError) -> dict[str, Any
         "columns": [{"name": c.name, "type": c.type, "field": c.field} for c in outcome.columns],
         "addColumns": [{"name": name, "type": pg_type} for name, pg_type in plan.add],
         "schemaInSync": plan.schema_in_sync,
+        "frozenColumns": list(plan.frozen.named),
         "warnings": list(plan.warnings),
         "error": None,
     }

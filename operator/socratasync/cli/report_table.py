@@ -11,6 +11,7 @@ from rich.text import Text
 from socratasync.api.manifest import Manifest
 from socratasync.cli import failures
 from socratasync.cli.terminal import megabytes
+from socratasync.contract.bad_values import BadValues
 from socratasync.contract.report import ROW_COUNTS, DatasetReport, Rows, RunReport
 
 _HEADS = dict(
@@ -76,19 +77,23 @@ def _table(report: RunReport) -> Table:
     table.add_column("Result", overflow="fold", min_width=len("NoChange"))
     for count, head in _HEADS.items():
         table.add_column(head, footer=_number(total, count), justify="right")
+    told = any(dataset.bad_values.found for dataset in report.datasets)
+    if told:
+        table.add_column("Bad values", no_wrap=True)
     table.add_column("Since", no_wrap=True)
     for dataset in report.datasets:
-        table.add_row(*_row(dataset))
+        table.add_row(*_row(dataset, bad_values=told))
     return table
 
 
-def _row(dataset: DatasetReport) -> list[str | Text]:
+def _row(dataset: DatasetReport, *, bad_values: bool) -> list[str | Text]:
     style = "red" if dataset.error else ""
     return [
         dataset.id,
         str(dataset.year or ""),
         Text(dataset.error.reason if dataset.error else dataset.result, style=style),
         *(_number(dataset.rows, count) for count in ROW_COUNTS),
+        *([_bad_values(dataset.bad_values)] if bad_values else []),
         when(dataset.last_synced_since),
     ]
 
@@ -96,6 +101,11 @@ def _row(dataset: DatasetReport) -> list[str | Text]:
 def _number(rows: Rows, count: str) -> str:
     number = rows.as_dict()[count]
     return "" if number is None else f"{number:,}"
+
+
+def _bad_values(bad: BadValues) -> str:
+    parts = {"to NULL": bad.nulled, "rows out": bad.skipped}
+    return ", ".join(f"{number:,} {what}" for what, number in parts.items() if number)
 
 
 def when(at: datetime | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
@@ -12,10 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from socratasync.api.manifest import Manifest
+from socratasync.api.source import DatasetSpec
+from socratasync.api.spec import SyncSpec
 from socratasync.cli import inputs, options, terminal
 from socratasync.cli.report_table import when
 from socratasync.contract.environment import redactor
+from socratasync.pipeline.plan.frozen import Frozen, not_accepted, still_there
+from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.bookkeeping import Known, Ledger, PastRun
+from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection, Connections
 from socratasync.pipeline.target.migrations import bookkeeping_exists
 from socratasync.pipeline.target.table_lock import is_loading
@@ -26,11 +31,13 @@ from socratasync.times import write_instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a target stands. ``running``: some run holds its lock at this moment."""
+    """How a target stands. ``frozen``: dataset → columns that keep old values, since it fills them no more.
+    ``running``: some run holds its lock at this moment."""
 
     target: str
     known: dict[str, Known]
     runs: list[PastRun]
+    frozen: dict[str, tuple[str, ...]] = field(default_factory=dict)
     running: bool = False
 
 
@@ -56,20 +63,37 @@ def command(
             standing = Standing(target=target, known={}, runs=[])
         else:
             with Connections(database.dsn).connect(read_only=True) as connection:
-                standing = _read(connection, target, last)
+                standing = _read(connection, spec, target, last)
     if output is options.Output.JSON:
         typer.echo(json.dumps(mask_values(_as_dict(manifest, standing), redact)))
     else:
         _show(terminal.output(), manifest, standing, redact)
 
 
-def _read(connection: Connection, target: str, last: int) -> Standing:
+def _read(connection: Connection, spec: SyncSpec, target: str, last: int) -> Standing:
     known: dict[str, Known] = {}
     runs: list[PastRun] = []
     if bookkeeping_exists(connection):
         ledger = Ledger(connection, target, "")
         known, runs = ledger.known(), ledger.past_runs(last)
-    return Standing(target=target, known=known, runs=runs, running=is_loading(connection, target))
+    table = catalog.read_target(connection, spec.target.schema_, spec.target.table)
+    return Standing(
+        target=target,
+        known=known,
+        runs=runs,
+        frozen={
+            dataset.id: _frozen(spec, dataset, known[dataset.id], table)
+            for dataset in spec.selected_datasets()
+            if dataset.id in known
+        },
+        running=is_loading(connection, target),
+    )
+
+
+def _frozen(spec: SyncSpec, dataset: DatasetSpec, known: Known, table: Target) -> tuple[str, ...]:
+    """Those that the last run found and that nobody has dropped or accepted since."""
+    frozen = still_there(known.columns, table).get("frozen", {})
+    return not_accepted(frozen, dataset.frozen_columns, spec.target.fields)
 
 
 def _show(console: Console, manifest: Manifest, standing: Standing, redact: Redactor) -> None:
@@ -79,6 +103,9 @@ def _show(console: Console, manifest: Manifest, standing: Standing, redact: Reda
         console.print("Nothing was ever loaded. Load it with: socratasync run -f FILE")
         return
     console.print(_datasets(manifest, standing))
+    for dataset, columns in standing.frozen.items():
+        for sentence in Frozen(named=columns).sentences(dataset):
+            console.print(Text.assemble(("warning: ", "bold yellow"), redact(sentence)))
     console.print()
     console.print(_runs(standing, redact))
 
@@ -145,7 +172,10 @@ def _as_dict(manifest: Manifest, standing: Standing) -> dict[str, Any]:
         "target": standing.target,
         "running": standing.running,
         "datasets": [
-            _dataset_dict(dataset.id, dataset.year, standing.known.get(dataset.id))
+            {
+                **_dataset_dict(dataset.id, dataset.year, standing.known.get(dataset.id)),
+                "frozenColumns": list(standing.frozen.get(dataset.id, ())),
+            }
             for dataset in manifest.spec.selected_datasets()
         ],
         "runs": [

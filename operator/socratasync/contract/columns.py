@@ -30,7 +30,7 @@ _MOST_BYTES = 1 << 18
 _DOWNLOADED = ("inserted", "updated", "unchanged")
 """What adds up to the rows that were downloaded, but for those left out."""
 
-_LATER = ("leftOut", "shared")
+LATER = ("leftOut", "shared", "frozenColumnCount", "frozenColumns", "badValues")
 """What releases after the first packed, in this order, behind all else: an older worker's text ends sooner, a
 newer one's goes on."""
 
@@ -74,7 +74,7 @@ def _as_row(dataset: Mapping[str, Any]) -> list[Any]:
         error.get("reason"),
         error.get("message"),
         *(counts.get(name) for name in ROW_COUNTS),
-        *(dataset.get(name) for name in _LATER),
+        *(dataset.get(name) for name in LATER),
     ]
 
 
@@ -104,7 +104,7 @@ def _as_dataset(
         "verified": verified,
         "schemaInSync": in_sync,
         "error": None if reason is None else {"reason": reason, "message": message},
-        **dict(zip(_LATER, more[len(ROW_COUNTS) :], strict=False)),
+        **dict(zip(LATER, more[len(ROW_COUNTS) :], strict=False)),
     }
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from socratasync.contract.bad_values import NO_BAD_VALUES, BadValues
 from socratasync.errors import SyncError, Terminated, TryAgain
 from socratasync.times import instant_or_none, write_instant
 
@@ -55,7 +56,8 @@ class DatasetReport:
 
     ``duplicates`` were left out by this run. ``left_out``: all of its rows that the target does not hold for
     having no key, or that of another of its rows; ``shared``: keys of its rows that rows of other datasets
-    have. None when nobody counted.
+    have. None when nobody counted. ``frozen_columns``: see ``plan/frozen``, without those that the manifest
+    accepts; None, as ``schema_in_sync``, when nobody compared.
     """
 
     id: str
@@ -64,6 +66,7 @@ class DatasetReport:
     result: str = "Synced"
     rows: Rows = field(default_factory=Rows)
     duplicates: int = 0
+    bad_values: BadValues = NO_BAD_VALUES
     left_out: int | None = None
     shared: int | None = None
     source_rows: int | None = None
@@ -72,7 +75,8 @@ class DatasetReport:
     error: SyncError | None = None
     strategy: str | None = None
     verified: bool | None = None
-    schema_in_sync: bool = True
+    schema_in_sync: bool | None = None
+    frozen_columns: tuple[str, ...] | None = None
 
     def as_dict(self, told: Callable[[str], str] = str) -> dict[str, Any]:
         """The dataset's entry in the report; ``told`` makes of an error's message what may be told."""
@@ -83,6 +87,7 @@ class DatasetReport:
             "result": self.result,
             "rows": self.rows.as_dict(),
             "duplicates": self.duplicates,
+            "badValues": self.bad_values.as_dict() if self.bad_values.found else None,
             "leftOut": self.left_out,
             "shared": self.shared,
             "sourceRows": self.source_rows,
@@ -91,12 +96,15 @@ class DatasetReport:
             "strategy": self.strategy,
             "verified": self.verified,
             "schemaInSync": self.schema_in_sync,
+            "frozenColumns": None if (frozen := self.frozen_columns) is None else list(frozen),
+            "frozenColumnCount": None if frozen is None else len(frozen),
             "error": error_dict(self.error, told),
         }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> DatasetReport:
-        """Read back what ``as_dict`` wrote for a dataset that went well."""
+        """Read back what ``as_dict`` wrote for a dataset that went well, in this release or the one before."""
+        frozen = data.get("frozenColumns")
         return cls(
             id=data["id"],
             year=data["year"],
@@ -104,6 +112,7 @@ class DatasetReport:
             result=data["result"],
             rows=Rows(**data["rows"]),
             duplicates=data["duplicates"],
+            bad_values=BadValues.from_dict(data.get("badValues")),
             left_out=data.get("leftOut"),
             shared=data.get("shared"),
             source_rows=data["sourceRows"],
@@ -112,6 +121,7 @@ class DatasetReport:
             strategy=data["strategy"],
             verified=data["verified"],
             schema_in_sync=data["schemaInSync"],
+            frozen_columns=None if frozen is None else tuple(frozen),
         )
 
 
@@ -227,6 +237,12 @@ def error_dict(error: SyncError | None, told: Callable[[str], str] = str) -> dic
 def shorten(text: str, characters: int) -> str:
     """The text, or its beginning and an ellipsis."""
     return text if len(text) <= characters else f"{text[: max(0, characters - 1)]}…"[:characters]
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The names for a sentence; of more than ``most``, the first ones and how many there are besides."""
+    told, besides = ", ".join(names[:most]), len(names) - most
+    return f"{told} and {besides} more" if besides > 0 else told
 
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

@@ -17,7 +17,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
-from socratasync.api.status import RowCounts, StageSeconds
+from socratasync.api.dataset_status import BadValues, RowCounts
+from socratasync.api.status import StageSeconds
 from socratasync.api.status_parts import Count, Name, Sentence, Word
 from socratasync.contract.columns import pack, unpack
 from socratasync.contract.report import ROW_COUNTS, shorten
@@ -25,6 +26,8 @@ from socratasync.contract.report import ROW_COUNTS, shorten
 TERMINATION_MESSAGE_BYTES = 4096
 LARGEST_COUNT = 2**63 - 1
 """What the API server, and PostgreSQL, count with."""
+MOST_COLUMNS = 1600
+"""PostgreSQL's tables have no more."""
 
 _EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
@@ -44,6 +47,15 @@ def _countable(rows: RowCounts) -> RowCounts:
 
 
 Counts = Annotated[RowCounts, AfterValidator(_countable)]
+
+
+def _countable_values(bad: BadValues) -> BadValues:
+    if any((count or 0) > LARGEST_COUNT for count in (bad.nulled, bad.skipped)):
+        raise ValueError("more values than can be counted")
+    return bad
+
+
+BadValuesTold = Annotated[BadValues, AfterValidator(_countable_values)]
 
 
 class _Told(BaseModel):
@@ -74,6 +86,9 @@ class DatasetResult(_Told):
     last_synced_since: Instant | None = None
     verified: bool | None = None
     schema_in_sync: bool | None = None
+    frozen_columns: Annotated[tuple[Word, ...], Field(max_length=MOST_COLUMNS)] | None = None
+    frozen_column_count: Annotated[Count, Field(le=MOST_COLUMNS)] | None = None
+    bad_values: BadValuesTold | None = None
     error: Failure | None = None
 
 
@@ -103,23 +118,30 @@ def encode(report: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Room:
-    """How much is told: so many warnings, and so many characters of each text."""
+    """How much is told: so many warnings, so many characters of each text, so many of each dataset's frozen
+    columns, and so many examples of its bad values."""
 
     warnings: int
     warning: int
     error: int
     dataset_error: int
+    frozen: int
+    examples: int
+    bad_values: bool = True
     counts: bool = True
 
 
 _LESS_AND_LESS = (
-    _Room(20, 500, 500, 500),
-    _Room(10, 200, 300, 120),
-    _Room(5, 120, 200, 60),
-    _Room(3, 80, 120, 30),
-    _Room(0, 0, 80, 0),
+    _Room(20, 500, 500, 500, frozen=20, examples=5),
+    _Room(10, 200, 300, 120, frozen=20, examples=2),
+    _Room(5, 120, 200, 60, frozen=10, examples=1),
+    _Room(3, 80, 120, 30, frozen=5, examples=0),
+    # Names that datasets share, as they mostly do, cost next to nothing; others are only counted then.
+    _Room(0, 0, 80, 0, frozen=5, examples=0),
+    _Room(0, 0, 80, 0, frozen=0, examples=0),
+    _Room(0, 0, 80, 0, frozen=0, examples=0, bad_values=False),
     # A hundred datasets with a dozen digits in each number: what moved is told in the run's sums.
-    _Room(0, 0, 40, 0, counts=False),
+    _Room(0, 0, 40, 0, frozen=0, examples=0, bad_values=False, counts=False),
 )
 
 
@@ -144,6 +166,8 @@ def _packed(report: Mapping[str, Any], room: _Room) -> dict[str, Any]:
         {
             **dataset,
             "error": _cut(dataset["error"], room.dataset_error),
+            "frozenColumns": (names := dataset["frozenColumns"]) and names[: room.frozen],
+            "badValues": _fewer(dataset["badValues"], room),
             **({} if room.counts else _NO_COUNTS),
         }
         for dataset in report["datasets"]
@@ -157,6 +181,12 @@ def _packed(report: Mapping[str, Any], room: _Room) -> dict[str, Any]:
         else warnings,
         "error": _cut(report["error"], room.error),
     }
+
+
+def _fewer(bad: Mapping[str, Any] | None, room: _Room) -> dict[str, Any] | None:
+    if bad is None or not room.bad_values:
+        return None
+    return {**bad, "examples": bad["examples"][: room.examples]}
 
 
 def _cut(error: Mapping[str, str] | None, characters: int) -> dict[str, str] | None:

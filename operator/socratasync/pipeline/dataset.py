@@ -72,4 +72,5 @@ def _no_change(context: RunContext, plan: DatasetPlan) -> DatasetReport:
         last_synced_since=plan.known.synced_since if plan.known else None,
         verified=None if context.request.spec.verify.row_count == "Off" else True,
         schema_in_sync=plan.schema_in_sync,
+        frozen_columns=plan.frozen.named,
     )

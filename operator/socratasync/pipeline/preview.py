@@ -82,7 +82,6 @@ class Preview:
 def find(connections: Connections, spec: SyncSpec) -> Found:
     """Read the target, its bookkeeping and the views. Raises ``SyncError``."""
     with connections.connect(read_only=True) as connection:
-        catalog.check_types(connection, spec.target.fields)
         found = Found(state=look(connection, spec))
         if not found.state.target.exists:
             return found  # nor are its views: a run that makes the table leaves them out

@@ -13,7 +13,7 @@ from functools import partial
 
 from socratasync.contract.progress import StepName
 from socratasync.contract.report import DatasetReport, RunReport, summarise
-from socratasync.errors import SyncError, Terminated, Unexpected
+from socratasync.errors import SchemaChanged, SyncError, Terminated, Unexpected
 from socratasync.pipeline.dataset import load_dataset
 from socratasync.pipeline.finish.hooks import call_hooks
 from socratasync.pipeline.finish.recount import recount
@@ -24,6 +24,7 @@ from socratasync.pipeline.merge.merge import tidy
 from socratasync.pipeline.merge.replace import Deferred, Outcome, replace_all
 from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan import planner, target_state
+from socratasync.pipeline.plan.frozen import Remembered, still_there
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import Plans
 from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
@@ -43,6 +44,7 @@ def run(request: RunRequest, options: RunOptions) -> RunReport:
     with reported(journal, options), opened(request, options, journal) as context:
         plans = plan_all(context)
         with recorded(context) as done:
+            remember(context, plans)
             is_new = not plans.state.target.exists and not done
             outcomes = load_all(context, plans, done)
             if request.resets:
@@ -168,6 +170,22 @@ def recorded(context: RunContext) -> Iterator[dict[str, DatasetReport]]:
     _write_down(context)
 
 
+def remember(context: RunContext, plans: Plans) -> None:
+    """Bring the bookkeeping to what the table holds, before a dataset changes that. Else rows, or a column,
+    that somebody removed and one dataset brings back would count as loaded for the others, too."""
+    if plans.state.was_emptied:
+        context.ledger.forget_other_datasets([])
+        context.ledger.forget_outranked()
+    for dataset, known in plans.state.known.items():
+        plan = plans.plans.get(dataset)
+        if isinstance(plan, DatasetPlan) and plan.nothing_to_do:
+            columns: Remembered = plan.columns_after
+        else:
+            columns = still_there(known.columns, plans.state.target)
+        if columns != known.columns:
+            context.ledger.record_columns(dataset, columns)
+
+
 def _write_down(context: RunContext) -> None:
     """Keep the report in the bookkeeping. Not being able to is an error only where there is no other:
     one that passes is tried again."""
@@ -223,6 +241,7 @@ def _entry(
     if isinstance(outcome, SyncError):
         log.error("%s: %s", outcome.reason, outcome.message)
     earlier = plans.state.known.get(dataset)
+    in_sync, frozen = _compared(context, plans.plans[dataset], outcome)
     return DatasetReport(
         id=dataset,
         year=next(d.year for d in context.request.spec.datasets if d.id == dataset),
@@ -230,7 +249,21 @@ def _entry(
         result="Failed",
         last_synced_since=earlier.synced_since if earlier else None,
         error=outcome if isinstance(outcome, SyncError) else None,
+        schema_in_sync=in_sync,
+        frozen_columns=frozen,
     )
+
+
+def _compared(
+    context: RunContext, plan: DatasetPlan | SyncError, outcome: Outcome | DatasetPlan
+) -> tuple[bool | None, tuple[str, ...] | None]:
+    """Whether the columns of a dataset that failed are as agreed, and which are frozen; None if unknown.
+    A reset that failed has not emptied the table, which its plan counts on."""
+    if isinstance(outcome, SchemaChanged):
+        return False, None
+    if isinstance(plan, SyncError) or context.request.resets:
+        return None, None
+    return plan.schema_in_sync, plan.frozen.named
 
 
 def well(plans: Plans, outcomes: Mapping[str, Outcome]) -> list[DatasetPlan]:

@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from socratasync import errors
-from socratasync.api.status import RowCounts, StageSeconds
+from socratasync.api.dataset_status import RowCounts
+from socratasync.api.status import StageSeconds
 from socratasync.contract.progress import StepName
 from socratasync.contract.report import (
     ROW_COUNTS,
@@ -16,6 +17,7 @@ from socratasync.contract.report import (
     Rows,
     RunReport,
     error_dict,
+    listed,
     shorten,
     summarise,
 )
@@ -91,9 +93,33 @@ def test_a_dataset_that_went_well_is_read_back_as_it_was_written() -> None:
         strategy="merge",
         verified=True,
         schema_in_sync=False,
+        frozen_columns=("acres", "houses"),
     )
 
     assert DatasetReport.from_dict(json.loads(json.dumps(report.as_dict()))) == report
+
+
+def test_a_dataset_that_the_release_before_wrote_is_read_back() -> None:
+    written = DatasetReport(id="rq3b-xjk8", schema_in_sync=True).as_dict()
+    for later in ("frozenColumns", "frozenColumnCount"):
+        del written[later]
+
+    assert DatasetReport.from_dict(written) == DatasetReport(id="rq3b-xjk8", schema_in_sync=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "most", "told"),
+    [
+        ([], 2, ""),
+        (["a"], 2, "a"),
+        (["a", "b"], 2, "a, b"),
+        (["a", "b", "c"], 2, "a, b and 1 more"),
+    ],
+)
+def test_of_many_names_a_sentence_has_the_first_ones(
+    names: list[str], most: int, told: str
+) -> None:
+    assert listed(names, most) == told
 
 
 def test_rows_of_all_datasets_add_up() -> None:

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socratasync import errors
-from socratasync.contract.columns import pack
+from socratasync.contract.bad_values import BadValueExample, BadValues
+from socratasync.contract.columns import LATER, pack
 from socratasync.contract.progress import StepName
 from socratasync.contract.report import ROW_COUNTS, DatasetReport, Rows, RunReport
 from socratasync.contract.report_text import (
@@ -24,6 +25,11 @@ from socratasync.contract.report_text import (
     fit,
     read,
 )
+
+RAW: dict[str, Any] = {
+    "format": lzma.FORMAT_RAW,
+    "filters": [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}],
+}
 
 STEPS: tuple[StepName, ...] = ("download", "merge", "refresh")
 
@@ -36,8 +42,23 @@ instants = st.none() | st.datetimes(
 )
 counts = st.integers(0, 2**56) | st.integers(0, 1000)
 rows = st.builds(Rows, **{**dict.fromkeys(ROW_COUNTS, counts), "target": st.none() | counts})
+bad_values = st.builds(
+    BadValues,
+    nulled=counts,
+    skipped=counts,
+    examples=st.lists(
+        st.builds(
+            BadValueExample,
+            row=st.text(max_size=80),
+            column=st.text(max_size=63),
+            value=st.none() | st.text(max_size=80),
+        ),
+        max_size=5,
+    ).map(tuple),
+)
 dataset_reports = st.builds(
     DatasetReport,
+    bad_values=bad_values,
     id=st.from_regex(r"[a-z0-9]{4}-[a-z0-9]{4}", fullmatch=True),
     year=st.none() | st.integers(1900, 2100),
     rows=rows,
@@ -45,7 +66,8 @@ dataset_reports = st.builds(
     source_updated_at=instants,
     last_synced_since=instants,
     verified=st.none() | st.booleans(),
-    schema_in_sync=st.booleans(),
+    schema_in_sync=st.none() | st.booleans(),
+    frozen_columns=st.none() | st.lists(st.text(min_size=1, max_size=63), max_size=40).map(tuple),
     error=sync_errors,
 )
 reports = st.builds(
@@ -66,7 +88,12 @@ def told_of(report: RunReport) -> dict[str, Any]:
     told = report.as_dict()
     keep = ("id", "year", "rows", "sourceRows", "sourceUpdatedAt", "lastSyncedSince", "verified")
     datasets = [
-        {**{name: d[name] for name in keep}, "schemaInSync": d["schemaInSync"], "error": d["error"]}
+        {
+            **{name: d[name] for name in keep},
+            "schemaInSync": d["schemaInSync"],
+            "frozenColumns": d["frozenColumns"],
+            "error": d["error"],
+        }
         for d in told["datasets"]
     ]
     return {**told, "datasets": datasets}
@@ -108,6 +135,8 @@ def many(count: int, *, most: int, failed: bool, seed: int = 1) -> RunReport:
             last_synced_since=datetime(2026, 11, 23, tzinfo=UTC)
             - timedelta(seconds=chance.randrange(10**5)),
             verified=bool(number % 2),
+            schema_in_sync=bool(number % 3),
+            frozen_columns=() if number % 3 else ("acres", "updated_by"),
             error=errors.SchemaChanged(
                 f"column {chance.choice(letters)}_{number} of {id_} is gone: {'ö' * 400}"
             )
@@ -189,6 +218,29 @@ def test_numbers_of_sixteen_digits_leave_the_datasets_and_the_sums() -> None:
     assert all(d.error and d.last_synced_since for d in found.datasets)
 
 
+def test_frozen_columns_that_have_no_room_are_counted() -> None:
+    report = many(100, most=10_000, failed=True)
+    for number, dataset in enumerate(report.datasets):
+        dataset.frozen_columns = tuple(f"{number}_{n}_{dataset.id * 6}" for n in range(number))
+    found = read(fit(report.as_dict()))
+
+    assert found is not None
+    assert [d.frozen_column_count for d in found.datasets] == list(range(100))
+    assert all((d.frozen_columns or ()) == () for d in found.datasets)
+
+
+def test_few_frozen_columns_are_named_and_many_counted() -> None:
+    report = many(15, most=10_000, failed=False)
+    report.datasets[3].frozen_columns = tuple(f"column_{n}" for n in range(60))
+    found = read(fit(report.as_dict()))
+
+    assert found is not None
+    assert found.datasets[3].frozen_column_count == 60
+    assert found.datasets[3].frozen_columns == report.datasets[3].frozen_columns[:10]
+    assert found.datasets[0].frozen_columns == ("acres", "updated_by")
+    assert found.datasets[1].frozen_columns == ()
+
+
 def test_a_report_that_fits_stays_readable() -> None:
     report = many(2, most=1000, failed=False)
     report.warnings = []
@@ -245,14 +297,29 @@ def test_a_report_from_before_datasets_were_packed_is_read() -> None:
     ]
 
 
+def test_a_packed_report_of_the_release_before_lacks_what_came_later() -> None:
+    report = many(2, most=10, failed=False).as_dict()["datasets"]
+    packed = json.loads(lzma.decompress(base64.b85decode(pack(report)), **RAW))
+    former = base64.b85encode(
+        lzma.compress(json.dumps(packed[: -len(LATER)]).encode(), **RAW)
+    ).decode()
+
+    found = read(json.dumps({**GOOD, "datasets": former}))
+    assert found is not None
+    assert [d.id for d in found.datasets] == [d["id"] for d in report]
+    assert [d.frozen_column_count for d in found.datasets] == [None, None]
+
+
 def test_the_least_that_is_a_report() -> None:
     assert read(json.dumps(GOOD)) is not None
 
 
+FILTERS = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
+
+
 def bomb() -> str:
     """Datasets that are a few characters and grow to a hundred megabytes."""
-    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
-    packed = lzma.compress(b"[" + b" " * 10**8, format=lzma.FORMAT_RAW, filters=filters)
+    packed = lzma.compress(b"[" + b" " * 10**8, format=lzma.FORMAT_RAW, filters=FILTERS)
     return base64.b85encode(packed[:2500]).decode()
 
 
@@ -280,6 +347,13 @@ def bomb() -> str:
         pytest.param({"datasets": [{"id": "a", "lastSyncedSince": "soon"}]}, id="no time"),
         pytest.param(
             {"datasets": [{"id": "a", "lastSyncedSince": "2026-01-01T00:00:00"}]}, id="no zone"
+        ),
+        pytest.param(
+            {"datasets": [{"id": "a", "frozenColumns": ["c" * 65]}]}, id="an endless column"
+        ),
+        pytest.param(
+            {"datasets": [{"id": "a", "frozenColumnCount": 1601}]},
+            id="more columns than there can be",
         ),
         pytest.param({"datasets": "?"}, id="nothing packed"),
         pytest.param({"datasets": 'not base 85: " '}, id="other characters"),
@@ -329,9 +403,7 @@ def test_nothing_that_is_read_raises(text: str, packed: bytes) -> None:
     )
 )
 def test_columns_of_another_form_are_no_report(columns: Any) -> None:
-    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}]
-    written = json.dumps(columns).encode()
-    packed = lzma.compress(written, format=lzma.FORMAT_RAW, filters=filters)
+    packed = lzma.compress(json.dumps(columns).encode(), **RAW)
 
     found = read(json.dumps({**GOOD, "datasets": base64.b85encode(packed).decode()}))
     assert found is None or found.datasets == ()
@@ -342,3 +414,67 @@ def test_no_datasets_are_packed_too() -> None:
 
     assert found is not None
     assert found.datasets == ()
+
+
+# -- bad values ---------------------------------------------------------------------------------
+
+
+def with_bad_values(report: RunReport, most: int, length: int) -> RunReport:
+    chance = random.Random(2)  # no secret
+    for dataset in report.datasets:
+        dataset.bad_values = BadValues(
+            nulled=chance.randrange(most),
+            skipped=chance.randrange(most),
+            examples=tuple(
+                BadValueExample(row=f"row-{chance.random()}", column=f"c{n}", value="ü" * length)
+                for n in range(5)
+            ),
+        )
+    return report
+
+
+def test_bad_values_arrive_with_their_examples() -> None:
+    report = with_bad_values(many(2, most=1000, failed=False), 9, 8)
+    report.warnings = []
+
+    found = read(fit(report.as_dict()))
+
+    assert found is not None
+    for told, dataset in zip(found.datasets, report.datasets, strict=True):
+        assert told.bad_values is not None
+        assert (told.bad_values.nulled, told.bad_values.skipped) == (
+            dataset.bad_values.nulled,
+            dataset.bad_values.skipped,
+        )
+        assert told.bad_values.examples is not None
+        assert [e.value for e in told.bad_values.examples] == ["ü" * 8] * 5
+
+
+@pytest.mark.parametrize("count", [10, 30, 100])
+@pytest.mark.parametrize("most", [10, 10**6])
+def test_bad_values_never_cost_the_counts_of_rows(count: int, most: int) -> None:
+    report = with_bad_values(many(count, most=10**6, failed=True), most, 80)
+    whole, found = read(encode(report.as_dict())), read(fit(report.as_dict()))
+
+    assert whole is not None
+    assert found is not None
+    assert len(fit(report.as_dict()).encode()) <= TERMINATION_MESSAGE_BYTES
+    assert [d.rows for d in found.datasets] == [d.rows for d in whole.datasets]
+    kept = [d.bad_values and d.bad_values.nulled for d in found.datasets]
+    counted = [d.bad_values and d.bad_values.nulled for d in whole.datasets]
+    assert kept in (counted, [None] * count)
+
+
+def test_datasets_packed_before_there_were_bad_values_are_read() -> None:
+    report = many(20, most=1000, failed=False)
+    packed = json.loads(fit(report.as_dict()))["datasets"]
+    columns = json.loads(lzma.decompress(base64.b85decode(packed), lzma.FORMAT_RAW, None, FILTERS))
+    older = lzma.compress(
+        json.dumps(columns[:-1]).encode(), format=lzma.FORMAT_RAW, filters=FILTERS
+    )
+
+    found = read(json.dumps({**GOOD, "datasets": base64.b85encode(older).decode()}))
+
+    assert found is not None
+    assert [d.id for d in found.datasets] == [d.id for d in report.datasets]
+    assert {d.bad_values for d in found.datasets} == {None}

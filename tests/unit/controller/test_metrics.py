@@ -9,12 +9,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.controller.conftest import at
 
+from socratasync.api.dataset_status import DatasetStatus, RowCounts
 from socratasync.api.status import (
     Condition,
-    DatasetStatus,
     LastRun,
     Result,
-    RowCounts,
     StageSeconds,
     SyncStatus,
     Trigger,
@@ -101,6 +100,19 @@ def test_gauges_come_from_the_status(metrics: Metrics, resource: MakeResource) -
     assert not any(line.startswith("socratasync_last_failure_timestamp_seconds{") for line in lines)
 
 
+@pytest.mark.parametrize(("count", "series"), [(2, "2.0"), (0, "0.0"), (None, None)])
+def test_frozen_columns_are_counted(
+    metrics: Metrics, resource: MakeResource, count: int | None, series: str | None
+) -> None:
+    dataset = DatasetStatus(id="rq3b-xjk8", frozen_column_count=count)
+    metrics.observe(resource(status=replace(STATUS, datasets=(dataset,))))
+
+    name = f'socratasync_dataset_frozen_columns{{dataset="rq3b-xjk8",{WHERE}}} '
+    assert [line for line in scrape(metrics) if line.startswith(name)] == (
+        [name + series] if series else []
+    )
+
+
 def test_every_documented_name_is_there(metrics: Metrics) -> None:
     described = {line.split()[2] for line in scrape(metrics) if line.startswith("# TYPE")}
 
@@ -113,7 +125,8 @@ def test_every_documented_name_is_there(metrics: Metrics) -> None:
         "socratasync_job_creation_skew_seconds socratasync_dataset_source_rows "
         "socratasync_dataset_target_rows socratasync_rows_total socratasync_downloaded_bytes_total "
         "socratasync_dataset_source_updated_timestamp_seconds "
-        "socratasync_dataset_synced_through_timestamp_seconds socratasync_operator_build_info "
+        "socratasync_dataset_synced_through_timestamp_seconds socratasync_dataset_frozen_columns "
+        "socratasync_operator_build_info "
         "socratasync_operator_reconcile_duration_seconds "
         "socratasync_operator_last_reconcile_timestamp_seconds".split()
     )

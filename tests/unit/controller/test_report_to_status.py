@@ -10,7 +10,9 @@ from tests.unit.controller.conftest import at
 
 from socratasync import errors
 from socratasync.api.crd import crd
-from socratasync.api.status import RowCounts, StageSeconds, SyncStatus
+from socratasync.api.dataset_status import RowCounts
+from socratasync.api.status import StageSeconds, SyncStatus
+from socratasync.contract.bad_values import BadValueExample, BadValues
 from socratasync.contract.progress import StepName
 from socratasync.contract.report import DatasetReport, Rows, RunReport
 from socratasync.contract.report_text import TERMINATION_MESSAGE_BYTES, fit
@@ -46,6 +48,8 @@ def dataset(number: int) -> DatasetReport:
         last_synced_since=at("2026-11-23T00:00") - timedelta(seconds=13 * number),
         verified=number % 2 == 0,
         schema_in_sync=number % 5 != 0,
+        frozen_columns=("acres", "opened")[: number % 3] if number % 5 == 0 else (),
+        bad_values=BadValues(nulled=number % 7) if number % 20 == 0 else BadValues(),
         error=errors.SchemaChanged(f"column c{number} is gone; {'ü' * 450}")
         if number % 3 == 0
         else None,
@@ -103,6 +107,11 @@ def test_a_hundred_datasets_reach_the_status_with_all_that_was_told(
         assert entry.last_synced_since == expected.last_synced_since
         assert entry.verified is expected.verified
         assert entry.schema_in_sync is expected.schema_in_sync
+        assert entry.frozen_columns == expected.frozen_columns
+        assert entry.frozen_column_count == len(expected.frozen_columns or ())
+        bad = entry.bad_values
+        assert (bad is not None) is expected.bad_values.found
+        assert bad is None or (bad.nulled, bad.skipped) == (number % 7, 0)
         assert (entry.error and entry.error.reason) == ("SchemaChanged" if expected.error else None)
     assert status.rows == RowCounts(**told.rows.as_dict())
     assert status.last_run is not None
@@ -123,6 +132,25 @@ def test_an_error_of_the_hundredth_dataset_goes_with_its_next_good_run(
     after = recorded(report(*good), resource, job, status=before)
 
     assert not any(entry.error for entry in after.datasets or ())
+
+
+def test_bad_values_are_those_of_the_last_run(
+    resource: Callable[..., Resource], job: Callable[..., ObservedJob]
+) -> None:
+    example = BadValueExample(row="row-1", column="houses", value="many")
+    few = [dataset(number) for number in range(1, 3)]
+    few[0].bad_values = BadValues(nulled=3, examples=(example,))
+    before = recorded(report(*few), resource, job)
+    told = (before.datasets or ())[1].bad_values
+    assert told is not None
+    assert (told.nulled, told.skipped) == (3, 0)
+    assert told.examples is not None
+    assert [(e.row, e.column, e.value) for e in told.examples] == [("row-1", "houses", "many")]
+
+    few[0].bad_values = BadValues()
+    after = recorded(report(*few), resource, job, status=before)
+
+    assert (after.datasets or ())[1].bad_values is None
 
 
 def test_the_resource_takes_as_many_datasets_as_a_report() -> None:

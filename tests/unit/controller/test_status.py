@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import at
 
-from socratasync.api.status import STATUS, Condition, Phase, Result, RowCounts, SyncStatus
+from socratasync.api.dataset_status import RowCounts
+from socratasync.api.status import STATUS, Condition, Phase, Result, SyncStatus
 from socratasync.contract.report_text import Report, read
 from socratasync.controller.action import Action, Capacity
 from socratasync.controller.decide import decide
@@ -246,6 +247,92 @@ def test_a_dataset_s_error_goes_when_it_is_over(ran: Ran) -> None:
     repaired = ran(GOOD, ended(Result.FAILED, "SchemaChanged", broken, 65), GOOD)
     assert (repaired.datasets or ())[0].error is None
     assert condition(repaired, "SchemaInSync").status == "True"
+
+
+def frozen(*names: str, count: int | None = None) -> Outcome:
+    """A good run after which the first dataset fills these columns no more."""
+    dataset = {
+        "id": "rq3b-xjk8",
+        "schemaInSync": not (names or count),
+        "frozenColumns": list(names),
+        "frozenColumnCount": len(names) if count is None else count,
+    }
+    other = {"id": "pvft-t768", "schemaInSync": True, "frozenColumns": [], "frozenColumnCount": 0}
+    return ended(Result.NO_CHANGE, "NoChange", read_back(datasets=[dataset, other]))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        pytest.param(frozen("acres"), "acres of rq3b-xjk8", id="one"),
+        pytest.param(
+            frozen("a", "b", "c", "d", "e", "f"), "a, b, c, d, e and 1 more of rq3b", id="six"
+        ),
+        pytest.param(frozen(count=7), "7 of rq3b-xjk8", id="a report had no room for names"),
+        pytest.param(frozen(*(f"c{n}" for n in range(60))), "and 55 more of rq3b-xjk8", id="sixty"),
+    ],
+)
+def test_frozen_columns_are_named_with_what_to_do(ran: Ran, outcome: Outcome, said: str) -> None:
+    in_sync = condition(ran(GOOD, outcome), "SchemaInSync")
+
+    assert (in_sync.status, in_sync.reason) == ("False", "SchemaChanged")
+    assert said in in_sync.message
+    assert "datasets[].frozenColumns" in in_sync.message
+    assert "pvft-t768" not in in_sync.message
+
+
+def test_a_hundred_frozen_datasets_leave_the_message_what_to_do(
+    resource: MakeResource,
+) -> None:
+    datasets = [{"id": f"{n:04d}-abcd"} for n in range(100)]
+    told = [
+        {**each, "schemaInSync": False, "frozenColumns": ["x" * 63] * 20, "frozenColumnCount": 20}
+        for each in datasets
+    ]
+    seen = resource(status={"datasets": told}, datasets=datasets, suspend=True)
+
+    message = condition(after(seen), "SchemaInSync").message
+
+    assert "list it in datasets[].frozenColumns" in message
+    assert len(message) <= 1024
+
+
+def test_frozen_columns_stay_known_until_a_run_says_that_there_are_none(ran: Ran) -> None:
+    lasting = ran(frozen("acres"), BAD)
+    assert (lasting.datasets or ())[0].frozen_columns == ("acres",)
+    assert condition(lasting, "SchemaInSync").status == "False"
+
+    unnamed = ran(frozen("acres"), frozen(count=3))
+    dataset = (unnamed.datasets or ())[0]
+    assert (dataset.frozen_columns, dataset.frozen_column_count) == (("acres",), 3)
+
+    over = ran(frozen("acres"), frozen())
+    assert (over.datasets or ())[0].frozen_columns == ()
+    assert condition(over, "SchemaInSync").status == "True"
+
+
+def test_a_status_names_no_more_frozen_columns_than_it_may(ran: Ran) -> None:
+    dataset = (ran(frozen(*(f"c{n}" for n in range(60)))).datasets or ())[0]
+
+    assert (len(dataset.frozen_columns or ()), dataset.frozen_column_count) == (20, 60)
+
+
+def test_a_source_that_changed_is_told_beside_a_column_that_froze(ran: Ran) -> None:
+    changed = read_back(
+        datasets=[
+            {"id": "rq3b-xjk8", "schemaInSync": False, "frozenColumns": [], "frozenColumnCount": 0},
+            {
+                "id": "pvft-t768",
+                "schemaInSync": False,
+                "frozenColumns": ["acres"],
+                "frozenColumnCount": 1,
+            },
+        ]
+    )
+    in_sync = condition(ran(ended(Result.SUCCEEDED, "Succeeded", changed)), "SchemaInSync")
+
+    assert "the source's columns of rq3b-xjk8 are not those of the target" in in_sync.message
+    assert "acres of pvft-t768" in in_sync.message
 
 
 def test_a_removed_dataset_leaves_the_status(resource: MakeResource, ran: Ran) -> None:

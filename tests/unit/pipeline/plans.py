@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from socratasync.pipeline.columns import Column, SourceColumn
+from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
 from socratasync.pipeline.plan.model import Before, DatasetPlan, Load, Shape, Snapshot
 from socratasync.pipeline.plan.watermark import OVERLAP
 from socratasync.pipeline.source.soql import Watermark
@@ -37,6 +37,8 @@ KNOWN = Known(
     columns={
         "source": {"srnumber": "text", "status": "text"},
         "loaded": {"srnumber": "srnumber", "status": "status"},
+        "frozen": {},
+        "provenance": PROVENANCE,
     },
     query="",
 )

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from socratasync.errors import PermissionDenied, SchemaChanged, SyncError, TargetMismatch
 from socratasync.pipeline.columns import Column, SourceColumn, postgres_type
 from socratasync.pipeline.plan.drift import Agreement, Policy, agree, common_types, fits
+from socratasync.pipeline.plan.frozen import find_frozen
 from socratasync.pipeline.plan.target_state import check_table
 from socratasync.pipeline.target.catalog import Target, TargetColumn
 
@@ -40,12 +42,17 @@ def settle(
     key: Sequence[str] = ("srnumber",),
     policy: Policy = "AddColumns",
     provenance: bool = True,
+    mapping: Mapping[str, str] | None = None,
+    accepted: Sequence[str] = (),
+    empties: bool = False,
 ) -> Agreement:
-    """What source (field → type) and target agree on; columns are called as their fields."""
+    """What source (field → type) and target agree on; columns are called as their fields, but for those
+    of ``mapping`` (column → field). All of ``known`` was loaded."""
     there = [SourceColumn(field=field, type=kind) for field, kind in source.items()]
+    names = {field: name for name, field in (mapping or {}).items()}
     columns = [
         Column(
-            name=c.field,
+            name=names.get(c.field, c.field),
             field=c.field,
             source_type=c.canonical,
             type=(chosen or {}).get(c.field) or postgres_type(c),
@@ -58,9 +65,20 @@ def settle(
         columns=columns,
         source=there,
         known=known,
+        frozen=find_frozen(
+            {"loaded": {field: field for field in known}} if known else None,
+            columns,
+            there,
+            target,
+            accepted=accepted,
+            chosen=chosen or {},
+            empties=empties,
+        ),
+        mapped=(mapping or {}).values(),
         target=target,
         types=common_types([columns]),
         chosen=chosen or {},
+        called={},
         key=key,
         provenance=provenance,
         policy=policy,
@@ -298,13 +316,53 @@ def test_a_change_that_the_policy_does_not_let_pass(
     assert "abcd-1234" in caught.value.message
 
 
-def test_a_renamed_column_is_one_gone_and_one_new() -> None:
-    agreement = settle(source={**without("status"), "state": "text"})
+RENAMED = {**without("status"), "state": "text"}
+
+
+def test_a_renamed_column_is_one_frozen_and_one_new() -> None:
+    agreement = settle(source=RENAMED)
 
     assert agreement.add == (("state", "text"),)
-    assert agreement.warnings == (
-        "dataset abcd-1234 changed: column status is gone; column state is new",
-    )
+    changed, frozen = agreement.warnings
+    assert changed == "dataset abcd-1234 changed: column state is new"
+    assert "no longer fills status: " in frozen
+
+
+@pytest.mark.parametrize("policy", ["AddColumns", "Ignore", "Fail"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param({"mapping": {"status": "state"}}, id="the new name is mapped"),
+        pytest.param(
+            {"source": without("status"), "accepted": ["status"]}, id="it may keep its old values"
+        ),
+        pytest.param(
+            {
+                "source": without("status"),
+                "target": replace(TABLE, columns=(TABLE.columns[0], TABLE.columns[2])),
+            },
+            id="the table has it no more",
+        ),
+    ],
+)
+def test_a_change_that_a_person_has_dealt_with_is_none(policy: Policy, way: Any) -> None:
+    agreement = settle(policy=policy, **{"source": RENAMED, **way})
+
+    assert (agreement.in_sync, agreement.warnings) == (True, ())
+
+
+def test_fail_tells_the_ways_out() -> None:
+    with pytest.raises(SchemaChanged, match=r"datasets\[\].columns, list what is gone in datasets"):
+        settle(source=RENAMED, policy="Fail")
+
+
+def test_what_a_reset_empties_is_told_once_and_not_frozen() -> None:
+    agreement = settle(source=without("status"), empties=True)
+
+    assert not agreement.in_sync
+    assert agreement.warnings == ("dataset abcd-1234 changed: column status is gone",)
+    with pytest.raises(SchemaChanged, match="column status is gone"):
+        settle(source=without("status"), empties=True, policy="Fail")
 
 
 def test_what_was_never_loaded_has_not_changed() -> None:

@@ -33,7 +33,7 @@ names = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=
 BUILDERS: dict[str, Callable[[Shape], sql.Composed]] = {
     "create_stage": statements.create_stage,
     "drop_stage": statements.drop_stage,
-    "copy_stage": lambda shape: statements.copy_stage(shape, header_match=True),
+    "copy_into": lambda shape: statements.copy_into(shape.staged, shape, header_match=True),
     "create_target": lambda shape: table_statements.create_target(
         shape.target, [(c.name, c.type) for c in shape.columns]
     ),
@@ -198,7 +198,7 @@ def test_a_stage_is_unlogged_and_ends_with_what_the_source_says_of_each_row() ->
 
 @pytest.mark.parametrize(("match", "header"), [(True, "HEADER MATCH"), (False, "HEADER TRUE")])
 def test_the_header_is_matched_where_the_server_can(match: bool, header: str) -> None:
-    assert header in text(statements.copy_stage(SHAPE, header_match=match))
+    assert header in text(statements.copy_into(SHAPE.staged, SHAPE, header_match=match))
 
 
 def test_values_are_compared_so_that_null_counts() -> None:

@@ -410,14 +410,18 @@ def test_a_change_is_known_to_all_replicas_after_an_hour(age: timedelta, settled
             NEXT_UPDATE,
             BY_CHANGE,
             KeepsNewer(
-                believed_until=NOON + CLOCKS_DIFFER_BY, read_again_after=NOON - SETTLED_AFTER
+                believed_until=NOON + CLOCKS_DIFFER_BY,
+                read_again_after=NOON - SETTLED_AFTER,
+                asked_since=NEXT_UPDATE.bound,
             ),
             id="an update by the source's own stamp",
         ),
         pytest.param(
             NEXT_UPDATE,
             BY_FLOATING,
-            KeepsNewer(believed_until=NOON + CLOCKS_DIFFER_BY, read_again_after=None),
+            KeepsNewer(
+                believed_until=NOON + CLOCKS_DIFFER_BY, read_again_after=None, asked_since=None
+            ),
             id="an update by a date",
         ),
     ],

@@ -15,7 +15,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from socratasync.api.status import Result, RowCounts
+from socratasync.api.dataset_status import RowCounts
+from socratasync.api.status import Result
 from socratasync.contract.report import shorten
 from socratasync.contract.report_text import Report, read
 from socratasync.controller.jobs.pods import worker_status

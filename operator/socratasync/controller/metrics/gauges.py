@@ -11,7 +11,8 @@ from functools import lru_cache
 from sys import intern
 from typing import TypeVar
 
-from socratasync.api.status import DatasetStatus, Result, SyncStatus
+from socratasync.api.dataset_status import DatasetStatus
+from socratasync.api.status import Result, SyncStatus
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.conditions import judging_run
 
@@ -31,6 +32,7 @@ PER_DATASET = {
     "socratasync_dataset_shared_keys": "Keys of the dataset that rows of other datasets have.",
     "socratasync_dataset_source_updated_timestamp_seconds": "When the source last changed.",
     "socratasync_dataset_synced_through_timestamp_seconds": "Up to where the dataset is in step.",
+    "socratasync_dataset_frozen_columns": "Columns that keep old values, as it fills them no more.",
 }
 
 Numbers = tuple[float | None, ...]
@@ -82,6 +84,7 @@ def _dataset(dataset: DatasetStatus) -> tuple[str, Numbers]:
         _number(dataset.shared),
         _seconds(dataset.source_updated_at),
         _seconds(dataset.last_synced_since),
+        _number(dataset.frozen_column_count),
     )
 
 

@@ -34,7 +34,8 @@ DATA_VERIFIED: Final = "DataVerified"
 nobody counted."""
 
 SCHEMA_IN_SYNC: Final = "SchemaInSync"
-"""False: the source's columns are not those that the target has. Unknown: no run has looked."""
+"""False: the source's columns are not those that the target has, or columns of the target keep old values,
+since their dataset fills them no more. Unknown: no run has looked."""
 
 SUSPENDED: Final = "Suspended"
 """spec.suspend."""

@@ -5,16 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from socratasync.api.status import (
-    DatasetStatus,
-    LastRun,
-    Phase,
-    Result,
-    RunSummary,
-    SyncStatus,
-    Trigger,
-    Truth,
-)
+from socratasync.api.dataset_status import DatasetStatus
+from socratasync.api.status import LastRun, Phase, Result, RunSummary, SyncStatus, Trigger, Truth
+from socratasync.contract.report import listed
 from socratasync.controller.action import Action, Kind
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import (
@@ -170,19 +163,35 @@ def _last_reason(status: SyncStatus) -> str | None:
 
 def _schema_in_sync(status: SyncStatus) -> Finding:
     datasets = status.datasets or ()
-    drifted = [each.id for each in datasets if each.schema_in_sync is False]
+    frozen = [each for each in datasets if each.frozen_column_count]
+    drifted = [each.id for each in datasets if each.schema_in_sync is False and each not in frozen]
+    wrong = []
     if drifted or _last_reason(status) == "SchemaChanged":
         which = f" of {', '.join(drifted)}" if drifted else ""
-        return _finding(
-            SCHEMA_IN_SYNC,
-            "False",
-            "SchemaChanged",
+        wrong.append(
             f"the source's columns{which} are not those of the target; "
-            "see the last run's warnings and spec.target.onSchemaChange",
+            "see the last run's warnings and spec.target.onSchemaChange"
         )
+    if frozen:
+        wrong.append(
+            "columns of the table keep old values, since their datasets fill them no more; map a renamed "
+            "one with datasets[].columns, drop one that no dataset fills, or list it in "
+            f"datasets[].frozenColumns. These are {listed([*map(_frozen_of, frozen)], 10)}"
+        )
+    if wrong:
+        return _finding(SCHEMA_IN_SYNC, "False", "SchemaChanged", ". Also, ".join(wrong))
     if datasets and all(each.schema_in_sync for each in datasets):
         return _finding(SCHEMA_IN_SYNC, "True", "ColumnsMatch", "columns are as agreed")
     return _finding(SCHEMA_IN_SYNC, "Unknown", "NotCompared", "no run has compared the columns yet")
+
+
+def _frozen_of(dataset: DatasetStatus) -> str:
+    """A dataset's frozen columns; a report that was too long has told of their number alone."""
+    names, count = (dataset.frozen_columns or ())[:5], dataset.frozen_column_count or 0
+    if not names:
+        return f"{count} of {dataset.id}"
+    besides = f" and {count - len(names)} more" if count > len(names) else ""
+    return f"{', '.join(names)}{besides} of {dataset.id}"
 
 
 def _suspended(resource: Resource, status: SyncStatus) -> Finding | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from socratasync.api.status import ActiveRun, Progress, Result, RowCounts, SyncStatus
+from socratasync.api.dataset_status import RowCounts
+from socratasync.api.status import ActiveRun, Progress, Result, SyncStatus
 from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.job import ObservedJob

@@ -7,18 +7,9 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import TypeVar
 
+from socratasync.api.dataset_status import FROZEN_COLUMNS, DatasetStatus, RowCounts, RunError
 from socratasync.api.spec import SyncSpec
-from socratasync.api.status import (
-    HISTORY,
-    ActiveRun,
-    DatasetStatus,
-    LastRun,
-    Progress,
-    RowCounts,
-    RunError,
-    RunSummary,
-    StageSeconds,
-)
+from socratasync.api.status import HISTORY, ActiveRun, LastRun, Progress, RunSummary, StageSeconds
 from socratasync.contract.report import shorten
 from socratasync.contract.report_text import DatasetResult, Failure, Report
 from socratasync.controller.jobs.outcome import Outcome
@@ -129,8 +120,18 @@ def _overlaid(known: DatasetStatus, said: DatasetResult | None) -> DatasetStatus
         # A verdict goes with the next run in which nobody counted, unless that run failed.
         verified=_either(said.verified, known.verified if said.error else None),
         schema_in_sync=_either(said.schema_in_sync, known.schema_in_sync),
+        frozen_columns=_either(_frozen(said), known.frozen_columns),
+        frozen_column_count=_either(said.frozen_column_count, known.frozen_column_count),
+        bad_values=said.bad_values,  # of this run, or of none
         error=_error(said.error) if said.error else None,
     )
+
+
+def _frozen(said: DatasetResult) -> tuple[str, ...] | None:
+    """The frozen columns that are named. A report too long to name any does not say that there are none."""
+    if not said.frozen_columns and said.frozen_column_count:
+        return None
+    return said.frozen_columns and said.frozen_columns[:FROZEN_COLUMNS]
 
 
 def _either(said: T | None, known: T | None) -> T | None:

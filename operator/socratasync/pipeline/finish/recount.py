@@ -6,14 +6,13 @@ import logging
 
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import RowCountMismatch, SyncError
-from socratasync.pipeline.merge.outranked import forget_gone
+from socratasync.pipeline.merge.outranked import count_stale, forget_gone
 from socratasync.pipeline.merge.strategy import Strategy
 from socratasync.pipeline.plan.target_state import checked_target
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.stage.counts import Asked, Held, contradiction, is_in
 from socratasync.pipeline.target import catalog
-from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.types import Relation, relation
 
@@ -39,7 +38,7 @@ def recount(context: RunContext, *, is_new: bool) -> None:
     for dataset in report.datasets:
         dataset.rows.target = rows.get(dataset.id, 0)
         if dataset.error is None and dataset.id in known:
-            _judge(context, dataset, dataset.rows.target)
+            _judge(context, dataset, dataset.rows.target, table)
 
 
 def _rows_by_dataset(
@@ -51,22 +50,24 @@ def _rows_by_dataset(
     return dict(connection.execute(catalog.count_by_dataset(table)).fetchall())
 
 
-def _judge(context: RunContext, report: DatasetReport, rows: int) -> None:
+def _judge(context: RunContext, report: DatasetReport, rows: int, table: Relation) -> None:
     """A dataset whose rows tell where they came from."""
-    held = _held(context.ledger, report.id, rows)
-    if held.accounted > (report.source_rows or 0) and held.accounted > rows:
+    held = _held(context, report.id, rows, table)
+    if held.accounted > (report.source_rows or 0) and held.left_out + held.shared + held.owed:
         forget_gone(context, report.id)
-        held = _held(context.ledger, report.id, rows)
+        held = _held(context, report.id, rows, table)
     _compare(context, report, held)
     report.left_out, report.shared = held.left_out, held.shared
     context.ledger.record_left_out(report.id, held.left_out)
 
 
-def _held(ledger: Ledger, dataset: str, rows: int) -> Held:
-    book = ledger.outranked().get(dataset)
+def _held(context: RunContext, dataset: str, rows: int, table: Relation) -> Held:
+    """A row of the table that is noted as left out is there as it was before, not as it is."""
+    book = context.ledger.outranked().get(dataset)
     if book is None:
         return Held(rows=rows)
-    return Held(rows=rows, left_out=book.left_out, shared=book.shared, owed=book.owed)
+    stale = count_stale(context, dataset, table) if book.left_out else 0
+    return Held(rows=rows - stale, left_out=book.left_out, shared=book.shared, owed=book.owed)
 
 
 def _judge_whole(context: RunContext, rows: int) -> None:
@@ -117,4 +118,5 @@ def _asked(context: RunContext, dataset: str) -> Asked:
     return Asked(
         key=tuple(spec.target.key),
         where=any(d.where for d in spec.datasets if d.id == dataset),
+        may_skip=spec.target.on_bad_value != "Fail",
     )

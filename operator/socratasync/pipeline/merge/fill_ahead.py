@@ -25,7 +25,7 @@ from socratasync.pipeline.merge.table import complete_table, create_table, is_co
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.plan.target_state import checked_target
 from socratasync.pipeline.request import RunContext
-from socratasync.pipeline.stage.fill import Page
+from socratasync.pipeline.stage.staged import Page
 from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target.connection import Connection, translate, translated
 
@@ -38,7 +38,7 @@ _FAREWELL_S = 5.0
 
 
 class FillAhead:
-    """Follows one dataset's stage (``fill.Follower``); ``connection`` is that stage's, to look at
+    """Follows one dataset's stage (``staged.Follower``); ``connection`` is that stage's, to look at
     the target with. Close it."""
 
     def __init__(self, context: RunContext, plan: DatasetPlan, connection: Connection) -> None:
@@ -104,7 +104,8 @@ class FillAhead:
             self._give_up(f"{inserted:,} of {staged.staged_rows:,} rows were found in the stage")
             return None
         outranked.begin(self._context, writer.connection, staged)
-        written = Written(rows=Rows(downloaded=inserted, inserted=inserted))
+        came = inserted + staged.skipped
+        written = Written(rows=Rows(downloaded=came, inserted=inserted))
         merged = conclude(self._context, writer.connection, staged, written, self._strategy)
         writer.connection.commit()
         self._tell("committed", "the rows that were filled in while downloading stay")

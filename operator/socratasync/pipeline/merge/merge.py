@@ -189,6 +189,7 @@ def _write_by_key(
         connection.execute(_NO_NESTED_LOOPS)
     rekeyed = outranked.remove_rekeyed(context, connection, staged)
     cleaned = clean(context, connection, staged)
+    staged = outranked.stamping(context, connection, staged)
     outranked.note_rivals(context, connection, staged, existing)
     counts = _counted(connection, _BY_KEY[strategy](staged.shape))
     rows = _rows(staged, cleaned, *counts)
@@ -206,7 +207,10 @@ _BY_KEY = {
 def _rows(staged: StagedDataset, cleaned: Cleaned, inserted: int, updated: int) -> Rows:
     unchanged = staged.staged_rows - cleaned.left_out - inserted - updated
     return Rows(
-        downloaded=staged.staged_rows, inserted=inserted, updated=updated, unchanged=unchanged
+        downloaded=staged.staged_rows + staged.skipped,
+        inserted=inserted,
+        updated=updated,
+        unchanged=unchanged,
     )
 
 
@@ -254,7 +258,7 @@ def record(
 ) -> Merged:
     """Watermark and run record, in the caller's transaction."""
     plan, cleaned = staged.plan, written.cleaned
-    known = known_after(plan, trusted=staged.trusted, left_out=cleaned.left_out)
+    known = known_after(plan, trusted=staged.trusted, left_out=cleaned.left_out + staged.skipped)
     counted = context.request.spec.verify.row_count != "Off"
     report = DatasetReport(
         id=plan.dataset,
@@ -262,18 +266,21 @@ def record(
         mode="full" if plan.load.full else "update",
         rows=written.rows,
         duplicates=cleaned.duplicates,
+        bad_values=staged.bad,
         source_rows=plan.snapshot.rows,
         source_updated_at=plan.snapshot.rows_updated_at,
         last_synced_since=known.synced_since,
         strategy=strategy.value,
         verified=staged.trusted if counted else None,
         schema_in_sync=plan.schema_in_sync,
+        frozen_columns=plan.frozen.named,
     )
     ledger = context.ledger.on(connection)
     ledger.record_watermark(known)
     ledger.record_merge(report)
     ledger.drop_checkpoint(staged.shape.stage)  # with the merge: no later run may go on with it
-    return Merged(report=report, warnings=cleaned.warnings)
+    told = [staged.bad.sentence(plan.dataset)] if staged.bad.found else []
+    return Merged(report=report, warnings=(*cleaned.warnings, *told))
 
 
 def settle(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from dataclasses import replace
 
 from psycopg import errors as pg
 
@@ -19,6 +20,7 @@ from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target.types import Relation
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,8 @@ def find_existing(
 
 
 def begin(context: RunContext, connection: Connection, staged: StagedDataset) -> None:
-    """What is staged is judged anew: for a full load every row of the dataset."""
+    """What is staged is judged anew: for a full load every row of the dataset. Rows that were left out of the
+    stage are not in the target, or only as they were before."""
     plan, target = staged.plan, context.ledger.target
     if not plan.shape.provenance:
         return
@@ -56,6 +59,8 @@ def begin(context: RunContext, connection: Connection, staged: StagedDataset) ->
         else statements.forget(target, plan.shape, plan.owed)
     )
     connection.execute(forget)
+    if staged.skipped:
+        connection.execute(statements.note_skipped(target, plan.shape))
 
 
 def remove_rekeyed(context: RunContext, connection: Connection, staged: StagedDataset) -> int:
@@ -76,14 +81,34 @@ def note_rivals(
     of the dataset's own rows are outranked by another one of them."""
     if not staged.shape.provenance:
         return 0
-    statement = statements.note_rivals(context.ledger.target, staged.shape, list(existing))
+    statement = statements.note_rivals(
+        context.ledger.target, staged.shape, list(existing), staged.plan.new_datasets
+    )
     return catalog.count(connection, statement)
+
+
+def stamping(context: RunContext, connection: Connection, staged: StagedDataset) -> StagedDataset:
+    """The dataset, which writes the times of equal rows, too, if it shares keys with another one."""
+    shape = staged.shape
+    if not shape.provenance:
+        return staged
+    row = connection.execute(statements.shares_keys(context.ledger.target, shape)).fetchone()
+    shape = replace(shape, stamps_equal_rows=bool(row and row[0]))
+    return replace(staged, plan=replace(staged.plan, shape=shape))
 
 
 def remove_missing(context: RunContext, connection: Connection, staged: StagedDataset) -> int:
-    """Delete rows of the dataset that were not staged. Returns how many."""
-    statement = statements.delete_missing(context.ledger.target, staged.shape)
+    """Delete rows of the dataset that did not come. Returns how many."""
+    statement = statements.delete_missing(
+        context.ledger.target, staged.shape, some_are_skipped=staged.skipped > 0
+    )
     return catalog.count(connection, statement)
+
+
+def count_stale(context: RunContext, dataset: str, table: Relation) -> int:
+    """How many rows of the dataset that were left out are in the target as they were before."""
+    statement = statements.count_stale(context.ledger.target, dataset, table)
+    return catalog.count(context.connection, statement)
 
 
 def forget_gone(context: RunContext, dataset: str) -> None:

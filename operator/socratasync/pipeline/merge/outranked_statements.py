@@ -12,20 +12,23 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from socratasync.pipeline.merge import statements
-from socratasync.pipeline.plan.model import Shape
-from socratasync.pipeline.source.soql import ROW_ID
+from socratasync.pipeline.plan.model import SETTLED_AFTER, Shape
+from socratasync.pipeline.plan.watermark import CLOCKS_DIFFER_BY
+from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT
+from socratasync.pipeline.stage.statements import skipped
+from socratasync.pipeline.target.types import Relation
 
 _ID = sql.Identifier("s", ROW_ID)
 
 _NOTE = sql.SQL(
-    "INSERT INTO socratasync.outranked (target, dataset, socrata_id, holder_dataset, holder_id) {} "
-    "ON CONFLICT (target, dataset, socrata_id) DO UPDATE SET "
-    "holder_dataset = excluded.holder_dataset, holder_id = excluded.holder_id, owed = false"
+    "INSERT INTO socratasync.outranked (target, dataset, socrata_id, holder_dataset, holder_id, owed) {} "
+    "ON CONFLICT (target, dataset, socrata_id) DO UPDATE SET holder_dataset = excluded.holder_dataset, "
+    "holder_id = excluded.holder_id, owed = excluded.owed"
 )
 
 _AND_OWE = sql.SQL(
     "WITH gone AS ({gone} RETURNING t.socrata_id), owed AS ("
-    "UPDATE socratasync.outranked o SET owed = true FROM gone WHERE o.target = {target} "
+    "UPDATE socratasync.outranked o SET owed = true, holder_dataset = NULL, holder_id = NULL FROM gone WHERE o.target = {target} "
     "AND o.holder_dataset = {dataset} AND o.holder_id = gone.socrata_id) SELECT count(*) FROM gone"
 )
 """Deletes rows, and has those read anew that they stood for."""
@@ -69,9 +72,15 @@ def delete_rekeyed(target: str, shape: Shape) -> sql.Composed:
     return _and_owe(target, shape, gone)
 
 
-def delete_missing(target: str, shape: Shape) -> sql.Composed:
-    """Rows that came from this dataset and are no longer in it; one row, how many."""
-    return _and_owe(target, shape, statements.delete_missing(shape))
+def delete_missing(target: str, shape: Shape, *, some_are_skipped: bool) -> sql.Composed:
+    """Rows that came from this dataset and are no longer in it; one row, how many. Those that were left out of
+    the stage still are."""
+    gone = statements.delete_missing(shape)
+    if some_are_skipped:
+        gone = sql.SQL("{} AND NOT EXISTS (SELECT FROM {} k WHERE k.{} = t.socrata_id)").format(
+            gone, skipped(shape), sql.Identifier(ROW_ID)
+        )
+    return _and_owe(target, shape, gone)
 
 
 def _and_owe(target: str, shape: Shape, gone: sql.Composed) -> sql.Composed:
@@ -83,7 +92,7 @@ def _and_owe(target: str, shape: Shape, gone: sql.Composed) -> sql.Composed:
 def note_keyless(target: str, shape: Shape) -> sql.Composed:
     """Staged rows that have no key."""
     return _NOTE.format(
-        sql.SQL("SELECT DISTINCT {}, {}, {}, NULL, NULL FROM {} s WHERE {}").format(
+        sql.SQL("SELECT DISTINCT {}, {}, {}, NULL, NULL, false FROM {} s WHERE {}").format(
             sql.Literal(target),
             sql.Literal(shape.dataset),
             _ID,
@@ -93,11 +102,32 @@ def note_keyless(target: str, shape: Shape) -> sql.Composed:
     )
 
 
+def note_skipped(target: str, shape: Shape) -> sql.Composed:
+    """Rows that were left out of the stage."""
+    return _NOTE.format(
+        sql.SQL("SELECT DISTINCT {}, {}, k.{}, NULL, NULL, false FROM {} k").format(
+            sql.Literal(target),
+            sql.Literal(shape.dataset),
+            sql.Identifier(ROW_ID),
+            skipped(shape),
+        )
+    )
+
+
+def count_stale(target: str, dataset: str, table: Relation) -> sql.Composed:
+    """How many rows that are noted as not in the target are there as they were before; one row."""
+    return sql.SQL(
+        "SELECT count(*) FROM socratasync.outranked o JOIN {} t ON t.socrata_dataset = o.dataset "
+        "AND t.socrata_id = o.socrata_id "
+        "WHERE o.target = {} AND o.dataset = {} AND o.holder_id IS NULL"
+    ).format(table, sql.Literal(target), sql.Literal(dataset))
+
+
 def note_duplicates(target: str, shape: Shape) -> sql.Composed:
     """Staged rows that come after another one with their key."""
     return _NOTE.format(
         sql.SQL(
-            "SELECT DISTINCT ON (d.id) {0}, {1}, d.id, {1}, d.first_id FROM ({2}) d "
+            "SELECT DISTINCT ON (d.id) {0}, {1}, d.id, {1}, d.first_id, false FROM ({2}) d "
             "WHERE d.rank > 1 AND d.id <> d.first_id"
         ).format(sql.Literal(target), sql.Literal(shape.dataset), statements.ranked(shape))
     )
@@ -119,23 +149,50 @@ def find_rivals(shape: Shape, most: int) -> sql.Composed:
     )
 
 
-def note_rivals(target: str, shape: Shape, existing: Sequence[str]) -> sql.Composed:
+def shares_keys(target: str, shape: Shape) -> sql.Composed:
+    """Whether a row of the dataset and one of another dataset are known to have one key; one row."""
+    return sql.SQL(
+        "SELECT EXISTS (SELECT FROM socratasync.outranked WHERE target = {0} "
+        "AND dataset <> holder_dataset AND {1} IN (dataset, holder_dataset))"
+    ).format(sql.Literal(target), sql.Literal(shape.dataset))
+
+
+def _is_doubtful(target: str, new_datasets: Sequence[str]) -> sql.Composed:
+    """Whether ``at`` may be older than a row of ``their_dataset`` that the target says is older. While a dataset
+    shared no keys, rows that came again as they were kept the time that they had in the target."""
+    return sql.SQL(
+        "their_dataset <> ALL ({}) AND NOT EXISTS (SELECT FROM socratasync.datasets d "
+        "WHERE d.target = {} AND d.dataset = their_dataset AND d.watermark_column = {} "
+        "AND at > d.watermark + {})"
+    ).format(
+        sql.Literal(list(new_datasets)),
+        sql.Literal(target),
+        sql.Literal(UPDATED_AT),
+        sql.Literal(SETTLED_AFTER + CLOCKS_DIFFER_BY),
+    )
+
+
+def note_rivals(
+    target: str, shape: Shape, existing: Sequence[str], new_datasets: Sequence[str]
+) -> sql.Composed:
     """Of a staged row and the row in the target that has its key, the one that stays and the one that is
     outranked, before they are merged; one row, how many of the dataset's own rows are outranked by its own.
 
     ``existing``: those of the dataset's rows in the target that there still are at the source. Others there
-    were replaced. Rows that the loser stood for are the winner's from now on.
+    were replaced. Rows that the loser stood for are the winner's from now on. ``new_datasets`` are loaded for
+    the first time by this run. A loser of another dataset whose time of change is in doubt is read anew.
     """
     return sql.SQL(
         "WITH pairs AS (SELECT {id} AS id, t.socrata_dataset AS their_dataset, t.socrata_id AS their_id, "
-        "coalesce({written}, false) AS wins FROM {stage} s JOIN {table} t ON {same_key} "
+        "coalesce({written}, false) AS wins, {at} AS at FROM {stage} s JOIN {table} t ON {same_key} "
         "WHERE t.socrata_dataset <> {dataset} OR t.socrata_id <> {id}), "
         "judged AS (SELECT CASE WHEN wins THEN their_dataset ELSE {dataset} END AS loser_dataset, "
         "CASE WHEN wins THEN their_id ELSE id END AS loser_id, "
         "CASE WHEN wins THEN {dataset} ELSE their_dataset END AS winner_dataset, "
         "CASE WHEN wins THEN id ELSE their_id END AS winner_id, "
         "their_dataset = {dataset} AS is_own, "
-        "their_dataset <> {dataset} OR their_id = ANY ({existing}) AS is_rival FROM pairs), "
+        "their_dataset <> {dataset} OR their_id = ANY ({existing}) AS is_rival, "
+        "wins AND their_dataset <> {dataset} AND {doubtful} AS is_doubtful FROM pairs), "
         "handed_on AS (UPDATE socratasync.outranked o SET holder_dataset = winner_dataset, "
         "holder_id = winner_id FROM judged WHERE o.target = {target} "
         "AND o.holder_dataset = loser_dataset AND o.holder_id = loser_id), "
@@ -150,10 +207,12 @@ def note_rivals(target: str, shape: Shape, existing: Sequence[str]) -> sql.Compo
         dataset=sql.Literal(shape.dataset),
         existing=sql.Literal(list(existing)),
         target=sql.Literal(target),
+        at=statements.stamp("s"),
+        doubtful=_is_doubtful(target, new_datasets),
         note=_NOTE.format(
             sql.SQL(
                 "SELECT DISTINCT ON (loser_dataset, loser_id) {}, loser_dataset, loser_id, "
-                "winner_dataset, winner_id FROM judged WHERE is_rival"
+                "winner_dataset, winner_id, is_doubtful FROM judged WHERE is_rival"
             ).format(sql.Literal(target))
         ),
     )

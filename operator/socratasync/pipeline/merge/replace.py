@@ -6,7 +6,7 @@ If one dataset is missing nothing is replaced, since its rows would be lost.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from socratasync.contract.report import DatasetReport
 from socratasync.errors import RowCountMismatch, SyncError
@@ -56,6 +56,7 @@ def replace_all(context: RunContext, outcomes: Mapping[str, Outcome]) -> dict[st
 def _replace(context: RunContext, deferred: Sequence[StagedDataset]) -> list[Merged]:
     """Every dataset in one transaction, or none."""
     connection, target = context.connection, deferred[0].shape.target
+    datasets = [staged.plan.dataset for staged in deferred]
     with merging(connection):
         for staged in deferred:
             complete_table(context, connection, staged.plan)
@@ -63,11 +64,16 @@ def _replace(context: RunContext, deferred: Sequence[StagedDataset]) -> list[Mer
         connection.execute(table_statements.truncate(target))
         context.ledger.forget_outranked()
         merged = [
-            _insert(context, staged, deleted=gone if number == 0 else 0)
+            _insert(context, _as_new(staged, datasets), deleted=0 if number else gone)
             for number, staged in enumerate(deferred)
         ]
-        context.ledger.forget_other_datasets([staged.plan.dataset for staged in deferred])
+        context.ledger.forget_other_datasets(datasets)
     return merged
+
+
+def _as_new(staged: StagedDataset, datasets: Sequence[str]) -> StagedDataset:
+    """The dataset beside others that, like itself, are not in the table yet."""
+    return replace(staged, plan=replace(staged.plan, new_datasets=tuple(datasets)))
 
 
 def _insert(context: RunContext, staged: StagedDataset, *, deleted: int) -> Merged:

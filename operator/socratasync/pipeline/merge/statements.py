@@ -88,7 +88,7 @@ def differs(shape: Shape, source: str) -> sql.Composed:
     """Whether the target row ``t`` must be rewritten from ``source`` (``s``, or ``excluded``).
 
     The source's ``:id`` and ``:updated_at`` do not count: a dataset republished as it was gets
-    new ones for every row. A row that another dataset also holds goes to the newer of the two; of two
+    new ones for every row (but see ``Shape.stamps_equal_rows``). A row that another dataset also holds goes to the newer of the two; of two
     equally new ones always to the same, or they would take turns. A row without a time is the oldest.
     """
     data = [c for c in shape.columns if c.name not in shape.key]
@@ -98,32 +98,38 @@ def differs(shape: Shape, source: str) -> sql.Composed:
         return _distinct(left, right) if data else sql.Composed([sql.SQL("false")])
     left.append(sql.SQL("t.socrata_dataset"))
     right.append(sql.Literal(shape.dataset))
+    if shape.stamps_equal_rows:
+        left.append(sql.SQL("t.socrata_updated_at"))
+        right.append(stamp(source))
     newer = sql.SQL(
         "(t.socrata_dataset IS NULL OR (t.socrata_dataset = {0}{1}) OR "
         "(coalesce({2}, '-infinity'), {0}::text) > "
         "(coalesce(t.socrata_updated_at, '-infinity'), t.socrata_dataset))"
-    ).format(sql.Literal(shape.dataset), replaceable(shape, source), _stamp(source))
+    ).format(sql.Literal(shape.dataset), replaceable(shape, source), stamp(source))
     return sql.SQL("{} AND {}").format(_distinct(left, right), newer)
 
 
 def replaceable(shape: Shape, source: str) -> sql.Composed:
-    """Whether ``source`` may replace the dataset's own row ``t`` (``KeepsNewer``): said after others."""
+    """The further condition under which ``source`` may replace the dataset's own row ``t``
+    (``KeepsNewer``): `` AND (…)``, or nothing for a full load."""
     keeps = shape.keeps_newer
     if keeps is None:
         return sql.Composed([])
     return sql.SQL(
-        " AND (t.socrata_updated_at IS NULL OR {0} >= t.socrata_updated_at "
-        "OR t.socrata_updated_at > {1}::timestamptz OR {0} <= {2}::timestamptz "
-        "OR (t.socrata_id = {3} AND ({0} IS NULL OR {2}::timestamptz IS NULL)))"
+        " AND (t.socrata_updated_at IS NULL OR {stamp} >= t.socrata_updated_at "
+        "OR t.socrata_updated_at > {believed_until}::timestamptz "
+        "OR (coalesce({stamp}, '-infinity') <= {read_again_after}::timestamptz "
+        "AND (t.socrata_id = {id} OR t.socrata_updated_at >= {asked_since}::timestamptz)))"
     ).format(
-        _stamp(source),
-        sql.Literal(keeps.believed_until),
-        sql.Literal(keeps.read_again_after),
-        sql.Identifier(source, "socrata_id" if source == "excluded" else ROW_ID),
+        stamp=stamp(source),
+        id=sql.Identifier(source, "socrata_id" if source == "excluded" else ROW_ID),
+        believed_until=sql.Literal(keeps.believed_until),
+        read_again_after=sql.Literal(keeps.read_again_after or "infinity"),
+        asked_since=sql.Literal(keeps.asked_since or "infinity"),
     )
 
 
-def _stamp(source: str) -> sql.Composable:
+def stamp(source: str) -> sql.Composable:
     """When the row changed, at its source."""
     return sql.Identifier(source, "socrata_updated_at" if source == "excluded" else UPDATED_AT)
 

@@ -6,13 +6,14 @@ the columns to load and those to add, or an error, out. Called before anything i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from socratasync.errors import SchemaChanged, TargetMismatch
 from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
-from socratasync.pipeline.target.catalog import Target
+from socratasync.pipeline.plan.frozen import Frozen
+from socratasync.pipeline.target.catalog import Target, TargetColumn
 from socratasync.pipeline.target.types import bare_type
 
 Policy = Literal["AddColumns", "Ignore", "Fail"]
@@ -82,9 +83,12 @@ def agree(
     columns: Sequence[Column],
     source: Sequence[SourceColumn],
     known: Mapping[str, str] | None,
+    frozen: Frozen,
+    mapped: Collection[str],
     target: Target,
     types: Mapping[str, str],
     chosen: Mapping[str, str],
+    called: Mapping[str, str],
     key: Sequence[str],
     provenance: bool,
     policy: Policy,
@@ -92,28 +96,37 @@ def agree(
     """What to load of ``columns``, and with which types.
 
     ``known`` (source field → canonical type) is the dataset as last loaded, None if never.
-    ``types`` are a new table's types (``common_types``), ``chosen`` is ``spec.target.fields``.
+    ``mapped`` are the fields that the dataset's own ``columns`` name, ``chosen`` is ``target.fields``,
+    ``types`` are a new table's types (``common_types``), ``called`` what PostgreSQL calls the types there
+    (``catalog.check_types``).
     Raises ``SchemaChanged`` for what the source did, ``TargetMismatch`` for what the target is.
     """
     _check_key(dataset, columns, key, provenance)
-    changed = _changes(columns, source, known or {}, everything=not chosen)
-    if changed and policy == "Fail":
+    gone = [f"column {f} is gone" for f in frozen.gone]
+    changed = _changes(columns, source, known or {}, agreed=None if chosen else mapped)
+    if policy == "Fail" and (gone or changed):
         raise SchemaChanged(
-            f"dataset {dataset} changed: {'; '.join(changed)}. spec.target.onSchemaChange is Fail; "
-            "adapt the table and the manifest, or set AddColumns"
+            f"dataset {dataset} changed: {'; '.join(gone + changed)}. spec.target.onSchemaChange is "
+            "Fail; map what was renamed or is new with datasets[].columns, list what is gone in "
+            "datasets[].frozenColumns, or set AddColumns"
         )
+    if not frozen.named:
+        changed = gone + changed  # a reset is about to empty the columns that are gone
+    warnings = _told(dataset, changed) + frozen.sentences(dataset)
+    in_sync = not changed and not frozen.named
     if not target.exists:
         typed = tuple(replace(c, type=types.get(c.name, c.type)) for c in columns)
-        return Agreement(columns=typed, warnings=_told(dataset, changed), in_sync=not changed)
+        return Agreement(columns=typed, warnings=warnings, in_sync=in_sync)
     loaded, added = _split(dataset, columns, target, policy, known)
     for column in loaded:
-        _check_column(dataset, column, target, known, chosen, policy)
+        _check_chosen(column, target, chosen, called)
+        _check_column(dataset, column, target, known, policy)
     _check_required(target, loaded, provenance)
     return Agreement(
         columns=tuple(replace(c, type=_target_type(c, target)) for c in loaded),
         add=tuple((c.name, types.get(c.name, c.type)) for c in added),
-        warnings=_told(dataset, changed) + _left_out(dataset, columns, loaded),
-        in_sync=not changed and len(loaded) == len(columns),
+        warnings=warnings + _left_out(dataset, columns, loaded),
+        in_sync=in_sync and len(loaded) == len(columns),
     )
 
 
@@ -134,24 +147,23 @@ def _changes(
     source: Sequence[SourceColumn],
     known: Mapping[str, str],
     *,
-    everything: bool,
+    agreed: Collection[str] | None,
 ) -> list[str]:
-    """What the source did to its columns since the last load, in words; nothing if never loaded.
+    """What else the source did to its columns since the last load, in words; nothing if never loaded.
 
-    Columns that nobody loads may come and go; that a chosen one is gone shows in ``select_columns``.
+    ``agreed`` are new fields that the manifest itself names; None: all that it does not load are.
     """
     if not known:
         return []
     now = {c.field: c.canonical for c in source}
     loaded = {c.field for c in columns}
-    gone = [f"column {f} is gone" for f in known if f not in now] if everything else []
-    new = [f"column {f} is new" for f in now if f not in known] if everything else []
+    new = [f for f in now if f not in known and f not in agreed] if agreed is not None else []
     retyped = [
         f"column {f} was {known[f]} and is {t}"
         for f, t in now.items()
         if f in loaded and known.get(f, t) != t
     ]
-    return gone + new + retyped
+    return [f"column {f} is new" for f in new] + retyped
 
 
 def _told(dataset: str, changed: Sequence[str]) -> tuple[str, ...]:
@@ -187,12 +199,24 @@ def _split(
     return list(columns), lacking
 
 
+def _check_chosen(
+    column: Column, target: Target, chosen: Mapping[str, str], called: Mapping[str, str]
+) -> None:
+    there, wanted = target.column(column.name), chosen.get(column.name)
+    if there is None or not wanted or there.generated:
+        return
+    if bare_type(called.get(wanted, wanted)) != bare_type(there.type):
+        raise TargetMismatch(
+            f"spec.target.fields wants {column.name} as {wanted}, but {target.name} has it as "
+            f"{there.type}; change one of them"
+        )
+
+
 def _check_column(
     dataset: str,
     column: Column,
     target: Target,
     known: Mapping[str, str] | None,
-    chosen: Mapping[str, str],
     policy: Policy,
 ) -> None:
     there = target.column(column.name)
@@ -202,13 +226,7 @@ def _check_column(
         raise TargetMismatch(
             f"{target.name}.{column.name} is generated by PostgreSQL; leave it out of spec.target.fields"
         )
-    wanted = chosen.get(column.name)
-    if wanted and bare_type(wanted) != bare_type(there.type):
-        raise TargetMismatch(
-            f"spec.target.fields wants {column.name} as {wanted}, but {target.name} has it as "
-            f"{there.type}; change one of them"
-        )
-    fit = fits(column.source_type, there.type)
+    fit = _fit(column, there)
     was = (known or {}).get(column.field, column.source_type)
     retyped = was != column.source_type
     if retyped and (fit == "never" or (fit == "perhaps" and policy != "Ignore")):
@@ -222,6 +240,12 @@ def _check_column(
             f"{target.name}.{column.name} is {there.type}, which cannot hold the dataset's "
             f"{column.field} ({column.source_type}); alter the column, or map another to it"
         )
+
+
+def _fit(column: Column, there: TargetColumn) -> Fit:
+    """A domain takes what the type below it takes, and its constraint may refuse any value."""
+    fit = fits(column.source_type, there.base or there.type)
+    return "perhaps" if there.base and fit == "always" else fit
 
 
 def _check_required(target: Target, loaded: Sequence[Column], provenance: bool) -> None:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from socratasync.pipeline.columns import Column, SourceColumn
+from socratasync.api.target import BadValuePolicy
+from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
+from socratasync.pipeline.plan.frozen import NOTHING_FROZEN, Frozen
 from socratasync.pipeline.source.soql import Watermark, both, either, one_of, since
 from socratasync.pipeline.target.bookkeeping import Known
 from socratasync.pipeline.target.types import Relation, relation
@@ -18,23 +20,25 @@ from socratasync.times import instant_or_none, write_instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepsNewer:
-    """What an update does with a staged row that is older than the dataset's own row in the target. The
-    one in the target stays, unless a change would be lost with the other: what stays out must be read
-    again, or be another row of the same key.
+    """Which rows of the target an update leaves as they are, though a row of the same dataset and key was
+    staged: newer ones, unless a change would be lost with the row that was staged.
 
-    ``believed_until``: a row of the target stamped later was stamped by a clock that was ahead, and
-    does not stay. ``read_again_after``: rows stamped later are read again by the next update. Older ones
-    are written, since nobody will look at them again. None: the watermark is a date that
-    people keep, and nothing follows from a stamp; a row replaces itself then, whatever its stamp."""
+    ``believed_until``: a row stamped later was stamped by a clock that was ahead, and does not stay.
+    ``read_again_after``: rows staged with a later stamp are read again by the next update, so they can
+    wait. ``asked_since``: rows stamped from then on were asked for, so that one which did not come, but
+    another of its key, is gone. Both are None where the watermark is a date that people keep: nothing
+    follows from stamps then, and a newer row stays unless it is the same row."""
 
     believed_until: datetime
     read_again_after: datetime | None
+    asked_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """One dataset's way into the target: names only, no data. ``keeps_newer``: what an update leaves as
-    it is. A full load (None) knows better: the newer row is gone."""
+    it is. A full load (None) knows better: the newer row is gone. ``stamps_equal_rows``: a row that is equal
+    but for its time of change is written, since another dataset's row with its key is judged by that."""
 
     schema: str
     table: str
@@ -44,6 +48,7 @@ class Shape:
     key: tuple[str, ...]
     provenance: bool
     keeps_newer: KeepsNewer | None = None
+    stamps_equal_rows: bool = False
 
     @property
     def target(self) -> Relation:
@@ -133,10 +138,14 @@ class DatasetPlan:
     """The columns (name, type) of a target still to be made."""
     alone: bool = True
     """Whether the run loads no other dataset."""
+    new_datasets: tuple[str, ...] = ()
+    """The datasets that the run loads for the first time."""
     add: tuple[tuple[str, str], ...] = ()
     known: Known | None = None
+    on_bad_value: BadValuePolicy = "Fail"
     warnings: tuple[str, ...] = ()
     schema_in_sync: bool = True
+    frozen: Frozen = NOTHING_FROZEN
     nothing_to_do: bool = False
     owed: tuple[str, ...] = ()
     """``:id``s of rows that an update reads whether or not they changed: what stood for them is gone."""
@@ -154,8 +163,18 @@ class DatasetPlan:
         return both(self.where, changed)
 
     @property
+    def columns_after(self) -> dict[str, dict[str, str]]:
+        """What the bookkeeping is to remember of the columns once this is done (``Known.columns``)."""
+        return {
+            "source": {c.field: c.canonical for c in self.source},
+            "loaded": {c.name: c.field for c in self.shape.columns},
+            "frozen": dict(self.frozen.columns),
+            "provenance": dict(PROVENANCE) if self.shape.provenance else {},
+        }
+
+    @property
     def fingerprint(self) -> str:
-        """Stages with the same fingerprint hold the same columns of the same rows."""
+        """Stages with the same fingerprint hold the same columns of the same rows, bad values treated alike."""
         columns = [(c.name, c.field, c.type) for c in self.shape.columns]
-        text = json.dumps([self.dataset, columns, self.condition], default=str)
+        text = json.dumps([self.dataset, columns, self.condition, self.on_bad_value], default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -18,6 +18,7 @@ from socratasync.errors import Misconfigured, SyncError
 from socratasync.pipeline.columns import PROVENANCE, Column
 from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.drift import Agreement, agree, common_types
+from socratasync.pipeline.plan.frozen import Frozen, find_frozen, has_provenance
 from socratasync.pipeline.plan.model import DatasetPlan, KeepsNewer, Load, Shape, Snapshot
 from socratasync.pipeline.plan.selection import select_columns
 from socratasync.pipeline.plan.target_state import TargetState, check_table
@@ -123,9 +124,10 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         raise described
     spec, state, metadata = question.spec, question.state, described.metadata
     known, owed = state.known.get(dataset.id), state.owed.get(dataset.id, ())
-    agreement = _agreement(question, dataset, described, known)
+    frozen = _frozen(question, dataset, described, known)
+    agreement = _agreement(question, dataset, described, known, frozen)
     watermark = find_watermark(spec.source.watermark, dataset.columns, metadata.columns)
-    lacking = _lacking(spec, state.target, agreement)
+    lacking = _lacking(spec, state.target, agreement, known)
     load = choose_load(
         mode=question.mode,
         known=known,
@@ -156,11 +158,14 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         before=state.before,
         table=_new_table(question),
         alone=len(question.described) == 1,
+        new_datasets=tuple(d for d in question.described if d not in state.known),
         add=agreement.add,
         known=known,
+        on_bad_value=spec.target.on_bad_value,
         warnings=agreement.warnings + _load_warnings(dataset, load),
         schema_in_sync=agreement.in_sync,
         owed=owed,
+        frozen=frozen,
         starts_over=starts_over,
         nothing_to_do=not owed
         and nothing_changed(known, load, snapshot, watermark)
@@ -168,8 +173,27 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
     )
 
 
-def _agreement(
+def _frozen(
     question: _Question, dataset: DatasetSpec, described: _Described, known: Known | None
+) -> Frozen:
+    target = question.spec.target
+    return find_frozen(
+        known.columns if known else None,
+        described.columns,
+        described.metadata.columns,
+        question.state.target,
+        accepted=dataset.frozen_columns,
+        chosen=target.fields,
+        empties=target.reset and question.mode == "full",
+    )
+
+
+def _agreement(
+    question: _Question,
+    dataset: DatasetSpec,
+    described: _Described,
+    known: Known | None,
+    frozen: Frozen,
 ) -> Agreement:
     target = question.spec.target
     return agree(
@@ -177,9 +201,12 @@ def _agreement(
         columns=described.columns,
         source=described.metadata.columns,
         known=known.columns["source"] if known else None,
+        frozen=frozen,
+        mapped=dataset.columns.values(),
         target=question.state.target,
         types=question.table,
         chosen=target.fields,
+        called=question.state.types,
         key=target.key,
         provenance=target.provenance,
         policy=target.on_schema_change,
@@ -191,12 +218,18 @@ def _new_table(question: _Question) -> tuple[tuple[str, str], ...]:
     return (*question.table.items(), *provenance.items())
 
 
-def _lacking(spec: SyncSpec, target: Target, agreement: Agreement) -> list[str]:
-    """Columns that an existing target must get, and that are then empty in every row."""
+def _lacking(
+    spec: SyncSpec, target: Target, agreement: Agreement, known: Known | None
+) -> list[str]:
+    """Columns that an existing target must get, and that are then empty in every row; those of provenance
+    also where rows were loaded without."""
     if not target.exists:
         return []
     provenance = PROVENANCE if spec.target.provenance else {}
-    return [name for name, _ in agreement.add] + [n for n in provenance if target.column(n) is None]
+    filled = known is None or has_provenance(known.columns)
+    return [name for name, _ in agreement.add] + [
+        name for name in provenance if not filled or target.column(name) is None
+    ]
 
 
 def _shape(

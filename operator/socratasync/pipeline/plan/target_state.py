@@ -24,6 +24,8 @@ class TargetState:
 
     target: Target
     before: Before
+    types: Mapping[str, str] = field(default_factory=dict)
+    """The types of ``spec.target.fields``: as written → as PostgreSQL calls them."""
     known: Mapping[str, Known] = field(default_factory=dict)
     owed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     was_emptied: bool = False
@@ -31,7 +33,9 @@ class TargetState:
 
 def look(connection: Connection, spec: SyncSpec) -> TargetState:
     """The target as it is now. Reads only; raises nothing for a table that cannot be loaded into, but
-    ``TargetMismatch`` for a bookkeeping that is too new."""
+    ``TargetMismatch`` for a bookkeeping that is too new, and ``InvalidSpec`` for a type of
+    ``spec.target.fields`` that this database does not have."""
+    types = catalog.check_types(connection, spec.target.fields)
     target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
     before = measure(connection, target)
     ledger = Ledger(connection, target.name, "") if bookkeeping_exists(connection) else None
@@ -40,6 +44,7 @@ def look(connection: Connection, spec: SyncSpec) -> TargetState:
     return TargetState(
         target=target,
         before=before,
+        types=types,
         known={} if emptied else recorded,
         owed=ledger.owed() if ledger else {},
         was_emptied=emptied,

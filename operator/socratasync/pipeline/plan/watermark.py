@@ -115,6 +115,7 @@ def keeps_newer(load: Load, watermark: Watermark, now: datetime) -> KeepsNewer |
     return KeepsNewer(
         believed_until=now + CLOCKS_DIFFER_BY,
         read_again_after=now - SETTLED_AFTER if stamped else None,
+        asked_since=load.bound if stamped else None,
     )
 
 
@@ -187,10 +188,7 @@ def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
         rows_updated_at=plan.snapshot.rows_updated_at
         if current and plan.snapshot.is_settled
         else None,
-        columns={
-            "source": {c.field: c.canonical for c in plan.source},
-            "loaded": {c.name: c.field for c in plan.shape.columns},
-        },
+        columns=plan.columns_after,
         query=plan.where or "",
         left_out=left_out + (earlier.left_out if earlier and not plan.load.full else 0),
     )

@@ -84,7 +84,7 @@ def suspicious_loss(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """What the target holds of a dataset: ``rows`` of its own, and none of the ``left_out`` (which have no
-    key of their own), of the ``owed`` (to be read anew by the next run) and of those whose key another
+    key of their own, or a value that its column cannot hold), of the ``owed`` (to be read anew by the next run) and of those whose key another
     dataset's row has (``shared``, one for each such key)."""
 
     rows: int
@@ -100,10 +100,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the manifest says of a dataset, as far as a wrong count may come from it."""
+    """What the manifest says of a dataset, as far as a wrong count may come from it. ``may_skip``: whether rows
+    are left out for values that their columns cannot hold."""
 
     key: tuple[str, ...]
     where: bool
+    may_skip: bool = False
 
 
 def is_in(held: Held, source: Sequence[int], tolerance: int | str) -> bool:
@@ -132,6 +134,12 @@ def _too_few(held: Held, asked: Asked) -> str:
     if held.owed:
         return f"{held.owed:,} of the missing rows are read anew by the next run"
     if held.left_out:
+        if asked.may_skip:
+            return (
+                f"{held.left_out:,} left out, or as they were before, for having no {key} of their own or a "
+                "value that its column cannot hold (spec.target.onBadValue). Allow for them with "
+                "spec.verify.tolerance"
+            )
         some = f"{held.left_out:,} rows have no {key} of their own and are left out"
         one = f"1 row has no {key} of its own and is left out"
         return (

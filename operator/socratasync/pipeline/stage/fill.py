@@ -1,19 +1,21 @@
 """Fills a dataset's stage: pages from Socrata's socket to ``COPY``, a checkpoint with each.
 
 A page and its checkpoint commit together, so whatever kills the run, the next try goes on after
-the last whole page. Rows are counted by PostgreSQL, never in Python.
+the last whole page. Rows are counted by PostgreSQL, never in Python. A page in which PostgreSQL
+refuses a value is read again, value by value.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol
 
 from psycopg import errors as pg
 
+from socratasync.contract.bad_values import BadValues
 from socratasync.errors import (
+    BadValue,
     DeadlineExceeded,
     SourceThrottled,
     SourceTooSlow,
@@ -26,7 +28,9 @@ from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.rowstream import RowStream
 from socratasync.pipeline.stage import statements
 from socratasync.pipeline.stage.archive import ArchiveFile, Nowhere, Sink
-from socratasync.pipeline.stage.pagecopy import checked, copy_page, page_errors
+from socratasync.pipeline.stage.pagecopy import Copied, checked, copy_page, page_errors
+from socratasync.pipeline.stage.staged import Follower, Page, Staged
+from socratasync.pipeline.stage.value_by_value import ValueByValue
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.bookkeeping import Checkpoint
 from socratasync.pipeline.target.connection import FIRST_WITH_HEADER_MATCH, Connection
@@ -35,47 +39,12 @@ log = logging.getLogger(__name__)
 
 SMALLEST_PAGE = 1000
 
+_BAD_VALUES = "bad_values"
+"""Under this name a checkpoint's ``source`` has them: its table gets no column that an earlier release does not
+know."""
+
 _UNHURRIED = "SET LOCAL synchronous_commit TO off"
 """A crash of the server empties stages and checkpoints anyway: no page need wait for the disk."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Staged:
-    """A filled stage. ``snapshot`` is the source as it was before the first of these rows."""
-
-    rows: int
-    bytes: int
-    snapshot: Snapshot
-    last_id: str | None
-    replica_as_of: datetime | None = None
-    """The oldest state of a replica that was behind, among the pages."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What one page brought. Its rows lie in the stage as those of transaction ``xid``, about from block
-    ``first_block`` on. ``target_is_slower``: the source had to wait for PostgreSQL."""
-
-    rows: int
-    bytes: int
-    last_id: str | None
-    replica_as_of: datetime | None
-    xid: str
-    first_block: int
-    target_is_slower: bool
-
-
-class Follower(Protocol):
-    """Somebody who makes use of pages as soon as they are staged."""
-
-    def restart(self, *, from_empty: bool) -> None:
-        """A stage is about to be filled: an empty one, or one with rows that no page will tell of."""
-
-    def page_came(self, page: Page) -> None:
-        """A page is staged for good."""
-
-    def stop(self) -> None:
-        """A page failed, and nobody knows how long the next one takes."""
 
 
 class Stage:
@@ -101,6 +70,8 @@ class Stage:
         self._header_match = connection.info.server_version >= FIRST_WITH_HEADER_MATCH
         self._follower = follower
         self._blocks = 0
+        self._value_by_value = ValueByValue(context, plan, connection)
+        self._is_odd = False
 
     @property
     def name(self) -> str:
@@ -117,7 +88,7 @@ class Stage:
             self._archive.open(checkpoint.archived_bytes if checkpoint else 0)
             self._sink = self._archive
         self._progress.begin(self._plan.dataset, "download", expected)
-        self._progress.advance(self._plan.dataset, staged.rows, 0)
+        self._progress.advance(self._plan.dataset, staged.came, 0)
         return staged
 
     def _usable(self, found: Checkpoint | None, now: datetime) -> Checkpoint | None:
@@ -144,6 +115,7 @@ class Stage:
             rows=checkpoint.rows,
             bytes=checkpoint.bytes,
             snapshot=Snapshot.from_dict(checkpoint.source),
+            bad=BadValues.from_dict(checkpoint.source.get(_BAD_VALUES)),
             last_id=checkpoint.last_id,
             replica_as_of=checkpoint.replica_as_of,
         )
@@ -158,7 +130,8 @@ class Stage:
         return Staged(rows=0, bytes=0, snapshot=self._plan.snapshot, last_id=None)
 
     def fill(self, staged: Staged) -> None:
-        """Read pages until one comes empty: a short page may be the last, or may have been cut."""
+        """Read pages until one comes empty: a short page may be the last, or may have been cut. Raises
+        ``BadValue`` for a value that does not fit, if that is to fail the run."""
         limit = self._page_size
         attempt = 1
         while True:
@@ -172,11 +145,19 @@ class Stage:
                 if not self._source.wait_after(exc, attempt):
                     raise
                 attempt += 1
+            except BadValue as exc:
+                if self._is_odd:
+                    raise
+                self._is_odd = True
+                log.info(
+                    "%s: reading a page again, value by value, since %s", self._plan.dataset, exc
+                )
             else:
                 attempt = 1
-                if page.rows == 0:
+                if page.came == 0:
                     return
                 self._follower.page_came(page)
+                self._is_odd = page.is_odd  # the next one is likely to be so, too
 
     def _page(self, staged: Staged, limit: int) -> Page:
         """Stage one page. Nothing of it stays if it fails."""
@@ -193,13 +174,14 @@ class Stage:
         except BaseException:
             self._sink.take_back()
             raise
-        if page.rows == 0 and not stream.end_is_certain:
+        if page.came == 0 and not stream.end_is_certain:
             self._confirm_end(staged)
         staged.rows += page.rows
+        staged.bad = staged.bad.plus(page.bad)
         staged.bytes += page.bytes
         staged.last_id = page.last_id or staged.last_id
         staged.replica_as_of = page.replica_as_of
-        self._progress.advance(self._plan.dataset, page.rows, page.bytes)
+        self._progress.advance(self._plan.dataset, page.came, page.bytes)
         return page
 
     def _confirm_end(self, staged: Staged) -> None:
@@ -212,17 +194,13 @@ class Stage:
     def _copy_page(self, stream: RowStream, staged: Staged) -> Page:
         with page_errors(self._plan.dataset), self._connection.transaction():
             self._connection.execute(_UNHURRIED)
-            copied = copy_page(
-                self._connection,
-                self._plan.shape,
-                checked(self._plan, stream, self._sink),
-                header_match=self._header_match,
-                judged_by=self._judged_by,
-            )
+            copied = self._copied(checked(self._plan, stream, self._sink))
             xid, blocks = catalog.transaction_and_size(self._connection, self._plan.shape.staged)
             self._sink.end_page()
             page = Page(
                 rows=copied.rows,
+                bad=copied.bad,
+                is_odd=copied.is_odd,
                 bytes=stream.wire_bytes,
                 last_id=stream.last_id,
                 replica_as_of=_older(staged.replica_as_of, stream.replica_as_of),
@@ -230,12 +208,23 @@ class Stage:
                 first_block=self._blocks,
                 target_is_slower=copied.target_is_slower,
             )
-            self._checkpoint(page)
+            self._checkpoint(page, staged.bad.plus(page.bad))
         self._blocks = blocks
         return page
 
-    def _checkpoint(self, page: Page) -> None:
-        if page.rows == 0:
+    def _copied(self, chunks: Iterator[bytes]) -> Copied:
+        if self._is_odd:
+            return self._value_by_value.copy(chunks, header_match=self._header_match)
+        return copy_page(
+            self._connection,
+            self._plan.shape,
+            chunks,
+            header_match=self._header_match,
+            judged_by=self._judged_by,
+        )
+
+    def _checkpoint(self, page: Page, bad: BadValues) -> None:
+        if page.came == 0:
             return
         if page.last_id is None:
             raise SourceUnavailable("Socrata's rows do not end with their :id")
@@ -246,6 +235,7 @@ class Stage:
             bytes_=page.bytes,
             archived_bytes=self._sink.size,
             replica_as_of=page.replica_as_of,
+            noted={_BAD_VALUES: bad.as_dict()} if bad.found else {},
         )
 
 

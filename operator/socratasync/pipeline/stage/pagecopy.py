@@ -11,22 +11,27 @@ import psycopg
 from psycopg import Copy
 from psycopg import errors as pg
 
-from socratasync.errors import BadValue, SchemaChanged, SourceUnavailable, SyncError
+from socratasync.contract.bad_values import NO_BAD_VALUES, BadValues
+from socratasync.errors import BadValue, SchemaChanged, SourceUnavailable
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.request import FillingAhead
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.rowstream import RowStream
 from socratasync.pipeline.stage.archive import Sink
-from socratasync.pipeline.stage.statements import copy_stage
-from socratasync.pipeline.target.connection import Connection, translate
+from socratasync.pipeline.stage.statements import copy_into
+from socratasync.pipeline.stage.value_statements import is_about_a_value
+from socratasync.pipeline.target.connection import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """``rows`` of one page. ``target_is_slower``: the page is large, and the source was held up."""
+    """``rows`` of one page that are in the stage. ``target_is_slower``: the page is large, and the source was
+    held up. ``bad``: values that did not fit; ``is_odd``: whether ``COPY`` would have refused the page."""
 
     rows: int
-    target_is_slower: bool
+    target_is_slower: bool = False
+    bad: BadValues = NO_BAD_VALUES
+    is_odd: bool = False
 
 
 def copy_page(
@@ -41,7 +46,7 @@ def copy_page(
     open on ``connection``."""
     pace = _Pace()
     with connection.cursor() as cursor:
-        with cursor.copy(copy_stage(shape, header_match=header_match)) as copy:
+        with cursor.copy(copy_into(shape.staged, shape, header_match=header_match)) as copy:
             for chunk in pace.coming(chunks):
                 pace.write(copy, chunk)
         slower = pace.is_held_up(judged_by)
@@ -100,24 +105,18 @@ def page_errors(dataset: str) -> Iterator[None]:
     (``SourceUnavailable``), or with a value that does not fit (``BadValue``)."""
     try:
         yield
-    except psycopg.DataError as exc:
-        raise _refused(dataset, exc) from exc
-    except pg.NotNullViolation as exc:
-        if exc.diag.column_name != soql.ROW_ID:
-            raise  # by a domain, that is by the target's own type
-        raise SourceUnavailable("Socrata's answer was cut short inside a row") from exc
+    except psycopg.Error as exc:
+        if _is_cut(exc):
+            raise SourceUnavailable(
+                f"Socrata's answer was cut short inside a row: {exc.diag.message_primary}"
+            ) from exc
+        if not is_about_a_value(exc.sqlstate):
+            raise
+        raise BadValue(f"dataset {dataset}: {exc.diag.message_primary}") from exc
 
 
-def _refused(dataset: str, exc: psycopg.DataError) -> SyncError:
-    """A row that PostgreSQL cannot read was cut; a value that does not fit is the source's."""
-    if isinstance(exc, pg.BadCopyFileFormat):
-        return SourceUnavailable(
-            f"Socrata's answer was cut short inside a row: {exc.diag.message_primary}"
-        )
-    error = translate(exc)
-    if not isinstance(error, BadValue):
-        return error
-    return BadValue(
-        f"dataset {dataset}: {error.message}. Give the column a type that takes it (spec.target.fields; in "
-        "a table that exists: ALTER COLUMN … TYPE), or leave the column out of spec.target.fields"
-    )
+def _is_cut(exc: psycopg.Error) -> bool:
+    """A row that cannot be read, or ends before its ``:id``; what else must not be null is so by a domain."""
+    if isinstance(exc, pg.NotNullViolation):
+        return exc.diag.column_name == soql.ROW_ID
+    return isinstance(exc, pg.BadCopyFileFormat)

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT, header
-from socratasync.pipeline.target.types import type_sql
+from socratasync.pipeline.target.types import Relation, relation, type_sql
 
 ARRIVAL = ":arrival"
 """The stage's own column: rows numbered as they came, which is the source's order. Where they lie is
@@ -42,15 +42,21 @@ def create_stage(shape: Shape) -> sql.Composed:
 
 
 def drop_stage(shape: Shape) -> sql.Composed:
-    """Remove the stage if it is there."""
-    return sql.SQL("DROP TABLE IF EXISTS {}").format(shape.staged)
+    """Remove the stage if it is there, and what was left out of it."""
+    return sql.SQL("DROP TABLE IF EXISTS {}, {}").format(shape.staged, skipped(shape))
 
 
-def copy_stage(shape: Shape, *, header_match: bool) -> sql.Composed:
-    """``COPY`` of Socrata's CSV, which follows PostgreSQL's rules for null and empty."""
+def skipped(shape: Shape) -> Relation:
+    """The ``:id`` of rows that were left out of the stage; there if there are any."""
+    return relation("socratasync", f"{shape.stage}_skipped")
+
+
+def copy_into(table: Relation, shape: Shape, *, header_match: bool) -> sql.Composed:
+    """``COPY`` of Socrata's CSV, which follows PostgreSQL's rules for null and empty, into the stage or a table
+    that has its columns."""
     check = sql.SQL("MATCH" if header_match else "TRUE")
     return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER {})").format(
-        shape.staged, names(header(shape.columns)), check
+        table, names(header(shape.columns)), check
     )
 
 

@@ -8,12 +8,14 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from socratasync.contract.bad_values import NO_BAD_VALUES, BadValues
 from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
-from socratasync.pipeline.stage.counts import Counted, suspicious_loss
-from socratasync.pipeline.stage.fill import Stage, Staged, drop_stage
+from socratasync.pipeline.stage.counts import Counted, allowed_difference, suspicious_loss
+from socratasync.pipeline.stage.fill import Stage, drop_stage
+from socratasync.pipeline.stage.staged import Staged
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.connection import Connection
 
@@ -24,10 +26,12 @@ log = logging.getLogger(__name__)
 class StagedDataset:
     """One dataset, staged and judged. ``trusted``: the rows were counted and are all there, so the
     watermark may move. ``delete_missing``: rows of the dataset that were not staged are gone at the
-    source, and are to be deleted. ``received``: bytes over the wire."""
+    source, and are to be deleted. ``received``: bytes over the wire. ``bad``: values that do not fit, and
+    rows left out for them, which are not among ``staged_rows``."""
 
     plan: DatasetPlan
     staged_rows: int
+    bad: BadValues = NO_BAD_VALUES
     received: int = 0
     trusted: bool = True
     delete_missing: bool = False
@@ -36,6 +40,11 @@ class StagedDataset:
     def shape(self) -> Shape:
         """The names that the statements need."""
         return self.plan.shape
+
+    @property
+    def skipped(self) -> int:
+        """Rows that came, and were left out."""
+        return self.bad.skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +80,11 @@ class _Verification:
 
     def staged(self) -> StagedDataset:
         staged, verdict = self._fill()
+        self._check_skipped(staged)
         return StagedDataset(
             plan=replace(self._plan, snapshot=staged.snapshot, replica_as_of=staged.replica_as_of),
             staged_rows=staged.rows,
+            bad=staged.bad,
             received=staged.bytes,
             trusted=verdict.trusted,
             delete_missing=self._deletes(staged, verdict),
@@ -137,18 +148,28 @@ class _Verification:
         now = changed_at
         if self._destroys:
             now = self._context.source.metadata(self._plan.dataset).rows_updated_at
-        counted = Counted(staged=staged.rows, before=before, after=after, moved=now != changed_at)
+        counted = Counted(staged=staged.came, before=before, after=after, moved=now != changed_at)
         return counted, now
 
     def _read_on(self, staged: Staged, counted: Counted) -> Counted:
         """Read what came while pages were read, or was hidden by a page that came empty."""
         self._stage.fill(staged)
         after = self._count(self._plan.condition)
-        again = replace(counted, staged=staged.rows, before=counted.after, after=after)
+        again = replace(counted, staged=staged.came, before=counted.after, after=after)
         return again if again.is_exact else replace(again, before=counted.before)
 
     def _count(self, condition: str | None) -> int:
         return self._context.source.count(self._plan.dataset, soql.count(condition))
+
+    def _check_skipped(self, staged: Staged) -> None:
+        """Rows that are left out are missing rows, of which the manifest says how many there may be."""
+        verify = self._spec.verify
+        allowed = allowed_difference(verify.tolerance, staged.snapshot.rows or 0)
+        if verify.row_count == "Fail" and staged.bad.skipped > allowed:
+            raise RowCountMismatch(
+                f"{staged.bad.sentence(self._plan.dataset)}. Nothing was merged: allow for such rows with "
+                "spec.verify.tolerance, or set spec.verify.rowCount to Warn"
+            )
 
     # -- judging ---------------------------------------------------------------------------------
 
@@ -202,5 +223,5 @@ class _Verification:
         )
         had = catalog.count_rows_of(self._connection, target, dataset)
         changed_at, now = self._plan.snapshot.rows_updated_at, self._context.options.clock()
-        loss = suspicious_loss(dataset, had, staged.rows, changed_at, now)
+        loss = suspicious_loss(dataset, had, staged.came, changed_at, now)
         return RowCountMismatch(loss) if loss else None

@@ -29,7 +29,8 @@ _Row = TypeVar("_Row", bound="Checkpoint | Known")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """How far a stage is filled, and what the source said when filling began."""
+    """How far a stage is filled, and what the source said when filling began (``source``, which also holds
+    what was noted on the way)."""
 
     stage: str
     run: str
@@ -127,13 +128,18 @@ class Ledger:
             _SQL["record_watermark"], {**self._words, **words, "columns": Jsonb(words["columns"])}
         )
 
+    def record_columns(self, dataset: str, columns: Mapping[str, Mapping[str, str]]) -> None:
+        """Which columns the dataset has and had; for a dataset that is in."""
+        words = {**self._words, "dataset": dataset, "columns": Jsonb(columns)}
+        self._connection.execute(_SQL["record_columns"], words)
+
     def record_left_out(self, dataset: str, rows: int) -> None:
         """How many of the dataset's rows cannot be in the target."""
         words = {**self._words, "dataset": dataset, "rows": rows}
         self._connection.execute(_SQL["record_left_out"], words)
 
     def forget_other_datasets(self, datasets: list[str]) -> None:
-        """Only these datasets are still in the table; in the replacing transaction."""
+        """Only these datasets are still in the table."""
         words = {**self._words, "datasets": datasets}
         self._connection.execute(_SQL["forget_other_datasets"], words)
 
@@ -172,7 +178,7 @@ class Ledger:
         self._connection.execute(_SQL["forget_rows"], words)
 
     def forget_outranked(self) -> None:
-        """The target was emptied; in the transaction that does it."""
+        """The target was emptied, by this transaction or by somebody before the run."""
         self._connection.execute(_SQL["forget_outranked"], self._words)
 
     def _knows_outranked(self) -> bool:
@@ -243,9 +249,10 @@ class Ledger:
         bytes_: int,
         archived_bytes: int,
         replica_as_of: datetime | None,
+        noted: Mapping[str, Any],
     ) -> None:
-        """One more page; in the transaction that copied it. Raises ``TargetBusy`` if another run has
-        taken the stage over."""
+        """One more page; in the transaction that copied it. ``noted``: what ``source`` is to hold from now on,
+        too. Raises ``TargetBusy`` if another run has taken the stage over."""
         words = {
             "stage": stage,
             "run": self.run,
@@ -254,6 +261,7 @@ class Ledger:
             "bytes": bytes_,
             "archived_bytes": archived_bytes,
             "replica_as_of": replica_as_of,
+            "noted": Jsonb(noted),
         }
         if self._connection.execute(_SQL["advance_checkpoint"], words).rowcount != 1:
             raise TargetBusy(f"another run has taken over the loading of {self.target}")
@@ -266,7 +274,8 @@ class Ledger:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """How far a dataset is in, as the bookkeeping has it. ``columns``: ``source`` (field → type, all
-    of them) and ``loaded`` (target column → field)."""
+    of them), ``loaded`` (target column → field), and what older releases do not note: ``frozen`` (as
+    ``loaded``: what was loaded once) and ``provenance`` (column → type; nothing while it is switched off)."""
 
     dataset: str
     year: int | None

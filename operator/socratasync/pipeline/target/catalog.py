@@ -25,6 +25,8 @@ class TargetColumn:
 
     name: str
     type: str
+    base: str = ""
+    """The type that a domain is made of, without its length; "" for a column of any other type."""
     required: bool
     has_default: bool
     generated: bool
@@ -133,17 +135,21 @@ def transaction_and_size(connection: Connection, table: sql.Identifier) -> tuple
     return row[0], row[1]
 
 
-def check_types(connection: Connection, fields: Mapping[str, str]) -> None:
-    """Whether the types that the manifest gives its columns exist. Raises ``InvalidSpec``."""
+def check_types(connection: Connection, fields: Mapping[str, str]) -> dict[str, str]:
+    """The types that the manifest gives its columns: as it writes them → as PostgreSQL calls them, as in
+    ``TargetColumn.type`` but without length. Raises ``InvalidSpec`` for one that does not exist."""
     types = {pg_type: name for name, pg_type in fields.items() if pg_type}
     for pg_type in types:
         type_sql(pg_type)
-    found = connection.execute(_SQL["find_unknown_types"], {"types": list(types)}).fetchall()
-    if unknown := [f"{types[row[0]]}: there is no type {row[0]}" for row in found]:
+    found: dict[str, str] = dict(
+        connection.execute(_SQL["read_types"], {"types": list(types)}).fetchall()
+    )
+    if unknown := [f"{types[t]}: there is no type {t}" for t in types if found[t] is None]:
         raise InvalidSpec(
             f"spec.target.fields: {'; '.join(unknown)} in this database; write one such as text, integer or "
             "numeric, or create the extension that has it"
         )
+    return found
 
 
 def read_views(connection: Connection, names: Iterable[str]) -> list[MaterializedView]:

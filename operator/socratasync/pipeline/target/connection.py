@@ -159,10 +159,24 @@ def translate(exc: psycopg.Error) -> SyncError:
     if state.startswith("22"):
         return BadValue(f"a value does not fit its column: {text}{_context(exc)}")
     if state.startswith("23"):
-        return BadValue(f"a row does not fit the target's constraints: {text}")
+        return BadValue(_refused_row(exc, text))
     if state.startswith(("08", "53", "57", "58")) or isinstance(exc, psycopg.OperationalError):
         return TargetUnavailable(f"PostgreSQL is not available: {text}")
     return TargetMismatch(f"PostgreSQL refuses: {text}{_context(exc)}")
+
+
+def _refused_row(exc: psycopg.Error, text: str) -> str:
+    """What a constraint says, and how the table comes to take such rows: whoever loads it owns it."""
+    diag = exc.diag
+    table = f"{diag.schema_name}.{diag.table_name}" if diag.table_name else "the table"
+    if isinstance(exc, pg.NotNullViolation) and diag.column_name:
+        way = f'run ALTER TABLE {table} ALTER COLUMN "{diag.column_name}" DROP NOT NULL'
+    elif diag.constraint_name and diag.table_name:
+        way = f'change or drop its constraint or index "{diag.constraint_name}"'
+    else:
+        way = "alter it"
+    detail = f" ({' '.join(diag.message_detail.split())[:200]})" if diag.message_detail else ""
+    return f"{table} refuses a row: {text}{detail}. Leave such rows out with datasets[].where, or {way}"
 
 
 def _sentence(exc: psycopg.Error) -> str:

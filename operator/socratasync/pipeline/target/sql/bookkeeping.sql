@@ -24,6 +24,11 @@ ON CONFLICT (target, dataset) DO UPDATE SET
     columns = excluded.columns, query = excluded.query, left_out = excluded.left_out,
     run = excluded.run, merged_at = now()
 
+-- record_columns --
+-- Which columns a dataset has and had, where nothing is merged.
+UPDATE socratasync.datasets SET columns = %(columns)s
+WHERE target = %(target)s AND dataset = %(dataset)s
+
 -- record_left_out --
 -- How many rows of a dataset have no key or share one, and so cannot all be in the target.
 UPDATE socratasync.datasets SET left_out = %(rows)s
@@ -42,9 +47,9 @@ WHERE target = %(target)s AND owed GROUP BY dataset
 -- By dataset: its rows that the target does not hold; keys of such rows that another dataset's row has;
 -- rows that are owed. Of two rows of a dataset under one foreign key one is shared, the other left out.
 SELECT dataset, outranked - shared - owed AS left_out, shared, owed FROM (
-    SELECT dataset, count(*) AS outranked, count(*) FILTER (WHERE owed) AS owed,
+    SELECT dataset, count(*) AS outranked, count(*) FILTER (WHERE owed AND holder_dataset IS NULL) AS owed,
         count(DISTINCT (holder_dataset, holder_id))
-            FILTER (WHERE NOT owed AND holder_dataset <> dataset) AS shared
+            FILTER (WHERE holder_dataset <> dataset) AS shared
     FROM socratasync.outranked WHERE target = %(target)s GROUP BY dataset) counted
 
 -- read_outranked --
@@ -58,7 +63,7 @@ DELETE FROM socratasync.outranked
 WHERE target = %(target)s AND dataset = %(dataset)s AND socrata_id = ANY (%(ids)s)
 
 -- forget_outranked --
--- After a reset nothing of what was outranked before is true any more.
+-- Once the table was emptied, nothing of what was outranked before is true any more.
 DELETE FROM socratasync.outranked WHERE target = %(target)s
 
 -- finish_run --
@@ -87,7 +92,8 @@ DELETE FROM socratasync.runs WHERE target = %(target)s AND refreshed IS NOT DIST
     SELECT run FROM socratasync.runs WHERE target = %(target)s ORDER BY started_at DESC OFFSET 2000)
 
 -- forget_other_datasets --
--- After a reset the rows of datasets that were not loaded are gone; so must their watermarks be.
+-- After a reset, or where somebody emptied the table, the rows of other datasets are gone; so must their
+-- watermarks be.
 DELETE FROM socratasync.datasets WHERE target = %(target)s AND dataset <> ALL (%(datasets)s)
 
 -- read_datasets --
@@ -104,7 +110,7 @@ WHERE target = %(target)s ORDER BY started_at DESC LIMIT %(limit)s
 SELECT * FROM socratasync.checkpoints WHERE stage = %(stage)s
 
 -- start_checkpoint --
--- An empty stage; source holds what was read there before the first page.
+-- An empty stage; source holds what was read there before the first page, and what pages add to it.
 INSERT INTO socratasync.checkpoints (stage, run, fingerprint, started_at, source)
 VALUES (%(stage)s, %(run)s, %(fingerprint)s, %(started_at)s, %(source)s)
 ON CONFLICT (stage) DO UPDATE SET run = excluded.run, fingerprint = excluded.fingerprint,
@@ -119,7 +125,8 @@ UPDATE socratasync.checkpoints SET run = %(run)s WHERE stage = %(stage)s
 -- One more page, in the transaction that copied it. No row: another run has taken the stage.
 UPDATE socratasync.checkpoints
 SET last_id = %(last_id)s, rows = rows + %(rows)s, bytes = bytes + %(bytes)s,
-    archived_bytes = %(archived_bytes)s, replica_as_of = %(replica_as_of)s
+    archived_bytes = %(archived_bytes)s, replica_as_of = %(replica_as_of)s,
+    source = source || %(noted)s
 WHERE stage = %(stage)s AND run = %(run)s
 
 -- drop_checkpoint --

@@ -7,8 +7,16 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 
 -- read_columns --
--- The table's columns in order.
-SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS required,
+-- The table's columns in order. Of a domain, also the type that it is made of in the end.
+WITH RECURSIVE below AS (
+    SELECT t.oid AS domain, t.typbasetype AS type FROM pg_type t WHERE t.typtype = 'd'
+        AND t.oid IN (SELECT atttypid FROM pg_attribute WHERE attrelid = %(oid)s)
+    UNION ALL
+    SELECT b.domain, t.typbasetype FROM below b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd')
+SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+       coalesce((SELECT format_type(b.type, NULL) FROM below b JOIN pg_type t ON t.oid = b.type
+                 WHERE b.domain = a.atttypid AND t.typtype <> 'd'), '') AS base,
+       a.attnotnull AS required,
        a.atthasdef OR a.attidentity <> '' AS has_default,
        a.attgenerated <> '' OR a.attidentity = 'a' AS generated
 FROM pg_attribute a WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
@@ -23,9 +31,10 @@ WHERE i.indrelid = %(oid)s AND i.indisunique AND i.indimmediate AND i.indisvalid
   AND i.indpred IS NULL AND i.indexprs IS NULL
 GROUP BY i.indexrelid
 
--- find_unknown_types --
--- Those of the types that this database does not have.
-SELECT t.name FROM unnest(%(types)s::text[]) AS t (name) WHERE to_regtype(t.name) IS NULL
+-- read_types --
+-- What this database calls the types, without their lengths; null for one that it does not have.
+SELECT t.name, format_type(to_regtype(t.name)::oid, NULL) AS called
+FROM unnest(%(types)s::text[]) AS t (name)
 
 -- read_view --
 -- A materialized view: whether it is one, may be refreshed by this role, is filled, and has what

@@ -114,7 +114,7 @@ CREATE TABLE IF NOT EXISTS socratasync.outranked (
 CREATE INDEX IF NOT EXISTS outranked_holder
     ON socratasync.outranked (target, holder_dataset, holder_id);
 COMMENT ON TABLE socratasync.outranked IS
-    'Rows that a target does not hold, since the holder has their key, or they have none; owed: to be read anew';
+    'Rows that a target does not hold: the holder has their key, or they have none; owed: to be read anew';
 DO $$
 DECLARE
     allowed record;

@@ -1,0 +1,112 @@
+"""SQL that brings a page's rows from text into the stage's types, value by value, composed with
+``psycopg.sql``. Pure; the pieces and what each does are in ``target/sql/values.sql``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from socratasync.contract.bad_values import EXAMPLES
+from socratasync.pipeline.plan.model import Shape
+from socratasync.pipeline.source.soql import ROW_ID, header
+from socratasync.pipeline.stage.statements import names, skipped
+from socratasync.pipeline.target.sql.statements import load
+from socratasync.pipeline.target.types import Relation, relation
+
+_SQL = load("values")
+
+MOST_CHARACTERS = 300
+"""Of a value, or of PostgreSQL's word on it, more does not leave the database."""
+
+VALUE_STATES = ("22", "23", "54", "0A000", "42601", "P0001", "XX000")
+"""How the SQLSTATEs begin by which types, domains and what extensions bring refuse a value. Others tell of the
+server, the connection or a missing right."""
+
+_WHOLE_NUMBERS = frozenset({"smallint", "integer", "bigint", "money"})
+_TIMES = frozenset({"timestamp without time zone", "timestamp with time zone", "date"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageColumn:
+    """A column of the stage. ``base``: its type, or what a domain is made of in the end. ``takes_null``:
+    whether its type and the target's column do."""
+
+    name: str
+    base: str
+    takes_null: bool
+
+
+def is_about_a_value(sqlstate: str | None) -> bool:
+    """Whether PostgreSQL refused a value, by the SQLSTATE that it gave."""
+    return (sqlstate or "").startswith(VALUE_STATES)
+
+
+def loose(shape: Shape) -> Relation:
+    """Where a page's rows lie as text."""
+    return relation("socratasync", f"{shape.stage}_text")
+
+
+def create_loose(shape: Shape) -> sql.Composed:
+    """A table of the page's columns, all of type text."""
+    columns = (name for name in header(shape.columns) if name != ROW_ID)
+    return sql.SQL(_SQL["create_loose"]).format(
+        loose=loose(shape),
+        columns=sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(c)) for c in columns),
+    )
+
+
+def drop_loose(shape: Shape) -> sql.Composed:
+    """Remove it."""
+    return sql.SQL("DROP TABLE {}").format(loose(shape))
+
+
+def create_skipped(shape: Shape) -> sql.Composed:
+    """The table for rows left out, unless an earlier page made it; as short-lived as the stage."""
+    return sql.SQL('CREATE UNLOGGED TABLE IF NOT EXISTS {} (":id" text NOT NULL)').format(
+        skipped(shape)
+    )
+
+
+def judge_page(
+    shape: Shape, columns: Sequence[StageColumn], *, nulls: bool, has_escapes: bool
+) -> sql.Composed:
+    """Every row of ``loose`` into the stage whose values fit, or are NULL instead (``nulls``), and the ``:id`` of
+    every other into ``skipped``. What was found is left in the setting ``socratasync.judged``, until the transaction ends."""
+    made = [sql.SQL("made.{}").format(sql.Identifier(column.name)) for column in columns]
+    raw = [sql.SQL("raw.{}").format(sql.Identifier(column.name)) for column in columns]
+    assignments = (sql.SQL("{} := {};").format(*pair) for pair in zip(made, raw, strict=True))
+    return sql.SQL(_SQL["judge_page"]).format(
+        stage=shape.staged,
+        loose=loose(shape),
+        skipped=skipped(shape),
+        escaped=sql.SQL("strpos(l::text, chr(1)) > 0" if has_escapes else "false"),
+        assignments=sql.SQL("\n").join(assignments),
+        attempts=sql.SQL("\n").join(_attempt(column, nulls, has_escapes) for column in columns),
+        columns=names(column.name for column in columns),
+        values=sql.SQL(", ").join(made),
+    )
+
+
+def _attempt(column: StageColumn, nulls: bool, has_escapes: bool) -> sql.Composed:
+    identifier = sql.Identifier(column.name)
+    text: sql.Composed = sql.SQL("raw.{}").format(identifier)
+    if has_escapes:
+        text = sql.SQL(_SQL["unescaped"]).format(column=identifier)
+    respelled = text
+    if column.base in _WHOLE_NUMBERS:
+        respelled = sql.SQL(_SQL["as_whole_number"]).format(column=identifier)
+    elif column.base in _TIMES:
+        respelled = sql.SQL(_SQL["as_time"]).format(column=identifier)
+    return sql.SQL(_SQL["attempt"]).format(
+        column=identifier,
+        text=text,
+        respelled=respelled,
+        name=sql.Literal(column.name),
+        states=sql.Literal([f"{state}%" for state in VALUE_STATES]),
+        nulls=sql.SQL("true" if nulls and column.takes_null else "false"),
+        most_examples=sql.Literal(EXAMPLES),
+        most_characters=sql.Literal(MOST_CHARACTERS),
+    )
