@@ -89,7 +89,7 @@ def test_what_no_test_noticed_or_ran_is_a_survivor(
 def test_a_digest_changes_with_the_code_and_with_nothing_else() -> None:
     code = 'def f(a):\n    """Says."""\n    return a + 1\n'
 
-    assert digest(code) == digest("# why\n\ndef f( a ):\n    return (a + 1)\n")
+    assert digest(code) == digest("# why\nimport os\n\ndef f( a ):\n    return (a + 1)\n")
     assert digest(code) != digest(code.replace("1", "2"))
 
 

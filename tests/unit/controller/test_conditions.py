@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import at
 
+from socratasync.api.dataset_status import DatasetStatus, RowCounts
 from socratasync.api.status import (
     ActiveRun,
     Condition,
-    DatasetStatus,
     LastRun,
     Phase,
     Result,
-    RowCounts,
     RunSummary,
     SyncStatus,
     Trigger,
@@ -170,6 +169,39 @@ def test_a_wrong_count_is_told_with_the_numbers_that_are_known(
     wrong = DatasetStatus(id="d-0", verified=False, **counts)
 
     assert words in found(resource(), SyncStatus(datasets=(wrong,)))["DataVerified"][2]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "words"),
+    [
+        ({"frozen_column_count": 2}, "These are 2 of d-0"),
+        ({"frozen_column_count": 1, "frozen_columns": ("a",)}, "These are a of d-0"),
+        ({"frozen_column_count": 2, "frozen_columns": ("a", "b")}, "These are a, b of d-0"),
+        ({"frozen_column_count": 3, "frozen_columns": ("a",)}, "These are a and 2 more of d-0"),
+        (
+            {"frozen_column_count": 6, "frozen_columns": tuple("abcdef")},
+            "These are a, b, c, d, e and 1 more of d-0",
+        ),
+    ],
+)
+def test_frozen_columns_are_named(
+    resource: MakeResource, dataset: dict[str, Any], words: str
+) -> None:
+    told = DatasetStatus(id="d-0", schema_in_sync=False, **dataset)
+    other = DatasetStatus(id="d-1", schema_in_sync=False)
+
+    def schema(*datasets: DatasetStatus) -> tuple[str, str, str]:
+        found_: tuple[str, str, str] = found(resource(), SyncStatus(datasets=datasets))[
+            "SchemaInSync"
+        ]
+        return found_
+
+    alone, both = schema(told), schema(told, other)
+    assert alone[:2] == both[:2] == ("False", "SchemaChanged")
+    assert alone[2].endswith(words)
+    assert both[2].endswith(words)
+    assert "the source's columns" not in alone[2]
+    assert "the source's columns of d-1 are" in both[2]
 
 
 def test_where_nobody_counts_nothing_is_verified(resource: MakeResource) -> None:

@@ -10,15 +10,19 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import at
 
+from socratasync.api.dataset_status import (
+    FROZEN_COLUMNS,
+    BadValues,
+    DatasetStatus,
+    RowCounts,
+    RunError,
+)
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import (
     ActiveRun,
-    DatasetStatus,
     LastRun,
     Progress,
     Result,
-    RowCounts,
-    RunError,
     RunSummary,
     StageSeconds,
     SyncStatus,
@@ -155,6 +159,8 @@ KNOWN = DatasetStatus(
     schema_in_sync=True,
     left_out=3,
     shared=4,
+    frozen_columns=("old",),
+    frozen_column_count=1,
     error=RunError(reason="Old", message="old"),
 )
 LATER = "2026-11-23T08:00:00Z"
@@ -211,6 +217,26 @@ def spec_of(resource: MakeResource, **more: Any) -> SyncSpec:
             {"left_out": 0, "shared": 0, "error": None},
             id="nothing is left out any more",
         ),
+        pytest.param(
+            {"frozenColumns": ["a", "b"], "frozenColumnCount": 2, "verified": True},
+            {"frozen_columns": ("a", "b"), "frozen_column_count": 2, "error": None},
+            id="other columns are frozen",
+        ),
+        pytest.param(
+            {"frozenColumns": [], "frozenColumnCount": 0, "verified": True},
+            {"frozen_columns": (), "frozen_column_count": 0, "error": None},
+            id="no column is frozen any more",
+        ),
+        pytest.param(
+            {"frozenColumnCount": 7, "verified": True},
+            {"frozen_column_count": 7, "error": None},
+            id="there was no room for their names",
+        ),
+        pytest.param(
+            {"badValues": {"nulled": 2}, "verified": True},
+            {"bad_values": BadValues(nulled=2), "error": None},
+            id="values became null",
+        ),
     ],
 )
 def test_a_report_overlays_what_is_known_of_a_dataset(
@@ -222,6 +248,26 @@ def test_a_report_overlays_what_is_known_of_a_dataset(
     assert {name: error if name == "error" else getattr(now, name) for name in becomes} == becomes
     kept = {name: getattr(KNOWN, name) for name in becomes}
     assert replace(now, **kept) == KNOWN
+
+
+def test_bad_values_are_those_of_the_last_run_or_none(resource: MakeResource) -> None:
+    known = replace(KNOWN, bad_values=BadValues(nulled=2))
+
+    (now,) = dataset_records(spec_of(resource), [known], said({"id": "rq3b-xjk8"}))
+
+    assert now.bad_values is None
+
+
+def test_as_many_frozen_columns_are_named_as_the_status_has_room_for(
+    resource: MakeResource,
+) -> None:
+    names = [f"c{number}" for number in range(FROZEN_COLUMNS + 1)]
+    report = said({"id": "rq3b-xjk8", "frozenColumns": names, "frozenColumnCount": len(names)})
+
+    (now,) = dataset_records(spec_of(resource), [KNOWN], report)
+
+    assert now.frozen_columns == tuple(names[:-1])
+    assert now.frozen_column_count == len(names)
 
 
 def test_a_dataset_that_the_report_leaves_out_stays_as_it_is_known(resource: MakeResource) -> None:
