@@ -18,8 +18,9 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 _CONTEXT = 40
 """Characters shown on either side of what differs."""
 
-SURVIVED, UNTESTED = 0, 33
-"""Mutmut's exit codes of a mutant that all tests passed, and of one that no test ran."""
+_LIVES = (0, 33, None)
+"""Mutmut's exit codes of a mutant that all tests passed, and of one that no test ran; none at all is told
+where no test reaches any of the modules."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,7 +39,7 @@ def survivors(work: Path) -> dict[str, Mutant]:
 
 def _of(meta: Path) -> Iterator[tuple[str, Mutant]]:
     codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
-    left = [name for name, code in codes.items() if code in (SURVIVED, UNTESTED)]
+    left = [name for name, code in codes.items() if code in _LIVES]
     if not left:
         return
     tree = ast.parse(meta.with_suffix("").read_text(encoding="utf-8"))

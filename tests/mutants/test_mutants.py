@@ -69,9 +69,11 @@ def test_mangled_names_read_as_they_are_called() -> None:
     assert readable("xǁLedgerǁfinish") == "Ledger.finish"
 
 
-@pytest.mark.parametrize(("code", "survived"), [(0, True), (33, True), (1, False), (37, False)])
+@pytest.mark.parametrize(
+    ("code", "survived"), [(0, True), (33, True), (None, True), (1, False), (37, False)]
+)
 def test_what_no_test_noticed_or_ran_is_a_survivor(
-    tmp_path: Path, code: int, survived: bool
+    tmp_path: Path, code: int | None, survived: bool
 ) -> None:
     (tmp_path / "m.py").write_text(
         "def x_f__mutmut_orig():\n    return 1\ndef x_f__mutmut_1():\n    return 2\n",
