@@ -151,6 +151,18 @@ def test_one_wrong_dataset_is_wrong_and_all_must_be_right(
     assert [name in both[2] for name in ("d-0", "d-1", "d-2")] == [True, False, True]
 
 
+def test_where_only_the_runs_reason_tells_no_dataset_is_named(resource: MakeResource) -> None:
+    def told(condition: str, reason: str) -> str:
+        run = LastRun(job="j", result=Result.FAILED, reason=reason)
+        message: str = found(resource(), SyncStatus(last_run=run))[condition][2]
+        return message
+
+    counts = told("DataVerified", "RowCountMismatch")
+    columns = told("SchemaInSync", "SchemaChanged")
+    assert counts.startswith("rows are not as many as the source counts. ")
+    assert columns.startswith("the source's columns are not those of the target; ")
+
+
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
@@ -323,6 +335,15 @@ def test_freshness_and_when_it_turns(
     if succeeded:
         words = "more" if truth == "False" else "not more"
         assert f"ended at 2026-11-23T06:00:00Z; {words} than" in fresh.condition.message
+
+
+def test_freshness_is_told_in_whole_seconds(resource: MakeResource) -> None:
+    status = SyncStatus(last_successful_time=CREATED + timedelta(milliseconds=500))
+
+    fresh = read_freshness(resource(freshness={"maxLag": "1h"}), status, CREATED + HOUR / 2)
+
+    assert fresh is not None
+    assert "ended at 2026-11-23T06:00:00Z;" in fresh.condition.message
 
 
 def test_conditions_are_merged_in_one_order_and_keep_their_times_and_generation() -> None:
