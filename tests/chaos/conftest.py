@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.postgres.conftest import pace, slow_server, sync
+from tests.postgres.conftest import listener, sync
 
-__all__ = ["pace", "slow_server", "sync"]
+__all__ = ["listener", "sync"]

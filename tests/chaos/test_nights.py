@@ -1,4 +1,4 @@
-"""Hundreds of nights, drawn anew each time."""
+"""A thousand times three to five nights, drawn anew each time."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import Any
 import pytest
 from hypothesis import given
 from tests.chaos.length import at_length
-from tests.chaos.nights import NIGHTS, SETTINGS, begin, end_quietly, live_through
+from tests.chaos.nights import NIGHTS, begin, end_quietly, live_through
+from tests.chaos.setting import SETTINGS
 from tests.postgres.conftest import Sync
+from tests.postgres.listener import Listener
 
 from socrata_simulator.portal.portal import Portal
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 def test_no_night_harms_the_data_and_a_quiet_one_puts_all_right(
-    sync: Sync, portal: Portal, clock: Any, pace: str, setting: Any
+    sync: Sync, portal: Portal, clock: Any, listener: Listener, setting: Any
 ) -> None:
-    @at_length(250, short=5)
+    @at_length(100, short=2)
     @given(drawn=setting, nights=NIGHTS)
     def nights_pass(drawn: Any, nights: list[Any]) -> None:
-        judge = begin(sync, portal, clock, drawn)
+        judge = begin(sync, portal, clock, drawn, listener)
         live_through(judge, nights, drawn)
         end_quietly(judge, drawn)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import trustme
 from psycopg import sql
 from psycopg.rows import dict_row
+from tests.postgres.listener import Listener, listen
 from tests.skipped import NO_REAL_DATA
 
 from socrata_simulator.http.server import Server
@@ -190,6 +192,19 @@ def sync(portal: Portal, socrata: Server, dsn: str) -> Sync:
 
 
 @pytest.fixture
+def listener(
+    socrata: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Listener]:
+    """Somebody to call and to tell, trusted beside the portal."""
+    authority = trustme.CA()
+    with listen(authority) as heard:
+        bundle = tmp_path / "ca.pem"
+        bundle.write_bytes(Path(socrata.ca_file).read_bytes() + authority.cert_pem.bytes())
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        yield heard
+
+
+@pytest.fixture
 def foretold(sync: Sync) -> None:
     """Every run without a fault must do what ``plan`` says beforehand."""
     sync.foretold = True
@@ -209,14 +224,6 @@ def slow_server(sync: Sync) -> None:
     filled while they are downloaded."""
     ahead = dataclasses.replace(sync.options.filling_ahead, page_bytes=0, held_up=-1.0)
     sync.options = sync.with_(filling_ahead=ahead)
-
-
-@pytest.fixture(params=["a fast server", "a slow server"])
-def pace(request: pytest.FixtureRequest) -> str:
-    """Where PostgreSQL is slow, rows go into the target while others are still downloaded."""
-    if request.param == "a slow server":
-        request.getfixturevalue("slow_server")
-    return str(request.param)
 
 
 PARKS = "park-0001"

@@ -15,7 +15,7 @@ import trustme
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from tests.postgres.conftest import Sync
-from tests.postgres.test_refresh import Listener, serve
+from tests.postgres.listener import Listener, listen
 
 from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
@@ -32,7 +32,7 @@ def listener(
 ) -> Iterator[Listener]:
     """An HTTPS server for hooks and Slack, trusted beside the portal's."""
     authority = trustme.CA()
-    with serve(authority) as heard:
+    with listen(authority) as heard:
         bundle = tmp_path / "ca.pem"
         bundle.write_bytes(Path(socrata.ca_file).read_bytes() + authority.cert_pem.bytes())
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))

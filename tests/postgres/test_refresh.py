@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import csv
 import gzip
-import http.server
 import io
 import json
-import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 from tests.postgres.conftest import Sync
+from tests.postgres.listener import Listener
 
-from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
@@ -166,60 +160,6 @@ def test_the_target_is_vacuumed_and_nothing_else(
 
 
 # -- hooks and people --------------------------------------------------------------------------------
-
-
-class Listener:
-    """An HTTPS server that notes who calls and answers as told."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"https://127.0.0.1:{port}"
-        self.calls: list[tuple[str, str, dict[str, str], Any]] = []
-        self.status = 200
-
-
-@pytest.fixture
-def listener(
-    socrata: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Listener]:
-    """Trusted beside the portal."""
-    authority = trustme.CA()
-    with serve(authority) as heard:
-        bundle = tmp_path / "ca.pem"
-        bundle.write_bytes(Path(socrata.ca_file).read_bytes() + authority.cert_pem.bytes())
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-        yield heard
-
-
-@contextmanager
-def serve(authority: trustme.CA) -> Iterator[Listener]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            heard.calls.append(
-                (self.command, self.path, dict(self.headers), json.loads(body) if body else None)
-            )
-            self.send_response(heard.status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_GET = do_POST = answer  # noqa: N815  # the library's names
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    heard = Listener(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield heard
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_hooks_are_called_with_the_report_after_a_change_only(
