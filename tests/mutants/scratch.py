@@ -59,8 +59,16 @@ def mutate(
     files = [f"src/{module.replace('.', '/')}.py" for module in modules]
     (folder / "pyproject.toml").write_text(project_text(files, tests), encoding="utf-8")
     command = [sys.executable, "-m", "mutmut", "run", f"--max-children={os.cpu_count() or 1}"]
+    own = folder / "tmp"  # tests lock each other out by a file there
+    own.mkdir(exist_ok=True)
+    environment = {**os.environ, "TMPDIR": str(own)}
     done = subprocess.run(
-        [*command, *only], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*command, *only],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     if done.returncode and _NOT_REACHED not in done.stdout:
         words = "\n".join(line for line in done.stdout.splitlines() if line[:1] not in _SPINNER)
