@@ -187,10 +187,12 @@ def _write_by_key(
     if strategy is not Strategy.UPSERT:
         connection.execute(catalog.analyze(staged.shape.staged))
         connection.execute(_NO_NESTED_LOOPS)
-    rekeyed = outranked.remove_rekeyed(context, connection, staged)
+    displaced = outranked.find_displaced(connection, staged)
+    rekeyed = outranked.remove_rekeyed(context, connection, staged, displaced)
     cleaned = clean(context, connection, staged)
     staged = outranked.stamping(context, connection, staged)
-    outranked.note_rivals(context, connection, staged, existing)
+    if displaced.taken:
+        outranked.note_rivals(context, connection, staged, existing)
     counts = _counted(connection, _BY_KEY[strategy](staged.shape))
     rows = _rows(staged, cleaned, *counts)
     rows.deleted = rekeyed

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from psycopg import errors as pg
 
@@ -63,11 +63,36 @@ def begin(context: RunContext, connection: Connection, staged: StagedDataset) ->
         connection.execute(statements.note_skipped(target, plan.shape))
 
 
-def remove_rekeyed(context: RunContext, connection: Connection, staged: StagedDataset) -> int:
-    """Delete rows of the target whose key was corrected at the source. Returns how many."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Displaced:
+    """Staged rows that the target does not hold under their key. ``ids``: None where they are many.
+    ``taken``: whether others may have the key of some of them."""
+
+    ids: tuple[str, ...] | None
+    taken: bool
+
+
+NONE_DISPLACED = Displaced(ids=(), taken=False)
+
+
+def find_displaced(connection: Connection, staged: StagedDataset) -> Displaced:
+    """One look by key, so that a dataset whose rows are all in their place costs no more than that."""
     if not staged.shape.provenance:
+        return NONE_DISPLACED
+    statement = statements.find_displaced(staged.shape, MOST_ASKED + 1)
+    found = connection.execute(statement).fetchall()
+    if len(found) > MOST_ASKED:
+        return Displaced(ids=None, taken=True)
+    return Displaced(ids=tuple(row[0] for row in found), taken=any(row[1] for row in found))
+
+
+def remove_rekeyed(
+    context: RunContext, connection: Connection, staged: StagedDataset, displaced: Displaced
+) -> int:
+    """Delete rows of the target whose key was corrected at the source. Returns how many."""
+    if displaced.ids == ():
         return 0
-    statement = statements.delete_rekeyed(context.ledger.target, staged.shape)
+    statement = statements.delete_rekeyed(context.ledger.target, staged.shape, displaced.ids)
     return catalog.count(connection, statement)
 
 
@@ -76,15 +101,12 @@ def note_rivals(
     connection: Connection,
     staged: StagedDataset,
     existing: Collection[str],
-) -> int:
-    """Write down which rows will be outranked by the merge that follows, in its transaction. Returns how many
-    of the dataset's own rows are outranked by another one of them."""
-    if not staged.shape.provenance:
-        return 0
+) -> None:
+    """Write down which rows will be outranked by the merge that follows, in its transaction."""
     statement = statements.note_rivals(
         context.ledger.target, staged.shape, list(existing), staged.plan.new_datasets
     )
-    return catalog.count(connection, statement)
+    connection.execute(statement)
 
 
 def stamping(context: RunContext, connection: Connection, staged: StagedDataset) -> StagedDataset:

@@ -55,12 +55,30 @@ def forget_all(target: str, shape: Shape) -> sql.Composed:
     )
 
 
-def delete_rekeyed(target: str, shape: Shape) -> sql.Composed:
+def find_displaced(shape: Shape, most: int) -> sql.Composed:
+    """``(row id, whether another row has its key)`` of staged rows that the target does not hold under their
+    key: new ones, those of another key, and those whose key another row has."""
+    return sql.SQL(
+        "SELECT {0}, t.socrata_id IS NOT NULL FROM {1} s LEFT JOIN {2} t ON {3} "
+        "WHERE (t.socrata_dataset, t.socrata_id) IS DISTINCT FROM ({4}, {0}) LIMIT {5}"
+    ).format(
+        _ID,
+        shape.staged,
+        shape.target,
+        statements.same_key(shape),
+        sql.Literal(shape.dataset),
+        sql.Literal(most),
+    )
+
+
+def delete_rekeyed(target: str, shape: Shape, only: Sequence[str] | None) -> sql.Composed:
     """Rows of the target under a key that the staged row of their ``:id`` has no more; one row, how many.
-    An update leaves those that it would not replace, either."""
+    ``only``: the ``:id``s to look for, where they are few. An update leaves those that it would not
+    replace, either."""
+    few = sql.SQL(" AND t.socrata_id = ANY ({})").format(sql.Literal(list(only or ())))
     gone = sql.SQL(
         "DELETE FROM {} t USING {} s WHERE t.socrata_dataset = {} AND t.socrata_id = {} "
-        "AND ({}) IS NOT TRUE{}"
+        "AND ({}) IS NOT TRUE{}{}"
     ).format(
         shape.target,
         shape.staged,
@@ -68,6 +86,7 @@ def delete_rekeyed(target: str, shape: Shape) -> sql.Composed:
         _ID,
         statements.same_key(shape),
         statements.replaceable(shape, "s"),
+        few if only is not None else sql.SQL(""),
     )
     return _and_owe(target, shape, gone)
 
@@ -176,7 +195,7 @@ def note_rivals(
     target: str, shape: Shape, existing: Sequence[str], new_datasets: Sequence[str]
 ) -> sql.Composed:
     """Of a staged row and the row in the target that has its key, the one that stays and the one that is
-    outranked, before they are merged; one row, how many of the dataset's own rows are outranked by its own.
+    outranked, before they are merged.
 
     ``existing``: those of the dataset's rows in the target that there still are at the source. Others there
     were replaced. Rows that the loser stood for are the winner's from now on. ``new_datasets`` are loaded for
@@ -190,14 +209,11 @@ def note_rivals(
         "CASE WHEN wins THEN their_id ELSE id END AS loser_id, "
         "CASE WHEN wins THEN {dataset} ELSE their_dataset END AS winner_dataset, "
         "CASE WHEN wins THEN id ELSE their_id END AS winner_id, "
-        "their_dataset = {dataset} AS is_own, "
         "their_dataset <> {dataset} OR their_id = ANY ({existing}) AS is_rival, "
         "wins AND their_dataset <> {dataset} AND {doubtful} AS is_doubtful FROM pairs), "
         "handed_on AS (UPDATE socratasync.outranked o SET holder_dataset = winner_dataset, "
         "holder_id = winner_id FROM judged WHERE o.target = {target} "
-        "AND o.holder_dataset = loser_dataset AND o.holder_id = loser_id), "
-        "noted AS ({note}) "
-        "SELECT count(*) FROM judged WHERE is_own AND is_rival"
+        "AND o.holder_dataset = loser_dataset AND o.holder_id = loser_id) {note}"
     ).format(
         id=_ID,
         written=statements.differs(shape, "s"),
