@@ -9,7 +9,7 @@ WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format versions fast test-chart e2e bench bench-load bench-scale chaos crd lock image dist clean
+.PHONY: help setup demo test lint format versions fast test-chart e2e bench bench-load bench-scale chaos mutants crd lock image dist clean
 
 help:  ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ bench-scale: $(STAMP)  ## 1,000 and 10,000 SocrataSyncs against a real API serve
 chaos: $(STAMP)  ## the property tests at length, the kill tests at every step
 	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadfile tests/unit
 	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadfile tests/chaos
+
+mutants: $(STAMP)  ## which changes of what decides no test notices; MUTANTS=--changed, or --record and modules
+	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 crd: $(STAMP)  ## write crds/ and the pages made from it anew
 	$(BIN)/socratasync crd > crds/socratasyncs.yaml

@@ -4,6 +4,10 @@ manifest says."""
 from __future__ import annotations
 
 import gzip
+import os
+import signal
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -17,11 +21,12 @@ from psycopg.conninfo import make_conninfo
 from tests.conftest import Clock
 from tests.postgres.conftest import Row, Sync
 from tests.postgres.test_masking import database_in
+from tests.postgres.test_stage import KILLED
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
-from socratasync.contract.report import DatasetReport
+from socratasync.contract.report import MESSAGE_CHARACTERS, DatasetReport
 from socratasync.pipeline.stage.pagecopy import Copied
 from socratasync.pipeline.stage.value_by_value import ValueByValue
 
@@ -135,7 +140,8 @@ def test_a_bad_value_fails_the_run_which_says_where_it_is_and_what_helps(
     assert report.failure.reason == "BadValue"
     message = report.failure.message
     assert f'dataset {ODD}, row {row}: column c ({pg_type}) does not take "{told}"' in message
-    assert 'set spec.target.onBadValue to "Null" (it becomes NULL) or "Skip"' in message
+    assert message.endswith('set spec.target.onBadValue to "Null" or "Skip"')
+    assert len(message) <= MESSAGE_CHARACTERS
     assert ("write c: text in spec.target.fields" in message) is ("\\x" not in told)
     assert not sync.query("SELECT to_regclass('requests') AS there")[0]["there"]
 
@@ -294,6 +300,35 @@ def test_a_page_with_such_values_is_asked_for_twice_and_the_next_one_once(
     assert len(set(after)) == 5
 
 
+def test_a_page_without_such_values_leads_back_to_the_fast_way(
+    portal: Portal, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages_of_two(portal, sync, 2, rows=12)
+    copied = []
+    copy = ValueByValue.copy
+
+    def noted(self: ValueByValue, chunks: Iterable[bytes], *, header_match: bool) -> Copied:
+        copied.append(copy(self, chunks, header_match=header_match))
+        return copied[-1]
+
+    monkeypatch.setattr(ValueByValue, "copy", noted)
+    sync.well()
+
+    assert [page.is_odd for page in copied] == [True, False]
+
+
+@pytest.mark.parametrize("bad", [(0, 1), (2, 3), (0, 1, 2, 3, 4, 5, 6, 7)])
+def test_rows_left_out_end_no_download_where_nobody_counts(
+    portal: Portal, sync: Sync, bad: tuple[int, ...]
+) -> None:
+    pages_of_two(portal, sync, *bad)
+    sync.spec["verify"] = {"rowCount": "Off"}
+
+    assert sync.one().bad_values.skipped == len(bad)
+
+    assert held(sync) == without(*bad)
+
+
 def test_a_killed_run_goes_on_after_the_last_page_and_still_knows_what_was_left_out(
     portal: Portal, sync: Sync
 ) -> None:
@@ -312,6 +347,29 @@ def test_a_killed_run_goes_on_after_the_last_page_and_still_knows_what_was_left_
     assert held(sync) == without(0, 2, 3, 7)
     assert report.bad_values.skipped == report.left_out == 4
     assert report.rows.downloaded == 8
+
+
+def test_a_killed_process_knows_what_it_left_out(portal: Portal, sync: Sync) -> None:
+    rows = [{"srnumber": f"{n}", "c": "many" if n % 10 == 0 else f"{n}"} for n in range(1000)]
+    portal.add_dataset(ODD, [("srnumber", "text"), ("c", "text")], rows)
+    sync.spec["target"].update(fields={"srnumber": "", "c": "integer"}, onBadValue="Skip")
+    sync.spec["source"] = {"pageSize": 100}
+    order = sync.request(run="job-1")
+    environ = {
+        **os.environ,
+        "SPEC": order.spec.to_json(),
+        "DSN": order.dsn,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    killed = subprocess.run([sys.executable, "-c", KILLED], env=environ, check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    (checkpoint,) = sync.query("SELECT rows FROM socratasync.checkpoints")
+    assert checkpoint["rows"] == 450
+
+    report = sync.one(run="job-1", options=sync.with_(lock_wait_s=20))
+
+    assert (report.bad_values.skipped, report.rows.inserted) == (100, 900)
+    assert len(sync.pages()) == 11 + 2  # the first page of each process came twice
 
 
 def test_a_stage_that_was_filled_under_another_policy_is_filled_anew(

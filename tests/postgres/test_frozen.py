@@ -279,7 +279,7 @@ def leave_out(sync: Sync, dataset: str) -> None:
 
 
 @pytest.mark.parametrize("absent", [fail, leave_out])
-@pytest.mark.parametrize("column", ["acres", "socrata_dataset"])
+@pytest.mark.parametrize("column", ["acres", "socrata_dataset", "socrata_id", "socrata_updated_at"])
 def test_a_column_that_another_dataset_brings_back_is_filled_for_all(
     sync: Sync, other: Dataset, absent: Callable[[Sync, str], None], column: str
 ) -> None:
@@ -306,8 +306,10 @@ def test_rows_that_were_deleted_come_back_for_all(
 
 
 def whole(sync: Sync) -> list[Any]:
-    """The table, and which dataset each row came from."""
-    return sync.query("SELECT name, acres, socrata_dataset FROM parks ORDER BY name")
+    """The table, with the columns of provenance."""
+    return sync.query(
+        "SELECT name, acres, socrata_dataset, socrata_id, socrata_updated_at FROM parks ORDER BY name"
+    )
 
 
 def test_a_frozen_column_that_another_dataset_brings_back_is_empty_and_not_named(
@@ -334,3 +336,4 @@ def test_provenance_that_was_switched_off_is_filled_for_all_rows_once_it_is_on_a
     sync.well()
 
     assert {row["socrata_dataset"] for row in whole(sync)} == {PARKS}
+    assert all(row["socrata_id"] and row["socrata_updated_at"] for row in whole(sync))

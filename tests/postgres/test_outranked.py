@@ -253,3 +253,14 @@ def test_a_row_that_came_again_as_it_was_is_as_new_as_it_says(
 
     assert sync.acres()["p7"] == 107
     assert {d.id: d.verified for d in sync.well().datasets} == {PARKS: True, OTHERS: True}
+
+
+def test_a_corrected_key_leaves_the_old_one_though_the_bookkeeping_was_lost(
+    sync: Sync, parks: Dataset
+) -> None:
+    sync.well()
+    sync.query("DROP SCHEMA socratasync CASCADE")
+    parks.update(parks.find(name="p1"), name="p9")
+
+    assert sync.one().verified is True
+    assert sorted(sync.acres()) == ["p0", "p2", "p3", "p4", "p9"]

@@ -190,14 +190,11 @@ def _idle(at: Situation) -> tuple[str, str]:
         return resource.problem.reason, resource.problem.message
     if _spec(at).suspend:
         return "Suspended", "suspended: no new runs until spec.suspend is false"
-    if resource.schedule is None:
-        return (
-            "NoSchedule",
-            "no schedule: the next run comes with a change of the spec or on request",
-        )
     if next_due is None:
-        return "NoSchedule", "the schedule names no further time"
-    return "WaitingForSchedule", f"the next run is due at {write_instant(next_due, 'seconds')}"
+        ended = "the schedule names no further time"
+        never = "no schedule: the next run comes with a change of the spec or on request"
+        return "NoSchedule", never if resource.schedule is None else ended
+    return "WaitingForSchedule", f"the next run is due at {write_instant(next_due)}"
 
 
 def _wait(at: Situation, reason: str, message: str) -> Action:

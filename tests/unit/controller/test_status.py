@@ -443,6 +443,12 @@ def test_what_cannot_be_read_is_replaced(resource: MakeResource) -> None:
     assert status_patch(settled, after(settled)) == {}
 
 
+def test_what_cannot_be_read_goes_even_if_nothing_else_changes(resource: MakeResource) -> None:
+    seen = resource(status={"consecutiveFailures": "many"})
+
+    assert status_patch(seen, seen.status) == {"consecutiveFailures": None}
+
+
 def test_fields_of_a_newer_release_are_left_alone(resource: MakeResource, ran: Ran) -> None:
     newer = as_json(ran(GOOD)) | {"fromTheFuture": {"kept": True}}
     newer["lastRun"]["colour"] = "blue"

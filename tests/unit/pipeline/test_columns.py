@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import itertools
 
 import pytest
@@ -51,6 +52,10 @@ def select(
     return {c.name: (c.field, c.type) for c in columns}
 
 
+def digits(field: str) -> str:
+    return hashlib.sha256(field.encode()).hexdigest()[:8]
+
+
 # -- names --------------------------------------------------------------------------------------
 
 
@@ -64,6 +69,7 @@ def select(
             "computed_region_tatf_ua23",
             id="a computed region loses its marks",
         ),
+        pytest.param(":updated_at", "updated_at", id="a field of Socrata's own loses its mark"),
         pytest.param("select", "select", id="a word reserved in SQL stays, for it is quoted"),
         pytest.param("a" * 63, "a" * 63, id="63 bytes fit"),
     ],
@@ -87,6 +93,20 @@ def test_a_name_over_63_bytes_is_cut_at_a_whole_character_and_marked(field: str)
     assert field.startswith(head)
     assert len(digest) == 8
     assert int(digest, 16) >= 0
+
+
+def test_a_name_that_is_cut_has_all_the_bytes_that_there_are() -> None:
+    assert column_name("a" * 64) == f"{'a' * 54}_{digits('a' * 64)}"
+
+
+def test_a_name_whose_digest_form_is_taken_gets_another_and_the_same_each_time() -> None:
+    first, second, third = (
+        f"status_{digits(field)}" for field in ("status", "status_", "status__")
+    )
+
+    assert name_all(["status"], ["status"]) == {"status": first}
+    assert name_all(["status"], ["status", first]) == {"status": second}
+    assert name_all(["status"], ["status", first, second]) == {"status": third}
 
 
 def test_two_long_names_with_one_beginning_stay_two() -> None:
@@ -292,8 +312,17 @@ def test_a_chosen_column_that_the_source_lacks_is_named_with_what_there_is() -> 
     with pytest.raises(SchemaChanged) as caught:
         select(fields={"srnumber": "", "closeddate": ""})
 
-    assert "no column for closeddate" in caught.value.message
+    assert "no column for closeddate; map it" in caught.value.message
     assert "srnumber, createddate, housenumber, location" in caught.value.message
+
+
+def test_of_many_columns_forty_are_named() -> None:
+    source = tuple(SourceColumn(field=f"c{number:02}", type="text") for number in range(41))
+
+    with pytest.raises(SchemaChanged) as caught:
+        select(source=source, fields={"closeddate": ""})
+
+    assert caught.value.message.endswith("c38, c39")
 
 
 def test_a_mapping_to_a_field_that_the_source_lacks_names_both() -> None:

@@ -52,6 +52,8 @@ def test_a_tolerance_is_a_number_of_rows_or_a_share_of_them(
         pytest.param(0, 5, 5, 0, False, id="nothing of something"),
         pytest.param(98, 100, 100, 2, True, id="within the tolerance"),
         pytest.param(97, 100, 100, 2, False, id="beyond the tolerance"),
+        pytest.param(102, 100, 100, 2, True, id="too many within the tolerance"),
+        pytest.param(103, 100, 100, 2, False, id="too many beyond it"),
         pytest.param(995, 1000, 1000, "0.5%", True, id="within a share"),
         pytest.param(994, 1000, 1000, "0.5%", False, id="beyond a share"),
     ],
@@ -156,7 +158,26 @@ def test_only_a_source_that_stood_still_says_what_is_gone(
     assert Counted(staged=staged, before=before, after=after, moved=moved).is_exact is exact
 
 
+@pytest.mark.parametrize(
+    ("staged", "before", "after", "tolerance", "steady"),
+    [
+        pytest.param(100, 100, 100, 0, True, id="nothing lies between them"),
+        pytest.param(100, 100, 101, 0, False, id="one came"),
+        pytest.param(100, 101, 100, 0, False, id="one went"),
+        pytest.param(99, 100, 100, 1, True, id="one is missing, and allowed"),
+        pytest.param(99, 100, 101, 1, False, id="two lie between the least and the most"),
+        pytest.param(200, 199, 198, "1%", True, id="a share of the most"),
+        pytest.param(198, 198, 199, "0.5%", False, id="which is less than a row"),
+    ],
+)
+def test_counts_are_steady_where_nothing_but_the_tolerance_lies_between_them(
+    staged: int, before: int, after: int, tolerance: int | str, steady: bool
+) -> None:
+    assert Counted(staged=staged, before=before, after=after).is_steady(tolerance) is steady
+
+
 NOW = datetime(2026, 3, 4, 5, tzinfo=UTC)
+A_DAY, A_SECOND = timedelta(days=1), timedelta(seconds=1)
 JUST_NOW, TWO_DAYS_AGO = NOW - timedelta(minutes=5), NOW - timedelta(days=2)
 
 
@@ -166,7 +187,12 @@ JUST_NOW, TWO_DAYS_AGO = NOW - timedelta(minutes=5), NOW - timedelta(days=2)
         pytest.param(2000, 900, JUST_NOW, True, id="most of many rows gone just now"),
         pytest.param(2000, 900, None, True, id="or nobody knows when"),
         pytest.param(2000, 900, TWO_DAYS_AGO, False, id="for days: that is how it is now"),
+        pytest.param(2000, 900, NOW - A_DAY, False, id="for a day to the second"),
+        pytest.param(2000, 900, NOW - A_DAY + A_SECOND, True, id="for a second less"),
+        pytest.param(2000, 1, TWO_DAYS_AGO, False, id="one row is some"),
         pytest.param(2000, 1000, JUST_NOW, False, id="a half of them"),
+        pytest.param(2000, 999, JUST_NOW, True, id="one less than a half"),
+        pytest.param(1000, 499, JUST_NOW, True, id="a thousand are many"),
         pytest.param(2000, 0, TWO_DAYS_AGO, True, id="no row at all, for however long"),
         pytest.param(999, 0, JUST_NOW, False, id="few rows may all go"),
         pytest.param(0, 5000, JUST_NOW, False, id="a first load"),
@@ -179,3 +205,36 @@ def test_a_large_dataset_that_lost_most_of_its_rows_is_not_believed_at_once(
     assert (sentence is not None) is suspicious
     if sentence:
         assert "spec.verify.rowCount" in sentence
+        assert f"has {rows:,} rows, the target {had:,} of it" in sentence
+        assert ("just now. Once it has been so for a day" in sentence) is (rows > 0)
+        assert ("just now. To delete them at once" in sentence) is (rows == 0)
+
+
+REST, ANEW = "a full run brings the rest", "read anew by the next run"
+LEFT_OUT, STAY = "left out. Choose columns", "until a full run with spec.target.prune"
+
+
+@pytest.mark.parametrize(
+    ("held", "advice"),
+    [
+        pytest.param(Held(rows=9), {REST}, id="one too few"),
+        pytest.param(Held(rows=8, shared=1), {REST}, id="one too few beside a shared one"),
+        pytest.param(Held(rows=9, owed=1), {ANEW}, id="one that is owed"),
+        pytest.param(Held(rows=8, owed=1), {ANEW}, id="one that is owed and one too few"),
+        pytest.param(Held(rows=9, left_out=1), {LEFT_OUT}, id="one without a key of its own"),
+        pytest.param(Held(rows=8, left_out=2), {LEFT_OUT}, id="two without"),
+        pytest.param(Held(rows=9, shared=1), set(), id="nothing that anything would help"),
+        pytest.param(Held(rows=9, left_out=1, owed=1), {ANEW, STAY}, id="both, and one too many"),
+        pytest.param(Held(rows=11), {STAY}, id="one too many"),
+        pytest.param(Held(rows=10, shared=1), {STAY}, id="one too many beside a shared one"),
+        pytest.param(Held(rows=10, left_out=1), {LEFT_OUT, STAY}, id="one of each"),
+    ],
+)
+def test_a_contradiction_gives_the_advice_that_fits_and_no_other(
+    held: Held, advice: set[str]
+) -> None:
+    sentence = contradiction("abcd-1234", held, 10, KEYED)
+
+    assert {each for each in (REST, ANEW, LEFT_OUT, STAY) if each in sentence} == advice
+    also = " and shares 1 with other datasets" if held.shared else ""
+    assert f"of its rows{also}, Socrata counts 10" in sentence

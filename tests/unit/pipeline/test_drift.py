@@ -196,6 +196,7 @@ def test_a_table_that_a_run_may_not_write_is_refused_with_what_to_do(
         check_table(target, ["srnumber"])
 
     assert said in caught.value.message
+    assert "None" not in caught.value.message
 
 
 @pytest.mark.parametrize(

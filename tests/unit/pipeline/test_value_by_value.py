@@ -89,7 +89,7 @@ NO_TABLE = Target(schema="public", table="requests")
 TABLE = Target(schema="public", table="requests", kind="r", columns=(THERE,))
 ALTER = 'run ALTER TABLE public.requests ALTER COLUMN "houses" TYPE text'
 WRITE = "write houses: text in spec.target.fields"
-EITHER = 'set spec.target.onBadValue to "Null" (it becomes NULL) or "Skip" (its row is left out)'
+EITHER = 'set spec.target.onBadValue to "Null" or "Skip"'
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ EITHER = 'set spec.target.onBadValue to "Null" (it becomes NULL) or "Skip" (its 
             {},
             False,
             True,
-            [ALTER, 'set spec.target.onBadValue to "Skip" (its row is left out)'],
+            [ALTER, 'set spec.target.onBadValue to "Skip"'],
             id="a key",
         ),
     ],
@@ -144,5 +144,5 @@ def test_the_advice_is_what_works_for_that_column(
 
     assert told == (
         'dataset abcd-1234, row row-1: column houses (integer) does not take "many" (and 2 more): no integer. '
-        f"To go on: {'; or '.join(['correct it at the source', *ways])}"
+        f"{', or '.join(['Correct it at the source', *ways])}"
     )

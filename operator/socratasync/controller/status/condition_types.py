@@ -90,9 +90,9 @@ def _merged(old: Condition | None, new: Finding, generation: int, now: datetime)
     )
 
 
-def truth(value: bool | None) -> Truth:
-    """True, False, or Unknown for None."""
-    return "Unknown" if value is None else "True" if value else "False"
+def truth(value: bool) -> Truth:
+    """As a condition says it."""
+    return "True" if value else "False"
 
 
 def find(status: SyncStatus, kind: str) -> Condition | None:

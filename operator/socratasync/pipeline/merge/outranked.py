@@ -65,7 +65,7 @@ def begin(context: RunContext, connection: Connection, staged: StagedDataset) ->
 
 def remove_rekeyed(context: RunContext, connection: Connection, staged: StagedDataset) -> int:
     """Delete rows of the target whose key was corrected at the source. Returns how many."""
-    if not staged.shape.provenance or staged.plan.known is None:
+    if not staged.shape.provenance:
         return 0
     statement = statements.delete_rekeyed(context.ledger.target, staged.shape)
     return catalog.count(connection, statement)

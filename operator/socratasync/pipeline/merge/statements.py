@@ -98,6 +98,8 @@ def differs(shape: Shape, source: str) -> sql.Composed:
         return _distinct(left, right) if data else sql.Composed([sql.SQL("false")])
     left.append(sql.SQL("t.socrata_dataset"))
     right.append(sql.Literal(shape.dataset))
+    left.append(_lacks_provenance(source))
+    right.append(sql.SQL("false"))
     if shape.stamps_equal_rows:
         left.append(sql.SQL("t.socrata_updated_at"))
         right.append(stamp(source))
@@ -107,6 +109,13 @@ def differs(shape: Shape, source: str) -> sql.Composed:
         "(coalesce(t.socrata_updated_at, '-infinity'), t.socrata_dataset))"
     ).format(sql.Literal(shape.dataset), replaceable(shape, source), stamp(source))
     return sql.SQL("{} AND {}").format(_distinct(left, right), newer)
+
+
+def _lacks_provenance(source: str) -> sql.Composed:
+    """Whether ``t`` lacks what ``source`` has: the columns were dropped, or switched off for a while."""
+    return sql.SQL(
+        "(t.socrata_id IS NULL OR (t.socrata_updated_at IS NULL AND {} IS NOT NULL))"
+    ).format(stamp(source))
 
 
 def replaceable(shape: Shape, source: str) -> sql.Composed:

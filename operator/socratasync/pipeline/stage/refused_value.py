@@ -30,16 +30,12 @@ def sentence(
         f"dataset {dataset}, row {example.row}: column {example.column} ({kind}) does not take "
         f"{shown(example.value)}{more}: {why}"
     )
-    ways = ["correct it at the source"]
+    ways = ["Correct it at the source"]
     if column and is_text and column.type != "text":
         ways.append(_as_text(column, target, chosen))
-    instead = (
-        '"Null" (it becomes NULL) or "Skip" (its row is left out)'
-        if staged.takes_null
-        else '"Skip" (its row is left out)'
-    )
+    instead = '"Null" or "Skip"' if staged.takes_null else '"Skip"'
     ways.append(f"set spec.target.onBadValue to {instead}")
-    return f"{found}. To go on: {'; or '.join(ways)}"
+    return f"{found}. {', or '.join(ways)}"
 
 
 def _as_text(column: Column, target: Target, chosen: Mapping[str, str]) -> str:

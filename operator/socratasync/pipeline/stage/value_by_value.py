@@ -31,8 +31,8 @@ from socratasync.pipeline.target.sql.statements import load
 _SQL = load("values")
 
 VALUE_CHARACTERS = 80
-WHY_CHARACTERS = 160
-"""So much of a value, and of PostgreSQL's word on it, is told."""
+WHY_CHARACTERS = 80
+"""So much of a value, and of PostgreSQL's word on it, is told: what helps must fit into a message, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

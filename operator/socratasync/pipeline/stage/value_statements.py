@@ -92,18 +92,15 @@ def judge_page(
 
 def _attempt(column: StageColumn, nulls: bool, has_escapes: bool) -> sql.Composed:
     identifier = sql.Identifier(column.name)
-    text: sql.Composed = sql.SQL("raw.{}").format(identifier)
-    if has_escapes:
-        text = sql.SQL(_SQL["unescaped"]).format(column=identifier)
-    respelled = text
+    as_it_is = respelled = "unescaped" if has_escapes else "plain"
     if column.base in _WHOLE_NUMBERS:
-        respelled = sql.SQL(_SQL["as_whole_number"]).format(column=identifier)
+        respelled = "as_whole_number"
     elif column.base in _TIMES:
-        respelled = sql.SQL(_SQL["as_time"]).format(column=identifier)
+        respelled = "as_time"
     return sql.SQL(_SQL["attempt"]).format(
         column=identifier,
-        text=text,
-        respelled=respelled,
+        as_it_is=sql.SQL(_SQL[as_it_is]).format(column=identifier),
+        respelled=sql.SQL(_SQL[respelled]).format(column=identifier),
         name=sql.Literal(column.name),
         states=sql.Literal([f"{state}%" for state in VALUE_STATES]),
         nulls=sql.SQL("true" if nulls and column.takes_null else "false"),

@@ -61,14 +61,14 @@ $judge$
 -- One value of a row that is not all right: as it is, then in PostgreSQL's spelling. What still does not fit is
 -- noted, and leaves NULL, or the row out.
 BEGIN
-    made.{column} := {text};
+    {as_it_is}
 EXCEPTION WHEN OTHERS THEN
     IF NOT (SQLSTATE LIKE ANY ({states})) THEN
         RAISE;
     END IF;
     why := SQLERRM;
     BEGIN
-        made.{column} := {respelled};
+        {respelled}
     EXCEPTION WHEN OTHERS THEN
         IF NOT (SQLSTATE LIKE ANY ({states})) THEN
             RAISE;
@@ -86,27 +86,35 @@ EXCEPTION WHEN OTHERS THEN
     END;
 END;
 
+-- plain --
+-- A value as it came.
+made.{column} := raw.{column};
+
 -- unescaped --
 -- A text in which bytes that no text can hold, or not for certain, were written as U&'\0001' and two hexadecimal digits:
 -- PostgreSQL itself says whether it takes them.
-CASE WHEN strpos(raw.{column}, chr(1)) = 0 THEN raw.{column} ELSE (
-    SELECT convert_from(string_agg(CASE part.number WHEN 1 THEN convert_to(part.text, 'UTF8')
-        ELSE decode(left(part.text, 2), 'hex') || convert_to(substr(part.text, 3), 'UTF8') END,
-        ''::bytea ORDER BY part.number), 'UTF8')
-    FROM unnest(string_to_array(raw.{column}, chr(1))) WITH ORDINALITY AS part (text, number)) END
+IF strpos(raw.{column}, chr(1)) > 0 THEN
+    made.{column} := (
+        SELECT convert_from(string_agg(CASE part.number WHEN 1 THEN convert_to(part.text, 'UTF8')
+            ELSE decode(left(part.text, 2), 'hex') || convert_to(substr(part.text, 3), 'UTF8') END,
+            ''::bytea ORDER BY part.number), 'UTF8')
+        FROM unnest(string_to_array(raw.{column}, chr(1))) WITH ORDINALITY AS part (text, number));
+ELSE
+    made.{column} := raw.{column};
+END IF;
 
 -- as_whole_number --
 -- 1000010100.00000000 and 1E+5 without fraction and exponent, where nothing is lost by that.
-CASE WHEN raw.{column} ~ '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{{1,3}})?$'
+made.{column} := CASE WHEN raw.{column} ~ '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{{1,3}})?$'
     THEN CASE WHEN raw.{column}::numeric = trunc(raw.{column}::numeric)
         THEN trunc(raw.{column}::numeric)::text ELSE raw.{column} END
-    ELSE raw.{column} END
+    ELSE raw.{column} END;
 
 -- as_time --
 -- A year before 1, which ISO 8601 counts as 0000, -0001 and so on, as PostgreSQL writes it: 0001 BC, 0002 BC; and a
 -- year beyond 9999 without its plus.
-CASE WHEN raw.{column} ~ '^(-[0-9]{{4,9}}|[+]?0{{4,9}})-'
+made.{column} := CASE WHEN raw.{column} ~ '^(-[0-9]{{4,9}}|[+]?0{{4,9}})-'
     THEN (SELECT lpad(year.bc, greatest(4, length(year.bc)), '0')
             FROM (SELECT (1 - substring(raw.{column} from '^[+-]?[0-9]+')::bigint)::text) AS year (bc))
         || substring(raw.{column} from '^[+-]?[0-9]+(-.*)$') || ' BC'
-    ELSE ltrim(raw.{column}, '+') END
+    ELSE ltrim(raw.{column}, '+') END;

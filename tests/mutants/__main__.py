@@ -1,0 +1,138 @@
+"""``python -m tests.mutants``: which mutants does no test notice, and is each of them listed with a reason?
+
+Without arguments all judged modules, and first the unit tests, then for the pipeline's survivors the tests
+with a database. ``--changed`` is the short form: only modules whose code is not the judged one, without a
+database. Modules by name are looked through whatever the list says. ``--record`` writes the list.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.conftest import wheel_server
+from tests.mutants.judged import LIST, Judged, changed, compare, digest, read, recorded, write
+from tests.mutants.mutants import Mutant
+from tests.mutants.scratch import ROOT, lay_out, mutate
+
+SOURCE = ROOT / "operator"
+SCOPE = (
+    "socratasync/controller/decide.py",
+    "socratasync/controller/status/*.py",
+    "socratasync/pipeline/plan/*.py",
+    "socratasync/pipeline/stage/counts.py",
+    "socratasync/pipeline/stage/verify.py",
+    "socratasync/pipeline/merge/*.py",
+)
+UNIT_TESTS = ("tests/unit/controller", "tests/unit/pipeline", "tests/unit/contract")
+DATABASE_TESTS = tuple(
+    f"tests/postgres/test_{name}.py"
+    for name in ("merge", "stage", "fill_ahead", "data_safety", "drift")
+)
+MOST_SURVIVORS = 150
+"""So many are tried with a database, which takes seconds for each. More are too many to judge, too."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 1 where the list and what lives on differ, 2 for modules that are not in the scope."""
+    asked = _asked(arguments)
+    judged, now = read(LIST.read_text(encoding="utf-8")), digests()
+    modules: list[str] = asked.modules or _modules(judged, now, only_changed=asked.changed)
+    for module in judged.unjudged:
+        if module not in modules:
+            say(f"not judged yet: {module}")
+    if unknown := set(modules) - now.keys():
+        say(f"not in the scope: {', '.join(sorted(unknown))}")
+        return 2
+    if not modules:
+        say("no judged module has changed")
+        return 0
+    say(f"mutating {', '.join(modules)}")
+    started = time.monotonic()
+    left, noticed = _survivors(modules, with_database=not asked.without_database)
+    say(f"{len(modules)} modules, {len(left)} survivors, {time.monotonic() - started:.0f} s")
+    if asked.record:
+        judged = recorded(judged, {module: now[module] for module in modules}, left, noticed)
+        LIST.write_text(write(judged), encoding="utf-8")
+    difference = compare(judged, modules, left, noticed)
+    for sentence in difference.sentences():
+        say(sentence)
+    return 1 if difference.new or difference.stale else 0
+
+
+def _modules(judged: Judged, now: Mapping[str, str], *, only_changed: bool) -> list[str]:
+    if only_changed:
+        return changed(judged, now)
+    return [module for module in now if module not in judged.unjudged]
+
+
+def say(sentence: str) -> None:
+    """One line to whoever started this."""
+    sys.stdout.write(f"{sentence}\n")
+    sys.stdout.flush()
+
+
+def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tests.mutants", description=__doc__)
+    parser.add_argument("modules", nargs="*")
+    parser.add_argument("--changed", action="store_true")
+    parser.add_argument("--without-database", action="store_true")
+    parser.add_argument("--record", action="store_true")
+    asked = parser.parse_args(arguments)
+    asked.without_database |= asked.changed
+    return asked
+
+
+def digests() -> dict[str, str]:
+    """Module → digest, of all in the scope."""
+    files = [path for pattern in SCOPE for path in sorted(SOURCE.glob(pattern))]
+    return {_module(path): digest(path.read_text(encoding="utf-8")) for path in files if _has(path)}
+
+
+def _has(path: Path) -> bool:
+    return path.name != "__init__.py"
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+
+
+def _survivors(
+    modules: Sequence[str], *, with_database: bool
+) -> tuple[set[Mutant], set[Mutant] | None]:
+    """What the unit tests leave, and what of it the tests with a database notice; None if not asked."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        folder = Path(name)
+        lay_out(folder)
+        left = mutate(folder, modules, UNIT_TESTS)
+        again = [name for name, mutant in left.items() if ".pipeline." in mutant.module]
+        if not with_database:
+            return set(left.values()), None
+        if not again:
+            return set(left.values()), set()
+        if len(again) > MOST_SURVIVORS:
+            say(f"of {len(again)} survivors the first {MOST_SURVIVORS} are tried with a database")
+        with _database():
+            still = mutate(folder, modules, DATABASE_TESTS, only=again[:MOST_SURVIVORS])
+        return set(left.values()), set(left.values()) - set(still.values())
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    """One server for all mutants, each of which has a process of its own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="mutants-pg-") as name,
+        wheel_server(Path(name) / "pg") as dsn,
+    ):
+        os.environ["SOCRATASYNC_TEST_DSN"] = dsn
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())
