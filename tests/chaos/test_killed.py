@@ -149,7 +149,7 @@ def test_a_worker_killed_anywhere_leaves_nothing_that_the_next_does_not_put_righ
         note(f"night {number}, {mode}, told {told}")
         wait_for_the_lock(sync)
         portal.faults.clear()
-        judge.ends_killed(f"night-{number}")
+        judge.ends_killed(f"night-{number}", told)
         for change in meanwhile:
             judge.world.happen(FIRST, change)
         judge.begins()

@@ -58,13 +58,13 @@ class Judge:
         wrote = seen.before.prints != seen.after.prints and not seen.destroyed
         self.witness.ends(report, seen.after, wrote=wrote)
 
-    def ends_killed(self, run: str) -> None:
-        """The run was killed, and told nothing."""
+    def ends_killed(self, run: str, told: dict[str, Any] | None) -> None:
+        """The run was killed; ``told``: its report, where it lived to tell it."""
         seen = self._seen(None, "prune")
         rows.nothing_is_made_up(seen)
         rows.nothing_that_exists_is_deleted(seen)
         self._watermark(seen)
-        self.witness.is_killed(run, seen.after)
+        self.witness.is_killed(run, told, seen.after)
 
     def ends_uncounted(self, report: RunReport, *, mode: str) -> None:
         """The same for a run whose report tells also what an earlier try of it did."""

@@ -66,10 +66,16 @@ class Witness:
             self._is_told(report, self.listener)
         self._no_secret_is_told(report, row)
 
-    def is_killed(self, run: str, after: Look) -> None:
-        """The run was killed: no row says that it ended."""
+    def is_killed(self, run: str, told: dict[str, Any] | None, after: Look) -> None:
+        """The run was killed at some moment, be it after it had told its report or just before that: its
+        row does not say that it ended, or says how."""
         row = after.runs.get(run)
-        assert row is None or (row["finished_at"], row["ok"]) == (None, None), f"{row} was killed"
+        if told is not None:
+            assert row is not None, f"{told} is in no record"
+            assert row["report"] == told
+        if row and (row["finished_at"], row["ok"]) != (None, None):
+            report = row["report"]
+            assert (report["run"], report["ok"]) == (run, row["ok"]), f"{row} was killed"
 
     def _is_recorded(self, report: RunReport, row: Row | None, *, wrote: bool) -> None:
         if row is None:
