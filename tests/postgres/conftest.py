@@ -226,6 +226,14 @@ def slow_server(sync: Sync) -> None:
     sync.options = sync.with_(filling_ahead=ahead)
 
 
+@pytest.fixture(params=["a fast server", "a slow server"])
+def pace(request: pytest.FixtureRequest) -> str:
+    """Where PostgreSQL is slow, rows go into the target while others are still downloaded."""
+    if request.param == "a slow server":
+        request.getfixturevalue("slow_server")
+    return str(request.param)
+
+
 PARKS = "park-0001"
 PARK_COLUMNS = [("name", "text"), ("acres", "number"), ("opened", "calendar_date")]
 
