@@ -264,3 +264,26 @@ def test_a_corrected_key_leaves_the_old_one_though_the_bookkeeping_was_lost(
 
     assert sync.one().verified is True
     assert sorted(sync.acres()) == ["p0", "p2", "p3", "p4", "p9"]
+
+
+def test_so_is_the_first_row_that_two_datasets_share(
+    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+) -> None:
+    """Before it nobody wrote the times of equal rows, so whose row is newer is asked of the source."""
+    began = clock.at = datetime.now(UTC) + timedelta(minutes=1)
+    others = portal.add_dataset(OTHERS, PARK_COLUMNS, [{"name": "p7", "acres": 107}])
+    sync.shares_keys = True
+    sync.spec["parallelism"] = 1
+    sync.spec["datasets"] = [{"id": OTHERS}, {"id": PARKS}]
+    sync.well()
+    clock.at = began + timedelta(seconds=10)
+    parks.insert({"name": "p7", "acres": 70})
+    clock.at = began + timedelta(seconds=30)
+    others.touch(others.ids())
+
+    sync.well()
+    assert book(sync) == [(OTHERS, PARKS, True)]
+    sync.well()
+
+    assert sync.acres()["p7"] == 107
+    assert book(sync) == [(PARKS, OTHERS, False)]
