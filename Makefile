@@ -25,7 +25,7 @@ demo: $(STAMP)  ## the main job at once: simulated Socrata, real PostgreSQL, loa
 
 test: $(STAMP)  ## the whole suite: units, real PostgreSQL, real HTTPS, a real Kubernetes control plane
 	@$(BIN)/python tests/cluster/programs.py api
-	$(PYTEST) -n $(WORKERS) --dist loadfile
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 versions: $(STAMP)  ## the pipeline's tests on PostgreSQL 14 to 18 (needs npm)
 	@tools/postgres_versions.sh $(BIN)/python
