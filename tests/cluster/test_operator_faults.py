@@ -34,8 +34,10 @@ def node(own_control_plane: ControlPlane) -> Iterator[Kubelet]:
 def sync(own_control_plane: ControlPlane, node: Kubelet) -> Iterator[Sync]:
     where = make_namespace(own_control_plane)
     yield Sync(own_control_plane.api, node, where)
-    # Before the namespace: it would hold pods back that no node confirms to have stopped.
-    own_control_plane.kubectl("delete", "socratasyncs", "--all", f"--namespace={where}")
+    # Before the namespace: it would hold pods back that no node confirms to have stopped. By force, for after
+    # a restart of the API server its own garbage collector takes half a minute.
+    gone = ["socratasyncs,jobs,pods", "--all", "--force", "--grace-period=0"]
+    own_control_plane.kubectl("delete", *gone, f"--namespace={where}")
     api = own_control_plane.api
     wait_until(lambda: not api.list("Job", namespace=where), timeout_s=90, what="Jobs to go")
     api.delete("Namespace", where)

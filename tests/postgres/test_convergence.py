@@ -24,7 +24,7 @@ def test_no_night_harms_the_data_and_a_quiet_one_puts_all_right(
     sync: Sync, portal: Portal, clock: Any, listener: Listener, setting: Any
 ) -> None:
     @settings(
-        max_examples=3,
+        max_examples=2,
         deadline=None,
         derandomize=True,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -29,7 +29,7 @@ HISTORY = st.lists(CHANGES, min_size=1, max_size=4)
 PAGES = st.sampled_from([1, 2, 3, 7, 1000])
 
 BOUNDED = settings(
-    max_examples=30,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
