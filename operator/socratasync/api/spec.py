@@ -125,6 +125,10 @@ class SyncSpec(Block):
             return self.datasets
         return tuple(dataset for dataset in self.datasets if dataset.year in self.years)
 
+    def dataset(self, id_: str) -> DatasetSpec:
+        """The dataset of that id, which must be one of ``datasets``."""
+        return next(dataset for dataset in self.datasets if dataset.id == id_)
+
     @classmethod
     def from_json(cls, spec: str | Mapping[str, Any]) -> SyncSpec:
         """Read a ``spec`` in the manifest's names, as JSON text or as the parsed object.

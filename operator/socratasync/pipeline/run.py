@@ -244,7 +244,7 @@ def _entry(
     in_sync, frozen = _compared(context, plans.plans[dataset], outcome)
     return DatasetReport(
         id=dataset,
-        year=next(d.year for d in context.request.spec.datasets if d.id == dataset),
+        year=context.request.spec.dataset(dataset).year,
         mode=context.request.mode,
         result="Failed",
         last_synced_since=earlier.synced_since if earlier else None,

@@ -13,6 +13,7 @@ from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.stage.counts import Asked, Held, contradiction, is_in
 from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target.bookkeeping import Outranked
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.types import Relation, relation
 
@@ -34,11 +35,11 @@ def recount(context: RunContext, *, is_new: bool) -> None:
         return
     rows = _rows_by_dataset(connection, table, report, is_new)
     report.target_rows = sum(rows.values())
-    known = context.ledger.known()
+    known, book = context.ledger.known(), context.ledger.outranked()
     for dataset in report.datasets:
         dataset.rows.target = rows.get(dataset.id, 0)
         if dataset.error is None and dataset.id in known:
-            _judge(context, dataset, dataset.rows.target, table)
+            _judge(context, dataset, dataset.rows.target, table, book.get(dataset.id))
 
 
 def _rows_by_dataset(
@@ -50,24 +51,34 @@ def _rows_by_dataset(
     return dict(connection.execute(catalog.count_by_dataset(table)).fetchall())
 
 
-def _judge(context: RunContext, report: DatasetReport, rows: int, table: Relation) -> None:
+def _judge(
+    context: RunContext,
+    report: DatasetReport,
+    rows: int,
+    table: Relation,
+    outranked: Outranked | None,
+) -> None:
     """A dataset whose rows tell where they came from."""
-    held = _held(context, report.id, rows, table)
-    if held.accounted > (report.source_rows or 0) and held.left_out + held.shared + held.owed:
+    held = _held(context, rows, table, outranked)
+    if outranked and held.accounted > (report.source_rows or 0):
         forget_gone(context, report.id)
-        held = _held(context, report.id, rows, table)
+        held = _held(context, rows, table, context.ledger.outranked().get(report.id))
     _compare(context, report, held)
     report.left_out, report.shared = held.left_out, held.shared
     context.ledger.record_left_out(report.id, held.left_out)
 
 
-def _held(context: RunContext, dataset: str, rows: int, table: Relation) -> Held:
+def _held(context: RunContext, rows: int, table: Relation, outranked: Outranked | None) -> Held:
     """A row of the table that is noted as left out is there as it was before, not as it is."""
-    book = context.ledger.outranked().get(dataset)
-    if book is None:
+    if outranked is None:
         return Held(rows=rows)
-    stale = count_stale(context, dataset, table) if book.left_out else 0
-    return Held(rows=rows - stale, left_out=book.left_out, shared=book.shared, owed=book.owed)
+    stale = count_stale(context, outranked.dataset, table) if outranked.left_out else 0
+    return Held(
+        rows=rows - stale,
+        left_out=outranked.left_out,
+        shared=outranked.shared,
+        owed=outranked.owed,
+    )
 
 
 def _judge_whole(context: RunContext, rows: int) -> None:
@@ -105,7 +116,7 @@ def _compare(context: RunContext, report: DatasetReport, held: Held) -> None:
 
 
 def _count_again(context: RunContext, dataset: str) -> list[int]:
-    where = next(d.where for d in context.request.spec.datasets if d.id == dataset)
+    where = context.request.spec.dataset(dataset).where
     try:
         return [context.source.count(dataset, soql.count(where))]
     except SyncError as exc:
@@ -117,6 +128,6 @@ def _asked(context: RunContext, dataset: str) -> Asked:
     spec = context.request.spec
     return Asked(
         key=tuple(spec.target.key),
-        where=any(d.where for d in spec.datasets if d.id == dataset),
+        where=bool(spec.dataset(dataset).where),
         may_skip=spec.target.on_bad_value != "Fail",
     )

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from socratasync.errors import RowCountMismatch
 from socratasync.pipeline.merge import outranked_statements, statements
 from socratasync.pipeline.request import RunContext
-from socratasync.pipeline.stage.counts import allowed_difference
-from socratasync.pipeline.stage.verify import StagedDataset
+from socratasync.pipeline.stage.verify import StagedDataset, are_too_many
 from socratasync.pipeline.target.connection import Connection
 
 
@@ -43,9 +42,7 @@ def clean(context: RunContext, connection: Connection, staged: StagedDataset) ->
 
 
 def _check(context: RunContext, staged: StagedDataset, cleaned: Cleaned) -> None:
-    verify = context.request.spec.verify
-    allowed = allowed_difference(verify.tolerance, staged.plan.snapshot.rows or 0)
-    if verify.row_count == "Fail" and cleaned.left_out > allowed:
+    if are_too_many(cleaned.left_out, staged.plan.snapshot, context.request.spec.verify):
         raise RowCountMismatch(
             f"{'; '.join(cleaned.warnings)}. Nothing was merged: choose columns for spec.target.key that no "
             "two rows share, allow for such rows with spec.verify.tolerance, or set spec.verify.rowCount "

@@ -53,12 +53,10 @@ def begin(context: RunContext, connection: Connection, staged: StagedDataset) ->
     plan, target = staged.plan, context.ledger.target
     if not plan.shape.provenance:
         return
-    forget = (
-        statements.forget_all(target, plan.shape)
-        if plan.load.full
-        else statements.forget(target, plan.shape, plan.owed)
-    )
-    connection.execute(forget)
+    if plan.load.full:
+        context.ledger.on(connection).forget_dataset(plan.dataset)
+    else:
+        connection.execute(statements.forget(target, plan.shape, plan.owed))
     if staged.skipped:
         connection.execute(statements.note_skipped(target, plan.shape))
 
@@ -114,8 +112,8 @@ def stamping(context: RunContext, connection: Connection, staged: StagedDataset)
     shape = staged.shape
     if not shape.provenance:
         return staged
-    row = connection.execute(statements.shares_keys(context.ledger.target, shape)).fetchone()
-    shape = replace(shape, stamps_equal_rows=bool(row and row[0]))
+    shares = context.ledger.on(connection).shares_keys(shape.dataset)
+    shape = replace(shape, stamps_equal_rows=shares)
     return replace(staged, plan=replace(staged.plan, shape=shape))
 
 

@@ -28,8 +28,8 @@ _NOTE = sql.SQL(
 
 _AND_OWE = sql.SQL(
     "WITH gone AS ({gone} RETURNING t.socrata_id), owed AS ("
-    "UPDATE socratasync.outranked o SET owed = true, holder_dataset = NULL, holder_id = NULL FROM gone WHERE o.target = {target} "
-    "AND o.holder_dataset = {dataset} AND o.holder_id = gone.socrata_id) SELECT count(*) FROM gone"
+    "UPDATE socratasync.outranked o SET owed = true, holder_dataset = NULL, holder_id = NULL "
+    "FROM gone WHERE o.target = {target} AND o.holder_dataset = {dataset} AND o.holder_id = gone.socrata_id) SELECT count(*) FROM gone"
 )
 """Deletes rows, and has those read anew that they stood for."""
 
@@ -45,13 +45,6 @@ def forget(target: str, shape: Shape, asked: Sequence[str]) -> sql.Composed:
         sql.Literal(list(asked)),
         shape.staged,
         _ID,
-    )
-
-
-def forget_all(target: str, shape: Shape) -> sql.Composed:
-    """Every row of the dataset is judged anew."""
-    return sql.SQL("DELETE FROM socratasync.outranked WHERE target = {} AND dataset = {}").format(
-        sql.Literal(target), sql.Literal(shape.dataset)
     )
 
 
@@ -166,14 +159,6 @@ def find_rivals(shape: Shape, most: int) -> sql.Composed:
         _ID,
         sql.Literal(most),
     )
-
-
-def shares_keys(target: str, shape: Shape) -> sql.Composed:
-    """Whether a row of the dataset and one of another dataset are known to have one key; one row."""
-    return sql.SQL(
-        "SELECT EXISTS (SELECT FROM socratasync.outranked WHERE target = {0} "
-        "AND dataset <> holder_dataset AND {1} IN (dataset, holder_dataset))"
-    ).format(sql.Literal(target), sql.Literal(shape.dataset))
 
 
 def _is_doubtful(target: str, new_datasets: Sequence[str]) -> sql.Composed:

@@ -88,8 +88,9 @@ def differs(shape: Shape, source: str) -> sql.Composed:
     """Whether the target row ``t`` must be rewritten from ``source`` (``s``, or ``excluded``).
 
     The source's ``:id`` and ``:updated_at`` do not count: a dataset republished as it was gets
-    new ones for every row (but see ``Shape.stamps_equal_rows``). A row that another dataset also holds goes to the newer of the two; of two
-    equally new ones always to the same, or they would take turns. A row without a time is the oldest.
+    new ones for every row (but see ``Shape.stamps_equal_rows``). A row that another dataset also holds
+    goes to the newer of the two; of two equally new ones always to the same, or they would take turns. A
+    row without a time is the oldest.
     """
     data = [c for c in shape.columns if c.name not in shape.key]
     left: list[sql.Composable] = [_compared(c, "t") for c in data]

@@ -84,8 +84,8 @@ def suspicious_loss(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """What the target holds of a dataset: ``rows`` of its own, and none of the ``left_out`` (which have no
-    key of their own, or a value that its column cannot hold), of the ``owed`` (to be read anew by the next run) and of those whose key another
-    dataset's row has (``shared``, one for each such key)."""
+    key of their own, or a value that its column cannot hold), of the ``owed`` (to be read anew by the next
+    run) and of those whose key another dataset's row has (``shared``, one for each such key)."""
 
     rows: int
     left_out: int = 0

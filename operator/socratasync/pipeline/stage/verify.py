@@ -8,9 +8,10 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from socratasync.api.target import VerifySpec
 from socratasync.contract.bad_values import NO_BAD_VALUES, BadValues
 from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
-from socratasync.pipeline.plan.model import DatasetPlan, Shape
+from socratasync.pipeline.plan.model import DatasetPlan, Shape, Snapshot
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.stage.counts import Counted, allowed_difference, suspicious_loss
@@ -54,6 +55,13 @@ class Verdict:
 
     trusted: bool = True
     exact: bool = True
+
+
+def are_too_many(left_out: int, snapshot: Snapshot, verify: VerifySpec) -> bool:
+    """Whether nothing may be merged for so many rows that are left out: they are missing rows, and the manifest
+    says how many of these there may be."""
+    allowed = allowed_difference(verify.tolerance, snapshot.rows or 0)
+    return verify.row_count == "Fail" and left_out > allowed
 
 
 def fill_and_verify(
@@ -162,10 +170,7 @@ class _Verification:
         return self._context.source.count(self._plan.dataset, soql.count(condition))
 
     def _check_skipped(self, staged: Staged) -> None:
-        """Rows that are left out are missing rows, of which the manifest says how many there may be."""
-        verify = self._spec.verify
-        allowed = allowed_difference(verify.tolerance, staged.snapshot.rows or 0)
-        if verify.row_count == "Fail" and staged.bad.skipped > allowed:
+        if are_too_many(staged.bad.skipped, staged.snapshot, self._spec.verify):
             raise RowCountMismatch(
                 f"{staged.bad.sentence(self._plan.dataset)}. Nothing was merged: allow for such rows with "
                 "spec.verify.tolerance, or set spec.verify.rowCount to Warn"

@@ -152,15 +152,14 @@ class Ledger:
     def owed(self) -> dict[str, tuple[str, ...]]:
         """Dataset id → ``:id``s of its rows that are to be read anew, since the row that stood for them
         is gone."""
-        if not self._knows_outranked():
+        known = self._connection.execute(_SQL["has_outranked"]).fetchone()
+        if not (known and known[0]):
             return {}
         rows = self._connection.execute(_SQL["read_owed"], self._words).fetchall()
         return {dataset: tuple(ids) for dataset, ids in rows}
 
     def outranked(self) -> dict[str, Outranked]:
         """Dataset id → its rows that the target does not hold, counted; of those that have any."""
-        if not self._knows_outranked():
-            return {}
         with self._connection.cursor(row_factory=class_row(Outranked)) as cursor:
             rows = cursor.execute(_SQL["count_outranked"], self._words).fetchall()
         return {row.dataset: row for row in rows}
@@ -177,13 +176,19 @@ class Ledger:
         words = {**self._words, "dataset": dataset, "ids": ids}
         self._connection.execute(_SQL["forget_rows"], words)
 
+    def shares_keys(self, dataset: str) -> bool:
+        """Whether a row of the dataset and one of another dataset are known to have one key."""
+        words = {**self._words, "dataset": dataset}
+        row = self._connection.execute(_SQL["shares_keys"], words).fetchone()
+        return bool(row and row[0])
+
+    def forget_dataset(self, dataset: str) -> None:
+        """Every row of the dataset is judged anew; in the merging transaction."""
+        self._connection.execute(_SQL["forget_dataset"], {**self._words, "dataset": dataset})
+
     def forget_outranked(self) -> None:
         """The target was emptied, by this transaction or by somebody before the run."""
         self._connection.execute(_SQL["forget_outranked"], self._words)
-
-    def _knows_outranked(self) -> bool:
-        row = self._connection.execute(_SQL["has_outranked"]).fetchone()
-        return bool(row and row[0])
 
     def last_run_failed(self) -> bool:
         """Whether the run before this one ended badly."""

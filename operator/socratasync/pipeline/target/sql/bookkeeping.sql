@@ -52,6 +52,11 @@ SELECT dataset, outranked - shared - owed AS left_out, shared, owed FROM (
             FILTER (WHERE holder_dataset <> dataset) AS shared
     FROM socratasync.outranked WHERE target = %(target)s GROUP BY dataset) counted
 
+-- shares_keys --
+-- Whether a row of the dataset and one of another dataset are known to have one key.
+SELECT EXISTS (SELECT FROM socratasync.outranked WHERE target = %(target)s
+    AND dataset <> holder_dataset AND %(dataset)s IN (dataset, holder_dataset))
+
 -- read_outranked --
 -- Rows of a dataset that the target does not hold.
 SELECT socrata_id FROM socratasync.outranked
@@ -61,6 +66,10 @@ WHERE target = %(target)s AND dataset = %(dataset)s ORDER BY socrata_id LIMIT %(
 -- Rows that are gone at the source as well.
 DELETE FROM socratasync.outranked
 WHERE target = %(target)s AND dataset = %(dataset)s AND socrata_id = ANY (%(ids)s)
+
+-- forget_dataset --
+-- Every row of the dataset is judged anew.
+DELETE FROM socratasync.outranked WHERE target = %(target)s AND dataset = %(dataset)s
 
 -- forget_outranked --
 -- Once the table was emptied, nothing of what was outranked before is true any more.
