@@ -4,10 +4,6 @@ manifest says."""
 from __future__ import annotations
 
 import gzip
-import os
-import signal
-import subprocess
-import sys
 import tracemalloc
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -20,8 +16,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from tests.conftest import Clock
 from tests.postgres.conftest import Row, Sync
+from tests.postgres.killed import kill_midway
 from tests.postgres.test_masking import database_in
-from tests.postgres.test_stage import KILLED
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
@@ -354,15 +350,7 @@ def test_a_killed_process_knows_what_it_left_out(portal: Portal, sync: Sync) -> 
     portal.add_dataset(ODD, [("srnumber", "text"), ("c", "text")], rows)
     sync.spec["target"].update(fields={"srnumber": "", "c": "integer"}, onBadValue="Skip")
     sync.spec["source"] = {"pageSize": 100}
-    order = sync.request(run="job-1")
-    environ = {
-        **os.environ,
-        "SPEC": order.spec.to_json(),
-        "DSN": order.dsn,
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    killed = subprocess.run([sys.executable, "-c", KILLED], env=environ, check=False, timeout=60)
-    assert killed.returncode == -signal.SIGKILL
+    kill_midway(sync.request(run="job-1"))
     (checkpoint,) = sync.query("SELECT rows FROM socratasync.checkpoints")
     assert checkpoint["rows"] == 450
 

@@ -126,13 +126,9 @@ def test_a_replica_that_is_behind_deletes_no_row_that_was_loaded_from_another(
     assert names(sync) == {f"p{n}" for n in range(5)} | {"new"}
 
 
-def test_an_update_deletes_no_row_that_changed_behind_its_back(
-    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
-) -> None:
-    """p0 is old and not asked for. While pages are read it changes and another row comes: as many
-    rows were read as there were, and none is left unread."""
-    sync.spec["target"]["prune"] = True
-    sync.spec["source"] = {"pageSize": 1}
+def with_an_old_row(sync: Sync, portal: Portal, clock: Clock) -> Dataset:
+    """p0 to p2, loaded; p0 is a year older than the others, and p2 has changed since. The manifest is
+    that of ``parks``."""
     clock.at = datetime(2020, 1, 1, tzinfo=UTC)
     portal.datasets.clear()
     parks = portal.add_dataset(PARKS, COLUMNS, numbered(0, 1))
@@ -140,6 +136,18 @@ def test_an_update_deletes_no_row_that_changed_behind_its_back(
     parks.insert(*numbered(1, 3))
     sync.well()
     parks.touch(parks.find(name="p2"))
+    return parks
+
+
+@pytest.mark.usefixtures("parks")
+def test_an_update_deletes_no_row_that_changed_behind_its_back(
+    sync: Sync, portal: Portal, clock: Clock
+) -> None:
+    """p0 is old and not asked for. While pages are read it changes and another row comes: as many
+    rows were read as there were, and none is left unread."""
+    sync.spec["target"]["prune"] = True
+    sync.spec["source"] = {"pageSize": 1}
+    parks = with_an_old_row(sync, portal, clock)
 
     def meanwhile() -> None:
         parks.touch(parks.find(name="p0"))
@@ -151,19 +159,14 @@ def test_an_update_deletes_no_row_that_changed_behind_its_back(
     assert names(sync) == {f"p{n}" for n in range(4)}
 
 
+@pytest.mark.usefixtures("parks")
 def test_an_update_deletes_no_row_that_it_did_not_ask_for(
-    sync: Sync, portal: Portal, parks: Dataset, clock: Clock
+    sync: Sync, portal: Portal, clock: Clock
 ) -> None:
     """p0 is old and not asked for. A row comes after the first count, so that as many rows are asked for
     as there were at all."""
     sync.spec["target"]["prune"] = True
-    clock.at = datetime(2020, 1, 1, tzinfo=UTC)
-    portal.datasets.clear()
-    parks = portal.add_dataset(PARKS, COLUMNS, numbered(0, 1))
-    clock.at = datetime(2021, 1, 1, tzinfo=UTC)
-    parks.insert(*numbered(1, 3))
-    sync.well()
-    parks.touch(parks.find(name="p2"))
+    parks = with_an_old_row(sync, portal, clock)
     newest_and_all = 2
     portal.faults.add(
         Fault.doing(lambda: parks.insert({"name": "p3"})), on="count", after=newest_and_all

@@ -6,37 +6,21 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-import trustme
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from tests.postgres.conftest import Sync
-from tests.postgres.listener import Listener, listen
+from tests.postgres.listener import Listener
 
-from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
 
 SECRET = "0penSesame-7f3a"
 TELL_ALL = {"slackWebhookSecretRef": {"name": "slack"}, "on": ["Failure", "Recovery", "Success"]}
-
-
-@pytest.fixture
-def listener(
-    socrata: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Listener]:
-    """An HTTPS server for hooks and Slack, trusted beside the portal's."""
-    authority = trustme.CA()
-    with listen(authority) as heard:
-        bundle = tmp_path / "ca.pem"
-        bundle.write_bytes(Path(socrata.ca_file).read_bytes() + authority.cert_pem.bytes())
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-        yield heard
 
 
 def echo(secret: str) -> Fault:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import signal
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +10,7 @@ from typing import Any
 import pytest
 from tests.conftest import Clock
 from tests.postgres.conftest import Sync
+from tests.postgres.killed import kill_midway
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
@@ -397,38 +394,10 @@ def test_the_source_as_it_was_before_the_first_page_counts_for_a_resumed_stage(
     assert sync.acres()["p0"] == 100
 
 
-KILLED = """
-import os, signal, sys
-from socratasync.api.spec import SyncSpec
-from socratasync.pipeline.request import RunOptions, RunRequest
-from socratasync.pipeline.run import run
-from socratasync.contract.progress import Silent
-
-class KillAfter(Silent):
-    staged = 0
-    def advance(self, dataset, rows, wire_bytes):
-        self.staged += rows
-        if self.staged >= 500:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-spec = SyncSpec.from_json(os.environ["SPEC"])
-order = RunRequest(name="test", run="job-1", spec=spec, mode="update", dsn=os.environ["DSN"])
-run(order, RunOptions(progress=KillAfter()))
-"""
-
-
 def test_a_killed_process_loses_no_page_that_was_staged(sync: Sync, portal: Portal) -> None:
     portal.add_synthetic("abcd-1234", rows=1000)
     sync.spec["source"] = {"pageSize": 100}
-    order = sync.request(run="job-1")
-    environ = {
-        **os.environ,
-        "SPEC": order.spec.to_json(),
-        "DSN": order.dsn,
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    killed = subprocess.run([sys.executable, "-c", KILLED], env=environ, check=False, timeout=60)
-    assert killed.returncode == -signal.SIGKILL
+    kill_midway(sync.request(run="job-1"))
     (checkpoint,) = sync.query("SELECT * FROM socratasync.checkpoints")
     assert checkpoint["rows"] == 500
 
