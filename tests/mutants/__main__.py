@@ -27,6 +27,7 @@ SCOPE = (
     "socratasync/controller/status/*.py",
     "socratasync/pipeline/plan/*.py",
     "socratasync/pipeline/stage/counts.py",
+    "socratasync/pipeline/stage/verdict.py",
     "socratasync/pipeline/stage/verify.py",
     "socratasync/pipeline/merge/*.py",
 )

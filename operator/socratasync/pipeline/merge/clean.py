@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from socratasync.errors import RowCountMismatch
 from socratasync.pipeline.merge import outranked_statements, statements
 from socratasync.pipeline.request import RunContext
-from socratasync.pipeline.stage.verify import StagedDataset, are_too_many
+from socratasync.pipeline.stage.verdict import are_too_many
+from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target.connection import Connection
 
 
