@@ -328,7 +328,7 @@ TARGETS = [
         "a database that does not exist",
         lambda s: elsewhere(s, dbname="nowhere"),
         78,
-        'database "nowhere" does not exist; create the database or correct the DSN',
+        'database "nowhere" does not exist. Create the database or correct the DSN',
     ),
     bad(
         "a role that does not exist",

@@ -29,13 +29,14 @@ from socratasync.api.spec import SyncSpec
 from socratasync.errors import PermissionDenied, TargetBusy, TargetMismatch
 from socratasync.pipeline.preview import find
 from socratasync.pipeline.target.bookkeeping import Ledger
-from socratasync.pipeline.target.connection import Connections, translated
+from socratasync.pipeline.target.connection import Connections
 from socratasync.pipeline.target.migrations import (
     MIGRATIONS,
     Migration,
     bookkeeping_exists,
     bring_up_to_date,
 )
+from socratasync.pipeline.target.refusals import translated
 
 Connection = psycopg.Connection[TupleRow]
 

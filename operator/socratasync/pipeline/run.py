@@ -31,8 +31,9 @@ from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target import catalog, migrations
 from socratasync.pipeline.target.bookkeeping import Ledger
-from socratasync.pipeline.target.connection import Connection, Connections, translated
+from socratasync.pipeline.target.connection import Connection, Connections
 from socratasync.pipeline.target.planned_table import PlannedTable
+from socratasync.pipeline.target.refusals import translated
 from socratasync.pipeline.target.table_lock import TableLock, exclusive
 
 log = logging.getLogger(__name__)
