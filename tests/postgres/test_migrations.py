@@ -571,5 +571,5 @@ def test_a_role_that_may_make_no_schema_has_made_nothing(clerk: Connection) -> N
     with pytest.raises(PermissionDenied) as caught:
         bring_up_to_date(clerk)
 
-    assert advised(caught.value).startswith("CREATE SCHEMA socratasync AUTHORIZATION")
+    assert advised(caught.value).startswith("CREATE SCHEMA IF NOT EXISTS socratasync AUTHORIZATION")
     assert not bookkeeping_exists(clerk)

@@ -120,6 +120,7 @@ def source(request: RunRequest, options: RunOptions) -> Source:
 
 def check(connection: Connection, request: RunRequest) -> None:
     """Raises ``Misconfigured`` or ``PermissionDenied`` for a target that no run can load into."""
+    target_state.check_rights(connection, request.spec)
     target = target_state.checked_target(connection, request.spec)
     catalog.check_types(connection, request.spec.target.fields)
     if target.exists:
