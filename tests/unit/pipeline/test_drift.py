@@ -168,7 +168,7 @@ def test_datasets_that_share_a_table_share_its_types(types: list[str], common: s
         pytest.param(replace(TABLE, kind="S"), TargetMismatch, "is not a table", id="a sequence"),
         pytest.param(
             replace(TABLE, owned=False, owner="dba"),
-            TargetMismatch,
+            PermissionDenied,
             "belongs to dba",
             id="somebody else's table",
         ),
