@@ -47,7 +47,7 @@ STORIES_OF = {
 }
 """Module → the files of `tests/postgres` that are about it. Of other modules all ``STORIES`` are: a mutant
 that none notices runs all that reach it, which takes minutes."""
-MOST_SURVIVORS = 150
+MOST_SURVIVORS = 250
 """So many are tried with a database, which takes seconds for each. More are too many to judge, too."""
 
 
