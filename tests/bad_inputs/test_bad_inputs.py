@@ -472,8 +472,8 @@ TARGETS = [
             "DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', "
             "current_database()); END$$"
         ),
-        75,
-        "name the primary server in the DSN",
+        78,
+        'RESET "default_transaction_read_only"',
     ),
     bad(
         "an archive that cannot be written",
@@ -813,7 +813,7 @@ def test_a_hook_that_must_be_called_and_does_not_answer_is_owed_until_it_does(sc
     for run in ("first", "second"):
         ended = scene.run()
         assert ended.exit_code == 75, (run, ended)
-        assert "HookFailed: http://127.0.0.1:1/reload could not be called" in ended.error
+        assert "HookFailed: calling http://127.0.0.1:1/reload failed" in ended.error
         assert ended.report["rows"]["target"] == 9
         assert "secret-key" not in ended.output + ended.messages
 

@@ -19,6 +19,7 @@ from socratasync.pipeline.source.session import Timeouts
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import TARGET_WAIT_S, Connection, Connections
 from socratasync.pipeline.target.planned_table import PlannedTable
+from socratasync.pipeline.target.session import SILENCE_S
 from socratasync.pipeline.target.table_lock import TableLock
 from socratasync.process.redact import Redactor
 
@@ -84,6 +85,8 @@ class RunOptions:
     """For another run on the same target."""
     target_wait_s: float = TARGET_WAIT_S
     """For others who use the target, such as readers while it is replaced."""
+    silence_s: float = SILENCE_S
+    """For a server that says nothing at all, not even that it is there."""
     filling_ahead: FillingAhead = field(default_factory=FillingAhead)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 

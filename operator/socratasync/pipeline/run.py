@@ -90,7 +90,9 @@ def _fail(journal: Journal, options: RunOptions, error: SyncError) -> None:
 def opened(request: RunRequest, options: RunOptions, journal: Journal) -> Iterator[RunContext]:
     """The source, the target's connection, and its lock: one run per table. A target that cannot be
     loaded into is told at once, without waiting for the lock."""
-    connections = Connections(request.dsn, target_wait_s=options.target_wait_s)
+    connections = Connections(
+        request.dsn, target_wait_s=options.target_wait_s, silence_s=options.silence_s
+    )
     with closing(source(request, options)) as asked, connections.connect() as connection:
         check(connection, request)
         with exclusive(connection, request.target, options.lock_wait_s) as lock:
