@@ -31,8 +31,9 @@ from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target import catalog, migrations
 from socratasync.pipeline.target.bookkeeping import Ledger
-from socratasync.pipeline.target.connection import Connection, Connections, translated
+from socratasync.pipeline.target.connection import Connection, Connections
 from socratasync.pipeline.target.planned_table import PlannedTable
+from socratasync.pipeline.target.refusals import translated
 from socratasync.pipeline.target.table_lock import TableLock, exclusive
 
 log = logging.getLogger(__name__)
@@ -121,6 +122,7 @@ def source(request: RunRequest, options: RunOptions) -> Source:
 
 def check(connection: Connection, request: RunRequest) -> None:
     """Raises ``Misconfigured`` or ``PermissionDenied`` for a target that no run can load into."""
+    target_state.check_rights(connection, request.spec)
     target = target_state.checked_target(connection, request.spec)
     catalog.check_types(connection, request.spec.target.fields)
     if target.exists:

@@ -181,7 +181,7 @@ def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
     return Known(
         dataset=plan.dataset,
         year=plan.year,
-        watermark_column=plan.watermark.field if moves or not earlier else earlier.watermark_column,
+        watermark_column=plan.watermark.field,  # an update has the earlier one; without a watermark it says nothing
         watermark=reached,
         synced_since=reached - overlap if reached else None,
         source_rows=plan.snapshot.rows if current else None,

@@ -1,4 +1,4 @@
-"""The edge to PostgreSQL: the only place that connects, and where its errors become ours.
+"""The edge to PostgreSQL: the only place that connects.
 
 A connection made here has a session of its own, whatever pooler is between, is set up as a run needs it,
 and is known to ``Connections`` so that SIGTERM can cancel whatever it is doing.
@@ -6,26 +6,17 @@ and is known to ``Connections`` so that SIGTERM can cancel whatever it is doing.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
-from psycopg import errors as pg
 from psycopg.rows import TupleRow
 
-from socratasync.errors import (
-    BadValue,
-    InvalidSpec,
-    PermissionDenied,
-    SyncError,
-    TargetBusy,
-    TargetMismatch,
-    TargetUnavailable,
-)
-from socratasync.pipeline.target import pooler, session
+from socratasync.errors import InvalidSpec
+from socratasync.pipeline.target import login, pooler, session
+from socratasync.pipeline.target.refusals import translated
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -41,11 +32,6 @@ _UNREADABLE_DSN = (
     "the DSN cannot be read; write postgresql://user:password@host:5432/database, with special "
     "characters of the password percent-encoded"
 )
-
-_REFUSED_LOGIN = re.compile(
-    'authentication failed|no password supplied|pg_hba.conf|role ".*" (does not exist|is not permitted)'
-)
-"""Errors of a connection that was never made have no SQLSTATE, only words."""
 
 
 class Connections:
@@ -96,7 +82,7 @@ class Connections:
             settings.setdefault(name, value)
         settings["client_encoding"] = "UTF8"
         # What a session needs is set by statement, not in `options`: poolers refuse those at the start.
-        return psycopg.connect(**settings, autocommit=True)
+        return login.connect(settings, wait_s=CONNECT_TIMEOUT_S)
 
     def _admit(self, connection: Connection, greeting: session.Greeting) -> None:
         """The connection is ours to cancel. Raises ``PoolerUnsupported``, and looks closely only once."""
@@ -146,65 +132,3 @@ def milliseconds(seconds: float) -> str:
 
 def _without_text(exc: Exception) -> Exception:
     return type(exc)("message withheld: it may hold the password")
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Driver errors raised inside leave as ours, the driver's kept as the cause."""
-    try:
-        yield
-    except psycopg.Error as exc:
-        raise translate(exc) from exc
-
-
-def translate(exc: psycopg.Error) -> SyncError:
-    """Our error for a driver's, by SQLSTATE; without one, it never reached the server."""
-    text = _sentence(exc)
-    if isinstance(exc, pg.InsufficientPrivilege):
-        return PermissionDenied(
-            f"PostgreSQL refuses: {text}. Grant the right, or connect as the owner"
-        )
-    if isinstance(exc, (pg.LockNotAvailable, pg.SerializationFailure, pg.DeadlockDetected)):
-        return TargetBusy(f"the target is in use by others: {text}")
-    state = exc.sqlstate or ""
-    if state.startswith("28") or (not state and _REFUSED_LOGIN.search(text)):
-        return PermissionDenied(
-            f"PostgreSQL refuses the login: {text}. Check the DSN's user and password"
-        )
-    if isinstance(exc, pg.ReadOnlySqlTransaction):
-        return TargetUnavailable(
-            f"PostgreSQL only reads now: {text}. If the DSN names a replica, name the primary server in the DSN"
-        )
-    if state == "3D000" or ('database "' in text and "does not exist" in text):
-        return TargetMismatch(f"{text}; create the database or correct the DSN")
-    if state.startswith("22"):
-        return BadValue(f"a value does not fit its column: {text}{_context(exc)}")
-    if state.startswith("23"):
-        return BadValue(_refused_row(exc, text))
-    if state.startswith(("08", "53", "57", "58")) or isinstance(exc, psycopg.OperationalError):
-        return TargetUnavailable(f"PostgreSQL is not available: {text}")
-    return TargetMismatch(f"PostgreSQL refuses: {text}{_context(exc)}")
-
-
-def _refused_row(exc: psycopg.Error, text: str) -> str:
-    """What a constraint says, and how the table comes to take such rows: whoever loads it owns it."""
-    diag = exc.diag
-    table = f"{diag.schema_name}.{diag.table_name}" if diag.table_name else "the table"
-    if isinstance(exc, pg.NotNullViolation) and diag.column_name:
-        way = f'run ALTER TABLE {table} ALTER COLUMN "{diag.column_name}" DROP NOT NULL'
-    elif diag.constraint_name and diag.table_name:
-        way = f'change or drop its constraint or index "{diag.constraint_name}"'
-    else:
-        way = "alter it"
-    detail = f" ({' '.join(diag.message_detail.split())[:200]})" if diag.message_detail else ""
-    return f"{table} refuses a row: {text}{detail}. Leave such rows out with datasets[].where, or {way}"
-
-
-def _sentence(exc: psycopg.Error) -> str:
-    text = exc.diag.message_primary or str(exc).strip()
-    return " ".join(text.split()) or type(exc).__name__
-
-
-def _context(exc: psycopg.Error) -> str:
-    context = exc.diag.context
-    return f" ({' '.join(context.split())[:300]})" if context else ""

@@ -109,7 +109,7 @@ def _one_more(another: Callable[[], _Connection], seen: _Seen) -> Iterator[None]
     """One more connection for as long as the block lasts, if the pooler lets it in and serves it."""
     try:
         connection = another()
-    except psycopg.OperationalError:
+    except (psycopg.OperationalError, TargetUnavailable):
         seen.no_more = True
         yield
         return
