@@ -104,7 +104,8 @@ class _Verification:
         """If the count differs, read on once; if it still differs, read everything again; only then is
         the difference accepted."""
         clock = self._context.options.clock
-        before = self._count_before() if self._counts else None
+        counts = self._spec.counts_rows(self._context.request.mode)
+        before = self._count_before() if counts else None
         self._destroys = before is not None and self._may_destroy(before)
         staged = self._stage.prepare(clock(), before)
         self._stage.fill(staged)
@@ -119,12 +120,6 @@ class _Verification:
             self._stage.fill(staged)
             counted, _ = self._counted(staged, counted.after, changed_at)
         return staged, self._judge(counted)
-
-    @property
-    def _counts(self) -> bool:
-        """Whether rows are counted: where rows are deleted for not being staged, always."""
-        destroys = self._resets or self._spec.target.prune
-        return destroys or self._spec.verify.row_count != "Off"
 
     def _count_before(self) -> int:
         if self._plan.load.full and self._plan.snapshot.rows is not None:
