@@ -29,6 +29,7 @@ from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import Plans
 from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.stage.abandoned import drop_abandoned
 from socratasync.pipeline.target import catalog, migrations
 from socratasync.pipeline.target.bookkeeping import Ledger
@@ -117,7 +118,7 @@ def source(request: RunRequest, options: RunOptions) -> Source:
         credentials=request.secrets.credentials,
         requests_at_once=request.spec.parallelism,
         policy=options.policy,
-        timeouts=options.timeouts,
+        timeouts=options.timeouts or Timeouts.of(request.spec.source.timeouts),
         stopping=options.stopping,
     )
 
