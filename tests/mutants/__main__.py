@@ -154,10 +154,7 @@ def stories(modules: Iterable[str]) -> list[str]:
 @contextmanager
 def _database() -> Iterator[None]:
     """One server for all mutants, each of which has a process of its own."""
-    with (
-        tempfile.TemporaryDirectory(prefix="mutants-pg-") as name,
-        wheel_server(Path(name) / "pg") as dsn,
-    ):
+    with wheel_server(f"socratasync-mutants-{os.getpid()}") as dsn:
         os.environ["SOCRATASYNC_TEST_DSN"] = dsn
         yield
 

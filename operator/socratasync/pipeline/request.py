@@ -14,8 +14,8 @@ from socratasync.contract.progress import Progress, Silent
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.source.retry import RetryPolicy
-from socratasync.pipeline.source.session import Timeouts
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import TARGET_WAIT_S, Connection, Connections
 from socratasync.pipeline.target.planned_table import PlannedTable
@@ -80,7 +80,8 @@ class RunOptions:
     progress: Progress = field(default_factory=Silent)
     stopping: threading.Event = field(default_factory=threading.Event)
     policy: RetryPolicy = field(default_factory=RetryPolicy)
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts | None = None
+    """Instead of the manifest's."""
     lock_wait_s: float = 30.0
     """For another run on the same target."""
     target_wait_s: float = TARGET_WAIT_S

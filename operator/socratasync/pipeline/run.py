@@ -29,6 +29,8 @@ from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import Plans
 from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.source.deadlines import Timeouts
+from socratasync.pipeline.stage.abandoned import drop_abandoned
 from socratasync.pipeline.target import catalog, migrations
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import Connection, Connections
@@ -46,6 +48,7 @@ def run(request: RunRequest, options: RunOptions) -> RunReport:
         plans = plan_all(context)
         with recorded(context) as done:
             remember(context, plans)
+            drop_abandoned(context, in_use=to_be_staged(plans))
             is_new = not plans.state.target.exists and not done
             outcomes = load_all(context, plans, done)
             if request.resets:
@@ -115,7 +118,7 @@ def source(request: RunRequest, options: RunOptions) -> Source:
         credentials=request.secrets.credentials,
         requests_at_once=request.spec.parallelism,
         policy=options.policy,
-        timeouts=options.timeouts,
+        timeouts=options.timeouts or Timeouts.of(request.spec.source.timeouts),
         stopping=options.stopping,
     )
 
@@ -268,6 +271,15 @@ def _compared(
     if isinstance(plan, SyncError) or context.request.resets:
         return None, None
     return plan.schema_in_sync, plan.frozen.named
+
+
+def to_be_staged(plans: Plans) -> list[str]:
+    """The stages of the datasets that are about to be read."""
+    return [
+        plan.shape.stage
+        for plan in plans.plans.values()
+        if isinstance(plan, DatasetPlan) and not plan.nothing_to_do
+    ]
 
 
 def well(plans: Plans, outcomes: Mapping[str, Outcome]) -> list[DatasetPlan]:

@@ -46,20 +46,6 @@ def terms(
 
 
 @pytest.mark.parametrize(
-    ("agreed", "counts"),
-    [
-        pytest.param(terms("Off"), False, id="nobody wants to know"),
-        pytest.param(terms("Warn"), True, id="a warning"),
-        pytest.param(terms("Fail"), True, id="a failure"),
-        pytest.param(terms("Off", prunes=True), True, id="rows are deleted by it"),
-        pytest.param(terms("Off", resets=True), True, id="all are replaced by it"),
-    ],
-)
-def test_when_rows_are_counted(agreed: Terms, counts: bool) -> None:
-    assert agreed.counts is counts
-
-
-@pytest.mark.parametrize(
     ("left_out", "rows", "row_count", "tolerance", "too_many"),
     [
         (0, 100, "Fail", 0, False),

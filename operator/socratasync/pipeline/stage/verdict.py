@@ -25,11 +25,6 @@ class Terms:
     resets: bool
     prunes: bool
 
-    @property
-    def counts(self) -> bool:
-        """Whether rows are counted: where rows are deleted for not being staged, always."""
-        return self.resets or self.prunes or self.verify.row_count != "Off"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:

@@ -80,7 +80,8 @@ class _Verification:
         self._stage = stage
 
     def staged(self) -> StagedDataset:
-        before = self._count_before() if self._terms.counts else None
+        counts = self._context.request.spec.counts_rows(self._context.request.mode)
+        before = self._count_before() if counts else None
         destroys = before is not None and may_destroy(self._terms, self._plan, before, self._count)
         staged, verdict = self._fill(before, destroys=destroys)
         self._check_skipped(staged)
