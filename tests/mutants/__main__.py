@@ -31,7 +31,11 @@ SCOPE = (
     "socratasync/pipeline/stage/verify.py",
     "socratasync/pipeline/merge/*.py",
 )
-UNIT_TESTS = ("tests/unit/controller", "tests/unit/pipeline", "tests/unit/contract")
+UNIT_TESTS = {
+    "socratasync.controller": ("tests/unit/controller", "tests/unit/contract"),
+    "socratasync.pipeline": ("tests/unit/pipeline",),
+}
+"""Wing → the folders of its tests."""
 STORIES = (
     "bad_values clocks data_safety drift extra_rows fill_ahead frozen left_out merge others_ddl outranked "
     "stage"
@@ -122,7 +126,7 @@ def _survivors(
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         folder = Path(name)
         lay_out(folder)
-        left = mutate(folder, modules, UNIT_TESTS)
+        left = mutate(folder, modules, unit_tests(modules))
         again = [name for name, mutant in left.items() if ".pipeline." in mutant.module]
         if not with_database:
             return set(left.values()), None
@@ -133,6 +137,12 @@ def _survivors(
         with _database():
             still = mutate(folder, modules, stories(modules), only=again[:MOST_SURVIVORS])
         return set(left.values()), set(left.values()) - set(still.values())
+
+
+def unit_tests(modules: Iterable[str]) -> list[str]:
+    """The folders of tests without a database that are about these modules."""
+    wings = {".".join(module.split(".")[:2]) for module in modules}
+    return [folder for wing in sorted(wings) for folder in UNIT_TESTS[wing]]
 
 
 def stories(modules: Iterable[str]) -> list[str]:

@@ -185,7 +185,8 @@ def test_there_are_tests_with_a_database_for_each_module() -> None:
     now = command.digests()
 
     assert set(command.STORIES_OF) <= now.keys()
-    assert all((ROOT / path).exists() for path in (*command.UNIT_TESTS, *command.stories(now)))
+    assert all((ROOT / path).exists() for path in command.unit_tests(now) + command.stories(now))
+    assert command.unit_tests(["socratasync.pipeline.merge.clean"]) == ["tests/unit/pipeline"]
     assert command.stories(["socratasync.pipeline.merge.clean"]) == [
         "tests/postgres/test_left_out.py"
     ]
