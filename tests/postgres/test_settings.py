@@ -30,7 +30,7 @@ from typer.testing import CliRunner
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
 from socratasync.cli.app import app
-from socratasync.errors import TargetMismatch
+from socratasync.errors import TargetMismatch, TargetUnavailable
 from socratasync.pipeline.preview import find
 from socratasync.pipeline.target import session
 from socratasync.pipeline.target.connection import Connections
@@ -151,6 +151,14 @@ def test_a_session_is_ours_whatever_its_role_has(role: Role) -> None:
     assert {n: v for n, v in values.items() if n in there} == {
         name: (value,) for name, value in OURS.items() if name in there
     }
+
+
+def test_what_only_reads_is_kept_from_writing_by_the_server(server: str) -> None:
+    with (
+        pytest.raises(TargetUnavailable, match="only reads"),
+        Connections(server).connect(read_only=True) as connection,
+    ):
+        connection.execute("CREATE TABLE made_by_a_reader ()")
 
 
 CELLS = [

@@ -18,6 +18,7 @@ from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import TARGET_WAIT_S, Connection, Connections
+from socratasync.pipeline.target.patience import QUEUE_S, Patience
 from socratasync.pipeline.target.planned_table import PlannedTable
 from socratasync.pipeline.target.session import SILENCE_S
 from socratasync.pipeline.target.table_lock import TableLock
@@ -86,6 +87,8 @@ class RunOptions:
     """For another run on the same target."""
     target_wait_s: float = TARGET_WAIT_S
     """For others who use the target, such as readers while it is replaced."""
+    queue_s: float = QUEUE_S
+    """The same in one go, where readers queue behind who waits."""
     silence_s: float = SILENCE_S
     """For a server that says nothing at all, not even that it is there."""
     filling_ahead: FillingAhead = field(default_factory=FillingAhead)
@@ -133,3 +136,11 @@ class RunContext:
     ledger: Ledger
     lock: TableLock
     table: PlannedTable
+
+    @property
+    def patience(self) -> Patience:
+        """For statements that want the target to themselves."""
+        options = self.options
+        return Patience(
+            wait_s=options.target_wait_s, queue_s=options.queue_s, stopping=options.stopping
+        )

@@ -20,6 +20,7 @@ from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.drift import Agreement, agree, common_types
 from socratasync.pipeline.plan.frozen import Frozen, find_frozen, has_provenance
 from socratasync.pipeline.plan.model import DatasetPlan, KeepsNewer, Load, Shape, Snapshot
+from socratasync.pipeline.plan.obstacles import check_additions, check_obstacles
 from socratasync.pipeline.plan.selection import select_columns
 from socratasync.pipeline.plan.target_state import TargetState, check_table
 from socratasync.pipeline.plan.watermark import (
@@ -86,6 +87,8 @@ def plan_all(
     """Plan every dataset that the manifest selects. Raises ``TargetMismatch`` or ``PermissionDenied``
     where the target can take none of them; what is wrong with one dataset stands in its place."""
     check_table(state.target, spec.target.key)
+    resets = spec.target.reset and mode == "full"
+    check_obstacles(state.target, state.around, resets=resets)
     described = _each(spec, source, lambda dataset: _describe(spec, source, dataset))
     question = _Question(
         spec=spec,
@@ -128,6 +131,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
     frozen = _frozen(question, dataset, described, known)
     agreement = _agreement(question, dataset, described, known, frozen)
     watermark = find_watermark(spec.source.watermark, dataset.columns, metadata.columns)
+    check_additions(state.target, state.around, _added(spec, state.target, agreement))
     lacking = _lacking(spec, state.target, agreement, known)
     load = choose_load(
         mode=question.mode,
@@ -147,7 +151,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         shape=_shape(
             spec,
             dataset,
-            state.target,
+            state,
             agreement.columns,
             keeps_newer=keeps_newer(load, watermark, question.now),
         ),
@@ -168,6 +172,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         owed=owed,
         frozen=frozen,
         starts_over=starts_over,
+        row_triggers=state.around.row_triggers,
         nothing_to_do=not owed
         and nothing_changed(known, load, snapshot, watermark)
         and not _hides_changes(question.source, dataset, snapshot, watermark),
@@ -219,6 +224,14 @@ def _new_table(question: _Question) -> tuple[tuple[str, str], ...]:
     return (*question.table.items(), *provenance.items())
 
 
+def _added(spec: SyncSpec, target: Target, agreement: Agreement) -> list[tuple[str, str]]:
+    """The columns (name, type) that the table must get before rows come."""
+    if not target.exists:
+        return []
+    provenance = PROVENANCE if spec.target.provenance else {}
+    return [*agreement.add, *((n, t) for n, t in provenance.items() if target.column(n) is None)]
+
+
 def _lacking(
     spec: SyncSpec, target: Target, agreement: Agreement, known: Known | None
 ) -> list[str]:
@@ -236,11 +249,12 @@ def _lacking(
 def _shape(
     spec: SyncSpec,
     dataset: DatasetSpec,
-    target: Target,
+    state: TargetState,
     columns: tuple[Column, ...],
     *,
     keeps_newer: KeepsNewer | None,
 ) -> Shape:
+    target = state.target
     return Shape(
         schema=target.schema,
         table=target.table,
@@ -250,6 +264,7 @@ def _shape(
         key=tuple(spec.target.key),
         provenance=spec.target.provenance,
         keeps_newer=keeps_newer,
+        in_two=target.kind == "p" or bool(state.around.row_triggers),
     )
 
 
