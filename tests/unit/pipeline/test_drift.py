@@ -185,6 +185,30 @@ def test_datasets_that_share_a_table_share_its_types(types: list[str], common: s
             id="a wider unique key",
         ),
         pytest.param(
+            replace(TABLE, kind="p", unique_keys=(), partitioned_by=("status", "srnumber")),
+            TargetMismatch,
+            "being partitioned by status, it can only have one that contains this, too",
+            id="partitioned by what is not in the key",
+        ),
+        pytest.param(
+            replace(TABLE, kind="p", unique_keys=(), partitioned_by=("srnumber",)),
+            TargetMismatch,
+            "ADD PRIMARY KEY (srnumber)",
+            id="partitioned by what is in the key",
+        ),
+        pytest.param(
+            replace(TABLE, kind="p", unique_keys=(), partitioned_by=(None,)),
+            TargetMismatch,
+            "being partitioned by an expression",
+            id="partitioned by an expression",
+        ),
+        pytest.param(
+            replace(TABLE, kind="t"),
+            TargetMismatch,
+            "but something else;",
+            id="of PostgreSQL's own",
+        ),
+        pytest.param(
             replace(TABLE, columns=(there("status"),)),
             TargetMismatch,
             "has no column srnumber",
