@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import yaml
 from psycopg.conninfo import make_conninfo
-from tests.postgres.bouncer import left_in, pooled
+from tests.postgres.bouncer import change_mode, left_in, pooled
 from tests.postgres.conftest import Sync
 from tests.postgres.worker import Worker
 from typer.testing import CliRunner
@@ -176,6 +176,18 @@ def test_a_pool_without_sessions_is_known_for_what_it_is(
     with pooled(server, "transaction", **pool) as through:
         for _ in in_use(through, 4 if busy else 0):
             with pytest.raises(PoolerUnsupported), Connections(through).connect():
+                pass
+
+
+def test_a_pool_that_shares_a_connection_later_on_is_refused_then(server: str) -> None:
+    """Somebody changes its mode while a run is under way; or it was not known for what it is."""
+    with pooled(server, "session") as through:
+        connections = Connections(through)
+        with connections.connect() as first:
+            change_mode(through, "transaction")
+            first.execute("SELECT 1")
+
+            with pytest.raises(PoolerUnsupported), connections.connect():
                 pass
 
 
