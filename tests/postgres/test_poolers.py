@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from socratasync.errors import PoolerUnsupported
 from socratasync.pipeline.target.connection import Connections
 from socratasync.pipeline.target.table_lock import is_loading
 
-Pool = Callable[..., AbstractContextManager[str]]
 SESSIONLESS = pytest.mark.parametrize("mode", ["transaction", "statement"])
 SLEEPING = (
     "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
@@ -174,6 +173,7 @@ def test_a_pool_without_sessions_is_known_for_what_it_is(
     server: str, pool: dict[str, Any], busy: bool
 ) -> None:
     with pooled(server, "transaction", **pool) as through:
+        fill(through, 1 if pool.get("size") == 1 else 16)
         for _ in in_use(through, 4 if busy else 0):
             with pytest.raises(PoolerUnsupported), Connections(through).connect():
                 pass
@@ -189,6 +189,13 @@ def test_a_pool_that_shares_a_connection_later_on_is_refused_then(server: str) -
 
             with pytest.raises(PoolerUnsupported), connections.connect():
                 pass
+
+
+def fill(pool: str, connections: int) -> None:
+    """The pool has so many connections to the server, none of them in use."""
+    with ExitStack() as stack:
+        for _ in range(connections):
+            stack.enter_context(psycopg.connect(pool)).execute("SELECT 1")
 
 
 def in_use(pool: str, clients: int) -> Iterator[None]:
