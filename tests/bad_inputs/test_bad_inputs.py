@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -298,19 +299,31 @@ TARGETS = [
         "a DSN that cannot be read",
         lambda s: dsn(s, f"postgresql://joe:{PASSWORD}@[::1/x"),
         78,
-        "the DSN cannot be read; write postgresql://user:password@host:5432/database",
+        "the DSN has a / or a second @ before its host; write a / of the password as %2F",
     ),
     bad(
         "a DSN whose password is not encoded",
         lambda s: dsn(s, f"postgresql://joe:{PASSWORD}@db.invalid/x"),
         78,
-        "with special characters of the password percent-encoded",
+        "the DSN has a / or a second @ before its host",
     ),
     bad(
         "a DSN with a word that does not exist",
         lambda s: dsn(s, f"host=db passwort=x password='{PASSWORD}"),
         78,
         "the DSN cannot be read",
+    ),
+    bad(
+        "a DSN of Prisma's",
+        lambda s: dsn(s, f"postgresql://joe:{quote(PASSWORD, safe='')}@db/x?pgbouncer=true"),
+        78,
+        "the DSN has the parameter pgbouncer",
+    ),
+    bad(
+        "a DSN that verifies with no certificate",
+        lambda s: elsewhere(s, host="db.invalid", sslmode="verify-full", sslrootcert="/nowhere"),
+        78,
+        "names a file as sslrootcert that cannot be read (/nowhere: No such file",
     ),
     bad(
         "a server that does not answer",
@@ -577,11 +590,20 @@ SOURCES = [
         "a proxy may stand between",
     ),
     bad(
-        "a redirect to another host",
-        lambda s: fault(s, Fault.redirect("https://data.example.org/resource")),
+        "a domain that has moved for good",
+        lambda s: fault(
+            s, Fault.redirect(f"https://data.newtown.gov/api/views/{DATASET}.json", 301)
+        ),
         78,
-        "the domain has moved: write data.example.org in spec.domain",
+        "the domain has moved: write data.newtown.gov in spec.domain",
     ),
+    bad(
+        "a redirect to a page about maintenance",
+        lambda s: fault(s, Fault.redirect("https://status.newtown.gov/")),
+        75,
+        "may be under maintenance",
+    ),
+    bad("a firewall's page", lambda s: fault(s, Fault.firewall()), 75, "firewall"),
     bad(
         "a redirect to no HTTPS",
         lambda s: fault(s, Fault.redirect(f"http://{s.server.domain}/login")),

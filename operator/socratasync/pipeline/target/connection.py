@@ -9,13 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow
 
-from socratasync.errors import InvalidSpec
 from socratasync.pipeline.target import login, pooler, session
+from socratasync.pipeline.target.dsn import read_dsn
 from socratasync.pipeline.target.refusals import translated
 
 Connection = psycopg.Connection[TupleRow]
@@ -27,11 +26,6 @@ FIRST_WITH_MERGE_RETURNING = 170000
 CONNECT_TIMEOUT_S = 15
 TARGET_WAIT_S = 30.0
 """How long a statement waits for others' locks on the target before the run gives way."""
-
-_UNREADABLE_DSN = (
-    "the DSN cannot be read; write postgresql://user:password@host:5432/database, with special "
-    "characters of the password percent-encoded"
-)
 
 
 class Connections:
@@ -111,24 +105,6 @@ class Connections:
                 connection.cancel_safe(timeout=1.0)
 
 
-def read_dsn(dsn: str) -> dict[str, Any]:
-    """The DSN's settings. Raises ``InvalidSpec``, which never quotes it."""
-    try:
-        settings: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(dsn))
-    except psycopg.ProgrammingError as exc:
-        # The driver quotes the DSN, password included, in this message.
-        raise InvalidSpec(_UNREADABLE_DSN) from _without_text(exc)
-    ports = str(settings.get("port") or "").split(",")
-    if not all(port == "" or port.isdecimal() for port in ports):
-        # A slash in the password ends the host's part early: what follows is taken for the port.
-        raise InvalidSpec(_UNREADABLE_DSN)
-    return settings
-
-
 def milliseconds(seconds: float) -> str:
     """A time limit as PostgreSQL writes one; never 0, which means for ever."""
     return f"{int(seconds * 1000) or 1}ms"
-
-
-def _without_text(exc: Exception) -> Exception:
-    return type(exc)("message withheld: it may hold the password")
