@@ -66,6 +66,11 @@ REFUSALS: Final[Mapping[str, Refusal]] = {
     "25P04": _AWAY,  # or one whose transaction took too long
     "27": _ROW,
     "28": _LOGIN,
+    "28000": Refusal(
+        PermissionDenied,
+        "PostgreSQL refuses the login",
+        "Check the DSN's user and password, its sslmode and certificate, and the server's pg_hba.conf",
+    ),
     "3D": Refusal(
         TargetMismatch,
         "there is no such database",
