@@ -164,7 +164,7 @@ class InvalidQuery(Misconfigured):
 
 
 class TargetMismatch(Misconfigured):
-    """The target table, or the bookkeeping beside it, is there but cannot take what a run would write."""
+    """The target table, the bookkeeping beside it or the session cannot take what a run would write."""
 
 
 class PoolerUnsupported(Misconfigured):

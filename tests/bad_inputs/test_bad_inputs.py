@@ -590,11 +590,20 @@ SOURCES = [
         "a proxy may stand between",
     ),
     bad(
-        "a redirect to another host",
-        lambda s: fault(s, Fault.redirect("https://data.example.org/resource")),
+        "a domain that has moved for good",
+        lambda s: fault(
+            s, Fault.redirect(f"https://data.newtown.gov/api/views/{DATASET}.json", 301)
+        ),
         78,
-        "the domain has moved: write data.example.org in spec.domain",
+        "the domain has moved: write data.newtown.gov in spec.domain",
     ),
+    bad(
+        "a redirect to a page about maintenance",
+        lambda s: fault(s, Fault.redirect("https://status.newtown.gov/")),
+        75,
+        "may be under maintenance",
+    ),
+    bad("a firewall's page", lambda s: fault(s, Fault.firewall()), 75, "firewall"),
     bad(
         "a redirect to no HTTPS",
         lambda s: fault(s, Fault.redirect(f"http://{s.server.domain}/login")),

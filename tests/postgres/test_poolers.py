@@ -100,10 +100,13 @@ def test_sigterm_reaches_the_statement_through_a_pooler_in_session_mode(
     assert sync.owner_dsn == direct
 
 
+@pytest.mark.parametrize(
+    "pool", [{"size": 1}, {"max_client_conn": "1"}], ids=["one served", "one let in"]
+)
 def test_a_pool_in_session_mode_that_is_too_small_to_look_closely_is_used(
-    sync: Sync, parks: Dataset
+    sync: Sync, parks: Dataset, pool: dict[str, Any]
 ) -> None:
-    with pooled(sync.dsn, "session", size=1) as dsn:
+    with pooled(sync.dsn, "session", **pool) as dsn:
         sync.dsn = dsn
 
         planned = sync.plan(sync.request(), sync.options)

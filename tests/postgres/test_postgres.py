@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -191,8 +189,7 @@ def test_sigterm_while_waiting_for_another_run(sync: Sync, parks: Dataset) -> No
 @pytest.fixture
 def own_server(sync: Sync) -> Iterator[str]:
     """A server that a test may crash, since nobody else uses it."""
-    folder = Path(tempfile.gettempdir()) / f"socratasync-crash-{uuid.uuid4().hex[:8]}"
-    with wheel_server(folder) as dsn:
+    with wheel_server(f"socratasync-crash-{uuid.uuid4().hex[:8]}") as dsn:
         sync.dsn = dsn
         yield dsn
 

@@ -23,14 +23,15 @@ from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.merge.merge import tidy
 from socratasync.pipeline.merge.replace import Deferred, Outcome, replace_all
 from socratasync.pipeline.parallel import in_parallel
-from socratasync.pipeline.plan import planner, target_state
+from socratasync.pipeline.plan import obstacles, planner, target_state
 from socratasync.pipeline.plan.frozen import Remembered, still_there
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import Plans
 from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.stage.abandoned import drop_abandoned
-from socratasync.pipeline.target import catalog, migrations
+from socratasync.pipeline.target import catalog, migrations, surroundings
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import Connection, Connections
 from socratasync.pipeline.target.planned_table import PlannedTable
@@ -117,7 +118,7 @@ def source(request: RunRequest, options: RunOptions) -> Source:
         credentials=request.secrets.credentials,
         requests_at_once=request.spec.parallelism,
         policy=options.policy,
-        timeouts=options.timeouts,
+        timeouts=options.timeouts or Timeouts.of(request.spec.source.timeouts),
         stopping=options.stopping,
     )
 
@@ -126,6 +127,8 @@ def check(connection: Connection, request: RunRequest) -> None:
     """Raises ``Misconfigured`` or ``PermissionDenied`` for a target that no run can load into."""
     target_state.check_rights(connection, request.spec)
     target = target_state.checked_target(connection, request.spec)
+    around = surroundings.read(connection, target)
+    obstacles.check_obstacles(target, around, resets=request.resets)
     catalog.check_types(connection, request.spec.target.fields)
     if target.exists:
         catalog.read_views(connection, request.spec.refresh.materialized_views)

@@ -12,7 +12,7 @@ from socratasync.pipeline.plan.target_state import checked_target
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.stage.counts import Asked, Held, contradiction, is_in
-from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target import catalog, surroundings
 from socratasync.pipeline.target.bookkeeping import Outranked
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.types import Relation, relation
@@ -125,9 +125,11 @@ def _count_again(context: RunContext, dataset: str) -> list[int]:
 
 
 def _asked(context: RunContext, dataset: str) -> Asked:
-    spec = context.request.spec
+    spec, connection = context.request.spec, context.connection
+    around = surroundings.read(connection, checked_target(connection, spec))
     return Asked(
         key=tuple(spec.target.key),
         where=bool(spec.dataset(dataset).where),
         may_skip=spec.target.on_bad_value != "Fail",
+        triggers=around.row_triggers,
     )

@@ -7,12 +7,14 @@ the others stale.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import psycopg
 from psycopg import sql
 
-from socratasync.errors import Misconfigured, SyncError
+from socratasync.errors import Misconfigured, SyncError, TargetBusy
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.catalog import MaterializedView
@@ -35,9 +37,11 @@ def vacuum_statement(target: sql.Identifier, kind: Vacuum) -> sql.Composed | Non
 def refresh_statement(view: MaterializedView) -> sql.Composed:
     """``REFRESH`` of one view, letting readers go on where the view allows it."""
     how = sql.SQL("CONCURRENTLY " if view.concurrently else "")
-    return sql.SQL("REFRESH MATERIALIZED VIEW {}{}").format(
-        how, sql.Identifier(*view.name.split("."))
-    )
+    return sql.SQL("REFRESH MATERIALIZED VIEW {}{}").format(how, _identifier(view))
+
+
+def _identifier(view: MaterializedView) -> sql.Identifier:
+    return sql.Identifier(*view.name.split("."))
 
 
 def refresh(context: RunContext, *, is_new: bool) -> None:
@@ -48,9 +52,10 @@ def refresh(context: RunContext, *, is_new: bool) -> None:
     target = relation(spec.target.schema_, spec.target.table)
     tried: list[SyncError | None] = []
     if statement := vacuum_statement(target, spec.refresh.vacuum):
-        tried.append(_try(context, statement, f"vacuum of {target.as_string(connection)}"))
+        vacuum = partial(_vacuum, context, statement, target)
+        tried.append(_try(context, vacuum, f"vacuum of {target.as_string(connection)}"))
     for view in _views(context, is_new=is_new):
-        tried.append(_try(context, refresh_statement(view), f"refresh of {view.name}"))
+        tried.append(_try(context, partial(_refresh, context, view), f"refresh of {view.name}"))
         if not view.concurrently:
             context.journal.warn(
                 f"materialized view {view.name} was refreshed with readers locked out; a unique index on "
@@ -72,12 +77,28 @@ def _views(context: RunContext, *, is_new: bool) -> list[MaterializedView]:
         return []
 
 
-def _try(context: RunContext, statement: sql.Composed, what: str) -> SyncError | None:
+def _vacuum(context: RunContext, statement: sql.Composed, target: sql.Identifier) -> None:
+    """Housekeeping, which a later run can do as well: who holds the table meanwhile, with a ``CREATE INDEX
+    CONCURRENTLY`` for example, fails no run."""
+    full = context.request.spec.refresh.vacuum == "Full"
+    try:
+        context.patience.execute_alone(context.connection, statement, target, readers_matter=full)
+    except TargetBusy as exc:
+        context.journal.warn(
+            f"the data is in, but its table was not vacuumed, and is by the next run that changes rows: {exc.message}"
+        )
+
+
+def _refresh(context: RunContext, view: MaterializedView) -> None:
+    context.patience.execute(context.connection, refresh_statement(view), _identifier(view))
+
+
+def _try(context: RunContext, action: Callable[[], None], what: str) -> SyncError | None:
     log.info("%s", what)
     try:
-        context.connection.execute(statement)
-    except psycopg.Error as exc:
-        error = translate(exc)
+        action()
+    except (psycopg.Error, TargetBusy) as exc:
+        error = exc if isinstance(exc, TargetBusy) else translate(exc)
         failed = type(error)(f"the data is in, but the {what} failed: {error.message}")
         context.journal.warn(failed.message)
         return failed

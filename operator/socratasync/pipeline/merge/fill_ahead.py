@@ -19,6 +19,7 @@ import psycopg
 from socratasync.contract.report import Rows
 from socratasync.errors import SyncError, Terminated
 from socratasync.pipeline.merge import outranked, statements
+from socratasync.pipeline.merge.in_place import check_in_place
 from socratasync.pipeline.merge.merge import Merged, Written, conclude
 from socratasync.pipeline.merge.strategy import Strategy, choose
 from socratasync.pipeline.merge.table import complete_table, create_table, is_complete
@@ -104,6 +105,7 @@ class FillAhead:
         if inserted != staged.staged_rows:
             self._give_up(f"{inserted:,} of {staged.staged_rows:,} rows were found in the stage")
             return None
+        check_in_place(writer.connection, staged, inserted=inserted)
         outranked.begin(self._context, writer.connection, staged)
         came = inserted + staged.skipped
         written = Written(rows=Rows(downloaded=came, inserted=inserted))

@@ -17,6 +17,7 @@ from socratasync.contract.report import DatasetReport, Rows
 from socratasync.errors import RowCountMismatch
 from socratasync.pipeline.merge import outranked, statements, table_statements
 from socratasync.pipeline.merge.clean import NOTHING, Cleaned, clean
+from socratasync.pipeline.merge.in_place import Counts, in_place
 from socratasync.pipeline.merge.strategy import Strategy, choose, choose_by_key
 from socratasync.pipeline.merge.table import complete_table, create_target, is_complete
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
@@ -39,9 +40,6 @@ _SETTINGS = "SET LOCAL work_mem = '64MB'"
 _FOR_INDEX = "SET LOCAL maintenance_work_mem = '256MB'"
 _NO_NESTED_LOOPS = "SET LOCAL enable_nestloop = off"
 """On a target that was filled since it was analysed, the planner believes it to be tiny and loops."""
-
-Counts = tuple[int, int]
-"""Rows inserted and updated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +168,7 @@ def write(
             )
         case Strategy.FILL:
             cleaned, counts = _once_clean(
-                context, connection, staged, lambda: _insert(connection, staged.shape)
+                context, connection, staged, lambda: _fill_in(connection, staged)
             )
         case _:
             return _write_by_key(context, connection, strategy, staged, existing)
@@ -193,7 +191,8 @@ def _write_by_key(
     staged = outranked.stamping(context, connection, staged)
     if displaced.taken:
         outranked.note_rivals(context, connection, staged, existing)
-    counts = _counted(connection, _BY_KEY[strategy](staged.shape))
+    statement = _BY_KEY[strategy](staged.shape)
+    counts = in_place(connection, staged, lambda: _counted(connection, statement))
     rows = _rows(staged, cleaned, *counts)
     rows.deleted = rekeyed
     return Written(rows=rows, cleaned=cleaned)
@@ -222,6 +221,10 @@ def _create(connection: Connection, staged: StagedDataset) -> Counts:
     connection.execute(_FOR_INDEX)
     connection.execute(table_statements.add_key(staged.shape))
     return counts
+
+
+def _fill_in(connection: Connection, staged: StagedDataset) -> Counts:
+    return in_place(connection, staged, lambda: _insert(connection, staged.shape))
 
 
 def _insert(connection: Connection, shape: Shape) -> Counts:

@@ -62,7 +62,7 @@ def _replace(context: RunContext, deferred: Sequence[StagedDataset]) -> list[Mer
         for staged in deferred:
             complete_table(context, connection, staged.plan)
         gone = catalog.count(connection, catalog.count_rows(target))
-        connection.execute(table_statements.truncate(target))
+        context.patience.execute(connection, table_statements.truncate(target), target)
         context.ledger.forget_outranked()
         merged = [
             _insert(context, _as_new(staged, datasets), deleted=0 if number else gone)

@@ -197,11 +197,15 @@ _COUNTED = sql.SQL(
 
 def upsert(shape: Shape) -> sql.Composed:
     """Few rows against many, one look-up by key each."""
+    if shape.in_two:
+        return _in_two(shape)
     return _COUNTED.format(_on_conflict(shape, sql.SQL("FROM {} s").format(shape.staged)))
 
 
 def difference(shape: Shape) -> sql.Composed:
     """New and differing rows found by one join, then written by key: ``merge`` for older servers."""
+    if shape.in_two:
+        return _in_two(shape)
     rows = sql.SQL("FROM {} s LEFT JOIN {} t ON {} WHERE t.{} IS NULL OR ({})").format(
         shape.staged,
         shape.target,
@@ -227,6 +231,26 @@ def _on_conflict(shape: Shape, rows: sql.Composed) -> sql.Composed:
     )
 
 
+def _in_two(shape: Shape) -> sql.Composed:
+    """``upsert`` and ``difference`` where ``ON CONFLICT`` will not do: of a partitioned table it cannot tell which
+    rows were new, and has no ``xmax`` to return; and triggers see a row twice that it updates, first as a new
+    one. Both halves see the table as it was."""
+    return sql.SQL(
+        "WITH updated AS (UPDATE {target} t SET {assignments} FROM {stage} s WHERE {same_key} "
+        "AND ({differs}) RETURNING 1), inserted AS (INSERT INTO {target} ({columns}) SELECT {values} "
+        "FROM {stage} s WHERE NOT EXISTS (SELECT FROM {target} t WHERE {same_key}) RETURNING 1) "
+        "SELECT (SELECT count(*) FROM inserted), (SELECT count(*) FROM updated)"
+    ).format(
+        target=shape.target,
+        stage=shape.staged,
+        assignments=_assignments(shape, "s"),
+        same_key=same_key(shape),
+        differs=differs(shape, "s"),
+        columns=names(_written(shape)),
+        values=_value_list(shape),
+    )
+
+
 def merge(shape: Shape) -> sql.Composed:
     """Many rows against many (PostgreSQL 17 and later, which says what it did with each)."""
     statement = sql.SQL(
@@ -249,6 +273,13 @@ def delete_missing(shape: Shape) -> sql.Composed:
     return sql.SQL(
         "DELETE FROM {} t WHERE t.socrata_dataset = {} AND NOT EXISTS (SELECT FROM {} s WHERE {})"
     ).format(shape.target, sql.Literal(shape.dataset), shape.staged, same_key(shape))
+
+
+def count_in_place(shape: Shape) -> sql.Composed:
+    """How many rows of the target have a key that is staged; one row."""
+    return sql.SQL("SELECT count(*) FROM {} t WHERE EXISTS (SELECT FROM {} s WHERE {})").format(
+        shape.target, shape.staged, same_key(shape)
+    )
 
 
 def find_duplicates(shape: Shape) -> sql.Composed:

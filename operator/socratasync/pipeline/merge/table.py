@@ -23,14 +23,15 @@ def is_complete(target: Target, plan: DatasetPlan) -> bool:
 
 def complete_table(context: RunContext, connection: Connection, plan: DatasetPlan) -> None:
     """Give an existing table the columns that this dataset brings; make one where there is none. In a
-    short transaction of the caller's, who is alone: readers wait for it."""
+    short transaction of the caller's, who is alone: readers wait for it. Raises ``TargetBusy``."""
     spec = context.request.spec
     context.table.hold(connection)
     target = checked_target(connection, spec)
     if not target.exists:
         create_table(connection, plan)
     elif lacking := _lacking(target, plan):
-        connection.execute(table_statements.add_columns(plan.shape.target, lacking))
+        statement = table_statements.add_columns(plan.shape.target, lacking)
+        context.patience.execute(connection, statement, plan.shape.target)
     context.table.is_now(checked_target(connection, spec))
 
 

@@ -38,7 +38,8 @@ class KeepsNewer:
 class Shape:
     """One dataset's way into the target: names only, no data. ``keeps_newer``: what an update leaves as
     it is. A full load (None) knows better: the newer row is gone. ``stamps_equal_rows``: a row that is equal
-    but for its time of change is written, since another dataset's row with its key is judged by that."""
+    but for its time of change is written, since another dataset's row with its key is judged by that.
+    ``in_two``: new rows and changed ones are written by a statement each."""
 
     schema: str
     table: str
@@ -49,6 +50,7 @@ class Shape:
     provenance: bool
     keeps_newer: KeepsNewer | None = None
     stamps_equal_rows: bool = False
+    in_two: bool = False
 
     @property
     def target(self) -> Relation:
@@ -151,6 +153,8 @@ class DatasetPlan:
     """``:id``s of rows that an update reads whether or not they changed: what stood for them is gone."""
     starts_over: bool = False
     """Whether rows that did not change must be read, whatever the mode: what was merged is not there."""
+    row_triggers: tuple[str, ...] = ()
+    """The table's triggers that may change a row, or keep it out, before it is written."""
     replica_as_of: datetime | None = None
     """How old the rows read were, when they came from a replica that was behind (``rowstream``)."""
 

@@ -20,6 +20,7 @@ from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.drift import Agreement, agree, common_types
 from socratasync.pipeline.plan.frozen import Frozen, find_frozen, has_provenance
 from socratasync.pipeline.plan.model import DatasetPlan, KeepsNewer, Load, Shape, Snapshot
+from socratasync.pipeline.plan.obstacles import check_additions, check_obstacles
 from socratasync.pipeline.plan.selection import select_columns
 from socratasync.pipeline.plan.target_state import TargetState, check_table
 from socratasync.pipeline.plan.watermark import (
@@ -30,7 +31,8 @@ from socratasync.pipeline.plan.watermark import (
     nothing_changed,
 )
 from socratasync.pipeline.source import soql
-from socratasync.pipeline.source.client import Metadata, Source
+from socratasync.pipeline.source.answers import Metadata
+from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target.bookkeeping import Known, stage_name
 from socratasync.pipeline.target.catalog import Target
 
@@ -85,6 +87,8 @@ def plan_all(
     """Plan every dataset that the manifest selects. Raises ``TargetMismatch`` or ``PermissionDenied``
     where the target can take none of them; what is wrong with one dataset stands in its place."""
     check_table(state.target, spec.target.key)
+    resets = spec.target.reset and mode == "full"
+    check_obstacles(state.target, state.around, resets=resets)
     described = _each(spec, source, lambda dataset: _describe(spec, source, dataset))
     question = _Question(
         spec=spec,
@@ -127,6 +131,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
     frozen = _frozen(question, dataset, described, known)
     agreement = _agreement(question, dataset, described, known, frozen)
     watermark = find_watermark(spec.source.watermark, dataset.columns, metadata.columns)
+    check_additions(state.target, state.around, _added(spec, state.target, agreement))
     lacking = _lacking(spec, state.target, agreement, known)
     load = choose_load(
         mode=question.mode,
@@ -146,7 +151,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         shape=_shape(
             spec,
             dataset,
-            state.target,
+            state,
             agreement.columns,
             keeps_newer=keeps_newer(load, watermark, question.now),
         ),
@@ -167,6 +172,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         owed=owed,
         frozen=frozen,
         starts_over=starts_over,
+        row_triggers=state.around.row_triggers,
         nothing_to_do=not owed
         and nothing_changed(known, load, snapshot, watermark)
         and not _hides_changes(question.source, dataset, snapshot, watermark),
@@ -218,6 +224,14 @@ def _new_table(question: _Question) -> tuple[tuple[str, str], ...]:
     return (*question.table.items(), *provenance.items())
 
 
+def _added(spec: SyncSpec, target: Target, agreement: Agreement) -> list[tuple[str, str]]:
+    """The columns (name, type) that the table must get before rows come."""
+    if not target.exists:
+        return []
+    provenance = PROVENANCE if spec.target.provenance else {}
+    return [*agreement.add, *((n, t) for n, t in provenance.items() if target.column(n) is None)]
+
+
 def _lacking(
     spec: SyncSpec, target: Target, agreement: Agreement, known: Known | None
 ) -> list[str]:
@@ -235,11 +249,12 @@ def _lacking(
 def _shape(
     spec: SyncSpec,
     dataset: DatasetSpec,
-    target: Target,
+    state: TargetState,
     columns: tuple[Column, ...],
     *,
     keeps_newer: KeepsNewer | None,
 ) -> Shape:
+    target = state.target
     return Shape(
         schema=target.schema,
         table=target.table,
@@ -249,6 +264,7 @@ def _shape(
         key=tuple(spec.target.key),
         provenance=spec.target.provenance,
         keeps_newer=keeps_newer,
+        in_two=target.kind == "p" or bool(state.around.row_triggers),
     )
 
 
@@ -258,12 +274,12 @@ def _snapshot(
     """The source as it is now. The newest change is asked for before the count and the count before
     the rows, so that whatever happens in between is read again next time, never missed."""
     source, now = question.source, question.now
-    latest = source.first(
-        dataset.id, soql.newest(watermark, dataset.where, now + timedelta(days=1))
-    ).get("newest")
+    latest = soql.newest(watermark, dataset.where, now + timedelta(days=1))
+    newest = source.newest(dataset.id, latest)
+    counts = question.spec.counts_rows(question.mode)
     return Snapshot(
-        rows=source.count(dataset.id, soql.count(dataset.where)),
-        newest=soql.parse_timestamp(latest) if latest else None,
+        rows=source.count(dataset.id, soql.count(dataset.where)) if counts else None,
+        newest=newest,
         rows_updated_at=metadata.rows_updated_at,
         taken_at=now,
     )
@@ -276,7 +292,7 @@ def _hides_changes(
     if snapshot.rows_updated_at is not None:
         return False
     undated = soql.both(dataset.where, soql.undated(watermark))
-    return source.count(dataset.id, soql.count(undated)) > 0
+    return source.has_rows(dataset.id, undated)
 
 
 def _load_warnings(dataset: DatasetSpec, load: Load) -> tuple[str, ...]:

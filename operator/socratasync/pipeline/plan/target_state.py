@@ -9,11 +9,12 @@ from socratasync.api.spec import SyncSpec
 from socratasync.errors import PermissionDenied, SyncError, TargetMismatch
 from socratasync.pipeline.columns import PROVENANCE
 from socratasync.pipeline.plan.model import Before
-from socratasync.pipeline.target import catalog, grants
+from socratasync.pipeline.target import catalog, grants, surroundings
 from socratasync.pipeline.target.bookkeeping import Known, Ledger, stage_name
 from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.migrations import bookkeeping_exists
+from socratasync.pipeline.target.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class TargetState:
     known: Mapping[str, Known] = field(default_factory=dict)
     owed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     was_emptied: bool = False
+    around: Surroundings = field(default_factory=Surroundings)
 
 
 def look(connection: Connection, spec: SyncSpec) -> TargetState:
@@ -49,6 +51,7 @@ def look(connection: Connection, spec: SyncSpec) -> TargetState:
         known={} if emptied else recorded,
         owed=ledger.owed() if ledger else {},
         was_emptied=emptied,
+        around=surroundings.read(connection, target),
     )
 
 
@@ -114,8 +117,9 @@ def _table_problem(target: Target, key: Sequence[str]) -> SyncError | None:
             f"GRANT CREATE ON SCHEMA {target.schema} TO <this role>"
         )
     if target.kind not in ("r", "p"):
+        what = _KINDS.get(target.kind or "", "something else")
         return TargetMismatch(
-            f"{name} is not a table; name a table, or one that does not exist yet"
+            f"{name} is not a table but {what}; name a table, or one that does not exist yet"
         )
     if not target.owned:
         return PermissionDenied(
@@ -127,9 +131,35 @@ def _table_problem(target: Target, key: Sequence[str]) -> SyncError | None:
             f"{name} has no column {', '.join(missing)}, which spec.target.key names"
         )
     if tuple(sorted(key)) not in target.unique_keys:
-        columns = ", ".join(key)
-        return TargetMismatch(
-            f"{name} has no unique constraint on ({columns}), so rows cannot be matched; run "
-            f"ALTER TABLE {name} ADD PRIMARY KEY ({columns}), after removing duplicates if it says so"
-        )
+        return TargetMismatch(_without_key(target, key))
     return None
+
+
+_KINDS = {
+    "v": "a view",
+    "m": "a materialized view",
+    "f": "a foreign table",
+    "S": "a sequence",
+    "i": "an index",
+    "I": "an index",
+    "c": "a type",
+}
+"""What else ``pg_class`` has."""
+
+
+def _without_key(target: Target, key: Sequence[str]) -> str:
+    """Why rows cannot be matched, and how they can. A unique key of a partitioned table holds the columns
+    that tell its partitions apart."""
+    columns, name = ", ".join(key), target.name
+    lacks = f"{name} has no unique constraint on ({columns}), so rows cannot be matched"
+    if None in target.partitioned_by:
+        return (
+            f"{lacks}; being partitioned by an expression, it can have none. Name another table, or one that "
+            "does not exist yet"
+        )
+    if more := [column for column in target.partitioned_by if column not in key]:
+        return (
+            f"{lacks}; being partitioned by {', '.join(map(str, more))}, it can only have one that contains "
+            "this, too. Add it to spec.target.key, or name another table, or one that does not exist yet"
+        )
+    return f"{lacks}; run ALTER TABLE {name} ADD PRIMARY KEY ({columns}), after removing duplicates if it says so"

@@ -101,11 +101,13 @@ class Held:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What the manifest says of a dataset, as far as a wrong count may come from it. ``may_skip``: whether rows
-    are left out for values that their columns cannot hold."""
+    are left out for values that their columns cannot hold. ``triggers``: those of the table that may keep rows
+    out, or in."""
 
     key: tuple[str, ...]
     where: bool
     may_skip: bool = False
+    triggers: tuple[str, ...] = ()
 
 
 def is_in(held: Held, source: Sequence[int], tolerance: int | str) -> bool:
@@ -126,6 +128,8 @@ def contradiction(dataset: str, held: Held, source: int, asked: Asked) -> str:
         found.append(_too_many(asked))
     if held.left_out or held.owed or held.accounted < source:
         found.append(_too_few(held, asked))
+    if asked.triggers:
+        found.append(f"the table's triggers ({', '.join(asked.triggers)}) may be why")
     return "; ".join(found)
 
 

@@ -41,8 +41,10 @@ class Target:
     table: str
     kind: str | None = None
     oid: int | None = None
-    storage: int | None = None
-    """The file that holds the rows: another one after TRUNCATE and after whatever rewrites the table."""
+    storage: str | None = None
+    """The files that hold the rows: others after TRUNCATE and after whatever rewrites the table."""
+    partitioned_by: tuple[str | None, ...] = ()
+    """Its columns, where it is partitioned; None for an expression."""
     owned: bool = False
     owner: str = ""
     schema_exists: bool = True
@@ -91,9 +93,10 @@ def read_target(connection: Connection, schema: str, table: str) -> Target:
         kind=found["kind"],
         oid=found["oid"],
         storage=found["storage"],
+        partitioned_by=tuple(found["partitioned_by"]),
         owned=found["owned"],
         owner=found["owner"],
-        estimate=max(0, found["estimate"]),
+        estimate=found["estimate"] or 0,
         columns=tuple(columns),
         unique_keys=tuple(tuple(row["key"]) for row in keys),
     )

@@ -48,6 +48,7 @@ OURS: Mapping[str, str] = {
     "transform_null_equals": "off",
     "quote_all_identifiers": "off",
     "restrict_nonsystem_relation_kind": "",
+    "gin_fuzzy_search_limit": "0",  # some of the rows, at random
     "default_table_access_method": "heap",  # others may not update rows
     "plpgsql.extra_errors": "none",
 }
@@ -116,13 +117,19 @@ def _way_out(connection: _Connection, name: str) -> str:
     source, role, database = row
     if source in ("client", "environment variable"):
         return "Take it out of the options of the DSN, or of the pooler"
-    statement = _WAYS.get(source, _ANY_OTHER_WAY).format(
+    statement = way_out(source, name, role=role, database=database)
+    return f"If that is not wanted, an administrator runs: {statement.as_string(connection)}"
+
+
+def way_out(source: str, name: str, *, role: str, database: str) -> sql.Composed:
+    """The statement that gives a session another value of a refused setting. ``source``: as in
+    ``pg_settings``."""
+    return _WAYS.get(source, _ANY_OTHER_WAY).format(
         role=sql.Identifier(role),
         database=sql.Identifier(database),
         name=sql.Identifier(name),
         wanted=sql.Literal(REFUSED[name].wanted),
     )
-    return f"If that is not wanted, run, as who may: {statement.as_string(connection)}"
 
 
 _WAYS = {

@@ -34,6 +34,11 @@ def relation(schema: str, name: str) -> Relation:
     return sql.Identifier(schema, name)
 
 
+def quoted(name: str) -> str:
+    """The name as SQL wants it, for a statement that a person is told to run."""
+    return sql.Identifier(name).as_string()
+
+
 def type_sql(pg_type: str) -> sql.SQL:
     """A column type as SQL. Raises ``InvalidSpec`` for anything that is not plainly a type."""
     if not _TYPE.fullmatch(pg_type):

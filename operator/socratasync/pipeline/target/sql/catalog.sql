@@ -1,9 +1,16 @@
 -- read_table --
--- What the name stands for, whether this role may alter it, and which file holds its rows.
+-- What the name stands for, whether this role may alter it, which columns it is partitioned by (null for
+-- an expression), and which files hold its rows. Of a partitioned table, it is the partitions that have rows.
 SELECT c.oid::bigint AS oid, c.relkind::text AS kind, pg_has_role(c.relowner, 'USAGE') AS owned,
-       pg_get_userbyid(c.relowner) AS owner, c.reltuples::bigint AS estimate,
-       pg_relation_filenode(c.oid)::bigint AS storage
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       pg_get_userbyid(c.relowner) AS owner, l.estimate, l.storage,
+       ARRAY(SELECT a.attname::text FROM pg_partitioned_table p, unnest(p.partattrs::int2[]) AS k (number)
+             LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number AND k.number <> 0
+             WHERE p.partrelid = c.oid) AS partitioned_by
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+LATERAL (SELECT sum(greatest(r.reltuples, 0))::bigint AS estimate,
+                string_agg(pg_relation_filenode(r.oid)::text, ',' ORDER BY r.oid) AS storage
+         FROM pg_class r WHERE r.oid = c.oid AND c.relkind <> 'p'
+             OR c.relkind = 'p' AND r.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf)) l
 WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 
 -- read_columns --

@@ -39,3 +39,20 @@ SELECT current_setting('lock_timeout')
 -- set_lock_timeout --
 -- The same for what is left of the transaction.
 SELECT set_config('lock_timeout', %(wait)s, true)
+
+-- set_session_lock_timeout --
+-- The same for what is left of the session.
+SELECT set_config('lock_timeout', %(wait)s, false)
+
+-- find_holder --
+-- The session that has had a lock on a table, a view or one of its partitions for longest; readers and
+-- writers only where they are in the way. What this role may not see of others is null.
+SELECT l.pid, a.usename::text AS role, nullif(a.application_name, '') AS application, a.state,
+    a.xact_start AS since
+FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (l.relation = to_regclass(%(relation)s)
+        OR l.relation IN (SELECT relid FROM pg_partition_tree(to_regclass(%(relation)s))))
+    AND (%(readers_matter)s OR l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock'))
+ORDER BY a.xact_start LIMIT 1
