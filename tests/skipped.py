@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 NO_REAL_DATA = "SOCRATASYNC_REAL_DATA names no folder of real Socrata files"
+NO_PGBOUNCER = "pgbouncer is not installed (Debian: apt-get install pgbouncer)"
+NOT_ROOT = "network namespaces need root and the program ip"
 
 ALLOWED = frozenset({NO_REAL_DATA})
 """What a machine of CI may lack: the files hold people's addresses, and so are in no repository."""

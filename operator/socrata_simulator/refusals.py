@@ -18,7 +18,7 @@ class Refused(Exception):
     """A status and a body that are sent instead of data."""
 
     status: int
-    body: str
+    body: str | bytes
     content_type: str = "application/json;charset=utf-8"
     headers: dict[str, str] = field(default_factory=dict)
 

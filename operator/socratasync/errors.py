@@ -24,7 +24,8 @@
     │   ├── InvalidSchedule
     │   ├── DatasetNotFound
     │   ├── InvalidQuery
-    │   └── TargetMismatch
+    │   ├── TargetMismatch
+    │   └── PoolerUnsupported
     └── Unexpected          exit 70, reason InternalError: a mistake in the program
 
 ``Terminated`` stands outside: it is SIGTERM arriving, exit 143, and is nobody's fault.
@@ -163,7 +164,11 @@ class InvalidQuery(Misconfigured):
 
 
 class TargetMismatch(Misconfigured):
-    """The target table, or the bookkeeping beside it, is there but cannot take what a run would write."""
+    """The target table, the bookkeeping beside it or the session cannot take what a run would write."""
+
+
+class PoolerUnsupported(Misconfigured):
+    """The DSN leads through a connection pooler that keeps no sessions, as PgBouncer in transaction mode."""
 
 
 NEEDS_A_PERSON = frozenset(kind.exit_code for kind in (DataRefused, NotAllowed, Misconfigured))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,8 +33,7 @@ def scene(
 @pytest.fixture
 def strict_server() -> Iterator[str]:
     """A server of one's own where the role ``clerk`` must give a password."""
-    folder = Path(tempfile.gettempdir()) / f"socratasync-strict-{uuid.uuid4().hex[:8]}"
-    with wheel_server(folder) as dsn:
+    with wheel_server(f"socratasync-strict-{uuid.uuid4().hex[:8]}") as dsn:
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("CREATE ROLE clerk LOGIN PASSWORD 'another'")
             (file,) = connection.execute("SHOW hba_file").fetchone() or ("",)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -298,19 +299,31 @@ TARGETS = [
         "a DSN that cannot be read",
         lambda s: dsn(s, f"postgresql://joe:{PASSWORD}@[::1/x"),
         78,
-        "the DSN cannot be read; write postgresql://user:password@host:5432/database",
+        "the DSN has a / or a second @ before its host; write a / of the password as %2F",
     ),
     bad(
         "a DSN whose password is not encoded",
         lambda s: dsn(s, f"postgresql://joe:{PASSWORD}@db.invalid/x"),
         78,
-        "with special characters of the password percent-encoded",
+        "the DSN has a / or a second @ before its host",
     ),
     bad(
         "a DSN with a word that does not exist",
         lambda s: dsn(s, f"host=db passwort=x password='{PASSWORD}"),
         78,
         "the DSN cannot be read",
+    ),
+    bad(
+        "a DSN of Prisma's",
+        lambda s: dsn(s, f"postgresql://joe:{quote(PASSWORD, safe='')}@db/x?pgbouncer=true"),
+        78,
+        "the DSN has the parameter pgbouncer",
+    ),
+    bad(
+        "a DSN that verifies with no certificate",
+        lambda s: elsewhere(s, host="db.invalid", sslmode="verify-full", sslrootcert="/nowhere"),
+        78,
+        "names a file as sslrootcert that cannot be read (/nowhere: No such file",
     ),
     bad(
         "a server that does not answer",
@@ -328,7 +341,7 @@ TARGETS = [
         "a database that does not exist",
         lambda s: elsewhere(s, dbname="nowhere"),
         78,
-        'database "nowhere" does not exist; create the database or correct the DSN',
+        'database "nowhere" does not exist. Create the database or correct the DSN',
     ),
     bad(
         "a role that does not exist",
@@ -352,7 +365,7 @@ TARGETS = [
         "a database where the role may make no schema",
         lambda s: as_stranger(s, "GRANT CREATE ON SCHEMA public TO {role}"),
         77,
-        "CREATE SCHEMA socratasync AUTHORIZATION",
+        "CREATE SCHEMA IF NOT EXISTS socratasync AUTHORIZATION",
     ),
     bad(
         "a table of somebody else",
@@ -360,7 +373,7 @@ TARGETS = [
             lambda s: s.execute(KEYED),
             lambda s: as_stranger(s, "GRANT ALL ON requests TO {role}"),
         ],
-        78,
+        77,
         "ALTER TABLE public.requests OWNER TO",
     ),
     bad(
@@ -463,8 +476,8 @@ TARGETS = [
             lambda s: s.execute(f'ALTER TABLE requests OWNER TO "{role_of(s)}"'),
             lambda s: s.set(refresh={"materializedViews": ["by_day"]}),
         ],
-        78,
-        "by_day belongs to another role",
+        77,
+        "Have an administrator of the database",
     ),
     bad(
         "a database that only reads",
@@ -472,8 +485,8 @@ TARGETS = [
             "DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', "
             "current_database()); END$$"
         ),
-        75,
-        "name the primary server in the DSN",
+        78,
+        'RESET "default_transaction_read_only"',
     ),
     bad(
         "an archive that cannot be written",
@@ -577,11 +590,20 @@ SOURCES = [
         "a proxy may stand between",
     ),
     bad(
-        "a redirect to another host",
-        lambda s: fault(s, Fault.redirect("https://data.example.org/resource")),
+        "a domain that has moved for good",
+        lambda s: fault(
+            s, Fault.redirect(f"https://data.newtown.gov/api/views/{DATASET}.json", 301)
+        ),
         78,
-        "the domain has moved: write data.example.org in spec.domain",
+        "the domain has moved: write data.newtown.gov in spec.domain",
     ),
+    bad(
+        "a redirect to a page about maintenance",
+        lambda s: fault(s, Fault.redirect("https://status.newtown.gov/")),
+        75,
+        "may be under maintenance",
+    ),
+    bad("a firewall's page", lambda s: fault(s, Fault.firewall()), 75, "firewall"),
     bad(
         "a redirect to no HTTPS",
         lambda s: fault(s, Fault.redirect(f"http://{s.server.domain}/login")),
@@ -813,7 +835,7 @@ def test_a_hook_that_must_be_called_and_does_not_answer_is_owed_until_it_does(sc
     for run in ("first", "second"):
         ended = scene.run()
         assert ended.exit_code == 75, (run, ended)
-        assert "HookFailed: http://127.0.0.1:1/reload could not be called" in ended.error
+        assert "HookFailed: calling http://127.0.0.1:1/reload failed" in ended.error
         assert ended.report["rows"]["target"] == 9
         assert "secret-key" not in ended.output + ended.messages
 

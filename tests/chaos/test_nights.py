@@ -1,4 +1,4 @@
-"""A thousand times three to five nights, drawn anew each time."""
+"""More than a thousand nights, drawn anew each time: three to five per draw, 32 draws of each setting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from socrata_simulator.portal.portal import Portal
 def test_no_night_harms_the_data_and_a_quiet_one_puts_all_right(
     sync: Sync, portal: Portal, clock: Any, listener: Listener, setting: Any
 ) -> None:
-    @at_length(100, short=2)
+    @at_length(32, short=2)
     @given(drawn=setting, nights=NIGHTS)
     def nights_pass(drawn: Any, nights: list[Any]) -> None:
         judge = begin(sync, portal, clock, drawn, listener)

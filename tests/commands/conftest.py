@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests.cluster.processes import wait_until
+from tests.conftest import room_for_databases
 
 from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
@@ -90,7 +91,7 @@ class Command:
 @pytest.fixture
 def data_folder() -> Iterator[Path]:
     """A folder that root's PostgreSQL, which runs as another user, can reach; pytest's own is closed."""
-    folder = Path(tempfile.mkdtemp(prefix="socratasync-commands-"))
+    folder = Path(tempfile.mkdtemp(prefix="socratasync-commands-", dir=room_for_databases()))
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder)

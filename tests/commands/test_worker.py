@@ -186,7 +186,7 @@ def test_hook_headers_are_read_from_a_mounted_secret(job: Job, tmp_path: Path) -
     ran = job(SOCRATASYNC_HOOK_0_HEADERS=str(folder))
 
     report = job.told(ran)
-    assert "hook: https://127.0.0.1:1/x could not be called" in " ".join(report["warnings"])
+    assert "hook: calling https://127.0.0.1:1/x failed" in " ".join(report["warnings"])
     assert "Hook-Header" not in ran.stdout + ran.stderr
 
 

@@ -44,11 +44,11 @@ def remove() -> None:
 
 
 @contextmanager
-def entered() -> Iterator[None]:
+def entered(namespace: str = NAMESPACE) -> Iterator[None]:
     """This thread, its children and the threads it starts are in the namespace for that long."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
-        _set_namespace(_NAMESPACES / NAMESPACE)
+        _set_namespace(_NAMESPACES / namespace)
         yield
     finally:
         _set_namespace(home)

@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,15 +27,31 @@ SCOPE = (
     "socratasync/controller/status/*.py",
     "socratasync/pipeline/plan/*.py",
     "socratasync/pipeline/stage/counts.py",
+    "socratasync/pipeline/stage/verdict.py",
     "socratasync/pipeline/stage/verify.py",
     "socratasync/pipeline/merge/*.py",
 )
-UNIT_TESTS = ("tests/unit/controller", "tests/unit/pipeline", "tests/unit/contract")
-DATABASE_TESTS = tuple(
-    f"tests/postgres/test_{name}.py"
-    for name in ("merge", "stage", "fill_ahead", "data_safety", "drift")
+UNIT_TESTS = {
+    "socratasync.controller": ("tests/unit/controller", "tests/unit/contract"),
+    "socratasync.pipeline": ("tests/unit/pipeline",),
+}
+"""Wing → the folders of its tests."""
+STORIES = (
+    "bad_values clocks data_safety drift extra_rows fill_ahead frozen left_out merge others_ddl outranked "
+    "stage"
 )
-MOST_SURVIVORS = 150
+STORIES_OF = {
+    "socratasync.pipeline.merge.clean": "left_out",
+    "socratasync.pipeline.merge.fill_ahead": "fill_ahead",
+    "socratasync.pipeline.merge.replace": "pipeline data_safety",
+    "socratasync.pipeline.merge.table": "drift frozen others_ddl pipeline",
+    "socratasync.pipeline.plan.planner": "drift frozen pipeline",
+    "socratasync.pipeline.plan.target_state": "pipeline",
+    "socratasync.pipeline.stage.verify": "data_safety pipeline",
+}
+"""Module → the files of `tests/postgres` that are about it. Of other modules all ``STORIES`` are: a mutant
+that none notices runs all that reach it, which takes minutes."""
+MOST_SURVIVORS = 250
 """So many are tried with a database, which takes seconds for each. More are too many to judge, too."""
 
 
@@ -110,7 +126,7 @@ def _survivors(
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         folder = Path(name)
         lay_out(folder)
-        left = mutate(folder, modules, UNIT_TESTS)
+        left = mutate(folder, modules, unit_tests(modules))
         again = [name for name, mutant in left.items() if ".pipeline." in mutant.module]
         if not with_database:
             return set(left.values()), None
@@ -119,17 +135,26 @@ def _survivors(
         if len(again) > MOST_SURVIVORS:
             say(f"of {len(again)} survivors the first {MOST_SURVIVORS} are tried with a database")
         with _database():
-            still = mutate(folder, modules, DATABASE_TESTS, only=again[:MOST_SURVIVORS])
+            still = mutate(folder, modules, stories(modules), only=again[:MOST_SURVIVORS])
         return set(left.values()), set(left.values()) - set(still.values())
+
+
+def unit_tests(modules: Iterable[str]) -> list[str]:
+    """The folders of tests without a database that are about these modules."""
+    wings = {".".join(module.split(".")[:2]) for module in modules}
+    return [folder for wing in sorted(wings) for folder in UNIT_TESTS[wing]]
+
+
+def stories(modules: Iterable[str]) -> list[str]:
+    """The files of tests with a database that are about these modules."""
+    names = {name for module in modules for name in STORIES_OF.get(module, STORIES).split()}
+    return [f"tests/postgres/test_{name}.py" for name in sorted(names)]
 
 
 @contextmanager
 def _database() -> Iterator[None]:
     """One server for all mutants, each of which has a process of its own."""
-    with (
-        tempfile.TemporaryDirectory(prefix="mutants-pg-") as name,
-        wheel_server(Path(name) / "pg") as dsn,
-    ):
+    with wheel_server(f"socratasync-mutants-{os.getpid()}") as dsn:
         os.environ["SOCRATASYNC_TEST_DSN"] = dsn
         yield
 

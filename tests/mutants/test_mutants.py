@@ -172,10 +172,6 @@ def test_every_module_of_the_scope_is_judged_or_said_to_be_unjudged() -> None:
     assert all(judged.reasons.values()), "each survivor has a reason"
 
 
-def test_tests_named_for_a_database_are_there() -> None:
-    assert all((ROOT / path).exists() for path in (*command.UNIT_TESTS, *command.DATABASE_TESTS))
-
-
 def test_mutmut_is_told_where_its_copy_lies() -> None:
     project = tomllib.loads(project_text(["src/a.py"], ["tests/unit"]))
 
@@ -183,3 +179,14 @@ def test_mutmut_is_told_where_its_copy_lies() -> None:
     assert project["tool"]["mypy"]["mypy_path"].startswith("$MYPY_CONFIG_FILE_DIR/src:")
     assert "enable_error_code" not in project["tool"]["mypy"]
     assert project["tool"]["mutmut"]["only_mutate"] == ["src/a.py"]
+
+
+def test_there_are_tests_with_a_database_for_each_module() -> None:
+    now = command.digests()
+
+    assert set(command.STORIES_OF) <= now.keys()
+    assert all((ROOT / path).exists() for path in command.unit_tests(now) + command.stories(now))
+    assert command.unit_tests(["socratasync.pipeline.merge.clean"]) == ["tests/unit/pipeline"]
+    assert command.stories(["socratasync.pipeline.merge.clean"]) == [
+        "tests/postgres/test_left_out.py"
+    ]

@@ -29,13 +29,14 @@ from socratasync.api.spec import SyncSpec
 from socratasync.errors import PermissionDenied, TargetBusy, TargetMismatch
 from socratasync.pipeline.preview import find
 from socratasync.pipeline.target.bookkeeping import Ledger
-from socratasync.pipeline.target.connection import Connections, translated
+from socratasync.pipeline.target.connection import Connections
 from socratasync.pipeline.target.migrations import (
     MIGRATIONS,
     Migration,
     bookkeeping_exists,
     bring_up_to_date,
 )
+from socratasync.pipeline.target.refusals import translated
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -570,5 +571,5 @@ def test_a_role_that_may_make_no_schema_has_made_nothing(clerk: Connection) -> N
     with pytest.raises(PermissionDenied) as caught:
         bring_up_to_date(clerk)
 
-    assert advised(caught.value).startswith("CREATE SCHEMA socratasync AUTHORIZATION")
+    assert advised(caught.value).startswith("CREATE SCHEMA IF NOT EXISTS socratasync AUTHORIZATION")
     assert not bookkeeping_exists(clerk)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 from tests.conftest import wheel_server
 from tests.postgres.conftest import Row, Sync
+from tests.postgres.worker import Worker
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
@@ -103,56 +99,9 @@ def test_a_run_is_recorded_with_its_whole_report(sync: Sync, parks: Dataset) -> 
 
 # -- signals ---------------------------------------------------------------------------------------
 
-WORKER = """
-import os, signal, sys, threading
-from socratasync.api.spec import SyncSpec
-from socratasync.contract.report import RunReport
-from socratasync.pipeline.request import RunOptions, RunRequest
-from socratasync.contract.report import RunReport
-from socratasync.pipeline.run import run
-from socratasync.process.signals import interruptible, leave
-
-spec = SyncSpec.from_json(os.environ["SPEC"])
-request = RunRequest(name="test", run="job-1", spec=spec, mode=spec.mode, dsn=os.environ["DSN"])
-with interruptible() as interruption:
-    report = run(request, RunOptions(stopping=interruption.stopping))
-    interruption.too_late()
-leave(interruption.exit_code or report.exit_code)
-"""
-
-
 HERE = "(SELECT oid FROM pg_database WHERE datname = current_database())"
 SLEEPING = f"SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datid = {HERE}"
 WAITING = f"SELECT 1 FROM pg_locks WHERE NOT granted AND database = {HERE}"
-
-
-class Worker:
-    """A run in a process of its own."""
-
-    def __init__(self, sync: Sync, **words: Any) -> None:
-        asked = sync.request(**words)
-        environ = {
-            **os.environ,
-            "SPEC": asked.spec.to_json(),
-            "DSN": asked.dsn,
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        }
-        self.process = subprocess.Popen([sys.executable, "-c", WORKER], env=environ)
-
-    def terminate(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-
-    def exit_code(self) -> int:
-        """Within the five seconds that a stopped run may take."""
-        return self.process.wait(timeout=5)
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
 
 
 def advisory_locks(sync: Sync) -> list[Row]:
@@ -240,8 +189,7 @@ def test_sigterm_while_waiting_for_another_run(sync: Sync, parks: Dataset) -> No
 @pytest.fixture
 def own_server(sync: Sync) -> Iterator[str]:
     """A server that a test may crash, since nobody else uses it."""
-    folder = Path(tempfile.gettempdir()) / f"socratasync-crash-{uuid.uuid4().hex[:8]}"
-    with wheel_server(folder) as dsn:
+    with wheel_server(f"socratasync-crash-{uuid.uuid4().hex[:8]}") as dsn:
         sync.dsn = dsn
         yield dsn
 

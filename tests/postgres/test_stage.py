@@ -203,16 +203,6 @@ def test_a_count_within_the_tolerance_passes(
     assert sync.one().rows.inserted == 5
 
 
-def test_verify_off_counts_nothing_after_the_download(
-    sync: Sync, portal: Portal, parks: Dataset
-) -> None:
-    sync.spec["verify"] = {"rowCount": "Off"}
-
-    assert sync.one().verified is None
-    counts = [p for kind, _, p in portal.requests if "count(*)" in p.get("$select", "")]
-    assert len(counts) == 1  # of the survey
-
-
 def test_rows_that_come_and_go_between_pages_are_no_mismatch(
     sync: Sync, portal: Portal, parks: Dataset
 ) -> None:

@@ -43,6 +43,8 @@ STATUSES = [
     (Fault.bare_error(), 500, "application/json", '"status":500'),
     (Fault.invalid_token(), 403, "application/json", "Invalid app_token specified"),
     (Fault.login_page(), 200, "text/html", "<title>Sign in</title>"),
+    (Fault.firewall(), 403, "text/html", "Request blocked"),
+    (Fault.answer(b"just this", 299, content_type="a/b"), 299, "a/b", "just this"),
     (Fault.redirect("https://elsewhere.example/"), 302, "application/json", ""),
 ]
 
@@ -263,3 +265,46 @@ def test_an_error_body_is_whole_and_the_connection_stays(
 
     assert json.loads(ask(ROWS).content)["errorCode"] == "too-many-requests"
     assert ask(ROWS).headers["Content-Length"]
+
+
+def test_a_page_comes_again_whatever_was_asked_for(portal: Portal, ask: Ask, many: Dataset) -> None:
+    page = {**BY_ID, "$limit": "5"}
+    first = ask(ROWS, page).text
+    after = {**page, "$where": f":id > '{many.ids()[4]}'"}
+    portal.faults.add(Fault.same_page())
+
+    assert ask(ROWS, after).text == first
+    assert ask(ROWS, after).text != first
+
+
+def test_a_bomb_is_small_on_the_wire(portal: Portal, ask: Ask) -> None:
+    portal.faults.add(Fault.bomb(1_000_003))
+    answer = ask(ROWS, BY_ID, stream=True)
+    wire = answer.raw.read(decode_content=False)
+
+    assert len(wire) < 10_000
+    header, row = zlib.decompress(wire, 31).split(b"\n", 1)
+    assert header == b'"srnumber",":id"'
+    assert len(row) == 1_000_003 + len(b'""\n')
+
+
+def test_an_endless_body_goes_on(portal: Portal, ask: Ask) -> None:
+    portal.faults.add(Fault.endless())
+    with ask(ROWS, BY_ID, stream=True, headers={"Accept-Encoding": "identity"}) as answer:
+        came = sum(len(answer.raw.read(10**6)) for _ in range(5))
+
+    assert came == 5 * 10**6
+
+
+@pytest.mark.parametrize("slow", [Fault.slow_drip(9, 0.001), Fault.slow_head(9, 0.001)])
+def test_what_drips_is_whole_in_the_end(portal: Portal, ask: Ask, slow: Fault) -> None:
+    portal.faults.add(slow, times=2)
+    portal.faults.add(Fault.status(429), times=1)
+
+    few = {**BY_ID, "$limit": "2"}
+    assert (ask(ROWS, few).status_code, portal.faults.pending) == (429, 1)
+    assert len(ask(ROWS, few).text.splitlines()) == 3
+
+
+def test_an_address_that_is_too_long_is_refused(ask: Ask) -> None:
+    assert ask(ROWS, {"$select": ",".join(["srnumber"] * 1000)}).status_code == 414

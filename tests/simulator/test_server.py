@@ -94,7 +94,7 @@ def test_a_connection_is_used_again(portal: Portal) -> None:
 
 
 def test_the_end_does_not_wait_for_clients_that_stay(portal: Portal) -> None:
-    portal.faults.add(Fault.slow_drip(piece=1, seconds=60))
+    portal.faults.add(Fault.slow_drip(piece=1, seconds=60), on="rows")
     with requests.Session() as session:
         with serve(portal) as server:
             session.get(

@@ -16,7 +16,6 @@ from socratasync.errors import (
     DatasetNotFound,
     InvalidAppToken,
     InvalidQuery,
-    InvalidSpec,
     SchemaChanged,
     SourceThrottled,
     SourceTooSlow,
@@ -72,10 +71,10 @@ def test_the_description_is_read(source: Source, many: Dataset) -> None:
 
 
 def test_the_count_and_the_newest_change_are_read(source: Source, many: Dataset) -> None:
-    assert source.first("many-0001", soql.count(None)) == {"source_rows": "250"}
+    assert source.count("many-0001", soql.count(None)) == 250
     now = datetime.now(UTC)
-    newest = source.first("many-0001", soql.newest(soql.Watermark(), None, now))["newest"]
-    assert newest == many.rows()[-1][":updated_at"]
+    newest = source.newest("many-0001", soql.newest(soql.Watermark(), None, now))
+    assert newest == soql.parse_timestamp(str(many.rows()[-1][":updated_at"]))
 
 
 @pytest.mark.parametrize("limit", [1, 7, 100, 250, 1000])
@@ -99,17 +98,19 @@ def test_only_what_changed_since_is_read(source: Source, many: Dataset) -> None:
     lines = [line for page in pages(source, 2, where) for line in page]
     assert [line.rsplit(b",", 1)[1].strip(b'"').decode() for line in lines] == changed
     later = soql.since(soql.Watermark(), before)
-    assert source.first("many-0001", soql.count(later)) == {"source_rows": "0"}
+    assert source.count("many-0001", soql.count(later)) == 0
+    assert not source.has_rows("many-0001", later)
+    assert source.has_rows("many-0001", where)
 
 
 def test_a_wall_clock_watermark_is_understood(source: Source, many: Dataset) -> None:
     mark = soql.Watermark(field="updateddate", floating=True)
     many.update(many.ids()[0], updateddate="3020-01-01T00:00:00.000")
-    newest = source.first("many-0001", soql.newest(mark, None, datetime(2030, 1, 1, tzinfo=UTC)))
+    newest = source.newest("many-0001", soql.newest(mark, None, datetime(2030, 1, 1, tzinfo=UTC)))
 
-    assert newest["newest"] == max(str(r["updateddate"]) for r in many.rows()[1:])
-    since = soql.since(mark, soql.parse_timestamp(newest["newest"]))
-    assert int(source.first("many-0001", soql.count(since))["source_rows"]) >= 2
+    latest = max(str(r["updateddate"]) for r in many.rows()[1:])
+    assert newest == soql.parse_timestamp(latest)
+    assert source.count("many-0001", soql.count(soql.since(mark, newest))) >= 2
 
 
 def test_the_bytes_on_the_wire_are_compressed(source: Source) -> None:
@@ -142,7 +143,8 @@ MEETINGS: list[tuple[Fault, type[SyncError]]] = [
     (Fault.bare_error(), SourceUnavailable),
     (Fault.invalid_token(), InvalidAppToken),
     (Fault.login_page(), SourceUnavailable),
-    (Fault.redirect("https://elsewhere.example/x"), InvalidSpec),
+    (Fault.redirect("https://elsewhere.example/x"), SourceUnavailable),
+    (Fault.firewall(), SourceUnavailable),
     (Fault.reset(), SourceUnavailable),
     (Fault.hang_up(), SourceUnavailable),
 ]
@@ -155,7 +157,7 @@ def test_every_answer_that_is_not_data_becomes_an_error_of_ours(
     portal.faults.add(fault, times=None)
 
     with pytest.raises(error):
-        source.first("many-0001", soql.count(None))
+        source.count("many-0001", soql.count(None))
 
 
 BODIES = [
@@ -189,7 +191,7 @@ def test_what_was_throttled_is_asked_again(portal: Portal, socrata: Server) -> N
     portal.faults.add(Fault.status(202))
     portal.faults.add(Fault.status(503))
 
-    assert patient.first("many-0001", soql.count(None)) == {"source_rows": "250"}
+    assert patient.count("many-0001", soql.count(None)) == 250
 
 
 def test_a_private_dataset_wants_credentials(
@@ -224,4 +226,4 @@ def test_a_column_that_went_is_told_apart_from_a_bad_condition(
     ):
         pass
     with pytest.raises(InvalidQuery):
-        source.first("many-0001", soql.count("status = 5"))
+        source.count("many-0001", soql.count("status = 5"))

@@ -31,7 +31,7 @@ PREFIX = "/_simulator/"
 
 FAULTS = frozenset(
     "status bare_error invalid_token login_page redirect reset hang_up truncated short_page slow_drip "
-    "delayed wrong_count data_out_of_date without_types".split()
+    "delayed wrong_count data_out_of_date without_types firewall slow_head same_page endless bomb".split()
 )
 
 

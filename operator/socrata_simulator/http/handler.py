@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from socrata_simulator import refusals
 from socrata_simulator.http import administration, headers, views
 from socrata_simulator.http.asked import Asked, read
-from socrata_simulator.http.pages import compressed, midway, up_to, written
+from socrata_simulator.http.pages import bomb, chunked, compressed, midway, up_to, written
 from socrata_simulator.portal.faults import Fault, first
 from socrata_simulator.refusals import Refused
 from socrata_simulator.soql.query import parse
@@ -28,18 +28,28 @@ if TYPE_CHECKING:
     from socrata_simulator.soql.query import Query
 
 
+LONGEST_ADDRESS = 8190
+"""Characters of a request's path and query, as web servers allow by default."""
+
+
 class Handler(BaseHTTPRequestHandler):
     """Speaks HTTP/1.1 with connections kept open, as the real portal does."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Server
+    _head_drip: tuple[int, float] | None = None
+    _drip: tuple[int, float] | None = None
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: a line for each request would drown what tests print."""
 
     def do_GET(self) -> None:
         """Answer the request, with the faults that it meets."""
+        self._head_drip = self._drip = None
+        if len(self.path) > LONGEST_ADDRESS:
+            self._send(refusals.html(414, "Request-URI Too Large"))
+            return
         asked = read(self.path)
         if asked is None and self._administer(None):
             return
@@ -49,6 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         portal = self.server.portal
         portal.note(asked.kind, asked.dataset, asked.parameters)
         faults = portal.faults.meet(asked.kind, asked.dataset)
+        self._head_drip, self._drip = first(faults, "head_drip"), first(faults, "drip")
         self.server.closing.wait(first(faults, "delay") or 0)
         for fault in faults:
             if fault.before:
@@ -138,7 +149,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send_rows(self, asked: Asked, dataset: Dataset, faults: list[Fault]) -> None:
         state = dataset.shown
-        query = parse(state.table, _cut_short(asked.parameters, faults), dataset.id)
+        parameters = _tampered(asked.parameters, faults)
+        query = parse(state.table, parameters, dataset.id)
         gzip = "gzip" in (self.headers.get("Accept-Encoding") or "")
         negotiated = f"{asked.extension} {'gzip' if gzip else ''}"
         answer = headers.of_rows(
@@ -159,11 +171,15 @@ class Handler(BaseHTTPRequestHandler):
         if gzip:
             answer["Content-Encoding"] = "gzip"
         query = replace(query, tampered=first(faults, "count"))
-        if first(faults, "cut_at") is not None:
+        if size := first(faults, "unpacks_to"):
+            body = bomb(query, size)
+            packed = compressed(body, 1) if gzip else body
+            self._send_chunks(chunked(packed), answer, faults)
+        elif first(faults, "cut_at") is not None:
             self._send_cut(query, asked.extension, answer, faults, gzip=gzip)
         else:
             body = self.server.pages.body(
-                dataset, state, query, asked.parameters, asked.extension, gzip=gzip
+                dataset, state, query, parameters, asked.extension, gzip=gzip
             )
             self._send_chunks(body, answer, faults)
         dataset.answered(state)
@@ -174,7 +190,7 @@ class Handler(BaseHTTPRequestHandler):
         self._head(200, {**answer, "Transfer-Encoding": "chunked"})
         reset_at, ends_at = first(faults, "reset_at"), first(faults, "hang_up_at")
         for piece in midway(up_to(body, reset_at or ends_at), first(faults, "midway")):
-            self._write(piece, first(faults, "drip"))
+            self._write(piece, self._drip)
         if reset_at:
             self._reset()
         elif ends_at:
@@ -198,7 +214,7 @@ class Handler(BaseHTTPRequestHandler):
             body = b"".join(up_to(compressed(text, level) if gzip else text, fault.cut_at))
         self.close_connection = True
         self._head(200, {**answer, "Connection": "close"})
-        self._write(body, first(faults, "drip"))
+        self._write(body, self._drip)
 
     # -- the wire ----------------------------------------------------------------------------------
 
@@ -209,13 +225,13 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, refused: Refused) -> None:
         self._send_whole(
             refused.status,
-            refused.body.encode(),
+            refused.body.encode() if isinstance(refused.body, str) else refused.body,
             {"Content-Type": refused.content_type, **refused.headers},
         )
 
     def _send_whole(self, status: int, body: bytes, extra: headers.Headers) -> None:
-        self._head(status, {**extra, "Content-Length": str(len(body))})
-        self._write(body, None)
+        self._head(status, {"Content-Length": str(len(body)), **extra})
+        self._write(body, self._drip)
 
     def _head(self, status: int, extra: headers.Headers) -> None:
         self.send_response_only(status)
@@ -227,6 +243,13 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in extra.items():
             self.send_header(name, value)
         self.end_headers()
+
+    def flush_headers(self) -> None:
+        """Send the status line and the headers."""
+        head: list[bytes] = getattr(self, "_headers_buffer", [])
+        data = b"".join(head)
+        head.clear()
+        self._write(data, self._head_drip)
 
     def _write(self, data: bytes, drip: tuple[int, float] | None) -> None:
         if drip is None:
@@ -247,6 +270,8 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.close()
 
 
-def _cut_short(parameters: dict[str, str], faults: list[Fault]) -> dict[str, str]:
+def _tampered(parameters: dict[str, str], faults: list[Fault]) -> dict[str, str]:
     rows: int | None = next((f.rows for f in faults if f.rows is not None), None)
+    if first(faults, "without_where"):
+        parameters = {k: v for k, v in parameters.items() if k != "$where"}
     return parameters if rows is None else {**parameters, "$limit": str(rows)}

@@ -27,6 +27,16 @@ def written(query: Query, extension: str) -> Iterator[bytes]:
     return write(query, positions)
 
 
+def bomb(query: Query, size: int) -> Iterator[bytes]:
+    """The CSV header line of the answer, and a row whose first cell has so many bytes."""
+    yield next(csv_body(query, ()))
+    yield b'"'
+    piece = b"x" * CHUNK
+    for _ in range(size // CHUNK):
+        yield piece
+    yield b"x" * (size % CHUNK) + b'"\n'
+
+
 def compressed(pieces: Iterator[bytes], level: int) -> Iterator[bytes]:
     """The pieces as one gzip stream."""
     deflate = zlib.compressobj(level, zlib.DEFLATED, 31)

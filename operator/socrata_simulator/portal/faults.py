@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -35,6 +36,9 @@ class Fault:
     cut_at: int | None = None
     keep_gzip_whole: bool = False
     drip: tuple[int, float] | None = None
+    head_drip: tuple[int, float] | None = None
+    without_where: bool = False
+    unpacks_to: int | None = None
     out_of_date: bool = False
     omit_types: bool = False
 
@@ -70,6 +74,23 @@ class Fault:
         return cls(refusal=Refused(200, page, content_type="text/html; charset=utf-8"))
 
     @classmethod
+    def firewall(cls, status: int = 403) -> Fault:
+        """Answer with the page of a firewall before the portal, which says nothing of the dataset."""
+        return cls(refusal=refusals.html(status, "Request blocked"))
+
+    @classmethod
+    def answer(
+        cls,
+        body: str | bytes,
+        status: int = 200,
+        *,
+        content_type: str = "application/json;charset=utf-8",
+        headers: Mapping[str, str] | None = None,
+    ) -> Fault:
+        """Answer with exactly this."""
+        return cls(refusal=Refused(status, body, content_type, dict(headers or {})))
+
+    @classmethod
     def redirect(cls, location: str, status: int = 302) -> Fault:
         """Answer with a redirect."""
         return cls(refusal=Refused(status, "", headers={"Location": location}))
@@ -103,8 +124,30 @@ class Fault:
 
     @classmethod
     def slow_drip(cls, piece: int = 64, seconds: float = 0.05) -> Fault:
-        """Send the body in pieces of so many bytes, with a wait after each."""
+        """Send the body in pieces of so many bytes, with a wait after each. Added before a fault that
+        refuses, it is that one's body."""
         return cls(drip=(piece, seconds))
+
+    @classmethod
+    def slow_head(cls, piece: int = 1, seconds: float = 0.05) -> Fault:
+        """Send the status line and the headers in pieces of so many bytes, with a wait after each. Added
+        before a fault that refuses, they are that one's."""
+        return cls(head_drip=(piece, seconds))
+
+    @classmethod
+    def same_page(cls) -> Fault:
+        """Ignore ``$where``, as a cache does that does not look at queries: each page is the first one."""
+        return cls(without_where=True)
+
+    @classmethod
+    def bomb(cls, size: int) -> Fault:
+        """Follow the header line with a cell of so many bytes, which gzip makes a thousand times smaller."""
+        return cls(unpacks_to=size)
+
+    @classmethod
+    def endless(cls) -> Fault:
+        """As ``bomb``, and it never ends."""
+        return cls(unpacks_to=sys.maxsize)
 
     @classmethod
     def wrong_count(cls, wrong: int | Callable[[int], int]) -> Fault:

@@ -18,13 +18,13 @@ class HookSpec(Block):
     """An HTTP call after a run that changed data, such as one that empties a cache."""
 
     url: Address
-    """The address to call, http:// or https://."""
+    """The address to call, http:// or https://. Redirects are not followed."""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     """The HTTP method. The run's report is the body, but for GET and DELETE."""
     headers_secret_ref: HeadersSecretRef | None = None
     """The secret whose keys and values are sent as headers."""
     timeout_seconds: Annotated[StrictInt, Field(ge=1, le=300)] = 30
-    """Seconds to wait for an answer."""
+    """Seconds for the whole call, from looking up the name to the end of the answer."""
     required: StrictBool = False
     """Whether the run fails, and is tried again, when the call fails. The data is in either way."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import Field, StrictInt, StrictStr
@@ -16,7 +17,7 @@ from socratasync.api.names import (
 )
 from socratasync.api.rules import Block, Rule
 from socratasync.api.secrets import AppTokenSecretRef, CredentialsSecretRef
-from socratasync.api.times import matches
+from socratasync.api.times import matches, up_to
 
 Year = Annotated[StrictInt, Field(ge=1900, le=2200)]
 
@@ -67,6 +68,21 @@ class DatasetSpec(Block):
     """SoQL condition that rows must meet to be loaded, such as requesttype = 'Bulky Items'."""
 
 
+class TimeoutsSpec(Block):
+    """How long is waited for Socrata before a request counts as failed. It is tried again then, and a page of
+    rows is asked for with half its rows."""
+
+    connect: Annotated[timedelta, up_to("10m")] = Field("10s", validate_default=True)
+    """For a connection, its TLS handshake included."""
+    first_byte: Annotated[timedelta, up_to("2h")] = Field("11m", validate_default=True)
+    """From a request to the end of its answer's headers: as long as the query takes. Socrata gives up on a
+    query after ten minutes, and says so if it is waited for that long."""
+    silence: Annotated[timedelta, up_to("2h")] = Field("2m", validate_default=True)
+    """For the next byte of a body that has begun."""
+    page: Annotated[timedelta, up_to("24h")] = Field("30m", validate_default=True)
+    """From the first byte of a page's rows until all of them are in the stage."""
+
+
 class SourceSpec(Block):
     """How Socrata is asked."""
 
@@ -79,6 +95,8 @@ class SourceSpec(Block):
     watermark: SourceField = ":updated_at"
     """The field whose newest value marks how far a dataset is loaded: Socrata's own change time, or a
     time column of the dataset."""
+    timeouts: TimeoutsSpec = TimeoutsSpec()
+    """How long is waited for Socrata: connect, firstByte, silence, page."""
 
 
 def years_of(datasets: tuple[DatasetSpec, ...]) -> set[Any]:

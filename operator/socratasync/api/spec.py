@@ -125,6 +125,12 @@ class SyncSpec(Block):
             return self.datasets
         return tuple(dataset for dataset in self.datasets if dataset.year in self.years)
 
+    def counts_rows(self, mode: Mode) -> bool:
+        """Whether a run asks the source how many rows there are: where rows are deleted for not having come,
+        whatever ``verify`` says."""
+        destroys = self.target.prune or (self.target.reset and mode == "full")
+        return destroys or self.verify.row_count != "Off"
+
     def dataset(self, id_: str) -> DatasetSpec:
         """The dataset of that id, which must be one of ``datasets``."""
         return next(dataset for dataset in self.datasets if dataset.id == id_)

@@ -129,7 +129,7 @@ class VerifySpec(Block):
     """Whether rows are counted against the source's own count."""
 
     row_count: Literal["Off", "Warn", "Fail"] = "Warn"
-    """What a wrong count does. Off: nothing; rows are counted only where prune or reset deletes by it. Warn:
+    """What a wrong count does. Off: nothing; a run counts rows only where prune or reset deletes by it. Warn:
     a warning, and DataVerified is False. Fail: the run fails, and a dataset of which not all rows came is
     not merged. Write "Off" with its quotes, for YAML takes the bare word for false."""
     tolerance: Tolerance = 0

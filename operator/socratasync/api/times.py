@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -168,3 +168,31 @@ Duration = Annotated[
         ),
     ),
 ]
+
+TIMEOUT_SHAPE = "^([0-9]{1,2}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$"
+"""A duration without days: CEL's own durations know none, and can then be compared with a bound."""
+
+
+def up_to(longest: str) -> Written:
+    """A duration from one second to ``longest``, for ``Annotated[timedelta, …]``."""
+
+    def holds(text: Any) -> bool:
+        if not (isinstance(text, str) and text and matches(TIMEOUT_SHAPE, text)):
+            return False
+        return timedelta(seconds=1) <= read_duration(text) <= read_duration(longest)
+
+    rule = Rule(
+        message=f"must be a duration from 1s to {longest}, such as 30s, 5m or 1m30s",
+        holds=holds,
+        cel=f"self.size() > 0 && self.matches('{TIMEOUT_SHAPE}') && "
+        f"duration(self) >= duration('1s') && duration(self) <= duration('{longest}')",
+    )
+    return Written(
+        read=read_duration, write=_without_days, kind=timedelta, max_length=16, rules=(rule,)
+    )
+
+
+def _without_days(duration: timedelta) -> str:
+    hours, rest = divmod(duration, timedelta(hours=1))
+    written = f"{hours}h" if hours else ""
+    return written + (write_duration(rest) if rest or not written else "")

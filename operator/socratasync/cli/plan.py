@@ -18,6 +18,7 @@ from socratasync.errors import SyncError
 from socratasync.pipeline import request
 from socratasync.pipeline.preview import Preview, find, nothing_there, preview
 from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.target.connection import Connections
 from socratasync.process import logs
 from socratasync.process.redact import Redactor, mask_values
@@ -102,6 +103,7 @@ def _source(
         credentials=given.credentials,
         requests_at_once=manifest.spec.parallelism,
         policy=dataclasses.replace(patience, attempts=min(patience.attempts, 3)),
+        timeouts=Timeouts.of(manifest.spec.source.timeouts),
         stopping=interruption.stopping,
     )
 

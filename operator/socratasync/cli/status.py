@@ -62,7 +62,7 @@ def command(
         if database is None:
             standing = Standing(target=target, known={}, runs=[])
         else:
-            with Connections(database.dsn).connect(read_only=True) as connection:
+            with Connections(database.dsn).connect(read_only=True, loads=False) as connection:
                 standing = _read(connection, spec, target, last)
     if output is options.Output.JSON:
         typer.echo(json.dumps(mask_values(_as_dict(manifest, standing), redact)))

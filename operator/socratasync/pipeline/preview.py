@@ -20,7 +20,7 @@ from socratasync.pipeline.merge.strategy import Strategy, choose
 from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.model import Before, DatasetPlan
 from socratasync.pipeline.plan.planner import plan_all
-from socratasync.pipeline.plan.target_state import TargetState, look
+from socratasync.pipeline.plan.target_state import TargetState, check_rights, look
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target import catalog
@@ -80,8 +80,10 @@ class Preview:
 
 
 def find(connections: Connections, spec: SyncSpec) -> Found:
-    """Read the target, its bookkeeping and the views. Raises ``SyncError``."""
+    """Read the target, its bookkeeping and the views. Raises ``SyncError``, ``PermissionDenied`` for rights that
+    a run would lack."""
     with connections.connect(read_only=True) as connection:
+        check_rights(connection, spec)
         found = Found(state=look(connection, spec))
         if not found.state.target.exists:
             return found  # nor are its views: a run that makes the table leaves them out

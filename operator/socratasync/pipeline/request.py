@@ -14,12 +14,13 @@ from socratasync.contract.progress import Progress, Silent
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.source.retry import RetryPolicy
-from socratasync.pipeline.source.session import Timeouts
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import TARGET_WAIT_S, Connection, Connections
 from socratasync.pipeline.target.patience import QUEUE_S, Patience
 from socratasync.pipeline.target.planned_table import PlannedTable
+from socratasync.pipeline.target.session import SILENCE_S
 from socratasync.pipeline.target.table_lock import TableLock
 from socratasync.process.redact import Redactor
 
@@ -80,13 +81,16 @@ class RunOptions:
     progress: Progress = field(default_factory=Silent)
     stopping: threading.Event = field(default_factory=threading.Event)
     policy: RetryPolicy = field(default_factory=RetryPolicy)
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts | None = None
+    """Instead of the manifest's."""
     lock_wait_s: float = 30.0
     """For another run on the same target."""
     target_wait_s: float = TARGET_WAIT_S
     """For others who use the target, such as readers while it is replaced."""
     queue_s: float = QUEUE_S
     """The same in one go, where readers queue behind who waits."""
+    silence_s: float = SILENCE_S
+    """For a server that says nothing at all, not even that it is there."""
     filling_ahead: FillingAhead = field(default_factory=FillingAhead)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 

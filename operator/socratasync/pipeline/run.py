@@ -29,10 +29,13 @@ from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import Plans
 from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.source.deadlines import Timeouts
+from socratasync.pipeline.stage.abandoned import drop_abandoned
 from socratasync.pipeline.target import catalog, migrations, surroundings
 from socratasync.pipeline.target.bookkeeping import Ledger
-from socratasync.pipeline.target.connection import Connection, Connections, translated
+from socratasync.pipeline.target.connection import Connection, Connections
 from socratasync.pipeline.target.planned_table import PlannedTable
+from socratasync.pipeline.target.refusals import translated
 from socratasync.pipeline.target.table_lock import TableLock, exclusive
 
 log = logging.getLogger(__name__)
@@ -45,6 +48,7 @@ def run(request: RunRequest, options: RunOptions) -> RunReport:
         plans = plan_all(context)
         with recorded(context) as done:
             remember(context, plans)
+            drop_abandoned(context, in_use=to_be_staged(plans))
             is_new = not plans.state.target.exists and not done
             outcomes = load_all(context, plans, done)
             if request.resets:
@@ -87,7 +91,9 @@ def _fail(journal: Journal, options: RunOptions, error: SyncError) -> None:
 def opened(request: RunRequest, options: RunOptions, journal: Journal) -> Iterator[RunContext]:
     """The source, the target's connection, and its lock: one run per table. A target that cannot be
     loaded into is told at once, without waiting for the lock."""
-    connections = Connections(request.dsn, target_wait_s=options.target_wait_s)
+    connections = Connections(
+        request.dsn, target_wait_s=options.target_wait_s, silence_s=options.silence_s
+    )
     with closing(source(request, options)) as asked, connections.connect() as connection:
         check(connection, request)
         with exclusive(connection, request.target, options.lock_wait_s) as lock:
@@ -112,13 +118,14 @@ def source(request: RunRequest, options: RunOptions) -> Source:
         credentials=request.secrets.credentials,
         requests_at_once=request.spec.parallelism,
         policy=options.policy,
-        timeouts=options.timeouts,
+        timeouts=options.timeouts or Timeouts.of(request.spec.source.timeouts),
         stopping=options.stopping,
     )
 
 
 def check(connection: Connection, request: RunRequest) -> None:
     """Raises ``Misconfigured`` or ``PermissionDenied`` for a target that no run can load into."""
+    target_state.check_rights(connection, request.spec)
     target = target_state.checked_target(connection, request.spec)
     around = surroundings.read(connection, target)
     obstacles.check_obstacles(target, around, resets=request.resets)
@@ -266,6 +273,15 @@ def _compared(
     if isinstance(plan, SyncError) or context.request.resets:
         return None, None
     return plan.schema_in_sync, plan.frozen.named
+
+
+def to_be_staged(plans: Plans) -> list[str]:
+    """The stages of the datasets that are about to be read."""
+    return [
+        plan.shape.stage
+        for plan in plans.plans.values()
+        if isinstance(plan, DatasetPlan) and not plan.nothing_to_do
+    ]
 
 
 def well(plans: Plans, outcomes: Mapping[str, Outcome]) -> list[DatasetPlan]:

@@ -258,6 +258,15 @@ BAD = [
     _bad("a day without its time", {"since": "2024-01-01"}, "since", _SINCE),
     _bad("a moment without its zone", {"since": "2024-01-01T00:00:00"}, "since", _SINCE),
     _bad("a day that the calendar lacks", {"since": "2023-02-29T00:00:00Z"}, "since", _SINCE),
+    *[_bad(f"{name} of {text or 'nothing'}", {f"source/timeouts/{name}": text}, f"source.timeouts.{name}",
+           f"must be a duration from 1s to {longest}, such as 30s, 5m or 1m30s")
+      for name, text, longest in [
+          ("connect", "0s", "10m"), ("connect", "11m", "10m"), ("firstByte", "", "2h"), ("firstByte", "2h1s", "2h"),
+          ("silence", "90", "2h"), ("silence", "1d", "2h"), ("page", "25h", "24h"), ("page", "-5m", "24h"),
+          ("page", "99h9999m99999s", "24h"), ("page", "1h ", "24h"),
+      ]],
+    _bad("a time-out that is none", {"source": {"timeouts": {"read": "5m"}}}, "source.timeouts.read",
+         "is not a field", 'unknown field "spec.source.timeouts.read"'),
     _bad("a lag without its unit", {"freshness": {"maxLag": "36"}}, "freshness.maxLag", _LAG),
     _bad("a lag of nothing", {"freshness": {"maxLag": "0h"}}, "freshness.maxLag", _LAG),
     _bad("a lag in words", {"freshness": {"maxLag": "two days"}}, "freshness.maxLag", _LAG),

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.api.bad_manifests import BAD, GOOD, Bad, changed
 
-from socratasync.api.spec import SyncSpec
+from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import InvalidSpec
+from socratasync.pipeline.source.deadlines import Timeouts
 
 
 def refusal(spec: object) -> list[str]:
@@ -96,6 +101,39 @@ def test_times_and_durations_are_read() -> None:
     assert spec.since == datetime(2024, 1, 1, 8, tzinfo=UTC)
     assert spec.freshness
     assert spec.freshness.max_lag == timedelta(hours=36)
+
+
+def test_time_outs_have_defaults_and_are_read_one_by_one() -> None:
+    usual = SyncSpec.from_json(GOOD).source.timeouts
+    longer = SyncSpec.from_json(changed({"source/timeouts/firstByte": "1h30m"})).source.timeouts
+
+    assert Timeouts.of(usual) == Timeouts()
+    assert Timeouts.of(longer) == replace(Timeouts(), first_byte=5400.0)
+
+
+@given(st.integers(1, 86_400))
+def test_a_time_out_is_read_as_it_was_written(seconds: int) -> None:
+    spec = SyncSpec.from_json(changed({"source/timeouts/page": f"{seconds}s"}))
+
+    assert spec.source.timeouts.page == timedelta(seconds=seconds)
+    assert SyncSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize(
+    ("changes", "mode", "counts"),
+    [
+        ({}, "update", True),
+        ({"verify": {"rowCount": "Fail"}}, "full", True),
+        ({"verify": {"rowCount": "Off"}}, "full", False),
+        ({"verify": {"rowCount": "Off"}, "target/prune": True}, "update", True),
+        ({"verify": {"rowCount": "Off"}, "target/reset": True}, "update", False),
+        ({"verify": {"rowCount": "Off"}, "target/reset": True}, "full", True),
+    ],
+)
+def test_rows_are_counted_unless_nobody_wants_it_and_nothing_is_deleted_by_it(
+    changes: dict[str, Any], mode: Mode, counts: bool
+) -> None:
+    assert SyncSpec.from_json(changed(changes)).counts_rows(mode) is counts
 
 
 def test_a_spec_survives_being_written_as_json() -> None:

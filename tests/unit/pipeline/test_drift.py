@@ -14,9 +14,11 @@ from socratasync.pipeline.plan.target_state import check_table
 from socratasync.pipeline.target.catalog import Target, TargetColumn
 
 
-def there(name: str, pg_type: str = "text", *, required: bool = False) -> TargetColumn:
+def there(
+    name: str, pg_type: str = "text", *, required: bool = False, base: str = ""
+) -> TargetColumn:
     return TargetColumn(
-        name=name, type=pg_type, required=required, has_default=False, generated=False
+        name=name, type=pg_type, required=required, has_default=False, generated=False, base=base
     )
 
 
@@ -45,6 +47,7 @@ def settle(
     mapping: Mapping[str, str] | None = None,
     accepted: Sequence[str] = (),
     empties: bool = False,
+    types: Mapping[str, str] | None = None,
 ) -> Agreement:
     """What source (field → type) and target agree on; columns are called as their fields, but for those
     of ``mapping`` (column → field). All of ``known`` was loaded."""
@@ -76,7 +79,7 @@ def settle(
         ),
         mapped=(mapping or {}).values(),
         target=target,
-        types=common_types([columns]),
+        types=types or common_types([columns]),
         chosen=chosen or {},
         called={},
         key=key,
@@ -165,7 +168,7 @@ def test_datasets_that_share_a_table_share_its_types(types: list[str], common: s
         pytest.param(replace(TABLE, kind="S"), TargetMismatch, "is not a table", id="a sequence"),
         pytest.param(
             replace(TABLE, owned=False, owner="dba"),
-            TargetMismatch,
+            PermissionDenied,
             "belongs to dba",
             id="somebody else's table",
         ),
@@ -299,7 +302,12 @@ def test_a_change_that_the_policy_lets_pass(
             id="retyped into what can never be, Ignore",
         ),
         pytest.param(
-            "AddColumns", without("srnumber"), TABLE, "the key of the target", id="the key is gone"
+            "AddColumns",
+            without("srnumber"),
+            TABLE,
+            "no column srnumber, the key of the target; map it with datasets[].columns. "
+            "It has: houses, socrata_dataset, socrata_id, socrata_updated_at, status",
+            id="the key is gone",
         ),
         pytest.param(
             "Ignore", without("srnumber"), TABLE, "the key of the target", id="the key, Ignore"
@@ -407,6 +415,31 @@ def test_a_new_table_gets_the_types_that_its_datasets_share() -> None:
     assert agreement.add == ()
 
 
+def test_a_new_table_gets_types_that_hold_the_values_of_all_its_datasets() -> None:
+    agreement = settle(known=None, target=NO_TABLE, types={"houses": "text"})
+
+    assert [(c.name, c.type) for c in agreement.columns] == [
+        ("srnumber", "text"),
+        ("status", "text"),
+        ("houses", "text"),
+    ]
+
+
+def test_a_change_is_told_of_a_table_that_is_there_no_more() -> None:
+    agreement = settle(source=ADDED, target=NO_TABLE)
+
+    assert not agreement.in_sync
+    assert agreement.warnings == ("dataset abcd-1234 changed: column zip is new",)
+
+
+def test_a_column_that_is_not_loaded_is_told() -> None:
+    agreement = settle(source=ADDED, known=None, policy="Ignore")
+
+    assert agreement.warnings == (
+        "dataset abcd-1234: zip not loaded, since the target has no such column",
+    )
+
+
 # -- what the target is -------------------------------------------------------------------------
 
 
@@ -441,6 +474,29 @@ def test_a_column_of_the_table_that_cannot_take_the_source_is_refused(
     assert said in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("base", "policy", "refusal"),
+    [
+        pytest.param("numeric", "Ignore", None, id="its constraint may refuse a value: tried"),
+        pytest.param("numeric", "AddColumns", SchemaChanged, id="which a new type may well meet"),
+        pytest.param("boolean", "Ignore", SchemaChanged, id="never"),
+    ],
+)
+def test_a_domain_takes_what_the_type_below_it_takes(
+    base: str, policy: Policy, refusal: type[SyncError] | None
+) -> None:
+    target = replace(TABLE, columns=(*TABLE.columns[:2], there("houses", "few", base=base)))
+    retyped = {**AT_SOURCE, "houses": "text"}
+
+    if refusal is None:
+        agreement = settle(known=retyped, target=target, policy=policy)
+        assert agreement.columns[-1].type == "few"
+        assert settle(target=target, policy="AddColumns").in_sync
+        return
+    with pytest.raises(refusal, match="houses was text and is number"):
+        settle(known=retyped, target=target, policy=policy)
+
+
 def test_the_type_that_the_manifest_wants_may_have_another_name_in_the_table() -> None:
     target = replace(TABLE, columns=(*TABLE.columns[:2], there("houses", "integer")))
 
@@ -470,6 +526,13 @@ def test_a_column_that_must_not_be_null_needs_a_value(column: TargetColumn, refu
         return
     with pytest.raises(TargetMismatch, match="must not be null"):
         settle(known=None, target=target)
+
+
+def test_a_column_of_provenance_that_is_given_no_more_needs_none() -> None:
+    target = replace(TABLE, columns=(*TABLE.columns, there("socrata_id", required=True)))
+
+    with pytest.raises(TargetMismatch, match="socrata_id must not be null"):
+        settle(known=None, target=target, provenance=False)
 
 
 def test_a_key_of_provenance_columns_needs_provenance() -> None:

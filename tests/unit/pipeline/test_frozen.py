@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from tests.unit.pipeline.plans import KNOWN, PLAN
@@ -61,80 +62,103 @@ NO_ACRES = {"name": "name", "lake": "lake"}
 
 
 @pytest.mark.parametrize(
-    ("frozen", "columns", "named", "gone"),
+    ("find", "columns", "named", "gone"),
     [
-        pytest.param(found(ALL), {}, (), (), id="all are filled"),
-        pytest.param(found(NO_ACRES), {"acres": "acres"}, ("acres",), ("acres",), id="gone"),
+        pytest.param(partial(found, ALL), {}, (), (), id="all are filled"),
         pytest.param(
-            found({**NO_ACRES, "area": "area"}),
+            partial(found, NO_ACRES), {"acres": "acres"}, ("acres",), ("acres",), id="gone"
+        ),
+        pytest.param(
+            partial(found, {**NO_ACRES, "area": "area"}),
             {"acres": "acres"},
             ("acres",),
             ("acres",),
             id="renamed",
         ),
         pytest.param(
-            found({**NO_ACRES, "acres": "area"}), {}, (), (), id="filled from another field"
+            partial(found, {**NO_ACRES, "acres": "area"}),
+            {},
+            (),
+            (),
+            id="filled from another field",
         ),
         pytest.param(
-            found({**NO_ACRES, "size": "acres"}),
+            partial(found, {**NO_ACRES, "size": "acres"}),
             {"acres": "acres"},
             ("acres",),
             (),
             id="its field was mapped to another column: not the source's doing",
         ),
         pytest.param(
-            found(NO_ACRES, remembered=FROZEN), {"acres": "area"}, ("acres",), (), id="since long"
+            partial(found, NO_ACRES, remembered=FROZEN),
+            {"acres": "area"},
+            ("acres",),
+            (),
+            id="since long",
         ),
-        pytest.param(found(ALL, remembered=FROZEN), {}, (), (), id="filled again"),
+        pytest.param(partial(found, ALL, remembered=FROZEN), {}, (), (), id="filled again"),
         pytest.param(
-            found(NO_ACRES, target=table("name", "lake")), {}, (), (), id="dropped at once"
+            partial(found, NO_ACRES, target=table("name", "lake")), {}, (), (), id="dropped at once"
         ),
         pytest.param(
-            found(NO_ACRES, remembered=FROZEN, target=table("name", "lake")),
+            partial(found, NO_ACRES, remembered=FROZEN, target=table("name", "lake")),
             {},
             (),
             (),
             id="dropped later",
         ),
         pytest.param(
-            found(NO_ACRES, accepted=["acres", "other"]),
+            partial(found, NO_ACRES, accepted=["acres", "other"]),
             {"acres": "acres"},
             (),
             (),
             id="accepted, and remembered for when it is no more",
         ),
         pytest.param(
-            found(NO_ACRES, remembered=FROZEN, accepted=["lake"]),
+            partial(found, NO_ACRES, remembered=FROZEN, accepted=["lake"]),
             {"acres": "area"},
             ("acres",),
             (),
             id="another one is accepted",
         ),
         pytest.param(
-            found(NO_ACRES, chosen=["name", "lake"], source=list(ALL)),
+            partial(found, NO_ACRES, chosen=["name", "lake"], source=list(ALL)),
             {"acres": "acres"},
             (),
             (),
             id="taken out of the fields to load",
         ),
         pytest.param(
-            found({"name": "name"}, remembered=FROZEN),
+            partial(found, {"name": "name"}, remembered=FROZEN),
             {"acres": "area", "lake": "lake"},
             ("acres", "lake"),
             ("lake",),
             id="one since long, one now",
         ),
         pytest.param(
-            found(NO_ACRES, empties=True), {}, (), ("acres",), id="gone, in a table to be emptied"
+            partial(found, NO_ACRES, empties=True),
+            {},
+            (),
+            ("acres",),
+            id="gone, in a table to be emptied",
         ),
         pytest.param(
-            found(NO_ACRES, remembered={"source": {}}), {}, (), (), id="nothing is remembered"
+            partial(found, NO_ACRES, remembered={"source": {}}),
+            {},
+            (),
+            (),
+            id="nothing is remembered",
         ),
     ],
 )
 def test_what_is_frozen_and_who_is_told(
-    frozen: Frozen, columns: Mapping[str, str], named: tuple[str, ...], gone: tuple[str, ...]
+    find: Callable[[], Frozen],
+    columns: Mapping[str, str],
+    named: tuple[str, ...],
+    gone: tuple[str, ...],
 ) -> None:
+    frozen = find()
+
     assert (frozen.columns, frozen.named, frozen.gone) == (columns, named, gone)
 
 

@@ -27,6 +27,15 @@ QUERY_COLUMN = json.dumps(
 QUERY_TYPE = json.dumps({"message": "Type mismatch", "errorCode": "query.soql.type-mismatch"})
 QUERY_429 = json.dumps({"message": "Too many requests", "errorCode": "too-many-requests"})
 BARE_500 = json.dumps({"error": True, "message": "Internal error", "status": 500})
+NO_ROW_ID = json.dumps(
+    {
+        "message": "No such column: :id",
+        "errorCode": "query.soql.no-such-column",
+        "data": {"column": ":id"},
+    }
+)
+GROUPED = json.dumps({"message": "...", "errorCode": "query.soql.column-not-in-group-bys"})
+HTML_403 = "<!DOCTYPE HTML><head><title>Request blocked</title></head>"
 HTML_503 = "<html>\n<head><title>503 Service Unavailable</title></head><body>nginx</body></html>"
 
 
@@ -86,7 +95,51 @@ def refusal(status: int, body: str, *, token: bool = False, login: bool = False)
             "an HTML page (503 service unavailable)",
             id="503 from the web server",
         ),
-        pytest.param(418, "{", errors.InvalidQuery, 78, "HTTP 418", id="a status nobody expects"),
+        pytest.param(
+            403, HTML_403, errors.SourceUnavailable, 75, "a firewall", id="403 of a firewall"
+        ),
+        pytest.param(
+            403, "error code: 1020", errors.SourceUnavailable, 75, "a firewall", id="403 of a CDN"
+        ),
+        pytest.param(
+            403, "Invalid app_token", errors.InvalidAppToken, 77, "remove it", id="403 in words"
+        ),
+        pytest.param(403, "", errors.AuthenticationFailed, 77, "is private", id="403, no word"),
+        pytest.param(
+            401, HTML_403, errors.SourceUnavailable, 75, "a firewall", id="401 of another"
+        ),
+        pytest.param(
+            404, HTML_403, errors.SourceUnavailable, 75, "no Socrata portal", id="404 of another"
+        ),
+        pytest.param(
+            400, HTML_403, errors.SourceUnavailable, 75, "a firewall", id="400 of another"
+        ),
+        pytest.param(
+            400, NO_ROW_ID, errors.DatasetNotFound, 78, "groups rows", id="400 no :id to ask for"
+        ),
+        pytest.param(
+            400, GROUPED, errors.DatasetNotFound, 78, "groups rows", id="400 not in group by"
+        ),
+        pytest.param(
+            400, '{"data":7,"code":[]}', errors.InvalidQuery, 78, "Check", id="400, odd envelope"
+        ),
+        pytest.param(422, "{}", errors.InvalidQuery, 78, "Check", id="422 bad query"),
+        pytest.param(
+            407, HTML_403, errors.AuthenticationFailed, 77, "HTTPS_PROXY", id="407 of our proxy"
+        ),
+        pytest.param(405, "{}", errors.SourceUnavailable, 75, "HTTP 405", id="405"),
+        pytest.param(409, QUERY_429, errors.SourceUnavailable, 75, "cannot answer now", id="409"),
+        pytest.param(412, QUERY_429, errors.SourceUnavailable, 75, "cannot answer now", id="412"),
+        pytest.param(413, "", errors.InvalidQuery, 78, "target.fields", id="413 too long"),
+        pytest.param(414, HTML_403, errors.InvalidQuery, 78, "target.fields", id="414 too long"),
+        pytest.param(431, HTML_403, errors.InvalidQuery, 78, "target.fields", id="431 too long"),
+        pytest.param(418, "{", errors.SourceUnavailable, 75, "HTTP 418", id="no one expects it"),
+        pytest.param(103, "", errors.SourceUnavailable, 75, "did not answer with data", id="103"),
+        pytest.param(204, "", errors.SourceUnavailable, 75, "did not answer with data", id="204"),
+        pytest.param(206, "a,b", errors.SourceUnavailable, 75, "HTTP 206", id="206 is a part"),
+        pytest.param(300, "", errors.SourceUnavailable, 75, "HTTP 300", id="300 is a choice"),
+        pytest.param(304, "", errors.SourceUnavailable, 75, "HTTP 304", id="304, not asked for"),
+        pytest.param(999, "", errors.SourceUnavailable, 75, "in trouble", id="999"),
     ],
 )
 def test_an_answer_that_is_no_data_says_what_happens_next(
@@ -127,6 +180,10 @@ def test_wrong_credentials_are_told_apart_from_none() -> None:
         ("out of\n  order", "", "out of order"),
         ("[1, 2]", "", "[1, 2]"),
         ('{"message": null}', "", '{"message": null}'),
+        ('{"message": ["x"], "code": {}}', "", '{"message": ["x"], "code": {}}'),
+        ("[" * 100_000, "", "[" * 200),
+        ("1" * 5000, "", "1" * 200),
+        ('{"message": "half \\ud800"}', "", "half ?"),
         ("", "", ""),
     ],
 )

@@ -53,7 +53,8 @@ def test_a_wait_never_exceeds_the_longest() -> None:
 @pytest.mark.parametrize(
     ("asked", "waited"),
     [
-        pytest.param(0.0, 0.0, id="nothing, if nothing is asked"),
+        pytest.param(0.0, 1.0, id="but no shorter than our own"),
+        pytest.param(0.9, 1.0, id="not even by a little"),
         pytest.param(17.0, 17.0, id="to the second"),
         pytest.param(600.0, 600.0, id="ten minutes at most"),
         pytest.param(601.0, None, id="more is not waited for"),
@@ -61,7 +62,18 @@ def test_a_wait_never_exceeds_the_longest() -> None:
     ],
 )
 def test_a_wait_that_is_asked_for_is_kept(asked: float, waited: float | None) -> None:
-    assert USUAL.wait_before(1, asked) == waited
+    assert USUAL.wait_before(1, asked, chance=always) == waited
+
+
+@given(st.floats(min_value=0), st.integers(1, 6), st.floats(0, 1))
+def test_nothing_that_is_asked_for_shortens_our_own_waits(
+    asked: float, attempt: int, drawn: float
+) -> None:
+    own = USUAL.wait_before(attempt, chance=lambda: drawn)
+    waited = USUAL.wait_before(attempt, asked, chance=lambda: drawn)
+
+    assert own is not None
+    assert waited is None or own <= waited <= 600
 
 
 def test_a_wait_that_is_asked_for_does_not_add_attempts() -> None:
@@ -78,6 +90,10 @@ def test_a_wait_that_is_asked_for_does_not_add_attempts() -> None:
         pytest.param("Thu, 29 Feb 2024 13:01:30 +0100", 90.0, id="a date of another zone"),
         pytest.param("Thu, 29 Feb 2024 12:01:30", 90.0, id="a date without a zone is in UTC"),
         pytest.param("Thu, 29 Feb 2024 11:00:00 GMT", 0.0, id="a date that is past"),
+        pytest.param("86400", 86_400.0, id="a day"),
+        pytest.param("86401", None, id="more than a day is a mistake"),
+        pytest.param("9" * 6000, None, id="a number without an end"),
+        pytest.param("Thu, 29 Feb 2124 12:00:00 GMT", None, id="a date in a hundred years"),
         pytest.param(None, None, id="no header"),
         pytest.param("", None, id="an empty one"),
         pytest.param("soon", None, id="a word"),

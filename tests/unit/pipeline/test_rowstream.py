@@ -3,7 +3,6 @@ from __future__ import annotations
 import gzip
 import io
 import threading
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -12,8 +11,9 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socratasync.errors import DeadlineExceeded, SourceUnavailable, Terminated
-from socratasync.pipeline.source.rowstream import CHUNK, UNKNOWN_TIME, RowStream
+from socratasync.errors import SourceTooSlow, SourceUnavailable, Terminated
+from socratasync.pipeline.source.body import CHUNK, Body
+from socratasync.pipeline.source.rowstream import UNKNOWN_TIME, RowStream
 
 HEADER = b'"a",":updated_at",":id"\n'
 BODY = HEADER + b'"1","2024-01-01T00:00:00.000Z","row-a"\n"2","2024-01-01T00:00:00.000Z","row-b"\n'
@@ -23,7 +23,7 @@ def stream(
     body: bytes,
     headers: dict[str, str] | None = None,
     *,
-    deadline_in: float = 60.0,
+    most: int = 10**9,
     stopping: threading.Event | None = None,
 ) -> RowStream:
     """A page as it comes from the socket."""
@@ -31,7 +31,15 @@ def stream(
     response.status_code = 200
     response.headers.update(headers or {})
     response.raw = urllib3.HTTPResponse(io.BytesIO(body), headers=headers, preload_content=False)
-    return RowStream(response, time.monotonic() + deadline_in, stopping or threading.Event())
+    read = Body(
+        response.raw,
+        response.headers,
+        seconds=60.0,
+        most=most,
+        stopping=stopping or threading.Event(),
+        advice="a smaller source.pageSize may help",
+    )
+    return RowStream(response, read)
 
 
 def packed(*bodies: bytes) -> RowStream:
@@ -151,9 +159,26 @@ def test_chunks_stay_small_however_well_the_body_packs() -> None:
     assert page.bytes == len(body)
 
 
-def test_a_page_that_does_not_end_is_given_up() -> None:
-    with pytest.raises(DeadlineExceeded, match=r"source\.pageSize"):
-        list(stream(BODY, deadline_in=-1.0))
+def test_a_page_that_is_too_long_is_given_up() -> None:
+    with pytest.raises(SourceTooSlow, match=r"source\.pageSize"):
+        list(stream(BODY, most=len(BODY) - 1))
+
+
+def test_a_byte_order_mark_is_taken_off() -> None:
+    page = packed(b"\xef\xbb\xbf" + BODY)
+
+    assert b"".join(page) == BODY
+    assert page.header[0] == "a"
+
+
+@pytest.mark.parametrize(
+    "cell", [b'"row a"', b'""', b'"' + b"x" * 201 + b'"', b'"row-\xff"', b"row\ta", b"</html>\x00"]
+)
+def test_what_cannot_be_an_id_is_none(cell: bytes) -> None:
+    page = stream(BODY + b'"1","2024",' + cell + b"\n")
+    list(page)
+
+    assert page.last_id is None
 
 
 def test_a_run_that_is_stopped_reads_no_further() -> None:
@@ -183,6 +208,14 @@ def test_a_run_that_is_stopped_reads_no_further() -> None:
             {"X-SODA2-Data-Out-Of-Date": "TRUE", "Last-Modified": "garbage"},
             UNKNOWN_TIME,
             id="behind, with a time nobody can read",
+        ),
+        pytest.param(
+            {
+                "X-SODA2-Data-Out-Of-Date": "true",
+                "Last-Modified": "Fri, 31 Dec 9999 23:59:59 -1400",
+            },
+            UNKNOWN_TIME,
+            id="behind, with a time after all times",
         ),
     ],
 )

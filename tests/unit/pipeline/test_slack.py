@@ -1,10 +1,18 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.pipeline.strangers import answer, says, stranger
 
 from socratasync import errors
 from socratasync.contract.report import DatasetReport, Rows, RunReport
-from socratasync.pipeline.finish.slack import Occasion, is_wanted, occasion, slack_text
+from socratasync.pipeline.finish.http_call import send
+from socratasync.pipeline.finish.slack import (
+    Occasion,
+    is_wanted,
+    occasion,
+    slack_call,
+    slack_text,
+)
 
 
 def report(
@@ -83,3 +91,31 @@ def test_a_run_that_was_stopped_is_told_as_a_failure_without_a_reason() -> None:
 
     assert occasion(stopped, failed_before=False) == "Failure"
     assert "sync failed. stopped" in slack_text("x", "Failure", stopped)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (answer(404, b"no_service"), "the Slack webhook answered HTTP 404: no_service"),
+        (
+            answer(404, b"Cannot POST /services/T0AB/B0CD/s3cret"),
+            "the Slack webhook answered HTTP 404: Cannot POST /***/***/***/***",
+        ),
+        (
+            answer(302, Location="/services/T0AB/B0CD/s3cret/"),
+            "the Slack webhook answered HTTP 302, a redirect to URL/***/***/***/***/, which is not followed: "
+            "write the final address in the secret that notify.slackWebhookSecretRef names",
+        ),
+        (
+            b"",
+            "calling the Slack webhook failed: Remote end closed connection without response",
+        ),
+    ],
+)
+def test_what_is_said_of_a_webhook_never_shows_its_path(reply: bytes, said: str) -> None:
+    with stranger(says(reply)) as known, pytest.raises(errors.HookFailed) as caught:
+        send(slack_call(f"{known.url}/services/T0AB/B0CD/s3cret", "hello"))
+
+    assert caught.value.message.replace(known.url, "URL") == said
+    assert known.heard[0].startswith("POST /services/T0AB/B0CD/s3cret ")
+    assert known.heard[0].endswith('{"text": "hello"}')

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 from tests.unit.pipeline.plans import (
@@ -61,41 +63,51 @@ def chosen(
 
 
 @pytest.mark.parametrize(
-    ("load", "why"),
+    ("choose", "why"),
     [
-        pytest.param(chosen(mode="full"), "a full run was asked for", id="asked for"),
-        pytest.param(chosen(known=None), "never loaded", id="the first run of a dataset"),
+        pytest.param(partial(chosen, mode="full"), "a full run was asked for", id="asked for"),
+        pytest.param(partial(chosen, known=None), "never loaded", id="the first run of a dataset"),
         pytest.param(
-            chosen(known=None, since=EARLIER), "never loaded", id="even when since is given"
+            partial(chosen, known=None, since=EARLIER),
+            "never loaded",
+            id="even when since is given",
         ),
         pytest.param(
-            chosen(known=replace(KNOWN, watermark=None, synced_since=None)),
+            partial(chosen, known=replace(KNOWN, watermark=None, synced_since=None)),
             "no watermark",
             id="the last load was of nothing, or could not be trusted",
         ),
-        pytest.param(chosen(watermark=BY_FLOATING), "no watermark", id="another watermark column"),
         pytest.param(
-            chosen(columns=(*COLUMNS, replace(COLUMNS[0], name="zip", field="zip"))),
+            partial(chosen, watermark=BY_FLOATING), "no watermark", id="another watermark column"
+        ),
+        pytest.param(
+            partial(chosen, columns=(*COLUMNS, replace(COLUMNS[0], name="zip", field="zip"))),
             "zip must be filled",
             id="a new column",
         ),
         pytest.param(
-            chosen(columns=(COLUMNS[0], replace(COLUMNS[1], field="state"))),
+            partial(chosen, columns=(COLUMNS[0], replace(COLUMNS[1], field="state"))),
             "status must be filled",
             id="a column that comes from another field",
         ),
         pytest.param(
-            chosen(columns=(COLUMNS[0], replace(COLUMNS[1], source_type="number"))),
+            partial(chosen, columns=(COLUMNS[0], replace(COLUMNS[1], source_type="number"))),
             "status must be filled",
             id="a column that was retyped",
         ),
-        pytest.param(chosen(where="a = 1"), "where changed", id="a filter that was not there"),
         pytest.param(
-            chosen(known=replace(KNOWN, query="a = 1")), "where changed", id="a filter taken away"
+            partial(chosen, where="a = 1"), "where changed", id="a filter that was not there"
+        ),
+        pytest.param(
+            partial(chosen, known=replace(KNOWN, query="a = 1")),
+            "where changed",
+            id="a filter taken away",
         ),
     ],
 )
-def test_all_rows_are_read(load: Load, why: str) -> None:
+def test_all_rows_are_read(choose: Callable[[], Load], why: str) -> None:
+    load = choose()
+
     assert load.full
     assert load.advances
     assert load.bound is None
@@ -306,57 +318,70 @@ OLD_UPDATE = Load(full=False, bound=NOON - timedelta(days=9))
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("find", "expected"),
     [
-        pytest.param(reached(-30 * HOUR), -30 * HOUR, id="a quiet source: its newest change"),
-        pytest.param(reached(-HOUR), -HOUR, id="a change that every replica shows by now"),
-        pytest.param(reached(-59 * MINUTE), -HOUR, id="one that some may not show yet"),
-        pytest.param(reached(0 * HOUR), -HOUR, id="one of just now"),
-        pytest.param(reached(48 * HOUR), -HOUR, id="one of a clock that is ahead"),
-        pytest.param(reached(None), None, id="no row at all"),
         pytest.param(
-            reached(0 * HOUR, replica=-3 * HOUR), -3 * HOUR, id="no further than a replica"
+            partial(reached, -30 * HOUR), -30 * HOUR, id="a quiet source: its newest change"
+        ),
+        pytest.param(partial(reached, -HOUR), -HOUR, id="a change that every replica shows by now"),
+        pytest.param(partial(reached, -59 * MINUTE), -HOUR, id="one that some may not show yet"),
+        pytest.param(partial(reached, 0 * HOUR), -HOUR, id="one of just now"),
+        pytest.param(partial(reached, 48 * HOUR), -HOUR, id="one of a clock that is ahead"),
+        pytest.param(partial(reached, None), None, id="no row at all"),
+        pytest.param(
+            partial(reached, 0 * HOUR, replica=-3 * HOUR), -3 * HOUR, id="no further than a replica"
         ),
         pytest.param(
-            reached(-5 * HOUR, replica=-3 * HOUR), -5 * HOUR, id="a replica that has it all"
+            partial(reached, -5 * HOUR, replica=-3 * HOUR),
+            -5 * HOUR,
+            id="a replica that has it all",
         ),
         pytest.param(
-            reached(0 * HOUR, replica=-5 * MINUTE),
+            partial(reached, 0 * HOUR, replica=-5 * MINUTE),
             -HOUR,
             id="pages may be older than their replica",
         ),
         pytest.param(
-            reached(0 * HOUR, replica=-30 * HOUR, load=NEXT_UPDATE),
+            partial(reached, 0 * HOUR, replica=-30 * HOUR, load=NEXT_UPDATE),
             -24 * HOUR,
             id="not back, where the next update reads all of this again",
         ),
         pytest.param(
-            reached(0 * HOUR, replica=-3 * HOUR, load=NEXT_UPDATE),
+            partial(reached, 0 * HOUR, replica=-3 * HOUR, load=NEXT_UPDATE),
             -3 * HOUR,
             id="forward as far as the replica",
         ),
         pytest.param(
-            reached(0 * HOUR, replica=-30 * HOUR, load=OLD_UPDATE),
+            partial(reached, 0 * HOUR, replica=-30 * HOUR, load=OLD_UPDATE),
             -30 * HOUR,
             id="back, where older rows may have been overwritten",
         ),
         pytest.param(
-            reached(-HOUR, earlier=-MINUTE, load=Load(full=False, bound=NOON - MINUTE - OVERLAP)),
+            partial(
+                reached,
+                -HOUR,
+                earlier=-MINUTE,
+                load=Load(full=False, bound=NOON - MINUTE - OVERLAP),
+            ),
             -HOUR,
             id="back, where an earlier release went too far",
         ),
         pytest.param(
-            reached(0 * HOUR, watermark=BY_FLOATING), 0 * HOUR, id="a date is read again for days"
+            partial(reached, 0 * HOUR, watermark=BY_FLOATING),
+            0 * HOUR,
+            id="a date is read again for days",
         ),
         pytest.param(
-            reached(0 * HOUR, taken_at=None), 0 * HOUR, id="an earlier release did not note when"
+            partial(reached, 0 * HOUR, taken_at=None),
+            0 * HOUR,
+            id="an earlier release did not note when",
         ),
     ],
 )
 def test_the_watermark_passes_no_change_that_the_rows_read_may_lack(
-    found: timedelta | None, expected: timedelta | None
+    find: Callable[[], timedelta | None], expected: timedelta | None
 ) -> None:
-    assert found == expected
+    assert find() == expected
 
 
 def test_what_replicas_may_lack_and_what_is_read_again_agree() -> None:

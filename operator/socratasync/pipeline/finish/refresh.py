@@ -18,7 +18,7 @@ from socratasync.errors import Misconfigured, SyncError, TargetBusy
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.catalog import MaterializedView
-from socratasync.pipeline.target.connection import translate
+from socratasync.pipeline.target.refusals import translate
 from socratasync.pipeline.target.types import relation
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from socratasync.contract.report import RunReport
 from socratasync.errors import HookFailed
-from socratasync.pipeline.finish.hooks import post_to_slack
+from socratasync.pipeline.finish.http_call import HttpCall, send
 from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.request import RunRequest
 
@@ -53,6 +53,18 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def slack_call(webhook: str, text: str) -> HttpCall:
+    """A message to a Slack incoming webhook, whose address is a secret."""
+    return HttpCall(
+        method="POST",
+        url=webhook,
+        shown="the Slack webhook",
+        written_in="the secret that notify.slackWebhookSecretRef names",
+        body={"text": text},
+        timeout_s=15,
+    )
+
+
 def tell_people(request: RunRequest, journal: Journal) -> None:
     """Write to Slack if the manifest wants it for this occasion. Never raises; nobody is told of a run
     that was stopped."""
@@ -63,6 +75,6 @@ def tell_people(request: RunRequest, journal: Journal) -> None:
     if not is_wanted(what, request.spec.notify.on, changed=report.rows.changed > 0):
         return
     try:
-        post_to_slack(request.secrets.slack_webhook, slack_text(request.name, what, report))
+        send(slack_call(request.secrets.slack_webhook, slack_text(request.name, what, report)))
     except HookFailed as exc:
         journal.warn(f"nobody was told: {exc.message}")

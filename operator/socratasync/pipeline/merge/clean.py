@@ -5,12 +5,15 @@ They are removed from the stage, counted, and told by name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from socratasync.errors import RowCountMismatch
 from socratasync.pipeline.merge import outranked_statements, statements
+from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.request import RunContext
-from socratasync.pipeline.stage.verify import StagedDataset, are_too_many
+from socratasync.pipeline.stage.verdict import are_too_many
+from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target.connection import Connection
 
 
@@ -60,10 +63,7 @@ def _remove_keyless(
     if shape.provenance:
         connection.execute(outranked_statements.note_keyless(context.ledger.target, shape))
     removed = connection.execute(statements.delete_null_keys(shape)).rowcount
-    return removed, [
-        f"dataset {shape.dataset}: {_rows(removed)} left out for having no {', '.join(shape.key)}, "
-        f"among them {', '.join(ids)}"
-    ]
+    return removed, [about_keyless(shape, removed, ids)]
 
 
 def _remove_duplicates(
@@ -77,10 +77,23 @@ def _remove_duplicates(
     row = connection.execute(statements.delete_duplicates(shape)).fetchone()
     assert row is not None
     removed, as_new = row
-    return removed, [
+    return removed, [about_duplicates(shape, removed, as_new)]
+
+
+def about_keyless(shape: Shape, removed: int, ids: Sequence[str]) -> str:
+    """So many rows have no key, some of which are named."""
+    return (
+        f"dataset {shape.dataset}: {_rows(removed)} left out for having no {', '.join(shape.key)}, "
+        f"among them {', '.join(ids)}"
+    )
+
+
+def about_duplicates(shape: Shape, removed: int, as_new: int) -> str:
+    """So many rows have the key of another one, which in ``as_new`` cases is as new."""
+    return (
         f"dataset {shape.dataset}: {_rows(removed)} left out for having the {', '.join(shape.key)} of "
         f"another row, {_why(removed, as_new)}"
-    ]
+    )
 
 
 def _why(removed: int, as_new: int) -> str:

@@ -28,7 +28,8 @@ from socratasync.pipeline.plan.target_state import checked_target
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.staged import Page
 from socratasync.pipeline.stage.verify import StagedDataset
-from socratasync.pipeline.target.connection import Connection, translate, translated
+from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target.refusals import translate, translated
 
 log = logging.getLogger(__name__)
 

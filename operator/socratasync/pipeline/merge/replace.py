@@ -18,6 +18,7 @@ from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.fill import drop_stage
 from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target.refusals import translated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,7 @@ def _insert(context: RunContext, staged: StagedDataset, *, deleted: int) -> Merg
     connection = context.connection
     empty = catalog.is_empty(connection, staged.shape.target)
     strategy = Strategy.FILL if empty else join_for(staged.plan.before.server_version)
-    written = write(context, connection, strategy, staged)
+    with translated(staged.plan.dataset):
+        written = write(context, connection, strategy, staged)
     written.rows.deleted = deleted
     return record(context, connection, staged, written, Strategy.REPLACE)

@@ -117,7 +117,7 @@ def agree(
     if not target.exists:
         typed = tuple(replace(c, type=types.get(c.name, c.type)) for c in columns)
         return Agreement(columns=typed, warnings=warnings, in_sync=in_sync)
-    loaded, added = _split(dataset, columns, target, policy, known)
+    loaded, added = _split(columns, target, policy)
     for column in loaded:
         _check_chosen(column, target, chosen, called)
         _check_column(dataset, column, target, known, policy)
@@ -180,11 +180,7 @@ def _left_out(dataset: str, columns: Sequence[Column], loaded: Sequence[Column])
 
 
 def _split(
-    dataset: str,
-    columns: Sequence[Column],
-    target: Target,
-    policy: Policy,
-    known: Mapping[str, str] | None,
+    columns: Sequence[Column], target: Target, policy: Policy
 ) -> tuple[list[Column], list[Column]]:
     """The columns to load, and those of them that the target must get first."""
     lacking = [c for c in columns if target.column(c.name) is None]

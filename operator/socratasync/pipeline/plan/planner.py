@@ -31,7 +31,8 @@ from socratasync.pipeline.plan.watermark import (
     nothing_changed,
 )
 from socratasync.pipeline.source import soql
-from socratasync.pipeline.source.client import Metadata, Source
+from socratasync.pipeline.source.answers import Metadata
+from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target.bookkeeping import Known, stage_name
 from socratasync.pipeline.target.catalog import Target
 
@@ -273,12 +274,12 @@ def _snapshot(
     """The source as it is now. The newest change is asked for before the count and the count before
     the rows, so that whatever happens in between is read again next time, never missed."""
     source, now = question.source, question.now
-    latest = source.first(
-        dataset.id, soql.newest(watermark, dataset.where, now + timedelta(days=1))
-    ).get("newest")
+    latest = soql.newest(watermark, dataset.where, now + timedelta(days=1))
+    newest = source.newest(dataset.id, latest)
+    counts = question.spec.counts_rows(question.mode)
     return Snapshot(
-        rows=source.count(dataset.id, soql.count(dataset.where)),
-        newest=soql.parse_timestamp(latest) if latest else None,
+        rows=source.count(dataset.id, soql.count(dataset.where)) if counts else None,
+        newest=newest,
         rows_updated_at=metadata.rows_updated_at,
         taken_at=now,
     )
@@ -291,7 +292,7 @@ def _hides_changes(
     if snapshot.rows_updated_at is not None:
         return False
     undated = soql.both(dataset.where, soql.undated(watermark))
-    return source.count(dataset.id, soql.count(undated)) > 0
+    return source.has_rows(dataset.id, undated)
 
 
 def _load_warnings(dataset: DatasetSpec, load: Load) -> tuple[str, ...]:

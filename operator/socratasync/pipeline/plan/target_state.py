@@ -9,8 +9,8 @@ from socratasync.api.spec import SyncSpec
 from socratasync.errors import PermissionDenied, SyncError, TargetMismatch
 from socratasync.pipeline.columns import PROVENANCE
 from socratasync.pipeline.plan.model import Before
-from socratasync.pipeline.target import catalog, surroundings
-from socratasync.pipeline.target.bookkeeping import Known, Ledger
+from socratasync.pipeline.target import catalog, grants, surroundings
+from socratasync.pipeline.target.bookkeeping import Known, Ledger, stage_name
 from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.migrations import bookkeeping_exists
@@ -63,6 +63,19 @@ def measure(connection: Connection, target: Target) -> Before:
     )
 
 
+def check_rights(connection: Connection, spec: SyncSpec) -> None:
+    """Raises ``PermissionDenied`` with all that somebody must run before this role can load the table."""
+    target = spec.target
+    name = f"{target.schema_}.{target.table}"
+    grants.check_rights(
+        connection,
+        target.schema_,
+        target.table,
+        views=spec.refresh.materialized_views,
+        stages=[stage_name(name, dataset.id) for dataset in spec.datasets],
+    )
+
+
 def checked_target(connection: Connection, spec: SyncSpec) -> Target:
     """The target as it is now. Raises ``TargetMismatch`` or ``PermissionDenied`` when it cannot be
     loaded into."""
@@ -96,7 +109,7 @@ def _table_problem(target: Target, key: Sequence[str]) -> SyncError | None:
             f"{name} is not a table but {what}; name a table, or one that does not exist yet"
         )
     if not target.owned:
-        return TargetMismatch(
+        return PermissionDenied(
             f"{name} belongs to {target.owner}, and a load must alter, empty and vacuum it; run "
             f"ALTER TABLE {name} OWNER TO <this role>, or connect as {target.owner}"
         )

@@ -151,7 +151,7 @@ def nothing_changed(
     """Whether the source is as it was at the last load, so that there is nothing to read.
 
     Any change of a row moves ``rowsUpdatedAt``; where a portal omits it, ``:updated_at`` and the
-    number of rows must do, and tell nothing of rows without a time of change.
+    number of rows, if they are counted, must do, and tell nothing of rows without a time of change.
     """
     if known is None or load.full or not load.advances or load.bound != known.synced_since:
         return False
@@ -160,7 +160,7 @@ def nothing_changed(
     return (
         snapshot.rows_updated_at == known.rows_updated_at
         and snapshot.newest == known.watermark
-        and snapshot.rows == known.source_rows
+        and snapshot.rows in (None, known.source_rows)
     )
 
 
@@ -181,7 +181,7 @@ def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
     return Known(
         dataset=plan.dataset,
         year=plan.year,
-        watermark_column=plan.watermark.field if moves or not earlier else earlier.watermark_column,
+        watermark_column=plan.watermark.field,  # an update has the earlier one; without a watermark it says nothing
         watermark=reached,
         synced_since=reached - overlap if reached else None,
         source_rows=plan.snapshot.rows if current else None,

@@ -6,11 +6,15 @@ HTML. A parser keyed to one of them misses the others:
 - edge: ``{"code", "error": true, "message"}``
 - query: ``{"message", "errorCode", "data"}``
 - bare: ``{"error": true, "message", "status"}``
+
+Only an envelope is Socrata's own word. A page of HTML with the same status is that of somebody between,
+such as a firewall, and says nothing of the dataset.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 from socratasync.errors import (
@@ -38,16 +42,22 @@ class Refusal:
     retry_after: float | None = None
 
     @property
+    def is_of_another(self) -> bool:
+        """Whether somebody between us and Socrata answered: all that Socrata says is a JSON object."""
+        return bool(self.body.strip()) and _object(self.body) is None
+
+    @property
     def code(self) -> str:
         """The machine-readable code of whichever envelope came; ``""`` if none has one."""
         envelope = _envelope(self.body)
-        return str(envelope.get("errorCode") or envelope.get("code") or "")
+        code = envelope.get("errorCode") or envelope.get("code")
+        return code if isinstance(code, str) else ""
 
     @property
     def message(self) -> str:
         """Socrata's own sentence, or the beginning of what came instead."""
-        envelope = _envelope(self.body)
-        text = str(envelope.get("message") or "") or _plain(self.body)
+        said = _envelope(self.body).get("message")
+        text = said if isinstance(said, str) and said else _plain(self.body)
         text = text.encode(
             errors="replace"
         ).decode()  # JSON may hold half a character, which no log takes
@@ -55,15 +65,19 @@ class Refusal:
 
 
 def _envelope(body: str) -> dict[str, object]:
+    return _object(body) or {}
+
+
+def _object(body: str) -> dict[str, object] | None:
     try:
         parsed = json.loads(body)
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
 
 
 def _plain(body: str) -> str:
-    if "<html" in body[:1000].lower():
+    if re.search(r"<(html|!doctype html)", body[:1000], re.IGNORECASE):
         title = body.lower().partition("<title>")[2].partition("</title>")[0]
         return f"an HTML page ({title.strip() or 'no title'})"
     return body[:200]
@@ -86,12 +100,51 @@ def explain(refusal: Refusal) -> SyncError:
         return SourceTooSlow(
             f"Socrata gave up on the query ({said}); a smaller source.pageSize may help"
         )
-    if status >= 500:
-        return _server_error(refusal, said)
-    if status in (401, 403):
+    if status == 407:
+        return proxy_wants_login(said)
+    if status in (413, 414, 431):
+        return InvalidQuery(f"the query is too long for the portal ({said}). {SHORTEN}")
+    if 400 <= status < 500:
+        return _client_error(refusal, said)
+    trouble = "Socrata is in trouble" if status >= 500 else "Socrata did not answer with data"
+    return SourceUnavailable(f"{trouble} ({said})", retry_after=refusal.retry_after)
+
+
+SHORTEN = "Load fewer columns by target.fields, or shorten datasets[].where"
+
+
+def proxy_wants_login(said: str) -> SyncError:
+    """The error for HTTP 407, which comes from the proxy on our side."""
+    return AuthenticationFailed(
+        f"the proxy wants a user and a password ({said}). Write them into HTTPS_PROXY, as in "
+        "http://user:password@proxy:3128"
+    )
+
+
+def _client_error(refusal: Refusal, said: str) -> SyncError:
+    """4xx: what is wrong with the request, if it was Socrata who said so."""
+    if refusal.is_of_another and not _names_token(refusal):
+        return SourceUnavailable(
+            f"not Socrata but a firewall or another server before it refuses us ({said}). If that lasts: the "
+            "portal may block the address that this cluster's traffic comes from, so ask it to let that "
+            "pass; or spec.domain is no Socrata portal",
+            retry_after=refusal.retry_after,
+        )
+    if refusal.status in (401, 403):
         return _not_allowed(refusal, said)
-    if status in (404, 410):
+    if refusal.status in (404, 410):
         return DatasetNotFound(f"{said}. Check the id; a dataset that was replaced has a new one")
+    if refusal.status in (400, 422):
+        return _bad_query(refusal, said)
+    return SourceUnavailable(f"Socrata cannot answer now ({said})", retry_after=refusal.retry_after)
+
+
+def _bad_query(refusal: Refusal, said: str) -> SyncError:
+    if "group-by" in refusal.code or _lacks_system_fields(refusal):
+        return DatasetNotFound(
+            f"{said}. It is a view that groups rows, which have no :id then; write the id of the dataset "
+            "that it was made from"
+        )
     if "no-such-column" in refusal.code:
         return SchemaChanged(
             f"{said}. The dataset's columns changed; see datasets[].columns and where"
@@ -99,12 +152,19 @@ def explain(refusal: Refusal) -> SyncError:
     return InvalidQuery(f"Socrata refuses the query ({said}). Check datasets[].where and columns")
 
 
-def _server_error(refusal: Refusal, said: str) -> SyncError:
-    return SourceUnavailable(f"Socrata is in trouble ({said})", retry_after=refusal.retry_after)
+def _lacks_system_fields(refusal: Refusal) -> bool:
+    data = _envelope(refusal.body).get("data")
+    column = data.get("column") if isinstance(data, dict) else None
+    return "no-such-column" in refusal.code and column in (":id", ":updated_at")
+
+
+def _names_token(refusal: Refusal) -> bool:
+    said = refusal.message.lower()
+    return refusal.status in (401, 403) and ("app_token" in said or "app token" in said)
 
 
 def _not_allowed(refusal: Refusal, said: str) -> SyncError:
-    if "app_token" in refusal.message.lower() or "app token" in refusal.message.lower():
+    if _names_token(refusal):
         return InvalidAppToken(
             f"Socrata does not know the app token ({said}). Correct the secret, or remove it: without a "
             "token public datasets still load"

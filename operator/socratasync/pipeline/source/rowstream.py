@@ -5,22 +5,22 @@ Part of the edge to Socrata; ``client.Source.rows`` makes these.
 
 from __future__ import annotations
 
-import threading
-import time
+import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import requests
-from isal import igzip_lib, isal_zlib
 
-from socratasync.errors import DeadlineExceeded, SourceUnavailable, Terminated
-
-CHUNK = 256 * 1024
-"""Larger saves nothing, smaller costs more calls (docs/performance.md)."""
+from socratasync.errors import SourceUnavailable
+from socratasync.pipeline.source.body import CHUNK, Body
 
 UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for a replica that is behind by nobody knows how much."""
+
+_ROW_ID = re.compile(rb'"?([!#-&(-~]{1,200})"?')
+"""An ``:id`` is opaque, but short, and has neither blanks nor quotes."""
 
 
 class RowStream:
@@ -30,12 +30,9 @@ class RowStream:
     inside a row cannot pass for whole. A cut gzip stream is known by itself.
     """
 
-    def __init__(
-        self, response: requests.Response, deadline: float, stopping: threading.Event
-    ) -> None:
+    def __init__(self, response: requests.Response, body: Body) -> None:
         self._response = response
-        self._deadline = deadline
-        self._stopping = stopping
+        self._body = body
         self._tail = b""
         self._header_bytes = 0
         self.bytes = 0
@@ -68,16 +65,17 @@ class RowStream:
 
     @property
     def last_id(self) -> str | None:
-        """The ``:id`` of the last row received; None if there was no row."""
+        """The ``:id`` of the last row received; None if there was no row, or it ends with something else."""
         if self.bytes <= self._header_bytes:
             return None
         cell = self._tail.rstrip(b"\r\n").rsplit(b"\n", 1)[-1].rsplit(b",", 1)[-1]
-        return cell.strip(b'"').decode(errors="replace") or None
+        found = _ROW_ID.fullmatch(cell)
+        return found[1].decode() if found else None
 
     def __iter__(self) -> Iterator[bytes]:
         """Chunks of up to ``CHUNK`` bytes. Raises ``SourceUnavailable`` if the body is cut short."""
         pending = bytearray()
-        for piece in self._decoded():
+        for piece in self._body:
             pending += piece
             if len(pending) >= CHUNK:
                 yield self._noted(bytes(pending))
@@ -89,6 +87,7 @@ class RowStream:
 
     def _noted(self, chunk: bytes) -> bytes:
         if not self.header:
+            chunk = chunk.removeprefix(BOM_UTF8)
             head, newline, _ = chunk.partition(b"\n")
             if not newline:
                 raise SourceUnavailable("Socrata's answer was cut short inside the header line")
@@ -99,54 +98,12 @@ class RowStream:
         self._tail = (self._tail + chunk[-512:])[-512:]
         return chunk
 
-    def _decoded(self) -> Iterator[bytes]:
-        encoding = self._response.headers.get("Content-Encoding", "identity").strip().lower()
-        if encoding == "identity":
-            yield from self._received()
-        elif encoding in ("gzip", "x-gzip"):
-            yield from self._inflated()
-        else:
-            raise SourceUnavailable(
-                f"Socrata's answer is packed as {encoding}, which was not asked for; a proxy may stand between"
-            )
-
-    def _inflated(self) -> Iterator[bytes]:
-        """The body unpacked: one gzip member, or several in a row, which are one stream together."""
-        inflate = isal_zlib.decompressobj(wbits=31)
-        for piece in self._received():
-            waiting = piece
-            while waiting:
-                if inflate.eof:
-                    inflate = isal_zlib.decompressobj(wbits=31)
-                yield _unpack(inflate, waiting)
-                waiting = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
-        yield inflate.flush()
-        if not inflate.eof:
-            raise SourceUnavailable("Socrata's answer was cut short inside its compressed body")
-
-    def _received(self) -> Iterator[bytes]:
-        read1 = self._response.raw.read1
-        while piece := read1(CHUNK, decode_content=False):
-            if self._stopping.is_set():
-                raise Terminated
-            if time.monotonic() > self._deadline:
-                raise DeadlineExceeded(
-                    "one page took longer than its deadline; the source is slow, or source.pageSize too large"
-                )
-            yield piece
-
-
-def _unpack(inflate: isal_zlib.Decompress, packed: bytes) -> bytes:
-    """Up to ``CHUNK`` bytes: a tiny body may hold gigabytes."""
-    try:
-        return inflate.decompress(packed, CHUNK)
-    except igzip_lib.IsalError as exc:  # type: ignore[misc]  # its stub knows no class
-        raise SourceUnavailable(f"Socrata's compressed answer is damaged: {exc}") from exc
-
 
 def _http_date(text: str | None) -> datetime | None:
+    if not text:
+        return None
     try:
-        at = parsedate_to_datetime(text) if text else None
+        at = parsedate_to_datetime(text)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
-    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at

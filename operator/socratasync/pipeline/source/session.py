@@ -1,57 +1,59 @@
-"""sodapy clients for one domain, and the guard on every answer: what is not data leaves as our error.
+"""HTTPS sessions with one domain, and the guard on every answer: what is not data leaves as our error.
 
-Clients are lent out one to a request, since a requests session is not for sharing between threads.
+sodapy makes the sessions, with token and credentials. They are lent out one to a request, since a requests
+session is not for sharing between threads.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import os
 import queue
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+import socket
+import threading
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import requests
 import sodapy
 import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from socratasync.errors import (
     AuthenticationFailed,
-    DeadlineExceeded,
     InvalidAppToken,
     InvalidSpec,
+    SourceTooSlow,
     SourceUnavailable,
     SyncError,
 )
-from socratasync.pipeline.source.refusals import Refusal, explain
+from socratasync.pipeline.source import redirects
+from socratasync.pipeline.source.body import Body
+from socratasync.pipeline.source.deadlines import Deadline, Timeouts
+from socratasync.pipeline.source.refusals import Refusal, explain, proxy_wants_login
 from socratasync.pipeline.source.retry import parse_retry_after
 
+CSV, JSON = "text/csv", "application/json"
+
 ERROR_BODY_BYTES = 64 * 1024
-ANSWER_BYTES = 64 * 1024 * 1024
-"""Descriptions of datasets are below one megabyte; something longer is not one."""
 
-_PIECE = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds. ``read`` is per socket read: Socrata may think for minutes before the first byte.
-    ``answer`` is for the whole of a small answer, ``request`` for the whole of a page of rows."""
-
-    connect: float = 10.0
-    read: float = 120.0
-    answer: float = 300.0
-    request: float = 1800.0
+_KEPT_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+]
+"""A query may take ten minutes, and gateways forget a connection that was silent for less."""
 
 
 class Sessions:
-    """The clients of one domain, with its token and credentials."""
+    """The sessions with one domain, with its token and credentials."""
 
     def __init__(
         self,
@@ -60,70 +62,107 @@ class Sessions:
         app_token: str | None,
         credentials: tuple[str, str] | None,
         timeouts: Timeouts,
+        stopping: threading.Event,
     ) -> None:
         self._domain = domain
         self._app_token = app_token
         self._credentials = credentials
         self._timeouts = timeouts
-        self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
-
-    @contextlib.contextmanager
-    def client(self) -> Iterator[Any]:
-        """A sodapy client for one request, whose answers are guarded."""
-        try:
-            client = self._idle.get_nowait()
-        except queue.Empty:
-            client = self._new(self._app_token)
-            client.session.hooks["response"].append(self._guard)
-        try:
-            yield client
-        finally:
-            self._idle.put(client)
+        self._stopping = stopping
+        self._idle: queue.LifoQueue[requests.Session] = queue.LifoQueue()
 
     def close(self) -> None:
-        """Close the connections of all idle clients."""
+        """Close the connections of all idle sessions."""
         with contextlib.suppress(queue.Empty):
             while True:
                 self._idle.get_nowait().close()
 
-    def _new(self, app_token: str | None) -> Any:
+    def answer(self, path: str, parameters: Mapping[str, str], *, most: int) -> bytes:
+        """The whole body of a small JSON answer, of at most so many bytes."""
+        with self.opened(path, parameters, JSON) as response:
+            return b"".join(self._body(response, seconds=self._timeouts.answer, most=most))
+
+    @contextlib.contextmanager
+    def opened(
+        self, path: str, parameters: Mapping[str, str], kind: str
+    ) -> Iterator[requests.Response]:
+        """An answer with status 200 and of this content type, its body still to be read. Raises
+        ``SyncError`` for every other."""
+        with self._session() as session:
+            response = self._followed(session, f"https://{self._domain}{path}", parameters)
+            with contextlib.closing(response):
+                if response.status_code != 200:
+                    raise self._refusal(response)
+                _refuse_other_content(response, kind)
+                yield response
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[requests.Session]:
+        try:
+            session = self._idle.get_nowait()
+        except queue.Empty:
+            session = self._new(self._app_token)
+        try:
+            yield session
+        finally:
+            self._idle.put(session)
+
+    def _new(self, app_token: str | None) -> requests.Session:
         user, password = self._credentials or (None, None)
         with _quiet_root_logger():
-            client = sodapy.Socrata(
-                self._domain,
-                app_token,
-                username=user,
-                password=password,
-                timeout=self._timeouts.read,
-            )
-        client.session.headers["Accept-Encoding"] = "gzip"
+            client: Any = sodapy.Socrata(self._domain, app_token, username=user, password=password)
+        session = _Session()
+        session.headers.update(client.session.headers)
+        session.auth = client.session.auth
+        session.mount("https://", _Adapter(self._timeouts))
+        session.headers["Accept-Encoding"] = "gzip"
         bundle = os.environ.get("SSL_CERT_FILE")
         if bundle and not os.environ.get("REQUESTS_CA_BUNDLE"):
-            client.session.verify = bundle  # requests itself does not know this variable
-        return client
+            session.verify = bundle  # requests itself does not know this variable
+        return session
 
-    def _guard(self, response: requests.Response, **words: Any) -> None:
-        """Response hook, for sodapy's calls and ours."""
+    def _followed(
+        self, session: requests.Session, url: str, parameters: Mapping[str, str]
+    ) -> requests.Response:
+        """The answer after redirects within the host, none of whose bodies is read."""
+        asked: Mapping[str, str] | None = parameters
+        for _ in range(redirects.MOST + 1):
+            response = self._get(session, url, asked)
+            if response.status_code not in redirects.STATUSES:
+                return response
+            with contextlib.closing(response):
+                location = response.headers.get("Location")
+                url = redirects.follow(response.status_code, response.url, location)
+            asked = None  # the new address has its own
+        raise SourceUnavailable(f"the portal redirects {urlsplit(url).path} in a circle")
+
+    def _get(
+        self, session: requests.Session, url: str, parameters: Mapping[str, str] | None
+    ) -> requests.Response:
         try:
-            self._check(response, whole=not words.get("stream"))
-        except BaseException:
-            response.close()  # nobody else will: it never reaches the one who asked
-            raise
+            return session.get(
+                url,
+                params=parameters,
+                stream=True,
+                allow_redirects=False,
+                timeout=(self._timeouts.connect, self._timeouts.first_byte),
+            )
+        except (UnicodeError, urllib3.exceptions.LocationValueError) as exc:
+            raise SourceUnavailable(f"the portal's answer cannot be read: {_cause(exc)}") from exc
 
-    def _check(self, response: requests.Response, *, whole: bool) -> None:
-        _refuse_other_host(response)
-        if response.is_redirect:
-            return
-        if response.status_code != 200:
-            raise self._refusal(response)
-        _refuse_other_content(response)
-        if whole:
-            _read_whole(response, time.monotonic() + self._timeouts.answer)
+    def _body(self, response: requests.Response, *, seconds: float, most: int) -> Body:
+        return Body(
+            response.raw, response.headers, seconds=seconds, most=most, stopping=self._stopping
+        )
+
+    # -- what is not data ------------------------------------------------------------------------
 
     def _refusal(self, response: requests.Response) -> SyncError:
         refusal = Refusal(
             status=response.status_code,
-            body=_beginning(response),
+            body=self._beginning(response),
             what=urlsplit(response.url).path,
             token_sent=self._app_token is not None,
             credentials_sent=self._credentials is not None,
@@ -131,17 +170,27 @@ class Sessions:
         )
         return self._told_apart(explain(refusal), response.url)
 
+    def _beginning(self, response: requests.Response) -> str:
+        """What the body says, as far as it comes in time: the status says enough."""
+        came, whole = bytearray(), False
+        with contextlib.suppress(SyncError, urllib3.exceptions.HTTPError, OSError):
+            body = self._body(response, seconds=self._timeouts.refusal, most=ERROR_BODY_BYTES)
+            for piece in body:
+                came += piece
+            whole = True
+        text = came.decode(errors="replace")
+        # Half an envelope is none, and must not pass for what somebody else said.
+        return text if whole or text.lstrip().startswith("<") else ""
+
     def _told_apart(self, error: SyncError, url: str) -> SyncError:
         """A wrong app token fails where no token would: when 403 does not say which it is, ask again
         without the token."""
         if not isinstance(error, AuthenticationFailed) or not self._app_token:
             return error
-        client = self._new(None)
-        timeout = (self._timeouts.connect, self._timeouts.read)
         with (
-            contextlib.closing(client),
-            contextlib.suppress(requests.RequestException),
-            client.session.get(url, stream=True, timeout=timeout) as bare,
+            contextlib.closing(self._new(None)) as session,
+            contextlib.suppress(requests.RequestException, SourceUnavailable),
+            contextlib.closing(self._get(session, url, None)) as bare,
         ):
             if bare.status_code == 200:
                 return InvalidAppToken(
@@ -151,47 +200,12 @@ class Sessions:
         return error
 
 
-def _beginning(response: requests.Response) -> str:
-    try:
-        body = response.raw.read(ERROR_BODY_BYTES, decode_content=True)
-    except urllib3.exceptions.HTTPError:
-        body = b""  # the status says enough
-    finally:
-        response.close()
-    return bytes(body).decode(errors="replace")
-
-
-def _read_whole(response: requests.Response, deadline: float) -> None:
-    """Read a small answer now, against a deadline: sodapy would wait for ever for one that drips."""
-    raw, body = response.raw, bytearray()
-    while piece := raw.read1(_PIECE, decode_content=False):
-        body += piece
-        if time.monotonic() > deadline or len(body) > ANSWER_BYTES:
-            response.close()
-            raise DeadlineExceeded(f"the answer for {urlsplit(response.url).path} does not end")
-    raw.release_conn()
-    response.raw = urllib3.HTTPResponse(
-        body=io.BytesIO(body), headers=raw.headers, status=raw.status, preload_content=False
-    )
-
-
-def _refuse_other_host(response: requests.Response) -> None:
-    """The app token goes to the host that the manifest names, by HTTPS, and to no other."""
-    if not response.is_redirect:
-        return
-    asked, target = urlsplit(response.url), urlsplit(response.headers["Location"])
-    if target.netloc and target.netloc != asked.netloc:
-        raise InvalidSpec(f"the domain has moved: write {target.netloc} in spec.domain")
-    if target.scheme not in ("", asked.scheme):
-        raise SourceUnavailable(f"Socrata redirects {asked.path} to {target.scheme}, not HTTPS")
-
-
-def _refuse_other_content(response: requests.Response) -> None:
+def _refuse_other_content(response: requests.Response, kind: str) -> None:
     """A proxy's log-in page comes with status 200 too."""
-    kind = response.headers.get("Content-Type", "")
-    if not kind.startswith(("application/json", "text/csv")):
+    came = response.headers.get("Content-Type", "").strip()[:100]
+    if not came.lower().startswith(kind):
         raise SourceUnavailable(
-            f"Socrata answered with {kind or 'no content type'} instead of data; a proxy may stand between"
+            f"Socrata answered with {came or 'no content type'} instead of data; a proxy may stand between"
         )
 
 
@@ -210,9 +224,88 @@ def _quiet_root_logger() -> Iterator[None]:
         root.removeFilter(keep)
 
 
+# -- the wire ---------------------------------------------------------------------------------------
+
+
+class _Session(requests.Session):
+    """Follows no redirect, nor reads the body of one, as requests does even where it does not follow."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
+
+
+class _Adapter(HTTPAdapter):
+    """Connections whose answers' headers have a deadline, and their bodies a time-out of their own."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._pools = {"http": HTTPConnectionPool, "https": _pool(timeouts)}
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **words: Any) -> None:
+        super().init_poolmanager(*args, **words)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **words: Any) -> Any:
+        manager: Any = super().proxy_manager_for(proxy, **words)
+        if urlsplit(proxy).scheme.startswith("http"):
+            manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def _pool(timeouts: Timeouts) -> type[HTTPSConnectionPool]:
+    class Connection(HTTPSConnection):
+        default_socket_options: ClassVar[Any] = [
+            *HTTPSConnection.default_socket_options,
+            *_KEPT_ALIVE,
+        ]
+
+        def connect(self) -> None:
+            # A socket's time-out is for each step, and a proxy's answer has as many as it has bytes.
+            with _no_longer(3 * timeouts.connect, self):
+                super().connect()
+
+        def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
+            wire = self.sock  # which the answer takes over if the connection is not kept
+            with _no_longer(timeouts.first_byte, self):
+                response = super().getresponse()
+            with contextlib.suppress(OSError):
+                wire.settimeout(timeouts.silence)
+            return response
+
+    class Pool(HTTPSConnectionPool):
+        ConnectionCls = Connection
+
+    return Pool
+
+
+@contextlib.contextmanager
+def _no_longer(seconds: float, connection: HTTPSConnection) -> Iterator[None]:
+    """Raises ``TimeoutError`` where the block did not end in time: the connection is closed then."""
+
+    def cut() -> None:
+        if connection.sock is not None:
+            socket.socket.shutdown(
+                connection.sock, socket.SHUT_RDWR
+            )  # not the TLS one, which waits
+
+    deadline = Deadline(seconds, cut)
+    try:
+        with deadline:
+            yield
+    except Exception as exc:
+        if deadline.is_over:
+            raise TimeoutError("timed out") from exc
+        raise
+    if deadline.is_over:
+        raise TimeoutError("timed out")
+
+
+# -- errors of libraries ----------------------------------------------------------------------------
+
+
 @contextlib.contextmanager
 def translated(domain: str, dataset: str) -> Iterator[None]:
-    """Errors of requests, urllib3 and sodapy leave as ours."""
+    """Errors of requests and urllib3 leave as ours."""
     where = f"https://{domain} (dataset {dataset})"
     try:
         yield
@@ -225,14 +318,26 @@ def translated(domain: str, dataset: str) -> Iterator[None]:
             f"the certificate of {where} is not trusted: {_cause(exc)}. If a proxy inspects TLS, name its "
             "CA bundle in REQUESTS_CA_BUNDLE"
         ) from exc
+    except requests.exceptions.ConnectTimeout as exc:
+        raise SourceUnavailable(f"{where} could not be connected to in time") from exc
     except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as exc:
-        raise SourceUnavailable(f"{where} did not answer in time") from exc
+        raise SourceTooSlow(
+            f"{where} did not answer in time; a smaller source.pageSize may help, or a longer "
+            "source.timeouts.firstByte"
+        ) from exc
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
-        if "TLS CA certificate bundle" in str(exc):
-            raise InvalidSpec(
-                f"{exc}. Correct REQUESTS_CA_BUNDLE or SSL_CERT_FILE, which names it"
-            ) from exc
-        raise SourceUnavailable(f"the connection to {where} failed: {_cause(exc)}") from exc
+        raise _connection_error(where, exc) from exc
+
+
+def _connection_error(where: str, exc: Exception) -> SyncError:
+    if "TLS CA certificate bundle" in str(exc):
+        return InvalidSpec(f"{exc}. Correct REQUESTS_CA_BUNDLE or SSL_CERT_FILE, which names it")
+    cause = _cause(exc)
+    if re.search(
+        r"Tunnel connection failed: 407\b", cause
+    ):  # http.client has the status in no other place
+        return proxy_wants_login(f"HTTP 407 for {where}")
+    return SourceUnavailable(f"the connection to {where} failed: {cause}")
 
 
 def _cause(exc: BaseException) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 from socratasync.errors import SourceUnavailable
 from socratasync.pipeline.columns import Column
@@ -18,8 +19,11 @@ from socratasync.pipeline.columns import Column
 ROW_ID = ":id"
 UPDATED_AT = ":updated_at"
 
+LONGEST_ADDRESS = 8000
+"""Characters. A query travels in the address, and web servers refuse one that is longer (HTTP 414)."""
+
 MOST_IDS = 100
-"""In one condition: a query travels in the address, for which servers allow some 8,000 characters."""
+"""In one condition, so that the address stays below ``LONGEST_ADDRESS``."""
 
 _PLAIN = re.compile(r"(:@)?[a-z_][a-z0-9_]*|:[a-z_]+")
 _RESERVED = frozenset(
@@ -102,9 +106,15 @@ def beyond(row_id: str) -> str:
 
 
 def rows(
-    columns: Sequence[Column], *, where: str | None, after: str | None, limit: int
+    columns: Sequence[Column],
+    *,
+    where: str | None,
+    after: str | None,
+    limit: int,
+    shown: Sequence[str] = (),
 ) -> dict[str, str]:
-    """One page: ``limit`` rows in ``:id`` order after the row ``after``."""
+    """One page: ``limit`` rows in ``:id`` order after the row ``after``. ``shown``: the dataset's fields in
+    their order; where these are what is asked for, and too many to be named in an address, ``*`` does."""
     parameters = {
         "$select": ",".join([*map(_selected, columns), UPDATED_AT, ROW_ID]),
         "$order": ROW_ID,
@@ -113,7 +123,16 @@ def rows(
     condition = both(where, beyond(after) if after else None)
     if condition:
         parameters["$where"] = condition
+    if len(urlencode(parameters)) > LONGEST_ADDRESS and _are_all(columns, shown):
+        parameters["$select"] = f"*,{UPDATED_AT},{ROW_ID}"
     return parameters
+
+
+def _are_all(columns: Sequence[Column], shown: Sequence[str]) -> bool:
+    """Whether ``*`` stands for exactly these columns, under these names and in this order. It leaves out
+    computed regions where there is an order."""
+    names = [column.staged for column in columns if column.staged == column.field]
+    return names == list(shown) and not any(name.startswith(":") for name in names)
 
 
 def _selected(column: Column) -> str:
@@ -129,6 +148,11 @@ def count(where: str | None) -> dict[str, str]:
 def existing(ids: Sequence[str]) -> dict[str, str]:
     """Which of these rows there are: a row with its ``:id`` for each."""
     return {"$select": ROW_ID, "$where": one_of(ids), "$limit": str(len(ids))}
+
+
+def any_row(where: str | None) -> dict[str, str]:
+    """Whether there is such a row: its ``:id``, or nothing. A count would look at all of them."""
+    return _with_where({"$select": ROW_ID, "$limit": "1"}, where)
 
 
 def newest(watermark: Watermark, where: str | None, no_later_than: datetime) -> dict[str, str]:
@@ -155,6 +179,8 @@ def parse_timestamp(text: str) -> datetime:
     """
     try:
         at = datetime.fromisoformat(text)
-    except (ValueError, TypeError) as exc:
-        raise SourceUnavailable(f"Socrata answered {text!r} where a time was asked for") from exc
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError) as exc:
+        raise SourceUnavailable(
+            f"Socrata answered {text!r:.60} where a time was asked for"
+        ) from exc

@@ -28,6 +28,7 @@ from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.rowstream import RowStream
 from socratasync.pipeline.stage import statements
 from socratasync.pipeline.stage.archive import ArchiveFile, Nowhere, Sink
+from socratasync.pipeline.stage.onward import Onward, most_rows
 from socratasync.pipeline.stage.pagecopy import Copied, checked, copy_page, page_errors
 from socratasync.pipeline.stage.staged import Follower, Page, Staged
 from socratasync.pipeline.stage.value_by_value import ValueByValue
@@ -71,6 +72,8 @@ class Stage:
         self._follower = follower
         self._blocks = 0
         self._value_by_value = ValueByValue(context, plan, connection)
+        self._onward = Onward(plan.dataset)
+        self._most: int | None = None
         self._is_odd = False
 
     @property
@@ -83,6 +86,8 @@ class Stage:
         checkpoint = None if anew else self._usable(self._ledger.checkpoint(self.name), now)
         self._follower.restart(from_empty=checkpoint is None)  # and let go of the stage
         self._blocks = 0
+        self._onward = Onward(self._plan.dataset)
+        self._most = None if expected is None else most_rows(expected)
         staged = self._resume(checkpoint) if checkpoint else self._begin(now)
         if self._archive:
             self._archive.open(checkpoint.archived_bytes if checkpoint else 0)
@@ -131,7 +136,8 @@ class Stage:
 
     def fill(self, staged: Staged) -> None:
         """Read pages until one comes empty: a short page may be the last, or may have been cut. Raises
-        ``BadValue`` for a value that does not fit, if that is to fail the run."""
+        ``BadValue`` for a value that does not fit, if that is to fail the run, and ``SourceUnavailable`` for
+        many more rows than the source counts."""
         limit = self._page_size
         attempt = 1
         while True:
@@ -156,8 +162,24 @@ class Stage:
                 attempt = 1
                 if page.came == 0:
                     return
+                self._check_number(staged)
                 self._follower.page_came(page)
                 self._is_odd = page.is_odd  # the next one is likely to be so, too
+
+    def _check_number(self, staged: Staged) -> None:
+        """More rows than were counted may have come since. Many more than are counted now are none of the
+        source's, and what is staged is of no use."""
+        if self._most is None or staged.came <= self._most:
+            return
+        counted = self._source.count(self._plan.dataset, soql.count(self._plan.condition))
+        self._most = most_rows(counted)
+        if staged.came > self._most:
+            self._follower.restart(from_empty=False)  # and let go of the stage
+            drop_stage(self._connection, self._plan.shape)
+            raise SourceUnavailable(
+                f"dataset {self._plan.dataset}: {staged.came:,} rows came, and no end, but Socrata counts "
+                f"{counted:,}; whoever answers may be another than Socrata"
+            )
 
     def _page(self, staged: Staged, limit: int) -> Page:
         """Stage one page. Nothing of it stays if it fails."""
@@ -166,16 +188,18 @@ class Stage:
             where=self._plan.condition,
             after=staged.last_id,
             limit=limit,
+            shown=[column.field for column in self._plan.source],
         )
         self._sink.begin_page(first=self._sink.size == 0)
         try:
             with self._source.rows(self._plan.dataset, parameters) as stream:
-                page = self._copy_page(stream, staged)
+                page = self._copy_page(stream, staged, limit)
         except BaseException:
             self._sink.take_back()
             raise
         if page.came == 0 and not stream.end_is_certain:
             self._confirm_end(staged)
+        self._onward.staged(page.last_id)
         staged.rows += page.rows
         staged.bad = staged.bad.plus(page.bad)
         staged.bytes += page.bytes
@@ -187,11 +211,10 @@ class Stage:
     def _confirm_end(self, staged: Staged) -> None:
         """A page without rows may have been cut right after its header line."""
         rest = soql.both(self._plan.condition, staged.last_id and soql.beyond(staged.last_id))
-        left = self._source.count(self._plan.dataset, soql.count(rest))
-        if left:
-            raise SourceUnavailable(f"Socrata's answer was cut short before its {left:,} rows")
+        if self._source.has_rows(self._plan.dataset, rest):
+            raise SourceUnavailable("Socrata's answer was cut short before its rows")
 
-    def _copy_page(self, stream: RowStream, staged: Staged) -> Page:
+    def _copy_page(self, stream: RowStream, staged: Staged, limit: int) -> Page:
         with page_errors(self._plan.dataset), self._connection.transaction():
             self._connection.execute(_UNHURRIED)
             copied = self._copied(checked(self._plan, stream, self._sink))
@@ -208,6 +231,7 @@ class Stage:
                 first_block=self._blocks,
                 target_is_slower=copied.target_is_slower,
             )
+            self._onward.check(after=staged.last_id, last=page.last_id, rows=page.came, asked=limit)
             self._checkpoint(page, staged.bad.plus(page.bad))
         self._blocks = blocks
         return page
@@ -224,10 +248,8 @@ class Stage:
         )
 
     def _checkpoint(self, page: Page, bad: BadValues) -> None:
-        if page.came == 0:
+        if page.came == 0 or page.last_id is None:
             return
-        if page.last_id is None:
-            raise SourceUnavailable("Socrata's rows do not end with their :id")
         self._ledger.advance_checkpoint(
             self.name,
             last_id=page.last_id,

@@ -12,7 +12,7 @@ from psycopg import Copy
 from psycopg import errors as pg
 
 from socratasync.contract.bad_values import NO_BAD_VALUES, BadValues
-from socratasync.errors import BadValue, SchemaChanged, SourceUnavailable
+from socratasync.errors import BadValue, SchemaChanged, SourceUnavailable, SyncError
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.request import FillingAhead
 from socratasync.pipeline.source import soql
@@ -80,13 +80,22 @@ class _Pace:
 
 def checked(plan: DatasetPlan, stream: RowStream, sink: Sink) -> Iterator[bytes]:
     """The stream's chunks, also written to ``sink``, once its header line is the one that was asked for.
-    Raises ``SchemaChanged`` if it is another."""
+    Raises ``SchemaChanged`` if it is another, ``SourceUnavailable`` if it is none."""
     expected = soql.header(plan.shape.columns)
     for number, chunk in enumerate(stream):
         if number == 0 and stream.header != expected:
-            raise SchemaChanged(_header_sentence(plan.dataset, stream.header, expected))
+            raise _other_header(plan.dataset, stream.header, expected)
         sink.write(chunk)
         yield chunk
+
+
+def _other_header(dataset: str, got: list[str], expected: list[str]) -> SyncError:
+    if not set(got) & set(expected):
+        return SourceUnavailable(
+            f"dataset {dataset}: the answer does not begin with the columns that were asked for, but with "
+            f"{','.join(got)[:60]!r}; a proxy may stand between"
+        )
+    return SchemaChanged(_header_sentence(dataset, got, expected))
 
 
 def _header_sentence(dataset: str, got: list[str], expected: list[str]) -> str:

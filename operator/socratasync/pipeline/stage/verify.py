@@ -1,5 +1,5 @@
-"""What the counts say: rows that were staged against rows that the source counts before and after, and
-what follows from it: what may be merged, whether the watermark may move, what may be deleted.
+"""Rows that were staged, counted against those that the source has before and after. What follows from the
+counts is in ``verdict``.
 """
 
 from __future__ import annotations
@@ -8,15 +8,23 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from socratasync.api.target import VerifySpec
 from socratasync.contract.bad_values import NO_BAD_VALUES, BadValues
-from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
-from socratasync.pipeline.plan.model import DatasetPlan, Shape, Snapshot
+from socratasync.errors import RowCountMismatch
+from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
-from socratasync.pipeline.stage.counts import Counted, allowed_difference, suspicious_loss
+from socratasync.pipeline.stage.counts import Counted
 from socratasync.pipeline.stage.fill import Stage, drop_stage
 from socratasync.pipeline.stage.staged import Staged
+from socratasync.pipeline.stage.verdict import (
+    Terms,
+    Verdict,
+    are_too_many,
+    doubt,
+    judge,
+    may_destroy,
+    suffices,
+)
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.connection import Connection
 
@@ -48,22 +56,6 @@ class StagedDataset:
         return self.bad.skipped
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What the counts say of a stage. ``trusted``: within the tolerance, so the watermark may move.
-    ``exact``: to the row, so that what is missing from it may be deleted."""
-
-    trusted: bool = True
-    exact: bool = True
-
-
-def are_too_many(left_out: int, snapshot: Snapshot, verify: VerifySpec) -> bool:
-    """Whether nothing may be merged for so many rows that are left out: they are missing rows, and the manifest
-    says how many of these there may be."""
-    allowed = allowed_difference(verify.tolerance, snapshot.rows or 0)
-    return verify.row_count == "Fail" and left_out > allowed
-
-
 def fill_and_verify(
     context: RunContext, plan: DatasetPlan, connection: Connection, stage: Stage
 ) -> StagedDataset:
@@ -78,16 +70,20 @@ class _Verification:
     def __init__(
         self, context: RunContext, plan: DatasetPlan, connection: Connection, stage: Stage
     ) -> None:
+        spec = context.request.spec
         self._context = context
-        self._spec = context.request.spec
-        self._resets = context.request.resets
+        self._terms = Terms(
+            verify=spec.verify, resets=context.request.resets, prunes=spec.target.prune
+        )
         self._plan = plan
         self._connection = connection
         self._stage = stage
-        self._destroys = False
 
     def staged(self) -> StagedDataset:
-        staged, verdict = self._fill()
+        counts = self._context.request.spec.counts_rows(self._context.request.mode)
+        before = self._count_before() if counts else None
+        destroys = before is not None and may_destroy(self._terms, self._plan, before, self._count)
+        staged, verdict = self._fill(before, destroys=destroys)
         self._check_skipped(staged)
         return StagedDataset(
             plan=replace(self._plan, snapshot=staged.snapshot, replica_as_of=staged.replica_as_of),
@@ -95,66 +91,44 @@ class _Verification:
             bad=staged.bad,
             received=staged.bytes,
             trusted=verdict.trusted,
-            delete_missing=self._deletes(staged, verdict),
+            delete_missing=destroys and self._deletes(staged, verdict),
         )
 
-    # -- counting --------------------------------------------------------------------------------
-
-    def _fill(self) -> tuple[Staged, Verdict]:
+    def _fill(self, before: int | None, *, destroys: bool) -> tuple[Staged, Verdict]:
         """If the count differs, read on once; if it still differs, read everything again; only then is
         the difference accepted."""
         clock = self._context.options.clock
-        before = self._count_before() if self._counts else None
-        self._destroys = before is not None and self._may_destroy(before)
         staged = self._stage.prepare(clock(), before)
         self._stage.fill(staged)
         if before is None:
             return staged, Verdict()
-        counted, changed_at = self._counted(staged, before, staged.snapshot.rows_updated_at)
+        counted, changed_at = self._counted(
+            staged, before, staged.snapshot.rows_updated_at, destroys=destroys
+        )
         if not counted.is_exact:
             counted = self._read_on(staged, counted)
-        if not self._suffices(counted):
+        if not suffices(counted, self._terms, destroys=destroys):
             log.warning("%s; reading anew", counted.sentence(self._plan.dataset))
             staged = self._stage.prepare(clock(), before, anew=True)
             self._stage.fill(staged)
-            counted, _ = self._counted(staged, counted.after, changed_at)
-        return staged, self._judge(counted)
-
-    @property
-    def _counts(self) -> bool:
-        """Whether rows are counted: where rows are deleted for not being staged, always."""
-        destroys = self._resets or self._spec.target.prune
-        return destroys or self._spec.verify.row_count != "Off"
+            counted, _ = self._counted(staged, counted.after, changed_at, destroys=destroys)
+        verdict = judge(self._plan.dataset, counted, self._terms)
+        if verdict.warning:
+            self._context.journal.warn(verdict.warning)
+        return staged, verdict
 
     def _count_before(self) -> int:
         if self._plan.load.full and self._plan.snapshot.rows is not None:
             return self._plan.snapshot.rows
         return self._count(self._plan.condition)
 
-    def _may_destroy(self, before: int) -> bool:
-        """Whether rows that are not staged are to be deleted. An update may do so when it asks for every
-        row there is, as it does after a dataset was replaced wholesale: one more count, of the rows
-        that it does not ask for, finds none."""
-        if self._resets:
-            return True
-        if not self._spec.target.prune:
-            return False
-        if self._plan.load.full:
-            return True
-        if before < max(1, self._plan.snapshot.rows or 0):
-            return False  # no row at all is rather a dataset that is being replaced just now
-        assert self._plan.load.bound is not None
-        unread = soql.before(self._plan.watermark, self._plan.load.bound)
-        return self._count(soql.both(self._plan.where, unread)) == 0
-
     def _counted(
-        self, staged: Staged, before: int, changed_at: datetime | None
+        self, staged: Staged, before: int, changed_at: datetime | None, *, destroys: bool
     ) -> tuple[Counted, datetime | None]:
         """The stage against the source's counts; and, where rows may be deleted, when the source says
         that it last changed, which ``changed_at`` was before the first page."""
-        after = self._count(self._plan.condition)
-        now = changed_at
-        if self._destroys:
+        after, now = self._count(self._plan.condition), changed_at
+        if destroys:
             now = self._context.source.metadata(self._plan.dataset).rows_updated_at
         counted = Counted(staged=staged.came, before=before, after=after, moved=now != changed_at)
         return counted, now
@@ -170,63 +144,25 @@ class _Verification:
         return self._context.source.count(self._plan.dataset, soql.count(condition))
 
     def _check_skipped(self, staged: Staged) -> None:
-        if are_too_many(staged.bad.skipped, staged.snapshot, self._spec.verify):
+        if are_too_many(staged.bad.skipped, staged.snapshot, self._terms.verify):
             raise RowCountMismatch(
                 f"{staged.bad.sentence(self._plan.dataset)}. Nothing was merged: allow for such rows with "
                 "spec.verify.tolerance, or set spec.verify.rowCount to Warn"
             )
 
-    # -- judging ---------------------------------------------------------------------------------
-
-    def _suffices(self, counted: Counted) -> bool:
-        if self._destroys:
-            return counted.is_exact
-        return counted.agrees(0) or counted.agrees(self._spec.verify.tolerance)
-
-    def _judge(self, counted: Counted) -> Verdict:
-        tolerance = self._spec.verify.tolerance
-        if counted.agrees(tolerance) and (counted.is_steady(tolerance) or not self._resets):
-            return Verdict(exact=counted.is_exact)
-        sentence = counted.sentence(self._plan.dataset)
-        if self._spec.verify.row_count == "Fail" or self._resets:
-            raise RowCountMismatch(f"{sentence}; nothing was merged, and the next run tries again")
-        self._context.journal.warn(
-            f"{sentence}; they were merged, and the next run reads them again"
-        )
-        return Verdict(trusted=False, exact=False)
-
     def _deletes(self, staged: Staged, verdict: Verdict) -> bool:
         """Whether rows that were not staged are gone at the source, and are to be deleted. Raises
         where all would be replaced by too little."""
-        if not self._destroys:
-            return False
-        doubt = self._doubt(staged, verdict)
-        if doubt and self._resets:
+        now = self._context.options.clock()
+        found = doubt(self._plan, staged, verdict, self._terms, had=self._rows_of_target, now=now)
+        if found and self._terms.resets:
             drop_stage(self._connection, self._plan.shape)  # the next try is to read anew
-            raise type(doubt)(f"nothing was replaced: {doubt.message}")
-        if doubt:
-            self._context.journal.warn(f"nothing was deleted: {doubt.message}")
-        return not doubt and not self._resets
+            raise type(found)(f"nothing was replaced: {found.message}")
+        if found:
+            self._context.journal.warn(f"nothing was deleted: {found.message}")
+        return not found and not self._terms.resets
 
-    def _doubt(self, staged: Staged, verdict: Verdict) -> SyncError | None:
-        """Why rows that were not staged may exist all the same."""
-        dataset, known = self._plan.dataset, self._plan.known
-        if not verdict.exact and not self._resets:
-            return RowCountMismatch(
-                f"dataset {dataset} changed while it was read, which leaves in doubt what is gone"
-            )
-        if known is None or self._spec.verify.row_count == "Off":
-            return None
-        if staged.replica_as_of is not None:
-            return SourceUnavailable(
-                f"dataset {dataset} was answered by a replica that is behind, and may lack rows that are in"
-            )
-        if known.query != (self._plan.where or ""):
-            return None  # other rows are asked for than were loaded
-        target = catalog.read_target(
-            self._connection, self._plan.shape.schema, self._plan.shape.table
-        )
-        had = catalog.count_rows_of(self._connection, target, dataset)
-        changed_at, now = self._plan.snapshot.rows_updated_at, self._context.options.clock()
-        loss = suspicious_loss(dataset, had, staged.came, changed_at, now)
-        return RowCountMismatch(loss) if loss else None
+    def _rows_of_target(self) -> int:
+        shape = self._plan.shape
+        target = catalog.read_target(self._connection, shape.schema, shape.table)
+        return catalog.count_rows_of(self._connection, target, shape.dataset)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
-from socratasync.errors import InvalidSpec, TargetMismatch
+from socratasync.errors import InvalidSpec, PermissionDenied, TargetMismatch
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.sql.statements import load
 from socratasync.pipeline.target.types import type_sql
@@ -175,7 +175,7 @@ def check_types(connection: Connection, fields: Mapping[str, str]) -> dict[str, 
 
 
 def read_views(connection: Connection, names: Iterable[str]) -> list[MaterializedView]:
-    """The materialized views of these names. Raises ``TargetMismatch`` for the first that cannot be
+    """The materialized views of these names. Raises what ``read_view`` does for the first that cannot be
     refreshed."""
     return [read_view(connection, name) for name in names]
 
@@ -183,7 +183,8 @@ def read_views(connection: Connection, names: Iterable[str]) -> list[Materialize
 def read_view(connection: Connection, name: str) -> MaterializedView:
     """The materialized view called ``view`` or ``schema.view``.
 
-    Raises ``TargetMismatch`` when it is missing, something else, or not this role's to refresh.
+    Raises ``TargetMismatch`` when it is missing or something else, ``PermissionDenied`` when this role may not
+    refresh it.
     """
     quoted = sql.Identifier(*name.split(".")).as_string(connection)
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -193,10 +194,10 @@ def read_view(connection: Connection, name: str) -> MaterializedView:
             f"spec.refresh.materializedViews: there is no materialized view {name}; create it or "
             "take it out of the list"
         )
-    if not row["owned"]:
-        raise TargetMismatch(
-            f"spec.refresh.materializedViews: {name} belongs to another role, and only the owner may "
-            "refresh it; change its owner or connect as that role"
+    if not row["may_refresh"]:
+        raise PermissionDenied(
+            f"spec.refresh.materializedViews: {name} belongs to another role, and this one may not refresh "
+            "it; socratasync plan names the grant"
         )
     return MaterializedView(name=name, concurrently=row["concurrently"] and row["populated"])
 

@@ -25,6 +25,7 @@ from psycopg.rows import class_row
 
 from socratasync import __version__
 from socratasync.errors import PermissionDenied, TargetMismatch
+from socratasync.pipeline.target import grants
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.sql.statements import load
 
@@ -85,20 +86,20 @@ def bring_up_to_date(connection: Connection, migrations: Sequence[Migration] = M
     """
     newest = len(migrations)
     found = _look(connection, newest)
-    if not _is_usable(found, newest):
+    if not _is_usable(connection, found, newest):
         try:
             with connection.transaction():
                 connection.execute(_SQL["take_lock"])
                 _migrate(connection, migrations)
         except pg.InsufficientPrivilege as exc:
-            raise PermissionDenied(_way_out(found, newest)) from exc
+            raise _way_out(connection, found, newest) from exc
 
 
 def _migrate(connection: Connection, migrations: Sequence[Migration]) -> None:
     """In the transaction that holds the lock: another program may just have done the same."""
     newest = len(migrations)
     found = _look(connection, newest)
-    if _is_usable(found, newest):
+    if _is_usable(connection, found, newest):
         return
     if found is None:
         connection.execute(_SQL["create_schema"])
@@ -115,7 +116,7 @@ def _look(connection: Connection, newest: int) -> _Found | None:
     if found is None:
         return None
     if (found.has_tables or found.has_versions) and not found.readable:
-        raise PermissionDenied(_grants(found))
+        raise grants.lacks(connection, grants.for_bookkeeping(connection))
     row = connection.execute(_SQL["read_version"]).fetchone() if found.has_versions else None
     version, usable_from, release = row or (1, 1, "")
     if usable_from > newest or (version > newest and not found.has_tables):
@@ -136,36 +137,22 @@ def _complete_to(found: _Found, version: int) -> int:
     return version if found.has_counts else min(version, _WITHOUT_COUNTS)
 
 
-def _is_usable(found: _Found | None, newest: int) -> bool:
+def _is_usable(connection: Connection, found: _Found | None, newest: int) -> bool:
     """Whether a run can write the bookkeeping as it is. Raises ``PermissionDenied`` if this role may
     not, though the tables are there."""
     if found is None or not found.has_tables:
         return False
     if not found.writable:
-        raise PermissionDenied(_grants(found))
+        raise grants.lacks(connection, grants.for_bookkeeping(connection))
     return found.version >= newest
 
 
-def _way_out(found: _Found | None, newest: int) -> str:
+def _way_out(connection: Connection, found: _Found | None, newest: int) -> PermissionDenied:
     """What somebody with more rights must run, since this role may not."""
-    if found is None:
-        return (
-            "this role may not make the schema socratasync, which holds watermarks and runs. Have an "
-            'administrator run: CREATE SCHEMA socratasync AUTHORIZATION "<this role>"'
-        )
-    if not found.has_tables:
-        return _grants(found)
-    return (
+    if (statements := grants.for_bookkeeping(connection)) or found is None:
+        return grants.lacks(connection, statements)
+    return PermissionDenied(
         f"the bookkeeping is of version {found.version}, and only the owner of its tables, "
         f"{found.owner}, may bring it to version {newest}. Run this sync once as that role, or have an "
         f"administrator run: GRANT {found.owner} TO {found.role}"
-    )
-
-
-def _grants(found: _Found) -> str:
-    return (
-        "this role may not use the bookkeeping in schema socratasync. Have an administrator run: "
-        f"GRANT USAGE, CREATE ON SCHEMA socratasync TO {found.role}; "
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA socratasync "
-        f"TO {found.role}"
     )

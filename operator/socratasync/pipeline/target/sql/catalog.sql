@@ -44,13 +44,15 @@ SELECT t.name, format_type(to_regtype(t.name)::oid, NULL) AS called
 FROM unnest(%(types)s::text[]) AS t (name)
 
 -- read_view --
--- A materialized view: whether it is one, may be refreshed by this role, is filled, and has what
--- CONCURRENTLY needs, a unique index over all its rows.
+-- A materialized view: whether it is one, may be refreshed by this role (since PostgreSQL 17 that can be
+-- granted), is filled, and has what CONCURRENTLY needs, a unique index over all its rows.
 SELECT c.oid::bigint AS oid, c.relkind::text AS kind, c.relispopulated AS populated,
-       pg_has_role(c.relowner, 'USAGE') AS owned,
+       pg_has_role(c.relowner, 'USAGE') OR v.with_maintain AND has_table_privilege(c.oid,
+           CASE WHEN v.with_maintain THEN 'MAINTAIN' ELSE 'SELECT' END) AS may_refresh,
        EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
                AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL) AS concurrently
-FROM pg_class c WHERE c.oid = to_regclass(%(name)s)
+FROM pg_class c, (SELECT current_setting('server_version_num')::int >= 170000 AS with_maintain) v
+WHERE c.oid = to_regclass(%(name)s)
 
 -- schema_rights --
 -- Whether the schema exists, and whether this role may make a table in it.

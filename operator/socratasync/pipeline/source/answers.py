@@ -1,0 +1,189 @@
+"""Reads Socrata's JSON answers: each into the one shape that was asked for, or not at all. Pure.
+
+A body may hold whatever a server, a cache or a proxy makes up: arrays in the place of objects, numbers of
+6,000 digits, half a character, a thousand brackets. Nothing gets past here that is not of the types below.
+"""
+
+from __future__ import annotations
+
+from codecs import BOM_UTF8
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from socratasync.errors import DatasetNotFound, SourceUnavailable
+from socratasync.pipeline.columns import SourceColumn
+from socratasync.pipeline.source import soql
+
+T = TypeVar("T")
+MOST_BYTES = 16 * 1024 * 1024
+"""Unpacked. Descriptions of datasets are below one megabyte; something longer is not one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """What ``/api/views/<id>.json`` says of a dataset."""
+
+    id: str
+    name: str
+    columns: tuple[SourceColumn, ...]
+    rows_updated_at: datetime | None
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="ignore", strict=True, allow_inf_nan=False, frozen=True
+    )
+
+
+class _Column(_Answer):
+    field_name: str | None = None
+    data_type_name: str | None = None
+    position: float | None = None
+    flags: list[str] | None = None
+
+
+class _Query(_Answer):
+    group_bys: list[Any] | None = None
+
+
+class _View(_Answer):
+    columns: list[_Column] | None = None
+    name: str | None = None
+    rows_updated_at: float | None = None
+    asset_type: str | None = None
+    display_type: str | None = None
+    view_type: str | None = None
+    query: _Query | None = None
+
+
+class _Count(_Answer):
+    source_rows: (
+        Annotated[str, Field(pattern="^[0-9]{1,18}$")] | Annotated[int, Field(ge=0, lt=10**18)]
+    ) = Field(alias="source_rows")
+
+
+class _Newest(_Answer):
+    newest: str | None = None
+
+
+class _Id(_Answer):
+    id: Annotated[str, Field(alias=soql.ROW_ID, max_length=200)]
+
+
+_VIEW = TypeAdapter(_View)
+_COUNTS = TypeAdapter(list[_Count])
+_NEWEST = TypeAdapter(list[_Newest])
+_IDS = TypeAdapter(list[_Id])
+
+
+def read_metadata(dataset: str, body: bytes) -> Metadata:
+    """The columns that are shown, in their order. Raises ``DatasetNotFound`` for what has no rows to load."""
+    unreadable = f"Socrata's description of {dataset} cannot be read"
+    view = _read(_VIEW, body, unreadable)
+    _refuse_without_rows(dataset, view)
+    shown = [c for c in view.columns or () if c.field_name and "hidden" not in (c.flags or ())]
+    if not shown:
+        raise _no_table(dataset, view)
+    columns = sorted(shown, key=lambda c: c.position or 0)
+    names = [str(c.field_name) for c in columns]
+    if len(set(names)) != len(names):
+        raise SourceUnavailable(f"{unreadable}: it names a column twice")
+    return Metadata(
+        id=dataset,
+        name=view.name or dataset,
+        columns=tuple(
+            SourceColumn(field=str(c.field_name), type=c.data_type_name or "text") for c in columns
+        ),
+        rows_updated_at=_moment(
+            view.rows_updated_at, unreadable
+        ),  # viewLastModified stays when rows change
+    )
+
+
+def read_count(dataset: str, body: bytes) -> int:
+    """The one number of ``soql.count``."""
+    unreadable = f"Socrata's count of {dataset} is not a number"
+    return int(_one(_read(_COUNTS, body, unreadable), unreadable).source_rows)
+
+
+def read_newest(dataset: str, body: bytes) -> datetime | None:
+    """The one time of ``soql.newest``; None where no row has one."""
+    unreadable = f"Socrata's answer about {dataset} is not the one row that was asked for"
+    newest = _one(_read(_NEWEST, body, unreadable), unreadable).newest
+    return soql.parse_timestamp(newest) if newest else None
+
+
+def read_ids(dataset: str, body: bytes) -> list[str]:
+    """The ``:id``s of the rows of an answer."""
+    unreadable = f"Socrata's answer about rows of {dataset} is not a list of their :id"
+    return [row.id for row in _read(_IDS, body, unreadable)]
+
+
+def _read(shape: TypeAdapter[T], body: bytes, unreadable: str) -> T:
+    try:
+        return shape.validate_json(body.removeprefix(BOM_UTF8))
+    except ValidationError as exc:
+        raise SourceUnavailable(unreadable) from exc
+
+
+def _one(rows: list[T], unreadable: str) -> T:
+    if len(rows) != 1:
+        raise SourceUnavailable(unreadable)
+    return rows[0]
+
+
+def _moment(seconds: float | None, unreadable: str) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    except (ValueError, OverflowError, OSError) as exc:
+        raise SourceUnavailable(unreadable) from exc
+
+
+# -- what is no table -----------------------------------------------------------------------------
+
+_KINDS = {
+    "map": "a map",
+    "geo": "a map",
+    "chart": "a chart",
+    "visualization": "a chart",
+    "blob": "a file",
+    "blobby": "a file",
+    "file": "a file",
+    "story": "a story",
+    "href": "a link to another site",
+    "link": "a link to another site",
+    "federated_href": "a dataset of another portal",
+    "calendar": "a calendar",
+    "form": "a form",
+    "measure": "a measure",
+    "data_lens": "a data lens page",
+    "datalens": "a data lens page",
+}
+"""What a view is, by its ``assetType``, ``displayType`` or ``viewType``, as people call it."""
+
+_WITHOUT_ROWS = frozenset({"blobby", "href", "geo", "story", "measure"})
+"""View types that have no rows of their own, whatever columns are described. What is shown as a map or a
+chart may all the same be a table (``tabular``)."""
+
+
+def _refuse_without_rows(dataset: str, view: _View) -> None:
+    if view.view_type in _WITHOUT_ROWS:
+        raise _no_table(dataset, view)
+    if view.query and view.query.group_bys:
+        raise DatasetNotFound(
+            f"{dataset} ({view.name or dataset}) is a view that groups rows, which have no :id then; write the "
+            "id of the dataset that it was made from"
+        )
+
+
+def _no_table(dataset: str, view: _View) -> DatasetNotFound:
+    kinds = (_KINDS.get(k or "") for k in (view.asset_type, view.display_type, view.view_type))
+    kind = next((k for k in kinds if k), "perhaps a map, a chart, a file or a story")
+    return DatasetNotFound(
+        f"{dataset} ({(view.name or dataset)[:100]}) is no table of rows, but {kind}; "
+        "write the id of the dataset that it was made from"
+    )
