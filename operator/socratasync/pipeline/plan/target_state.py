@@ -36,7 +36,8 @@ class TargetState:
 def look(connection: Connection, spec: SyncSpec) -> TargetState:
     """The target as it is now. Reads only; raises nothing for a table that cannot be loaded into, but
     ``TargetMismatch`` for a bookkeeping that is too new, and ``InvalidSpec`` for a type of
-    ``spec.target.fields`` that this database does not have."""
+    ``spec.target.fields`` or a letter that this database does not have."""
+    catalog.check_encoding(connection, _written(spec))
     types = catalog.check_types(connection, spec.target.fields)
     target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
     before = measure(connection, target)
@@ -52,6 +53,18 @@ def look(connection: Connection, spec: SyncSpec) -> TargetState:
         was_emptied=emptied,
         around=surroundings.read(connection, target),
     )
+
+
+def _written(spec: SyncSpec) -> dict[str, str]:
+    """What of the manifest gets into the database as it is written: path → text."""
+    target = spec.target
+    texts = {f"spec.target.fields[{name}]": name for name in target.fields}
+    texts |= {"spec.target.key": ", ".join(target.key)}
+    for number, dataset in enumerate(spec.datasets):
+        path = f"spec.datasets[{number}]"
+        texts |= {f"{path}.columns[{name}]": name for name in dataset.columns}
+        texts |= {f"{path}.where": dataset.where or ""}
+    return texts
 
 
 def measure(connection: Connection, target: Target) -> Before:
