@@ -183,7 +183,10 @@ def test_a_role_that_may_make_no_schema_is_told_how_to_get_one(
 
     report = sync.run()
     assert report.exit_code == 77
-    assert "CREATE SCHEMA IF NOT EXISTS socratasync AUTHORIZATION" in report.as_dict()["error"]["message"]
+    assert (
+        "CREATE SCHEMA IF NOT EXISTS socratasync AUTHORIZATION"
+        in report.as_dict()["error"]["message"]
+    )
 
     as_owner(sync, f"CREATE SCHEMA socratasync AUTHORIZATION {clerk}")
     assert sync.one().rows.inserted == 5
