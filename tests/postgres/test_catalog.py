@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.conftest import Connection
 from tests.postgres.conftest import Row, Sync
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
+from socratasync.pipeline.target.catalog import about_how_many, read_target
 
 REFUSED = {
     "no unique key": (
@@ -298,3 +300,19 @@ def test_a_key_may_be_the_sources_own_row_id(sync: Sync, parks: Dataset) -> None
     assert sync.one().rows.updated == 1
     parks.insert({"name": "p1"})
     assert sync.one().rows.inserted == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "least", "most"), [(0, 0, 0), (7, 7, 7), (50_000, 25_000, 99_999)]
+)
+def test_a_table_that_was_never_analysed_is_counted_only_if_it_is_small(
+    connection: Connection, rows: int, least: int, most: int
+) -> None:
+    connection.execute("CREATE TABLE parks (name text, acres numeric)")
+    connection.execute(
+        "INSERT INTO parks SELECT 'park ' || n, n FROM generate_series(1, %s) n", [rows]
+    )
+
+    found = about_how_many(connection, read_target(connection, "public", "parks"))
+
+    assert least <= found <= most

@@ -19,6 +19,9 @@ from socratasync.pipeline.target.types import type_sql
 
 _SQL = load("catalog")
 
+MANY = 10_000
+"""So many rows are not counted where an estimate will do."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetColumn:
@@ -121,14 +124,30 @@ def hold(connection: Connection, table: sql.Identifier) -> None:
 
 
 def about_how_many(connection: Connection, target: Target) -> int:
-    """The table's rows as PostgreSQL estimates them, counted where it does not know; 0 only if it is
-    empty or not there."""
+    """The table's rows as PostgreSQL estimates them, counted where it does not know and they are few; 0 only
+    if it is empty or not there."""
     if target.kind not in ("r", "p"):
         return 0
     table = sql.Identifier(target.schema, target.table)
     if is_empty(connection, table):
         return 0
-    return target.estimate or count(connection, count_rows(table))
+    return target.estimate or _few(connection, table) or _planned(connection, table)
+
+
+def _few(connection: Connection, table: sql.Identifier) -> int:
+    """How many rows there are; 0 if there are many."""
+    counted = sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) few")
+    found = count(connection, counted.format(table, sql.Literal(MANY + 1)))
+    return found if found <= MANY else 0
+
+
+def _planned(connection: Connection, table: sql.Identifier) -> int:
+    """As many rows as the planner expects, by the size of the files. A table that was never analysed, for
+    having been loaded without a vacuum, is not read for that."""
+    statement = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {}").format(table)
+    row = connection.execute(statement).fetchone()
+    assert row is not None
+    return max(MANY, int(row[0][0]["Plan"]["Plan Rows"]))
 
 
 def transaction_and_size(connection: Connection, table: sql.Identifier) -> tuple[str, int]:
