@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.conftest import Connection
 from tests.postgres.conftest import Row, Sync
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
+from socratasync.pipeline.target.catalog import about_how_many, read_target
 
 REFUSED = {
     "no unique key": (
@@ -110,7 +112,7 @@ def test_a_database_that_is_not_there_is_refused(sync: Sync, parks: Dataset) -> 
     report = sync.run()
 
     assert report.exit_code == 78
-    assert "create the database" in report.as_dict()["error"]["message"]
+    assert "Create the database" in report.as_dict()["error"]["message"]
 
 
 def test_a_missing_column_is_refused_where_columns_may_not_be_added(
@@ -160,7 +162,7 @@ def test_a_table_of_somebody_else_is_refused(sync: Sync, parks: Dataset, clerk: 
 
     report = sync.run()
 
-    assert report.exit_code == 78
+    assert report.exit_code == 77
     assert "ALTER TABLE public.parks OWNER TO" in report.as_dict()["error"]["message"]
     assert sync.catalog() == before
 
@@ -183,7 +185,10 @@ def test_a_role_that_may_make_no_schema_is_told_how_to_get_one(
 
     report = sync.run()
     assert report.exit_code == 77
-    assert "CREATE SCHEMA socratasync AUTHORIZATION" in report.as_dict()["error"]["message"]
+    assert (
+        "CREATE SCHEMA IF NOT EXISTS socratasync AUTHORIZATION"
+        in report.as_dict()["error"]["message"]
+    )
 
     as_owner(sync, f"CREATE SCHEMA socratasync AUTHORIZATION {clerk}")
     assert sync.one().rows.inserted == 5
@@ -295,3 +300,19 @@ def test_a_key_may_be_the_sources_own_row_id(sync: Sync, parks: Dataset) -> None
     assert sync.one().rows.updated == 1
     parks.insert({"name": "p1"})
     assert sync.one().rows.inserted == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "least", "most"), [(0, 0, 0), (7, 7, 7), (50_000, 25_000, 99_999)]
+)
+def test_a_table_that_was_never_analysed_is_counted_only_if_it_is_small(
+    connection: Connection, rows: int, least: int, most: int
+) -> None:
+    connection.execute("CREATE TABLE parks (name text, acres numeric)")
+    connection.execute(
+        "INSERT INTO parks SELECT 'park ' || n, n FROM generate_series(1, %s) n", [rows]
+    )
+
+    found = about_how_many(connection, read_target(connection, "public", "parks"))
+
+    assert least <= found <= most

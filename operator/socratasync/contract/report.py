@@ -128,12 +128,14 @@ class DatasetReport:
 @dataclass(slots=True, kw_only=True)
 class RunReport:
     """The whole run. ``error`` is what failed outside of any one dataset. ``redact`` masks secrets in
-    everything that is told."""
+    everything that is told. ``counted_at``: when the rows of the target were counted, by this run or by an earlier one
+    after which nobody wrote to it."""
 
     run: str
     mode: str
     datasets: list[DatasetReport] = field(default_factory=list)
     target_rows: int | None = None
+    counted_at: datetime | None = None
     bytes: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -196,6 +198,7 @@ class RunReport:
             "rows": self.rows.as_dict(),
             "datasets": [dataset.as_dict(self.told) for dataset in self.datasets],
             "lastSyncedSince": write_instant(self.last_synced_since, "milliseconds"),
+            "countedAt": write_instant(self.counted_at, "seconds"),
             "bytes": self.bytes,
             "seconds": {step: round(spent, 3) for step, spent in self.seconds.items()},
             "warnings": [self.told(warning) for warning in self.warnings],

@@ -74,6 +74,7 @@ def test_a_report_has_every_field_of_the_contract() -> None:
         "rows",
         "datasets",
         "lastSyncedSince",
+        "countedAt",
         "bytes",
         "seconds",
         "warnings",

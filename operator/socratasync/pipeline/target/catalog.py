@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from psycopg import errors as pg
 from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
@@ -17,6 +18,9 @@ from socratasync.pipeline.target.sql.statements import load
 from socratasync.pipeline.target.types import type_sql
 
 _SQL = load("catalog")
+
+MANY = 10_000
+"""So many rows are not counted where an estimate will do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,14 +124,30 @@ def hold(connection: Connection, table: sql.Identifier) -> None:
 
 
 def about_how_many(connection: Connection, target: Target) -> int:
-    """The table's rows as PostgreSQL estimates them, counted where it does not know; 0 only if it is
-    empty or not there."""
+    """The table's rows as PostgreSQL estimates them, counted where it does not know and they are few; 0 only
+    if it is empty or not there."""
     if target.kind not in ("r", "p"):
         return 0
     table = sql.Identifier(target.schema, target.table)
     if is_empty(connection, table):
         return 0
-    return target.estimate or count(connection, count_rows(table))
+    return target.estimate or _few(connection, table) or _planned(connection, table)
+
+
+def _few(connection: Connection, table: sql.Identifier) -> int:
+    """How many rows there are; 0 if there are many."""
+    counted = sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) few")
+    found = count(connection, counted.format(table, sql.Literal(MANY + 1)))
+    return found if found <= MANY else 0
+
+
+def _planned(connection: Connection, table: sql.Identifier) -> int:
+    """As many rows as the planner expects, by the size of the files. A table that was never analysed, for
+    having been loaded without a vacuum, is not read for that."""
+    statement = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {}").format(table)
+    row = connection.execute(statement).fetchone()
+    assert row is not None
+    return max(MANY, int(row[0][0]["Plan"]["Plan Rows"]))
 
 
 def transaction_and_size(connection: Connection, table: sql.Identifier) -> tuple[str, int]:
@@ -153,6 +173,22 @@ def check_types(connection: Connection, fields: Mapping[str, str]) -> dict[str, 
             "numeric, or create the extension that has it"
         )
     return found
+
+
+def check_encoding(connection: Connection, texts: Mapping[str, str]) -> None:
+    """Whether the database has every letter of these texts (path in the manifest → text), which are names of
+    columns, or are kept in the bookkeeping. Raises ``InvalidSpec`` for the first that it has not."""
+    encoding = connection.info.parameter_status("server_encoding")
+    for path, text in texts.items():
+        if text.isascii() or encoding == "UTF8":
+            continue
+        try:
+            connection.execute(_SQL["read_back"], {"text": text})
+        except pg.UntranslatableCharacter as exc:
+            raise InvalidSpec(
+                f'{path}: the database, whose encoding is {encoding}, has not all letters of "{text}"; write it '
+                "without them, or load into a database of encoding UTF8"
+            ) from exc
 
 
 def read_views(connection: Connection, names: Iterable[str]) -> list[MaterializedView]:

@@ -44,10 +44,12 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(statement=_SQL["create_bookkeeping"], usable_from=1),
     Migration(statement=_SQL["create_versions"], usable_from=1),
     Migration(statement=_SQL["create_outranked"], usable_from=1),
+    Migration(statement=_SQL["create_counts"], usable_from=1),
 )
 """The n-th makes version n; the last one is the version that this program knows."""
 
 _WITHOUT_OUTRANKED = 2
+_WITHOUT_COUNTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,7 @@ class _Found:
     has_tables: bool
     has_versions: bool
     has_outranked: bool
+    has_counts: bool
     readable: bool
     writable: bool
     version: int = 0
@@ -129,7 +132,9 @@ def _complete_to(found: _Found, version: int) -> int:
     """The version up to which everything is there: a table that somebody dropped is made again."""
     if not found.has_tables:
         return 0
-    return version if found.has_outranked else min(version, _WITHOUT_OUTRANKED)
+    if not found.has_outranked:
+        return min(version, _WITHOUT_OUTRANKED)
+    return version if found.has_counts else min(version, _WITHOUT_COUNTS)
 
 
 def _is_usable(connection: Connection, found: _Found | None, newest: int) -> bool:

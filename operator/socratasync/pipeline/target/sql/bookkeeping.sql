@@ -5,7 +5,9 @@ ON CONFLICT (target, run) DO UPDATE SET finished_at = NULL, ok = NULL
 RETURNING datasets
 
 -- record_merge --
--- The run's record of one dataset, written in the transaction that merges it.
+-- The run's record of one dataset, written in the transaction that merges it. What was counted before that
+-- is no more so.
+WITH forgotten AS (DELETE FROM socratasync.counts WHERE target = %(target)s)
 UPDATE socratasync.runs
 SET datasets = datasets || jsonb_build_object(%(dataset)s::text, %(result)s::jsonb),
     changed = changed OR %(changed)s

@@ -7,6 +7,7 @@ SELECT quote_ident(current_user) AS role,
     count(*) FILTER (WHERE c.relname IN ('runs', 'datasets', 'checkpoints')) = 3 AS has_tables,
     count(*) FILTER (WHERE c.relname = 'versions') = 1 AS has_versions,
     count(*) FILTER (WHERE c.relname = 'outranked') = 1 AS has_outranked,
+    count(*) FILTER (WHERE c.relname = 'counts') = 1 AS has_counts,
     has_schema_privilege(n.oid, 'USAGE')
         AND coalesce(bool_and(has_table_privilege(c.oid, 'SELECT')), true) AS readable,
     has_schema_privilege(n.oid, 'CREATE')
@@ -14,7 +15,7 @@ SELECT quote_ident(current_user) AS role,
             OR has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
             AND has_table_privilege(c.oid, 'DELETE')), true) AS writable
 FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid
-    AND c.relname IN ('runs', 'datasets', 'checkpoints', 'versions', 'outranked')
+    AND c.relname IN ('runs', 'datasets', 'checkpoints', 'versions', 'outranked', 'counts')
 WHERE n.nspname = 'socratasync'
 GROUP BY n.oid, n.nspowner
 
@@ -127,6 +128,32 @@ BEGIN
             AND e.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
     LOOP
         EXECUTE format('GRANT %s ON socratasync.outranked TO %s', allowed.what, allowed.who);
+    END LOOP;
+END
+$$
+
+-- create_counts --
+-- Version 4. What a target held when it was last counted. Whoever may write the other tables may write this
+-- one, whichever of them makes it.
+CREATE TABLE IF NOT EXISTS socratasync.counts (
+    target text PRIMARY KEY,
+    run text NOT NULL,
+    counted jsonb NOT NULL
+);
+COMMENT ON TABLE socratasync.counts IS
+    'What each target held when it was last counted, and the run that counted it or found nothing written since';
+DO $$
+DECLARE
+    allowed record;
+BEGIN
+    FOR allowed IN
+        SELECT CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END AS who,
+            e.privilege_type AS what
+        FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) e
+        WHERE c.oid = 'socratasync.datasets'::regclass
+            AND e.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+    LOOP
+        EXECUTE format('GRANT %s ON socratasync.counts TO %s', allowed.what, allowed.who);
     END LOOP;
 END
 $$
