@@ -43,7 +43,7 @@ STORIES = (
 STORIES_OF = {
     "socratasync.pipeline.merge.clean": "left_out",
     "socratasync.pipeline.merge.fill_ahead": "fill_ahead",
-    "socratasync.pipeline.merge.replace": "pipeline data_safety",
+    "socratasync.pipeline.merge.replace": "replace",
     "socratasync.pipeline.merge.table": "table",
     "socratasync.pipeline.plan.planner": "drift",
     "socratasync.pipeline.plan.target_state": "target_state",

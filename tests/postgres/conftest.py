@@ -25,11 +25,14 @@ from socratasync.contract.environment import Secrets
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import SyncError
 from socratasync.pipeline.journal import Journal
+from socratasync.pipeline.merge.fill_ahead import FillAhead
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.preview import DatasetPreview, Preview, find, preview
 from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.run import opened, plan_all, run, source
 from socratasync.pipeline.source.retry import RetryPolicy
+from socratasync.pipeline.stage.fill import Stage
+from socratasync.pipeline.stage.verify import StagedDataset, fill_and_verify
 from socratasync.pipeline.target.connection import Connections
 from socratasync.pipeline.target.migrations import bring_up_to_date
 
@@ -201,6 +204,15 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2, a.attnum
 """
+
+
+def stage(context: RunContext, plan: DatasetPlan) -> StagedDataset:
+    """The dataset, staged and verified, as a run does it."""
+    with context.connections.connect() as connection:
+        follower = FillAhead(context, plan, connection)
+        return fill_and_verify(
+            context, plan, connection, Stage(context, plan, connection, follower)
+        )
 
 
 @pytest.fixture

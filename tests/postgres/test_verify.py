@@ -6,18 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.postgres.conftest import PARKS, Sync
+from tests.postgres.conftest import PARKS, Sync, stage
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
 from socratasync.contract.progress import StepName
 from socratasync.errors import RowCountMismatch, SourceUnavailable
-from socratasync.pipeline.merge.fill_ahead import FillAhead
-from socratasync.pipeline.plan.model import DatasetPlan
-from socratasync.pipeline.request import RunContext
-from socratasync.pipeline.stage.fill import Stage
-from socratasync.pipeline.stage.verify import StagedDataset, fill_and_verify
+from socratasync.pipeline.stage.verify import StagedDataset
 
 
 class Watcher:
@@ -43,14 +39,6 @@ def _watcher(sync: Sync, parks: Dataset) -> Watcher:
     sync.spec["source"] = {"pageSize": 2}
     sync.options = sync.with_(progress=watcher)
     return watcher
-
-
-def stage(context: RunContext, plan: DatasetPlan) -> StagedDataset:
-    with context.connections.connect() as connection:
-        follower = FillAhead(context, plan, connection)
-        return fill_and_verify(
-            context, plan, connection, Stage(context, plan, connection, follower)
-        )
 
 
 def staged(sync: Sync, **words: Any) -> tuple[StagedDataset, list[str]]:
