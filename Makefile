@@ -64,6 +64,7 @@ bench-scale: $(STAMP)  ## 1,000 and 10,000 SocrataSyncs against a real API serve
 	$(BIN)/python tests/bench/scale.py
 
 chaos: $(STAMP)  ## the property tests at length, the kill tests at every step
+	@tools/test_programs.sh
 	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadfile tests/unit
 	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadfile tests/chaos
 

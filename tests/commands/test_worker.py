@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from tests.commands.conftest import PARKS, Command, Finished, rows
 
 from socrata_simulator.portal.faults import Fault
@@ -202,3 +203,18 @@ def test_a_worker_loads_nothing_that_it_has_no_use_for() -> None:
     )
 
     assert found == "[]\n"
+
+
+def test_a_connection_comes_in_parts_too(job: Job, portal: Portal, dsn: str) -> None:
+    parts = {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
+    job.spec["target"] = {
+        **{name: value for name, value in job.spec["target"].items() if name != "dsnSecretRef"},
+        "dsnFrom": {name: {"value": parts[name]} for name in ("host", "user", "dbname")},
+    }
+    variables = {f"SOCRATASYNC_DSN_{name.upper()}": value for name, value in parts.items()}
+
+    ran = job("SOCRATASYNC_DSN", SOCRATASYNC_DSN_PASSWORD="hunter2 'or not", **variables)
+
+    assert ran.returncode == 0, ran.stderr
+    assert job.told(ran)["rows"]["inserted"] == len(rows(dsn, "SELECT FROM parks")) > 0
+    assert "hunter2" not in ran.stdout + ran.stderr

@@ -46,7 +46,7 @@ STORIES_OF = {
     "socratasync.pipeline.merge.replace": "pipeline data_safety",
     "socratasync.pipeline.merge.table": "drift frozen others_ddl pipeline",
     "socratasync.pipeline.plan.planner": "drift frozen pipeline",
-    "socratasync.pipeline.plan.target_state": "pipeline",
+    "socratasync.pipeline.plan.target_state": "target_state",
     "socratasync.pipeline.stage.verify": "data_safety pipeline",
 }
 """Module → the files of `tests/postgres` that are about it. Of other modules all ``STORIES`` are: a mutant

@@ -52,7 +52,7 @@ def _configuration(dsn: str, port: int, **settings: Any) -> str:
     parts = {**conninfo_to_dict(dsn)}
     server = " ".join(f"{name}={value}" for name, value in parts.items() if name != "dbname")
     ours = {"listen_addr": "127.0.0.1", "listen_port": port, "unix_socket_dir": ""}
-    ours |= {"auth_type": "any", "so_reuseport": 1, **settings}
+    ours |= {"auth_type": "any", "admin_users": "anybody", "so_reuseport": 1, **settings}
     lines = [f"{name} = {value}" for name, value in ours.items()]
     return "\n".join(["[databases]", f"* = {server}", "[pgbouncer]", *lines, ""])
 
@@ -100,6 +100,12 @@ def _sockets_of(pid: int) -> set[str]:
     except OSError:
         return set()
     return {link.removeprefix("socket:[").rstrip("]") for link in links if "socket:" in link}
+
+
+def change_mode(pool: str, mode: str) -> None:
+    """As its administrator may, while it is in use."""
+    with psycopg.connect(make_conninfo(pool, dbname="pgbouncer"), autocommit=True) as console:
+        console.execute(f"SET pool_mode = '{mode}'")
 
 
 def left_in(pool: str, connections: int) -> list[tuple[Any, ...]]:

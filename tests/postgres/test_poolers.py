@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import yaml
 from psycopg.conninfo import make_conninfo
-from tests.postgres.bouncer import left_in, pooled
+from tests.postgres.bouncer import change_mode, left_in, pooled
 from tests.postgres.conftest import Sync
 from tests.postgres.worker import Worker
 from typer.testing import CliRunner
@@ -26,7 +26,6 @@ from socratasync.errors import PoolerUnsupported
 from socratasync.pipeline.target.connection import Connections
 from socratasync.pipeline.target.table_lock import is_loading
 
-Pool = Callable[..., AbstractContextManager[str]]
 SESSIONLESS = pytest.mark.parametrize("mode", ["transaction", "statement"])
 SLEEPING = (
     "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
@@ -67,12 +66,17 @@ def test_two_runs_at_once_in_session_mode_load_one_after_the_other_and_leave_the
         assert left_in(dsn, 4) == []
 
 
-def test_a_pool_that_does_not_clean_up_is_left_clean(sync: Sync, parks: Dataset) -> None:
+def test_a_pool_that_does_not_clean_up_is_left_clean_by_runs_good_and_bad(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     with pooled(sync.dsn, "session", size=5, server_reset_query="") as dsn:
         sync.dsn = dsn
         sync.well()
+        after_a_good_one = left_in(dsn, 5)
+        portal.faults.add(Fault.status(503), times=None, on="rows")
 
-        assert left_in(dsn, 5) == []
+        assert sync.run(mode="full").exit_code == 75
+        assert (after_a_good_one, left_in(dsn, 5)) == ([], [])
 
 
 def test_sigterm_reaches_the_statement_through_a_pooler_in_session_mode(
@@ -136,21 +140,21 @@ def test_two_runs_at_once_are_refused_before_they_leave_anything(
     assert sync.catalog() == before
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "status"])
 def test_every_command_says_which_address_to_use(
-    sync: Sync, parks: Dataset, tmp_path: Path, command: str
+    sync: Sync, parks: Dataset, tmp_path: Path
 ) -> None:
-    spec = sync.request().spec
     manifest = tmp_path / "manifest.yaml"
-    manifest.write_text(yaml.safe_dump({**HEAD, "spec": yaml.safe_load(spec.to_json())}))
+    spec = yaml.safe_load(sync.request().spec.to_json())
+    manifest.write_text(yaml.safe_dump({**HEAD, "spec": spec}))
     with pooled(sync.dsn, "transaction") as dsn:
-        ended = CliRunner().invoke(
-            app, [command, "-f", str(manifest)], env={"SOCRATASYNC_DSN": dsn}, catch_exceptions=True
-        )
+        for command in ("run", "plan", "status"):
+            ended = CliRunner().invoke(
+                app, [command, "-f", str(manifest)], env={"SOCRATASYNC_DSN": dsn}
+            )
 
-    said = ended.output + str(ended.exception)
-    assert isinstance(ended.exception, PoolerUnsupported) or ended.exit_code == 78
-    assert "Name the server itself in the DSN, or a pool in session mode" in " ".join(said.split())
+            said = " ".join((ended.output + str(ended.exception)).split())
+            assert isinstance(ended.exception, PoolerUnsupported) or ended.exit_code == 78, said
+            assert "Name the server itself in the DSN, or a pool in session mode" in said
 
 
 HEAD = {
@@ -174,9 +178,29 @@ def test_a_pool_without_sessions_is_known_for_what_it_is(
     server: str, pool: dict[str, Any], busy: bool
 ) -> None:
     with pooled(server, "transaction", **pool) as through:
+        fill(through, 1 if pool.get("size") == 1 else 16)
         for _ in in_use(through, 4 if busy else 0):
             with pytest.raises(PoolerUnsupported), Connections(through).connect():
                 pass
+
+
+def test_a_pool_that_shares_a_connection_later_on_is_refused_then(server: str) -> None:
+    """Somebody changes its mode while a run is under way; or it was not known for what it is."""
+    with pooled(server, "session") as through:
+        connections = Connections(through)
+        with connections.connect() as first:
+            change_mode(through, "transaction")
+            first.execute("SELECT 1")
+
+            with pytest.raises(PoolerUnsupported), connections.connect():
+                pass
+
+
+def fill(pool: str, connections: int) -> None:
+    """The pool has so many connections to the server, none of them in use."""
+    with ExitStack() as stack:
+        for _ in range(connections):
+            stack.enter_context(psycopg.connect(pool)).execute("SELECT 1")
 
 
 def in_use(pool: str, clients: int) -> Iterator[None]:

@@ -204,6 +204,8 @@ ODD = [
     '{"columns":[7]}',
     '{"columns":[{"fieldName":7}]}',
     '{"columns":[{"fieldName":"\\ud800"}]}',
+    '{"columns":[{"fieldName":"a\\u0000b"}]}',
+    '{"columns":[{"fieldName":"a","dataTypeName":"te\\u001bxt"}]}',
     '{"columns":[{"fieldName":"a"},{"fieldName":"a"}]}',
     f'{{"columns":[{{"fieldName":"a","position":{MANY}}}]}}',
     '{"columns":[{"fieldName":"a"}],"rowsUpdatedAt":NaN}',

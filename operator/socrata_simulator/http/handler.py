@@ -230,6 +230,11 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _send_whole(self, status: int, body: bytes, extra: headers.Headers) -> None:
+        if status in (
+            204,
+            304,
+        ):  # HTTP has no body for them: a client would take it for the next answer
+            body = b""
         self._head(status, {"Content-Length": str(len(body)), **extra})
         self._write(body, self._drip)
 

@@ -15,6 +15,24 @@ class DsnSecretRef(Block):
     """Key within the secret; its value is postgresql://user:password@host/database."""
 
 
+class SecretKeyRef(Block):
+    """One key of a secret."""
+
+    name: ObjectName
+    """Name of the secret."""
+    key: SecretKey
+    """Key within the secret."""
+
+
+class ConfigMapKeyRef(Block):
+    """One key of a config map."""
+
+    name: ObjectName
+    """Name of the config map."""
+    key: SecretKey
+    """Key within the config map."""
+
+
 class AppTokenSecretRef(Block):
     """The secret that holds a Socrata app token."""
 

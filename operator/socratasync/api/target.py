@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool
 
+from socratasync.api.dsn import DsnFrom
 from socratasync.api.names import (
     PROVENANCE_COLUMNS,
     ColumnName,
@@ -55,6 +56,12 @@ class TargetSpec(Block):
 
     rules = (
         Rule(
+            message="must be given, or dsnFrom with the connection in parts, and not both",
+            holds=lambda target: (target.dsn_secret_ref is None) != (target.dsn_from is None),
+            cel="has(self.dsnSecretRef) != has(self.dsnFrom)",
+            field="dsnSecretRef",
+        ),
+        Rule(
             message="must not be true beside reset: a reset removes what is gone at the source anyway; "
             "choose one",
             holds=lambda target: not (target.reset and target.prune),
@@ -86,8 +93,10 @@ class TargetSpec(Block):
         ),
     )
 
-    dsn_secret_ref: DsnSecretRef
+    dsn_secret_ref: DsnSecretRef | None = None
     """The secret that holds the connection string."""
+    dsn_from: DsnFrom | None = None
+    """The connection in parts, each written here or a key of a secret, instead of dsnSecretRef."""
     schema_: SchemaName = Field(default="public", alias="schema")
     """The schema of the table; it must exist."""
     table: TableName

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from socratasync.api.secrets import AppTokenSecretRef, DsnSecretRef, SlackWebhookSecretRef
 from socratasync.api.spec import Mode, SyncSpec
+from socratasync.contract.dsn_parts import read_parts, write_parts
 from socratasync.contract.hook_headers import (
     HEADER_TEXT,
     headers_variable,
@@ -149,6 +150,7 @@ def read_secrets(environ: Mapping[str, str]) -> Secrets:
     given: dict[str, Any] = {
         name: secret.check(secret.read(environ)) for name, secret in _SECRETS.items()
     }
+    given["dsn"] = given["dsn"] or read_parts(environ)
     return Secrets(**given, hook_headers=read_headers(environ))
 
 
@@ -156,6 +158,7 @@ def redactor(environ: Mapping[str, str]) -> Redactor:
     """What masks the environment's secrets; never raises, for errors about them are masked, too."""
     redact = Redactor(secret.read(environ) for secret in _SECRETS.values())
     redact.add_dsn(environ.get("SOCRATASYNC_DSN"))
+    redact.add_dsn(read_parts(environ))
     return redact
 
 
@@ -207,6 +210,8 @@ def write_environment(assignment: Assignment) -> list[dict[str, Any]]:
         **{headers_variable(number): hook_folder(number) for number in hooks_with_headers(spec)},
     }
     told = [{"name": name, "value": value} for name, value in plain.items() if value is not None]
+    if parts := spec.target.dsn_from:
+        told += write_parts(parts)
     return told + [
         {
             "name": secret.variable,
@@ -229,8 +234,11 @@ def _spec_text(spec: SyncSpec) -> str:
 
 def read_assignment(environ: Mapping[str, str]) -> Assignment:
     """A worker's orders. Raises ``InvalidSpec`` with every variable that is missing or wrong."""
-    required = ("SOCRATASYNC_NAME", "SOCRATASYNC_RUN", "SOCRATASYNC_SPEC", "SOCRATASYNC_DSN")
-    if missing := [name for name in required if not environ.get(name)]:
+    required = ("SOCRATASYNC_NAME", "SOCRATASYNC_RUN", "SOCRATASYNC_SPEC")
+    missing = [name for name in required if not environ.get(name)]
+    if not (environ.get("SOCRATASYNC_DSN", "").strip() or read_parts(environ)):
+        missing.append("SOCRATASYNC_DSN")
+    if missing:
         raise InvalidSpec(
             f"the worker's environment lacks {', '.join(missing)}. The operator sets them in the Job; "
             "to run a manifest by hand use: socratasync run -f FILE"

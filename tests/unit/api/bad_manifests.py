@@ -25,6 +25,19 @@ GOOD: Object = {
 }
 
 
+PARTS: Object = {
+    "host": {"value": "db-rw"},
+    "user": {"secretKeyRef": {"name": "db-app", "key": "user"}},
+    "password": {"secretKeyRef": {"name": "db-app", "key": "password"}},
+    "dbname": {"value": "city"},
+}
+
+
+def in_parts(**parts: Any) -> dict[str, Any]:
+    """Changes: the connection in parts, and these parts other than usual."""
+    return {"target/dsnSecretRef": GONE, "target/dsnFrom": {**PARTS, **parts}}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bad:
     """``changes`` (dotted path below spec → value) to a good spec; then ``path`` is refused with
@@ -106,7 +119,31 @@ BAD = [
     _bad("an empty key", {"target/key": []}, "target.key", "must not be empty; name at least one",
          "spec.target.key in body should have at least 1 items"),
     _bad("no secret with the DSN", {"target/dsnSecretRef": GONE}, "target.dsnSecretRef",
-         "is missing; write it", "spec.target.dsnSecretRef: Required value"),
+         "must be given, or dsnFrom with the connection in parts, and not both"),
+    _bad("the DSN both whole and in parts", {"target/dsnFrom": PARTS}, "target.dsnSecretRef",
+         "must be given, or dsnFrom with the connection in parts, and not both"),
+    _bad("a part that is neither written nor referred to", in_parts(host={}),
+         "target.dsnFrom.host.value", "must be given, or secretKeyRef, and not both"),
+    _bad("a part that is written and referred to",
+         in_parts(port={"value": 5432, "secretKeyRef": {"name": "db", "key": "port"}}),
+         "target.dsnFrom.port.value", "must be given, or secretKeyRef, and not both"),
+    _bad("a host of two words", in_parts(host={"value": "db 5432"}), "target.dsnFrom.host.value",
+         "must be one word, without blanks and line breaks"),
+    _bad("a port beyond all ports", in_parts(port={"value": 65536}), "target.dsnFrom.port.value",
+         "must be at most 65,535", "should be less than or equal to 65535"),
+    _bad("a password in clear", in_parts(password={**PARTS["password"], "value": "hunter2"}),
+         "target.dsnFrom.password.value",
+         "is not a field", 'unknown field "spec.target.dsnFrom.password.value"'),
+    _bad("a certificate without its key",
+         in_parts(sslcert={"secretKeyRef": {"name": "db", "key": "tls.crt"}}), "target.dsnFrom.sslcert",
+         "must be given with sslkey, and sslkey with it: they are the two halves of a client's certificate"),
+    _bad("nothing to verify the server by", in_parts(sslmode="verify-full"), "target.dsnFrom.sslrootcert",
+         "must be given with sslmode verify-ca and verify-full: what the server's certificate is verified by"),
+    _bad("authorities of two places", in_parts(sslrootcert={
+            "secretKeyRef": {"name": "db", "key": "ca"}, "configMapKeyRef": {"name": "db", "key": "ca"}}),
+         "target.dsnFrom.sslrootcert.secretKeyRef", "must be given, or configMapKeyRef, and not both"),
+    _bad("an sslmode that libpq does not know", in_parts(sslmode="on"), "target.dsnFrom.sslmode",
+         "must be disable, allow, prefer, require, verify-ca or verify-full", "Unsupported value"),
     _bad("a secret without its name", {"target/dsnSecretRef": {"key": "dsn"}}, "target.dsnSecretRef.name",
          "is missing; write it", "spec.target.dsnSecretRef.name: Required value"),
     _bad("a dataset without its id", {"datasets": [{"year": 2019}]}, "datasets[0].id",

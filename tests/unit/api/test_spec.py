@@ -63,6 +63,7 @@ def test_the_least_spec_has_the_defaults_that_were_promised() -> None:
     assert (spec.successful_runs_history_limit, spec.failed_runs_history_limit) == (3, 1)
     assert (spec.parallelism, spec.jitter_seconds, spec.suspend) == (2, 0, False)
     assert (spec.source.page_size, spec.source.watermark) == (50_000, ":updated_at")
+    assert spec.target.dsn_secret_ref is not None
     assert (spec.target.schema_, spec.target.dsn_secret_ref.key) == ("public", "dsn")
     assert (spec.target.provenance, spec.target.reset, spec.target.prune) == (True, False, False)
     assert spec.target.on_schema_change == "AddColumns"

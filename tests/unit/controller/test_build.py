@@ -193,3 +193,36 @@ def test_a_spec_too_long_for_an_environment_is_refused_with_what_to_do(
 
     with pytest.raises(InvalidSpec, match="split it"):
         built(resource(datasets=datasets))
+
+
+def test_a_connection_in_parts_travels_by_reference_and_its_certificates_are_mounted(
+    resource: MakeResource,
+) -> None:
+    parts = {
+        "host": {"value": "db-rw"},
+        "user": {"value": "joe"},
+        "password": {"secretKeyRef": {"name": "db-app", "key": "password"}},
+        "dbname": {"value": "city"},
+        "sslmode": "verify-full",
+        "sslrootcert": {"secretKeyRef": {"name": "db-ca", "key": "ca.crt"}},
+    }
+    target = {"dsnFrom": parts, "table": "requests", "key": ["srnumber"]}
+    job = built(resource(target=target))
+    pod = job["spec"]["template"]["spec"]
+    env = env_of(job)
+
+    assert "SOCRATASYNC_DSN" not in env
+    assert env["SOCRATASYNC_DSN_HOST"] == "db-rw"
+    assert env["SOCRATASYNC_DSN_PASSWORD"] == {
+        "secretKeyRef": {"name": "db-app", "key": "password"}
+    }
+    (mount,) = [m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "socratasync-dsn"]
+    (volume,) = [v for v in pod["volumes"] if v["name"] == "socratasync-dsn"]
+    assert env["SOCRATASYNC_DSN_SSLROOTCERT"] == f"{mount['mountPath']}/sslrootcert"
+    assert mount["readOnly"]
+    assert volume["projected"] == {
+        "defaultMode": 0o440,
+        "sources": [
+            {"secret": {"name": "db-ca", "items": [{"key": "ca.crt", "path": "sslrootcert"}]}}
+        ],
+    }

@@ -33,6 +33,7 @@ from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.source.soql import Watermark
 from socratasync.pipeline.target.bookkeeping import Known, stage_name
 from socratasync.pipeline.target.catalog import Target, TargetColumn
+from socratasync.pipeline.target.surroundings import Surroundings
 
 PARKS, LAKES = "park-0001", "lake-0001"
 CHANGED = datetime(2024, 2, 29, 12, tzinfo=UTC)
@@ -210,6 +211,22 @@ def test_too_many_owed_rows_are_read_with_all_others(source: Source, parks: Data
     owed = tuple(f"row-{n}" for n in range(101))
 
     assert plan(source, replace(LOADED, owed={PARKS: owed})).load.full
+
+
+@pytest.mark.parametrize(
+    ("target", "mode", "rows"),
+    [
+        pytest.param({}, "update", None, id="nobody wants to know"),
+        pytest.param({"prune": True}, "update", 2, id="rows are deleted by it"),
+        pytest.param({"reset": True}, "full", 2, id="all are replaced by it"),
+    ],
+)
+def test_rows_are_counted_where_that_matters(
+    source: Source, parks: Dataset, target: dict[str, Any], mode: Mode, rows: int | None
+) -> None:
+    agreed = spec(target=target, verify={"rowCount": "Off"})
+
+    assert plan(source, NOTHING_YET, agreed, mode=mode).snapshot.rows == rows
 
 
 def test_an_empty_dataset_has_no_newest_change(source: Source, portal: Portal) -> None:
@@ -488,3 +505,68 @@ def test_only_the_rows_of_the_where_may_hide_changes(source: Source, parks: Data
     known = known_after(plan(source, NOTHING_YET, agreed), trusted=True, left_out=0)
 
     assert plan(source, replace(LOADED, known={PARKS: known}), agreed).nothing_to_do
+
+
+# -- what is around the table ---------------------------------------------------------------------
+
+
+def test_a_table_that_a_run_cannot_empty_is_refused_where_it_would(
+    source: Source, parks: Dataset
+) -> None:
+    state = replace(LOADED, around=Surroundings(referenced_by=("visits_park",)))
+    resets = spec(target={"reset": True})
+
+    with pytest.raises(TargetMismatch, match="visits_park"):
+        planned(source, state, resets, mode="full")
+    assert plan(source, state, resets).load == UPDATE.load
+    assert plan(source, state, mode="full").load.full
+
+
+@pytest.mark.parametrize(
+    ("columns", "provenance", "said"),
+    [
+        pytest.param({"name": "text", **PROVENANCE}, True, "lacks acres. It is", id="a column"),
+        pytest.param(
+            {"name": "text", "acres": "numeric", "socrata_id": "text"},
+            True,
+            "lacks socrata_dataset, socrata_updated_at. It is",
+            id="columns of provenance",
+        ),
+        pytest.param({"name": "text", "acres": "numeric"}, False, "", id="none that is wanted"),
+    ],
+)
+def test_a_partition_gets_no_columns_of_its_own(
+    source: Source, parks: Dataset, columns: dict[str, str], provenance: bool, said: str
+) -> None:
+    state = TargetState(
+        target=table(**columns), before=BEFORE, around=Surroundings(partition_of="all_parks")
+    )
+
+    found = planned(source, state, spec(target={"provenance": provenance})).plans[PARKS]
+
+    if said:
+        assert isinstance(found, TargetMismatch)
+        assert said in found.message
+    else:
+        assert isinstance(found, DatasetPlan)
+
+
+def test_a_table_still_to_be_made_lacks_nothing(source: Source, parks: Dataset) -> None:
+    state = replace(NOTHING_YET, around=Surroundings(of_type="park"))
+
+    assert plan(source, state) == FIRST
+
+
+@pytest.mark.parametrize(
+    ("kind", "triggers", "in_two"),
+    [("r", (), False), ("p", (), True), ("r", ("keeps_out",), True)],
+)
+def test_how_rows_are_written_is_up_to_the_table(
+    source: Source, parks: Dataset, kind: str, triggers: tuple[str, ...], in_two: bool
+) -> None:
+    around = Surroundings(row_triggers=triggers)
+    state = replace(LOADED, target=replace(TABLE, kind=kind), around=around)
+
+    found = plan(source, state)
+
+    assert (found.shape.in_two, found.row_triggers) == (in_two, triggers)

@@ -178,6 +178,7 @@ def test_wrong_credentials_are_told_apart_from_none() -> None:
         (HTML_503, "", "an HTML page (503 service unavailable)"),
         ("<HTML>", "", "an HTML page (no title)"),
         ("out of\n  order", "", "out of order"),
+        ("a\x00\x1b[31mred\x9b", "", "a [31mred"),
         ("[1, 2]", "", "[1, 2]"),
         ('{"message": null}', "", '{"message": null}'),
         ('{"message": ["x"], "code": {}}', "", '{"message": ["x"], "code": {}}'),

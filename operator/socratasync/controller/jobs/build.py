@@ -9,6 +9,7 @@ from socratasync.api.annotations import FULL, REQUESTED
 from socratasync.api.job import PodTemplate
 from socratasync.api.manifest import API_VERSION, KIND
 from socratasync.api.spec import SyncSpec
+from socratasync.contract.dsn_parts import DSN_FOLDER, certificate_sources
 from socratasync.contract.environment import (
     ARCHIVE_FOLDER,
     Assignment,
@@ -176,7 +177,8 @@ def _assignment(resource: Resource, spec: SyncSpec, run: RunToStart) -> Assignme
 
 
 def _volumes(spec: SyncSpec) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Volumes and their mounts: a place for temporary files, hooks' headers, the archive."""
+    """Volumes and their mounts: a place for temporary files, hooks' headers, the database's
+    certificates, the archive."""
     volumes: list[tuple[dict[str, Any], dict[str, Any]]] = [
         (
             {"name": "socratasync-tmp", "emptyDir": {}},
@@ -188,6 +190,11 @@ def _volumes(spec: SyncSpec) -> list[tuple[dict[str, Any], dict[str, Any]]]:
             name = f"socratasync-hook-{number}"
             mount = {"name": name, "mountPath": hook_folder(number), "readOnly": True}
             volumes.append(({"name": name, "secret": {"secretName": secret.name}}, mount))
+    if spec.target.dsn_from and (sources := certificate_sources(spec.target.dsn_from)):
+        # Group and owner may read, nobody else: libpq refuses a key that others may.
+        projected = {"sources": sources, "defaultMode": 0o440}
+        mount = {"name": "socratasync-dsn", "mountPath": DSN_FOLDER, "readOnly": True}
+        volumes.append(({"name": "socratasync-dsn", "projected": projected}, mount))
     if spec.archive:
         claim = {"claimName": spec.archive.persistent_volume_claim}
         volumes.append(

@@ -39,9 +39,13 @@ class _Answer(BaseModel):
     )
 
 
+_Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=1000)]
+"""PostgreSQL's names hold no NUL, and nobody's hold what controls a terminal."""
+
+
 class _Column(_Answer):
-    field_name: str | None = None
-    data_type_name: str | None = None
+    field_name: _Name | None = None
+    data_type_name: _Name | None = None
     position: float | None = None
     flags: list[str] | None = None
 
@@ -94,7 +98,7 @@ def read_metadata(dataset: str, body: bytes) -> Metadata:
         raise SourceUnavailable(f"{unreadable}: it names a column twice")
     return Metadata(
         id=dataset,
-        name=view.name or dataset,
+        name=_title(dataset, view),
         columns=tuple(
             SourceColumn(field=str(c.field_name), type=c.data_type_name or "text") for c in columns
         ),
@@ -175,7 +179,7 @@ def _refuse_without_rows(dataset: str, view: _View) -> None:
         raise _no_table(dataset, view)
     if view.query and view.query.group_bys:
         raise DatasetNotFound(
-            f"{dataset} ({view.name or dataset}) is a view that groups rows, which have no :id then; write the "
+            f"{dataset} ({_title(dataset, view)}) is a view that groups rows, which have no :id then; write the "
             "id of the dataset that it was made from"
         )
 
@@ -184,6 +188,11 @@ def _no_table(dataset: str, view: _View) -> DatasetNotFound:
     kinds = (_KINDS.get(k or "") for k in (view.asset_type, view.display_type, view.view_type))
     kind = next((k for k in kinds if k), "perhaps a map, a chart, a file or a story")
     return DatasetNotFound(
-        f"{dataset} ({(view.name or dataset)[:100]}) is no table of rows, but {kind}; "
+        f"{dataset} ({_title(dataset, view)}) is no table of rows, but {kind}; "
         "write the id of the dataset that it was made from"
     )
+
+
+def _title(dataset: str, view: _View) -> str:
+    """The dataset's name in one short line."""
+    return " ".join((view.name or dataset).split())[:100]

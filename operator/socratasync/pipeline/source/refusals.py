@@ -29,6 +29,9 @@ from socratasync.errors import (
     SyncError,
 )
 
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+"""What a terminal would obey."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
@@ -58,10 +61,8 @@ class Refusal:
         """Socrata's own sentence, or the beginning of what came instead."""
         said = _envelope(self.body).get("message")
         text = said if isinstance(said, str) and said else _plain(self.body)
-        text = text.encode(
-            errors="replace"
-        ).decode()  # JSON may hold half a character, which no log takes
-        return " ".join(text.split())[:300]
+        text = text.encode(errors="replace").decode()  # JSON may hold half a character
+        return " ".join(_CONTROLS.sub(" ", text).split())[:300]
 
 
 def _envelope(body: str) -> dict[str, object]:

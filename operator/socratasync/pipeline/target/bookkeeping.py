@@ -7,9 +7,11 @@ other place could promise that.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from psycopg.rows import class_row, dict_row
@@ -80,6 +82,12 @@ def _in_ascii(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode()
 
 
+def _jsonb(value: object) -> Jsonb:
+    """As letters, not as escapes of theirs, which PostgreSQL takes only where it knows what its bytes mean:
+    not in a database of SQL_ASCII."""
+    return Jsonb(value, dumps=partial(json.dumps, ensure_ascii=False))
+
+
 class Ledger:
     """The bookkeeping of one target table and one run, on one connection."""
 
@@ -116,7 +124,7 @@ class Ledger:
             {
                 **self._words,
                 "dataset": report.id,
-                "result": Jsonb(report.as_dict()),
+                "result": _jsonb(report.as_dict()),
                 "changed": report.rows.changed > 0,
             },
         )
@@ -125,12 +133,12 @@ class Ledger:
         """How far the dataset is in; in the merging transaction."""
         words = known.as_dict()
         self._connection.execute(
-            _SQL["record_watermark"], {**self._words, **words, "columns": Jsonb(words["columns"])}
+            _SQL["record_watermark"], {**self._words, **words, "columns": _jsonb(words["columns"])}
         )
 
     def record_columns(self, dataset: str, columns: Mapping[str, Mapping[str, str]]) -> None:
         """Which columns the dataset has and had; for a dataset that is in."""
-        words = {**self._words, "dataset": dataset, "columns": Jsonb(columns)}
+        words = {**self._words, "dataset": dataset, "columns": _jsonb(columns)}
         self._connection.execute(_SQL["record_columns"], words)
 
     def record_left_out(self, dataset: str, rows: int) -> None:
@@ -209,7 +217,7 @@ class Ledger:
         told: object = report.as_dict()
         if self._connection.info.parameter_status("server_encoding") != "UTF8":
             told = mask_values(told, _in_ascii)
-        words = {**self._words, "ok": report.ok, "report": Jsonb(told)}
+        words = {**self._words, "ok": report.ok, "report": _jsonb(told)}
         self._connection.execute(_SQL["finish_run"], words)
         self._connection.execute(_SQL["forget_old_runs"], self._words)
 
@@ -237,7 +245,7 @@ class Ledger:
                 "run": self.run,
                 "fingerprint": fingerprint,
                 "started_at": started_at,
-                "source": Jsonb(source),
+                "source": _jsonb(source),
             },
         )
 
@@ -266,7 +274,7 @@ class Ledger:
             "bytes": bytes_,
             "archived_bytes": archived_bytes,
             "replica_as_of": replica_as_of,
-            "noted": Jsonb(noted),
+            "noted": _jsonb(noted),
         }
         if self._connection.execute(_SQL["advance_checkpoint"], words).rowcount != 1:
             raise TargetBusy(f"another run has taken over the loading of {self.target}")

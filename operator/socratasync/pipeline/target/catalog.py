@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from psycopg import errors as pg
 from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
@@ -172,6 +173,22 @@ def check_types(connection: Connection, fields: Mapping[str, str]) -> dict[str, 
             "numeric, or create the extension that has it"
         )
     return found
+
+
+def check_encoding(connection: Connection, texts: Mapping[str, str]) -> None:
+    """Whether the database has every letter of these texts (path in the manifest → text), which are names of
+    columns, or are kept in the bookkeeping. Raises ``InvalidSpec`` for the first that it has not."""
+    encoding = connection.info.parameter_status("server_encoding")
+    for path, text in texts.items():
+        if text.isascii() or encoding == "UTF8":
+            continue
+        try:
+            connection.execute(_SQL["read_back"], {"text": text})
+        except pg.UntranslatableCharacter as exc:
+            raise InvalidSpec(
+                f'{path}: the database, whose encoding is {encoding}, has not all letters of "{text}"; write it '
+                "without them, or load into a database of encoding UTF8"
+            ) from exc
 
 
 def read_views(connection: Connection, names: Iterable[str]) -> list[MaterializedView]:

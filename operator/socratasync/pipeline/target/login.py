@@ -24,7 +24,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
 from socratasync.errors import PermissionDenied
-from socratasync.pipeline.target.refusals import NO_CONNECT, refusal, sentence
+from socratasync.pipeline.target.refusals import LOGIN_REFUSALS, refusal, sentence
 
 _VERBOSE: Final = 2
 """``PQERRORS_VERBOSE``."""
@@ -55,8 +55,7 @@ def connect(settings: Mapping[str, Any], *, wait_s: float) -> psycopg.Connection
                 f"PostgreSQL refuses the login: {text}. Write the password into the DSN"
             ) from exc
         if why.state:
-            found = NO_CONNECT if why.state == "42501" else refusal(why.state)
-            raise found.of(text) from exc
+            raise (LOGIN_REFUSALS.get(why.state) or refusal(why.state)).of(text) from exc
         raise
 
 

@@ -66,6 +66,11 @@ REFUSALS: Final[Mapping[str, Refusal]] = {
     "25P04": _AWAY,  # or one whose transaction took too long
     "27": _ROW,
     "28": _LOGIN,
+    "28000": Refusal(
+        PermissionDenied,
+        "PostgreSQL refuses the login",
+        "Check the DSN's user and password, its sslmode and certificate, and the server's pg_hba.conf",
+    ),
     "3D": Refusal(
         TargetMismatch,
         "there is no such database",
@@ -103,12 +108,19 @@ REFUSALS: Final[Mapping[str, Refusal]] = {
     "XX002": Refusal(TargetMismatch, "PostgreSQL finds an index damaged", "Run REINDEX on it"),
 }
 
-NO_CONNECT: Final = Refusal(
-    PermissionDenied,
-    "PostgreSQL refuses the login",
-    "Have the database's owner run GRANT CONNECT ON DATABASE for this role",
-)
-"""42501 of a connection that is being made."""
+LOGIN_REFUSALS: Final[Mapping[str, Refusal]] = {
+    "42501": Refusal(
+        PermissionDenied,
+        "PostgreSQL refuses the login",
+        "Have the database's owner run GRANT CONNECT ON DATABASE for this role",
+    ),
+    "0A000": Refusal(
+        TargetMismatch,
+        "PostgreSQL cannot turn the database's encoding into UTF8",
+        "Load into a database of encoding UTF8",
+    ),
+}
+"""What states mean that have another meaning once a connection is made."""
 
 
 def refusal(sqlstate: str) -> Refusal:

@@ -1,0 +1,71 @@
+"""Databases of other encodings than UTF8: loaded into, or refused before anything is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from tests.postgres.conftest import PARKS, Sync
+from tests.postgres.test_masking import database_in
+
+from socrata_simulator.portal.dataset import Dataset
+from socratasync.errors import SyncError
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "EUC_JP"])
+def test_letters_that_the_encoding_has_are_loaded_into_names_and_rows(
+    sync: Sync, parks: Dataset, server: str, encoding: str
+) -> None:
+    parks.insert({"name": "Müllerwiese", "acres": 7})
+    sync.spec["target"]["fields"] = {"name": "", "größe": "numeric"}
+    sync.spec["datasets"] = [
+        {"id": PARKS, "columns": {"größe": "acres"}, "where": "name <> 'Löschteich'"}
+    ]
+    with database_in(server, encoding) as dsn:
+        sync.dsn = dsn
+        assert sync.one().rows.inserted == 6
+        again = sync.one()
+        assert (again.mode, again.rows.changed) == ("update", 0), (
+            "what it remembers is what it reads"
+        )
+        parks.update(parks.find(name="Müllerwiese"), acres=8)
+        updated = sync.one().rows.updated
+        with psycopg.connect(dsn, client_encoding="UTF8") as connection:
+            rows = connection.execute("SELECT name, größe FROM parks WHERE größe > 7").fetchall()
+
+    assert updated == 1
+    assert rows == [("Müllerwiese", 8)]
+
+
+REFUSED = [
+    # encoding, what is written, what is said of it
+    (
+        "LATIN1",
+        {"where": "name <> '10 €'"},
+        "spec.datasets[0].where: the database, whose encoding is LATIN1",
+    ),
+    ("LATIN1", {"columns": {"€": "acres"}}, "spec.datasets[0].columns[€]: the database"),
+    ("EUC_JP", {"columns": {"acres_🌳": "acres"}}, 'has not all letters of "acres_🌳"'),
+    ("MULE_INTERNAL", {}, "Load into a database of encoding UTF8"),
+]
+
+
+@pytest.mark.parametrize(("encoding", "dataset", "said"), REFUSED)
+def test_letters_that_the_encoding_lacks_are_refused_by_plan_and_run_and_nothing_is_made(
+    sync: Sync, parks: Dataset, server: str, encoding: str, dataset: dict[str, Any], said: str
+) -> None:
+    sync.spec["datasets"] = [{"id": PARKS, **dataset}]
+    with database_in(server, encoding) as dsn:
+        sync.dsn = dsn
+        with pytest.raises(SyncError) as planned:
+            sync.plan(sync.request(), sync.options)
+        report = sync.run()
+        with psycopg.connect(dsn, client_encoding="SQL_ASCII") as connection:
+            made = connection.execute("SELECT FROM pg_namespace WHERE nspname = 'socratasync'")
+            assert made.rowcount == 0
+
+    assert planned.value.exit_code == report.exit_code == 78
+    assert report.failure is not None
+    assert said in planned.value.message
+    assert said in report.failure.message
