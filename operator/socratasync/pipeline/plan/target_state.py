@@ -120,7 +120,7 @@ def _table_problem(target: Target, key: Sequence[str]) -> SyncError | None:
             f"GRANT CREATE ON SCHEMA {target.schema} TO <this role>"
         )
     if target.kind not in ("r", "p"):
-        what = _KINDS.get(target.kind or "", "something else")
+        what = _KINDS.get(str(target.kind), "something else")
         return TargetMismatch(
             f"{name} is not a table but {what}; name a table, or one that does not exist yet"
         )
