@@ -178,7 +178,9 @@ def test_a_slip_of_the_command_line_exits_2(
         pytest.param(["--since", "2024-01-01", "--mode", "full"], "leave one out", id="with full"),
         pytest.param(["--since", "yesterday"], "--since must be a date or time", id="no time"),
         pytest.param(["--dsn", ""], "--dsn is empty", id="an empty DSN"),
-        pytest.param(["--dsn", "nonsense"], "the DSN cannot be read", id="a DSN that is none"),
+        pytest.param(
+            ["--dsn", "nonsense"], "the DSN is no address of a database", id="a DSN that is none"
+        ),
     ],
 )
 def test_an_argument_that_makes_no_sense_exits_78(

@@ -43,11 +43,11 @@ STORIES = (
 STORIES_OF = {
     "socratasync.pipeline.merge.clean": "left_out",
     "socratasync.pipeline.merge.fill_ahead": "fill_ahead",
-    "socratasync.pipeline.merge.replace": "pipeline data_safety",
-    "socratasync.pipeline.merge.table": "drift frozen others_ddl pipeline",
-    "socratasync.pipeline.plan.planner": "drift frozen pipeline",
-    "socratasync.pipeline.plan.target_state": "pipeline",
-    "socratasync.pipeline.stage.verify": "data_safety pipeline",
+    "socratasync.pipeline.merge.replace": "replace",
+    "socratasync.pipeline.merge.table": "table",
+    "socratasync.pipeline.plan.planner": "drift",
+    "socratasync.pipeline.plan.target_state": "target_state",
+    "socratasync.pipeline.stage.verify": "verify",
 }
 """Module → the files of `tests/postgres` that are about it. Of other modules all ``STORIES`` are: a mutant
 that none notices runs all that reach it, which takes minutes."""

@@ -10,6 +10,8 @@ import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from tests.mutants.mutants import Mutant
@@ -22,7 +24,8 @@ WITH_DATABASE = "tests with a database notice it"
 _HEAD = """\
 # Mutants that no test notices, and why that is right. Checked by `make mutants`, and by `.ci/run` for modules
 # that changed. `change` reads before[was→becomes]after. `judged` has a digest of each module as it was judged;
-# modules under `unjudged` were never looked through: their survivors are not known.
+# modules under `unjudged` were never looked through: their survivors are not known. Those under `with_database`
+# need no reason: tests with a database notice them, as `make mutants` found.
 """
 
 
@@ -64,6 +67,12 @@ def read(text: str) -> Judged:
         for module, entries in data.get("survivors", {}).items()
         for each in entries
     ]
+    listed += [
+        (Mutant(module, function, change), WITH_DATABASE)
+        for module, functions in data.get("with_database", {}).items()
+        for function, changes in functions.items()
+        for change in changes
+    ]
     twice = [mutant for mutant, times in Counter(m for m, _ in listed).items() if times > 1]
     if twice:
         raise ValueError(f"listed twice: {twice[0]}")
@@ -79,12 +88,29 @@ def write(judged: Judged) -> str:
     lines = [_HEAD, f"unjudged = {json.dumps(sorted(judged.unjudged), indent=4)}", "", "[judged]"]
     lines += [f'"{module}" = "{digest}"' for module, digest in sorted(judged.digests.items())]
     for mutant, reason in sorted(judged.reasons.items()):
-        lines += ["", f'[[survivors."{mutant.module}"]]']
-        words = {"function": mutant.function, "change": mutant.change, "reason": reason}
-        lines += [
-            f"{name} = {json.dumps(word, ensure_ascii=False)}" for name, word in words.items()
-        ]
+        if reason != WITH_DATABASE:
+            lines += [
+                "",
+                f'[[survivors."{mutant.module}"]]',
+                f"function = {_quoted(mutant.function)}",
+            ]
+            lines += [f"change = {_quoted(mutant.change)}", f"reason = {_quoted(reason)}"]
+    lines += _noticed(sorted(m for m, why in judged.reasons.items() if why == WITH_DATABASE))
     return "\n".join(lines) + "\n"
+
+
+def _noticed(mutants: Iterable[Mutant]) -> Iterator[str]:
+    """A line for each, by module and function."""
+    for module, theirs in groupby(mutants, attrgetter("module")):
+        yield from ("", f'[with_database."{module}"]')
+        for function, each in groupby(theirs, attrgetter("function")):
+            yield f"{_quoted(function)} = ["
+            yield from (f"    {_quoted(mutant.change)}," for mutant in each)
+            yield "]"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def digest(source: str) -> str:

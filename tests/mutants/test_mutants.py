@@ -150,9 +150,10 @@ def test_recording_finds_by_itself_which_ones_a_database_notices() -> None:
 
 
 def test_the_list_is_read_as_it_was_written() -> None:
-    odd = listed(reasons={Mutant("m", "f", "say ['a\"'→\\n]"): "an “odd” one"})
+    odd = Mutant("m", "C.f", "say ['a\"'→\\n]")
+    reasons = {odd: "an “odd” one", A: WITH_DATABASE, ELSEWHERE: WITH_DATABASE, B: WITH_DATABASE}
 
-    assert read(write(odd)) == odd
+    assert read(write(listed(reasons=reasons))) == listed(reasons=reasons)
 
 
 def test_what_is_listed_twice_is_refused() -> None:

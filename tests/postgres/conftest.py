@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,17 @@ from socratasync.api.spec import SyncSpec
 from socratasync.contract.environment import Secrets
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import SyncError
+from socratasync.pipeline.journal import Journal
+from socratasync.pipeline.merge.fill_ahead import FillAhead
+from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.preview import DatasetPreview, Preview, find, preview
-from socratasync.pipeline.request import RunOptions, RunRequest
-from socratasync.pipeline.run import run, source
+from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
+from socratasync.pipeline.run import opened, plan_all, run, source
 from socratasync.pipeline.source.retry import RetryPolicy
+from socratasync.pipeline.stage.fill import Stage
+from socratasync.pipeline.stage.verify import StagedDataset, fill_and_verify
 from socratasync.pipeline.target.connection import Connections
+from socratasync.pipeline.target.migrations import bring_up_to_date
 
 Row = dict[str, Any]
 
@@ -90,6 +96,21 @@ class Sync:
                 now=options.clock(),
                 stopping=options.stopping,
             )
+
+    @contextmanager
+    def planned(
+        self, options: RunOptions | None = None, **words: Any
+    ) -> Iterator[tuple[RunContext, dict[str, DatasetPlan]]]:
+        """A run as it stands once all its datasets are planned, for those who take single steps of it."""
+        request = self.request(**words)
+        report = RunReport(run=request.run, mode=request.mode, redact=request.redactor())
+        with opened(request, options or self.options, Journal(report)) as context:
+            found = plan_all(context).plans
+            plans = {id: plan for id, plan in found.items() if isinstance(plan, DatasetPlan)}
+            assert plans == found
+            bring_up_to_date(context.connection)
+            context.ledger.begin(request.mode)
+            yield context, plans
 
     def _compare(self, planned: Preview, report: RunReport) -> None:
         """The run did what was planned: the same strategy, rows and columns, or the same refusal."""
@@ -183,6 +204,15 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2, a.attnum
 """
+
+
+def stage(context: RunContext, plan: DatasetPlan) -> StagedDataset:
+    """The dataset, staged and verified, as a run does it."""
+    with context.connections.connect() as connection:
+        follower = FillAhead(context, plan, connection)
+        return fill_and_verify(
+            context, plan, connection, Stage(context, plan, connection, follower)
+        )
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tests.postgres.conftest import PARKS, Sync
 from socrata_simulator.portal.dataset import Dataset
 from socratasync.errors import PermissionDenied
 from socratasync.pipeline.target.bookkeeping import stage_name
+from socratasync.pipeline.target.table_lock import run_lock_number
 
 
 @contextmanager
@@ -115,11 +116,20 @@ def test_a_role_is_told_what_it_needs_of_table_sequence_view_and_stage(
     connection.execute(
         "CREATE SCHEMA views; CREATE SEQUENCE numbers;"
         "CREATE TABLE parks (name text PRIMARY KEY, seen bigint DEFAULT nextval('numbers'), own serial);"
-        "CREATE MATERIALIZED VIEW views.names AS SELECT 1 AS one; CREATE SCHEMA socratasync"
+        "CREATE MATERIALIZED VIEW views.names AS SELECT 1 AS one; CREATE SCHEMA socratasync;"
+        "CREATE MATERIALIZED VIEW views.counts AS SELECT 1 AS one"
     )
+    with made_role(connection, "viewer") as viewer:
+        connection.execute(f"GRANT CREATE ON SCHEMA views TO {viewer}".encode())
+        connection.execute(f"ALTER MATERIALIZED VIEW views.counts OWNER TO {viewer}".encode())
+        expect_all(city, connection, viewer)
+
+
+def expect_all(city: Sync, connection: Connection, viewer: str) -> None:
+    """What is told of the table, the sequence, views of two owners, and the stage."""
     stage = stage_name("public.parks", PARKS)
     connection.execute(f"CREATE TABLE socratasync.{stage}_skipped ()".encode())
-    city.spec["refresh"] = {"materializedViews": ["views.names"]}
+    city.spec["refresh"] = {"materializedViews": ["views.names", "views.counts"]}
 
     statements = granted(city)
 
@@ -129,9 +139,29 @@ def test_a_role_is_told_what_it_needs_of_table_sequence_view_and_stage(
         "GRANT USAGE ON SCHEMA views TO ROLE",
         "ALTER TABLE public.parks OWNER TO ROLE",
         "GRANT USAGE ON SEQUENCE public.numbers TO ROLE",
-        "GRANT MAINTAIN ON views.names TO ROLE"
-        if maintain
-        else "ALTER MATERIALIZED VIEW views.names OWNER TO ROLE",
+        *(
+            ("GRANT MAINTAIN ON views.counts TO ROLE", "GRANT MAINTAIN ON views.names TO ROLE")
+            if maintain
+            else (
+                "ALTER MATERIALIZED VIEW views.names OWNER TO ROLE",
+                f"GRANT {viewer} TO ROLE",
+            )
+        ),
         f"DROP TABLE socratasync.{stage}_skipped",
         FIRST[3],
     ]
+
+
+def test_a_stage_of_another_role_that_is_being_filled_is_not_to_be_dropped(
+    city: Sync, connection: Connection
+) -> None:
+    assert granted(city) == FIRST
+    stage = stage_name("public.parks", PARKS)
+    connection.execute(f"CREATE TABLE socratasync.{stage} ()".encode())
+    connection.execute("SELECT pg_advisory_lock(%s)", [run_lock_number("public.parks")])
+
+    city.plan(city.request(), city.options)
+    assert city.run().exit_code == 75
+
+    connection.execute("SELECT pg_advisory_unlock_all()")
+    assert told(city) == [f"DROP TABLE socratasync.{stage}"]

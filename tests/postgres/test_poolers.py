@@ -66,12 +66,17 @@ def test_two_runs_at_once_in_session_mode_load_one_after_the_other_and_leave_the
         assert left_in(dsn, 4) == []
 
 
-def test_a_pool_that_does_not_clean_up_is_left_clean(sync: Sync, parks: Dataset) -> None:
+def test_a_pool_that_does_not_clean_up_is_left_clean_by_runs_good_and_bad(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
     with pooled(sync.dsn, "session", size=5, server_reset_query="") as dsn:
         sync.dsn = dsn
         sync.well()
+        after_a_good_one = left_in(dsn, 5)
+        portal.faults.add(Fault.status(503), times=None, on="rows")
 
-        assert left_in(dsn, 5) == []
+        assert sync.run(mode="full").exit_code == 75
+        assert (after_a_good_one, left_in(dsn, 5)) == ([], [])
 
 
 def test_sigterm_reaches_the_statement_through_a_pooler_in_session_mode(

@@ -160,7 +160,8 @@ def test_a_login_is_refused_for_the_same_reason_in_every_language(
 
 
 CONSTRAINTS = [
-    ("CHECK (seats < 5)", "trees_seats_check", "(T-7, 9,"),
+    ("CHECK (seats < 5)", "trees_seats_check", "the row whose tree is T-7: "),
+    ("NOT NULL", '"seats" of relation "trees"', "the row whose tree is T-8: "),
     ("REFERENCES sizes (seats)", "trees_seats_fkey", "Key (seats)=(9)"),
     ("UNIQUE", "trees_seats_key", "Key (seats)=(9)"),
 ]
@@ -172,21 +173,25 @@ def test_a_row_that_the_table_refuses_is_told_with_dataset_constraint_and_key(
 ) -> None:
     sync.portal.add_dataset(
         "tree-0001",
-        (("tree", "text"), ("seats", "number")),
-        ({"tree": "T-1", "seats": 1}, {"tree": "T-7", "seats": 9}),
+        (("kind", "text"), ("tree", "text"), ("seats", "number")),
+        (
+            {"kind": "oak", "tree": "T-1", "seats": 1},
+            {"kind": "elm" * 200, "tree": "T-7", "seats": 9},
+            {"kind": "elm" * 200, "tree": "T-8", "seats": None},
+        ),
     )
     sync.spec["target"].update(table="trees", key=["tree"])
     sync.query("CREATE TABLE sizes (seats numeric PRIMARY KEY)")
     sync.query("INSERT INTO sizes VALUES (1), (2)")
-    sync.query(f"CREATE TABLE trees (tree text PRIMARY KEY, seats numeric {constraint})")
+    sync.query(f"CREATE TABLE trees (kind text, tree text PRIMARY KEY, seats numeric {constraint})")
     if constraint == "UNIQUE":
-        sync.query("INSERT INTO trees VALUES ('T-0', 9)")
+        sync.query("INSERT INTO trees VALUES ('ash', 'T-0', 9)")
 
     report = sync.run()
 
     assert report.exit_code == 65
     assert report.failure is not None
-    for told in ("tree-0001", name, row, "public.trees"):
+    for told in ("dataset tree-0001", name, row, "public.trees"):
         assert told in report.failure.message
 
 

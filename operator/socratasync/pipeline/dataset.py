@@ -16,9 +16,9 @@ from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.archive import archived
 from socratasync.pipeline.stage.fill import Stage
+from socratasync.pipeline.stage.refused_row import refused_rows
 from socratasync.pipeline.stage.verify import StagedDataset, fill_and_verify
 from socratasync.pipeline.target.connection import Connection
-from socratasync.pipeline.target.refusals import translated
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def load_dataset(context: RunContext, plan: DatasetPlan) -> DatasetReport | Defe
         return _no_change(context, plan)
     log.info("%s: %s, %s", plan.dataset, "full" if plan.load.full else "update", plan.load.why)
     try:
-        with context.connections.connect() as connection, translated(plan.dataset):
+        with context.connections.connect() as connection, refused_rows(connection, plan.shape):
             return _load(context, plan, connection)
     finally:
         context.options.progress.finish(plan.dataset)

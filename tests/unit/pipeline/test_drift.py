@@ -162,7 +162,9 @@ def test_datasets_that_share_a_table_share_its_types(types: list[str], common: s
             "GRANT CREATE ON SCHEMA public",
             id="no right to make a table",
         ),
-        pytest.param(replace(TABLE, kind="v"), TargetMismatch, "is not a table", id="a view"),
+        pytest.param(
+            replace(TABLE, kind="v"), TargetMismatch, "is not a table but a view", id="a view"
+        ),
         pytest.param(replace(TABLE, kind="m"), TargetMismatch, "is not a table", id="a matview"),
         pytest.param(replace(TABLE, kind="f"), TargetMismatch, "is not a table", id="foreign"),
         pytest.param(replace(TABLE, kind="S"), TargetMismatch, "is not a table", id="a sequence"),
@@ -183,6 +185,30 @@ def test_datasets_that_share_a_table_share_its_types(types: list[str], common: s
             TargetMismatch,
             "no unique constraint on (srnumber)",
             id="a wider unique key",
+        ),
+        pytest.param(
+            replace(TABLE, kind="p", unique_keys=(), partitioned_by=("status", "srnumber")),
+            TargetMismatch,
+            "being partitioned by status, it can only have one that contains this, too",
+            id="partitioned by what is not in the key",
+        ),
+        pytest.param(
+            replace(TABLE, kind="p", unique_keys=(), partitioned_by=("srnumber",)),
+            TargetMismatch,
+            "ADD PRIMARY KEY (srnumber)",
+            id="partitioned by what is in the key",
+        ),
+        pytest.param(
+            replace(TABLE, kind="p", unique_keys=(), partitioned_by=(None,)),
+            TargetMismatch,
+            "being partitioned by an expression",
+            id="partitioned by an expression",
+        ),
+        pytest.param(
+            replace(TABLE, kind="t"),
+            TargetMismatch,
+            "but something else;",
+            id="of PostgreSQL's own",
         ),
         pytest.param(
             replace(TABLE, columns=(there("status"),)),
@@ -423,6 +449,13 @@ def test_a_new_table_gets_types_that_hold_the_values_of_all_its_datasets() -> No
         ("status", "text"),
         ("houses", "text"),
     ]
+
+
+def test_a_column_that_is_added_holds_the_values_of_all_datasets() -> None:
+    agreement = settle(source=ADDED, types={"zip": "text"})
+
+    assert agreement.add == (("zip", "text"),)
+    assert {c.name: c.type for c in agreement.columns}["zip"] == "text"
 
 
 def test_a_change_is_told_of_a_table_that_is_there_no_more() -> None:

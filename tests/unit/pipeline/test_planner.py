@@ -213,6 +213,22 @@ def test_too_many_owed_rows_are_read_with_all_others(source: Source, parks: Data
     assert plan(source, replace(LOADED, owed={PARKS: owed})).load.full
 
 
+@pytest.mark.parametrize(
+    ("target", "mode", "rows"),
+    [
+        pytest.param({}, "update", None, id="nobody wants to know"),
+        pytest.param({"prune": True}, "update", 2, id="rows are deleted by it"),
+        pytest.param({"reset": True}, "full", 2, id="all are replaced by it"),
+    ],
+)
+def test_rows_are_counted_where_that_matters(
+    source: Source, parks: Dataset, target: dict[str, Any], mode: Mode, rows: int | None
+) -> None:
+    agreed = spec(target=target, verify={"rowCount": "Off"})
+
+    assert plan(source, NOTHING_YET, agreed, mode=mode).snapshot.rows == rows
+
+
 def test_an_empty_dataset_has_no_newest_change(source: Source, portal: Portal) -> None:
     portal.add_dataset(PARKS, [("name", "text"), ("acres", "number")])
 

@@ -123,7 +123,7 @@ def agree(
         _check_column(dataset, column, target, known, policy)
     _check_required(target, loaded, provenance)
     return Agreement(
-        columns=tuple(replace(c, type=_target_type(c, target)) for c in loaded),
+        columns=tuple(replace(c, type=_target_type(c, target, types)) for c in loaded),
         add=tuple((c.name, types.get(c.name, c.type)) for c in added),
         warnings=warnings + _left_out(dataset, columns, loaded),
         in_sync=in_sync and len(loaded) == len(columns),
@@ -256,6 +256,6 @@ def _check_required(target: Target, loaded: Sequence[Column], provenance: bool) 
         )
 
 
-def _target_type(column: Column, target: Target) -> str:
+def _target_type(column: Column, target: Target, types: Mapping[str, str]) -> str:
     there = target.column(column.name)
-    return there.type if there else column.type
+    return there.type if there else types.get(column.name, column.type)

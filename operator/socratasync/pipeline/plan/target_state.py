@@ -15,6 +15,7 @@ from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.migrations import bookkeeping_exists
 from socratasync.pipeline.target.surroundings import Surroundings
+from socratasync.pipeline.target.table_lock import is_loading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +78,17 @@ def measure(connection: Connection, target: Target) -> Before:
 
 
 def check_rights(connection: Connection, spec: SyncSpec) -> None:
-    """Raises ``PermissionDenied`` with all that somebody must run before this role can load the table."""
+    """Raises ``PermissionDenied`` with all that somebody must run before this role can load the table. Of another
+    role's stages nothing is said while a run is under way: it may be filling them."""
     target = spec.target
     name = f"{target.schema_}.{target.table}"
+    stages = [stage_name(name, dataset.id) for dataset in spec.datasets]
     grants.check_rights(
         connection,
         target.schema_,
         target.table,
         views=spec.refresh.materialized_views,
-        stages=[stage_name(name, dataset.id) for dataset in spec.datasets],
+        stages=[] if is_loading(connection, name) else stages,
     )
 
 
@@ -117,7 +120,7 @@ def _table_problem(target: Target, key: Sequence[str]) -> SyncError | None:
             f"GRANT CREATE ON SCHEMA {target.schema} TO <this role>"
         )
     if target.kind not in ("r", "p"):
-        what = _KINDS.get(target.kind or "", "something else")
+        what = _KINDS.get(str(target.kind), "something else")
         return TargetMismatch(
             f"{name} is not a table but {what}; name a table, or one that does not exist yet"
         )

@@ -54,18 +54,20 @@ class Connections:
         ``PoolerUnsupported``, before anything is set."""
         with translated():
             connection = self._connect()
+            pooled = False
             try:
                 greeting = session.greet(connection)
                 self._admit(connection, greeting)
                 if loads:
                     session.check(connection, greeting)
+                pooled = not pooler.is_direct(connection, greeting)
                 session.prepare(connection, self._wanted(read_only), self._silence_s)
                 yield connection
-                if not pooler.is_direct(connection, greeting):
-                    session.forget(connection)
             finally:
                 with self._guard:
                     self._open.pop(connection, None)
+                if pooled:
+                    session.forget(connection)
                 connection.close()
 
     def _connect(self) -> Connection:

@@ -201,7 +201,8 @@ def _fault_of_certificate(settings: Mapping[str, Any], environ: Mapping[str, str
         if (file := settings.get(name)) and (fault := _fault_of_file(name, file)):
             return fault
     key = Path(settings.get("sslkey") or "/nowhere")
-    if key.is_file() and key.stat().st_uid == os.geteuid() and key.stat().st_mode & 0o077:
+    if key.is_file() and key.stat().st_mode & (0o077 if key.stat().st_uid else 0o037):
+        # As libpq has it: the group may read what root owns, such as a mounted secret.
         return f"names the sslkey {key}, which others may read; run chmod 600 {key}"
     return None
 

@@ -25,7 +25,7 @@ _Connection = psycopg.Connection[Any]
 Backend = tuple[int, str]
 
 HELD = 4
-"""Connections that are open at once while we look: no more than a run of two datasets needs."""
+"""Connections that are open at once while we look, and one more at times: a run of two datasets may need five."""
 MORE = 8
 """Opened one after another besides, since several poolers may share one address."""
 WAIT_S = 2.0

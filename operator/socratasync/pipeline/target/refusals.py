@@ -165,6 +165,8 @@ def _refused_row(exc: psycopg.Error, text: str) -> str:
         way = f'run ALTER TABLE {table} ALTER COLUMN "{diag.column_name}" DROP NOT NULL'
     elif diag.constraint_name and diag.table_name:
         way = f'change or drop its constraint or index "{diag.constraint_name}"'
+    elif exc.sqlstate == "23514":
+        way = "give it a partition that takes them"  # a check has a name, the bounds of partitions have none
     else:
         way = "alter it"
     detail = f" ({_shortened(diag.message_detail)})" if diag.message_detail else ""

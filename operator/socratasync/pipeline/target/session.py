@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import errors as pg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
 from socratasync.errors import TargetMismatch
@@ -162,9 +163,10 @@ def _set(connection: _Connection, settings: Mapping[str, str]) -> None:
 
 def forget(connection: _Connection) -> None:
     """Leave nothing of ours to whom a pooler gives the connection next: not every pool is told to clean
-    up. Never raises."""
-    with suppress(psycopg.Error):
-        connection.execute(_SQL["forget"])
+    up. One left within a transaction is closed by the pooler. Never raises."""
+    if connection.info.transaction_status == TransactionStatus.IDLE:
+        with suppress(psycopg.Error):
+            connection.execute(_SQL["forget"])
 
 
 def client_side(silence_s: float) -> dict[str, str]:

@@ -43,6 +43,11 @@ GROUP BY i.indexrelid
 SELECT t.name, format_type(to_regtype(t.name)::oid, NULL) AS called
 FROM unnest(%(types)s::text[]) AS t (name)
 
+-- read_check --
+-- The condition of a table's check constraint.
+SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint
+WHERE conrelid = %(table)s::regclass AND conname = %(name)s AND contype = 'c'
+
 -- read_back --
 -- A text, as the database's encoding has it.
 SELECT %(text)s::text

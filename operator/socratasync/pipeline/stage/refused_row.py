@@ -1,0 +1,68 @@
+"""Which staged row it is that the table refuses: PostgreSQL's words show the row's first columns, or the
+columns of a constraint, and a person looks for its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import LiteralString, cast
+
+import psycopg
+from psycopg import sql
+
+from socratasync.pipeline.plan.model import Shape
+from socratasync.pipeline.target.connection import Connection
+from socratasync.pipeline.target.refusals import translate
+from socratasync.pipeline.target.sql.statements import load
+
+_SQL = load("catalog")
+
+_LONGEST = 100
+
+
+@contextmanager
+def refused_rows(connection: Connection, shape: Shape) -> Iterator[None]:
+    """The driver's errors leave as ours: with the dataset and, where a row must not be null or does not meet a
+    check, the key of one such row. The connection must be out of any transaction by then."""
+    try:
+        yield
+    except psycopg.Error as exc:
+        key = _key(connection, shape, exc) if isinstance(exc, psycopg.IntegrityError) else None
+        named = ", ".join(shape.key)
+        whose = f"{shape.dataset}, the row whose {named} is {key}" if key else shape.dataset
+        raise translate(exc, whose) from exc
+
+
+def _key(connection: Connection, shape: Shape, exc: psycopg.Error) -> str | None:
+    """The key of a staged row that breaks the constraint; None if that cannot be told."""
+    try:
+        broken = _broken(connection, shape, exc)
+        row = connection.execute(_find(shape, broken)).fetchone() if broken else None
+    except psycopg.Error:
+        return None  # a constraint over columns that the stage does not have
+    return ", ".join(str(part) for part in row)[:_LONGEST] if row else None
+
+
+def _broken(connection: Connection, shape: Shape, exc: psycopg.Error) -> sql.Composable | None:
+    """The condition that a refused row meets."""
+    diag = exc.diag
+    if isinstance(exc, psycopg.errors.NotNullViolation) and diag.column_name:
+        return sql.SQL("{} IS NULL").format(sql.Identifier(diag.column_name))
+    if not isinstance(exc, psycopg.errors.CheckViolation):
+        return None
+    words = {"table": shape.target.as_string(connection), "name": diag.constraint_name}
+    row = connection.execute(_SQL["read_check"], words).fetchone()
+    # The server's own text of a condition that it has just judged these rows by.
+    return sql.SQL("NOT ({})").format(sql.SQL(cast(LiteralString, row[0]))) if row else None
+
+
+def _find(shape: Shape, broken: sql.Composable) -> sql.Composed:
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(sql.Identifier(c.staged), sql.Identifier(c.name))
+        for c in shape.columns
+    )
+    key = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(k)) for k in shape.key)
+    return sql.SQL("SELECT {} FROM (SELECT {} FROM {}) AS staged WHERE {} LIMIT 1").format(
+        key, columns, shape.staged, broken
+    )
