@@ -72,6 +72,7 @@ HEADERS = st.fixed_dictionaries(
             ["/x", f"/resource/{DATASET}.csv", "https://[", "//a.gov", "https://10.0.0.1/", "%"]
         )
         | ODD_TEXT,
+        "Set-Cookie": ODD_TEXT,
         "Retry-After": st.sampled_from(["0", "-1", "9" * 5000, "Thu, 01 Jan 1970 00:00:00 GMT"]),
         "X-SODA2-Data-Out-Of-Date": st.just("true"),
         "Last-Modified": st.just("Fri, 31 Dec 9999 23:59:59 -1400") | ODD_TEXT,

@@ -10,6 +10,7 @@ from tests.conftest import Connection
 from tests.postgres.conftest import Sync
 from tests.postgres.refusing import refusing
 
+from socrata_simulator.portal.dataset import Dataset
 from socratasync import errors
 from socratasync.errors import SyncError
 from socratasync.pipeline.target.connection import Connections
@@ -193,6 +194,22 @@ def test_a_row_that_the_table_refuses_is_told_with_dataset_constraint_and_key(
     assert report.failure is not None
     for told in ("dataset tree-0001", name, row, "public.trees"):
         assert told in report.failure.message
+
+
+def test_a_row_that_is_refused_in_a_reset_is_told_likewise_and_nothing_is_replaced(
+    sync: Sync, parks: Dataset
+) -> None:
+    sync.well()
+    sync.query("ALTER TABLE parks ADD CHECK (acres < 100)")
+    parks.insert({"name": "wide", "acres": 640})
+    sync.spec["target"]["reset"] = True
+
+    report = sync.run(mode="full")
+
+    assert report.exit_code == 65
+    assert report.failure is not None
+    assert "dataset park-0001, the row whose name is wide: " in report.failure.message
+    assert len(sync.table("parks", key="name")) == 5
 
 
 def test_a_row_that_is_too_large_to_be_indexed_is_a_bad_value(sync: Sync) -> None:

@@ -22,7 +22,8 @@ HANDSHAKE_SECONDS = 10.0
 
 
 class Server(ThreadingHTTPServer):
-    """A portal on an address. ``domain`` is its host and port, as clients write it."""
+    """A portal on an address. ``domain`` is its host and port, as clients write it; ``connections`` is how many
+    were made so far."""
 
     daemon_threads = False
     block_on_close = True
@@ -36,6 +37,7 @@ class Server(ThreadingHTTPServer):
         self.pages = Pages(gzip_level=gzip_level)
         self.closing = threading.Event()
         self._context = tls.context()
+        self.connections = 0
         self._open: set[ssl.SSLSocket] = set()
         self._open_lock = threading.Lock()
         self.ca_file = str(tls.ca_file)
@@ -77,6 +79,7 @@ class Server(ThreadingHTTPServer):
     def _tracked(self, connection: ssl.SSLSocket) -> Iterator[None]:
         """Close the connection at the end of the block; until then ``server_close`` can end it."""
         with self._open_lock:
+            self.connections += 1
             self._open.add(connection)
         if self.closing.is_set():
             _hang_up(connection)

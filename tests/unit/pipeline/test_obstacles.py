@@ -23,7 +23,6 @@ def around(**words: Any) -> Surroundings:
         (around(lacks_partitions="h"), "FOR VALUES WITH (MODULUS 1, REMAINDER 0)"),
         (around(lacks_partitions="l"), "PARTITION OF public.parks DEFAULT"),
         (around(lacks_partitions="r"), "PARTITION OF public.parks DEFAULT"),
-        (around(foreign_partition="p1"), "ALTER TABLE p1 OWNER TO"),
         (around(rules=("copied ON parks", "kept ON parks")), "DROP RULE copied ON parks"),
         (around(hides_rows=True), "NO FORCE ROW LEVEL SECURITY"),
         (around(publication="told"), "REPLICA IDENTITY FULL"),

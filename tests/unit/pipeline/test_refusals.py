@@ -161,6 +161,13 @@ def test_a_wait_that_socrata_asks_for_is_kept_with_the_error(status: int) -> Non
     assert explained.retry_after == 7.0
 
 
+def test_only_a_page_of_rows_can_be_asked_for_in_smaller_ones() -> None:
+    count = Refusal(status=408, body="", what="/resource/abcd-1234.json")
+
+    assert "pageSize" not in explain(count).message
+    assert isinstance(explain(count), errors.SourceTooSlow)
+
+
 def test_wrong_credentials_are_told_apart_from_none() -> None:
     assert (
         "Check source.credentialsSecretRef"

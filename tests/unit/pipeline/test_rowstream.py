@@ -37,7 +37,7 @@ def stream(
         seconds=60.0,
         most=most,
         stopping=stopping or threading.Event(),
-        advice="a smaller source.pageSize may help",
+        advice="; a smaller source.pageSize may help",
     )
     return RowStream(response, read)
 

@@ -182,6 +182,11 @@ def test_the_overlap_does_not_make_every_source_look_changed() -> None:
     assert is_quiet(known=known, load=chosen(known=known))
 
 
+def test_a_count_that_was_not_taken_is_no_sign_of_change() -> None:
+    assert is_quiet(snapshot=replace(SNAPSHOT, rows=None))
+    assert not is_quiet(known=replace(KNOWN, source_rows=None))
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -9,12 +9,13 @@ has no such book, since its rows do not tell where they came from.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from psycopg import errors as pg
 
-from socratasync.errors import SyncError
+from socratasync.errors import BadValue, SyncError
 from socratasync.pipeline.merge import outranked_statements as statements
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.verify import StagedDataset
@@ -91,7 +92,8 @@ def remove_rekeyed(
     if displaced.ids == ():
         return 0
     statement = statements.delete_rekeyed(context.ledger.target, staged.shape, displaced.ids)
-    return catalog.count(connection, statement)
+    with _deleting(staged):
+        return catalog.count(connection, statement)
 
 
 def note_rivals(
@@ -122,7 +124,23 @@ def remove_missing(context: RunContext, connection: Connection, staged: StagedDa
     statement = statements.delete_missing(
         context.ledger.target, staged.shape, some_are_skipped=staged.skipped > 0
     )
-    return catalog.count(connection, statement)
+    with _deleting(staged):
+        return catalog.count(connection, statement)
+
+
+@contextmanager
+def _deleting(staged: StagedDataset) -> Iterator[None]:
+    """Raises ``BadValue`` for a row that others refer to. Keys that are checked at the commit only say it in
+    PostgreSQL's words."""
+    try:
+        yield
+    except (pg.ForeignKeyViolation, pg.RestrictViolation) as exc:
+        shape, diag = staged.shape, exc.diag
+        raise BadValue(
+            f"{shape.schema}.{shape.table} keeps a row that is gone at the source, or has another key there: rows of "
+            f"{diag.schema_name}.{diag.table_name} refer to it by {diag.constraint_name}. Delete or change those, or "
+            "make that foreign key ON DELETE CASCADE or SET NULL; nothing was merged"
+        ) from exc
 
 
 def count_stale(context: RunContext, dataset: str, table: Relation) -> int:

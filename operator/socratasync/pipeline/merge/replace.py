@@ -16,9 +16,9 @@ from socratasync.pipeline.merge.strategy import Strategy, join_for
 from socratasync.pipeline.merge.table import complete_table
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.fill import drop_stage
+from socratasync.pipeline.stage.refused_row import refused_rows
 from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target import catalog
-from socratasync.pipeline.target.refusals import translated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def _insert(context: RunContext, staged: StagedDataset, *, deleted: int) -> Merg
     connection = context.connection
     empty = catalog.is_empty(connection, staged.shape.target)
     strategy = Strategy.FILL if empty else join_for(staged.plan.before.server_version)
-    with translated(staged.plan.dataset):
+    with refused_rows(connection, staged.shape), connection.transaction():
         written = write(context, connection, strategy, staged)
     written.rows.deleted = deleted
     return record(context, connection, staged, written, Strategy.REPLACE)

@@ -42,11 +42,6 @@ def _obstacle(target: Target, around: Surroundings) -> str | None:
             f"{name} has no partition that could take a row; make its partitions, or one for all rows: CREATE "
             f"TABLE {name}_rows PARTITION OF {name} {_ANY_ROW[around.lacks_partitions]}"
         )
-    if around.foreign_partition:
-        return (
-            f"{around.foreign_partition}, a partition of {name}, belongs to another role, and a load must alter, "
-            f"empty and vacuum it; run ALTER TABLE {around.foreign_partition} OWNER TO <this role>"
-        )
     if around.rules:
         rule = around.rules[0]
         return (

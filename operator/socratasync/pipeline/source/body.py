@@ -41,7 +41,7 @@ class Body:
         seconds: float,
         most: int,
         stopping: threading.Event,
-        advice: str = "it is asked for again",
+        advice: str = "",
     ) -> None:
         self._wire = wire
         self._encoding = headers.get("Content-Encoding", "identity").strip().lower()
@@ -58,7 +58,7 @@ class Body:
             left -= len(piece)
             if left < 0:
                 raise SourceTooSlow(
-                    f"Socrata's answer is longer than {self._most:,} bytes unpacked; {self._advice}"
+                    f"Socrata's answer is longer than {self._most:,} bytes unpacked{self._advice}"
                 )
             yield piece
 
@@ -91,7 +91,7 @@ class Body:
     def _check(self, deadline: Deadline) -> None:
         if deadline.is_over:
             raise DeadlineExceeded(
-                f"Socrata's answer went on for more than {self._seconds:g} s; {self._advice}"
+                f"Socrata's answer went on for more than {self._seconds:g} s{self._advice}"
             )
 
 

@@ -19,11 +19,14 @@ from socratasync.pipeline.source.body import Body
 from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.source.rowstream import RowStream
-from socratasync.pipeline.source.session import CSV, Sessions, translated
+from socratasync.pipeline.source.session import CSV, Sessions
 from socratasync.pipeline.source.throttle import Throttle
+from socratasync.pipeline.source.wire import translated
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+SMALLER = "a smaller source.pageSize may help"
 
 PAGE_BYTES = 1024**3
 """Of one page of rows, unpacked: 20 kB for each of 50,000 rows. One that is longer is asked for with fewer."""
@@ -113,7 +116,7 @@ class Source:
         """One page as CSV, once: the caller retries, because only it can take back what it used."""
         with (
             self._throttle.request(),
-            translated(self.domain, dataset),
+            translated(self.domain, dataset, slow=SMALLER),
             self._sessions.opened(f"/resource/{dataset}.csv", parameters, CSV) as response,
         ):
             body = Body(
@@ -122,7 +125,7 @@ class Source:
                 seconds=self._timeouts.page,
                 most=self._page_bytes,
                 stopping=self.stopping,
-                advice="a smaller source.pageSize may help",
+                advice=f"; {SMALLER}",
             )
             yield RowStream(response, body)
 

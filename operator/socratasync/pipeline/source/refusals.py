@@ -98,9 +98,8 @@ def explain(refusal: Refusal) -> SyncError:
             retry_after=refusal.retry_after,
         )
     if status == 408:
-        return SourceTooSlow(
-            f"Socrata gave up on the query ({said}); a smaller source.pageSize may help"
-        )
+        smaller = "; a smaller source.pageSize may help" if refusal.what.endswith(".csv") else ""
+        return SourceTooSlow(f"Socrata gave up on the query ({said}){smaller}")
     if status == 407:
         return proxy_wants_login(said)
     if status in (413, 414, 431):

@@ -10,46 +10,32 @@ import contextlib
 import logging
 import os
 import queue
-import re
-import socket
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import sodapy
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from socratasync.errors import (
     AuthenticationFailed,
     InvalidAppToken,
-    InvalidSpec,
-    SourceTooSlow,
     SourceUnavailable,
     SyncError,
 )
 from socratasync.pipeline.source import redirects
 from socratasync.pipeline.source.body import Body
-from socratasync.pipeline.source.deadlines import Deadline, Timeouts
-from socratasync.pipeline.source.refusals import Refusal, explain, proxy_wants_login
+from socratasync.pipeline.source.deadlines import Timeouts
+from socratasync.pipeline.source.refusals import Refusal, explain
 from socratasync.pipeline.source.retry import parse_retry_after
+from socratasync.pipeline.source.wire import Adapter, Session, cause
 
 CSV, JSON = "text/csv", "application/json"
 
 ERROR_BODY_BYTES = 64 * 1024
-
-_KEPT_ALIVE = [
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
-]
-"""A query may take ten minutes, and gateways forget a connection that was silent for less."""
 
 
 class Sessions:
@@ -113,10 +99,10 @@ class Sessions:
         user, password = self._credentials or (None, None)
         with _quiet_root_logger():
             client: Any = sodapy.Socrata(self._domain, app_token, username=user, password=password)
-        session = _Session()
+        session = Session()
         session.headers.update(client.session.headers)
         session.auth = client.session.auth
-        session.mount("https://", _Adapter(self._timeouts))
+        session.mount("https://", Adapter(self._timeouts))
         session.headers["Accept-Encoding"] = "gzip"
         bundle = os.environ.get("SSL_CERT_FILE")
         if bundle and not os.environ.get("REQUESTS_CA_BUNDLE"):
@@ -150,7 +136,7 @@ class Sessions:
                 timeout=(self._timeouts.connect, self._timeouts.first_byte),
             )
         except (UnicodeError, urllib3.exceptions.LocationValueError) as exc:
-            raise SourceUnavailable(f"the portal's answer cannot be read: {_cause(exc)}") from exc
+            raise SourceUnavailable(f"the portal's answer cannot be read: {cause(exc)}") from exc
 
     def _body(self, response: requests.Response, *, seconds: float, most: int) -> Body:
         return Body(
@@ -222,126 +208,3 @@ def _quiet_root_logger() -> Iterator[None]:
         yield
     finally:
         root.removeFilter(keep)
-
-
-# -- the wire ---------------------------------------------------------------------------------------
-
-
-class _Session(requests.Session):
-    """Follows no redirect, nor reads the body of one, as requests does even where it does not follow."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        return None
-
-
-class _Adapter(HTTPAdapter):
-    """Connections whose answers' headers have a deadline, and their bodies a time-out of their own."""
-
-    def __init__(self, timeouts: Timeouts) -> None:
-        self._pools = {"http": HTTPConnectionPool, "https": _pool(timeouts)}
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **words: Any) -> None:
-        super().init_poolmanager(*args, **words)
-        self.poolmanager.pool_classes_by_scheme = self._pools
-
-    def proxy_manager_for(self, proxy: str, **words: Any) -> Any:
-        manager: Any = super().proxy_manager_for(proxy, **words)
-        if urlsplit(proxy).scheme.startswith("http"):
-            manager.pool_classes_by_scheme = self._pools
-        return manager
-
-
-def _pool(timeouts: Timeouts) -> type[HTTPSConnectionPool]:
-    class Connection(HTTPSConnection):
-        default_socket_options: ClassVar[Any] = [
-            *HTTPSConnection.default_socket_options,
-            *_KEPT_ALIVE,
-        ]
-
-        def connect(self) -> None:
-            # A socket's time-out is for each step, and a proxy's answer has as many as it has bytes.
-            with _no_longer(3 * timeouts.connect, self):
-                super().connect()
-
-        def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
-            wire = self.sock  # which the answer takes over if the connection is not kept
-            with _no_longer(timeouts.first_byte, self):
-                response = super().getresponse()
-            with contextlib.suppress(OSError):
-                wire.settimeout(timeouts.silence)
-            return response
-
-    class Pool(HTTPSConnectionPool):
-        ConnectionCls = Connection
-
-    return Pool
-
-
-@contextlib.contextmanager
-def _no_longer(seconds: float, connection: HTTPSConnection) -> Iterator[None]:
-    """Raises ``TimeoutError`` where the block did not end in time: the connection is closed then."""
-
-    def cut() -> None:
-        if connection.sock is not None:
-            socket.socket.shutdown(
-                connection.sock, socket.SHUT_RDWR
-            )  # not the TLS one, which waits
-
-    deadline = Deadline(seconds, cut)
-    try:
-        with deadline:
-            yield
-    except Exception as exc:
-        if deadline.is_over:
-            raise TimeoutError("timed out") from exc
-        raise
-    if deadline.is_over:
-        raise TimeoutError("timed out")
-
-
-# -- errors of libraries ----------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def translated(domain: str, dataset: str) -> Iterator[None]:
-    """Errors of requests and urllib3 leave as ours."""
-    where = f"https://{domain} (dataset {dataset})"
-    try:
-        yield
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidProxyURL) as exc:
-        raise InvalidSpec(
-            f"{where} is not an address: {_cause(exc)}. Check spec.domain and the proxy"
-        ) from exc
-    except requests.exceptions.SSLError as exc:
-        raise SourceUnavailable(
-            f"the certificate of {where} is not trusted: {_cause(exc)}. If a proxy inspects TLS, name its "
-            "CA bundle in REQUESTS_CA_BUNDLE"
-        ) from exc
-    except requests.exceptions.ConnectTimeout as exc:
-        raise SourceUnavailable(f"{where} could not be connected to in time") from exc
-    except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as exc:
-        raise SourceTooSlow(
-            f"{where} did not answer in time; a smaller source.pageSize may help, or a longer "
-            "source.timeouts.firstByte"
-        ) from exc
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
-        raise _connection_error(where, exc) from exc
-
-
-def _connection_error(where: str, exc: Exception) -> SyncError:
-    if "TLS CA certificate bundle" in str(exc):
-        return InvalidSpec(f"{exc}. Correct REQUESTS_CA_BUNDLE or SSL_CERT_FILE, which names it")
-    cause = _cause(exc)
-    if re.search(
-        r"Tunnel connection failed: 407\b", cause
-    ):  # http.client has the status in no other place
-        return proxy_wants_login(f"HTTP 407 for {where}")
-    return SourceUnavailable(f"the connection to {where} failed: {cause}")
-
-
-def _cause(exc: BaseException) -> str:
-    """The innermost reason, in one line: the outer ones repeat it in their own reprs."""
-    while (inner := exc.__cause__ or exc.__context__) is not None:
-        exc = inner
-    return f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"

@@ -24,7 +24,7 @@ _LONGEST = 100
 @contextmanager
 def refused_rows(connection: Connection, shape: Shape) -> Iterator[None]:
     """The driver's errors leave as ours: with the dataset and, where a row must not be null or does not meet a
-    check, the key of one such row. The connection must be out of any transaction by then."""
+    check, the key of one such row. The transaction, or its savepoint, must be rolled back by then."""
     try:
         yield
     except psycopg.Error as exc:

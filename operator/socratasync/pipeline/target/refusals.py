@@ -129,18 +129,17 @@ def refusal(sqlstate: str) -> Refusal:
 
 
 @contextmanager
-def translated(dataset: str | None = None) -> Iterator[None]:
-    """Driver errors raised inside leave as ours, the driver's kept as the cause. ``dataset``: whose rows are
-    being written, which is told where one of them is refused."""
+def translated() -> Iterator[None]:
+    """Driver errors raised inside leave as ours, the driver's kept as the cause."""
     try:
         yield
     except psycopg.Error as exc:
-        raise translate(exc, dataset) from exc
+        raise translate(exc) from exc
 
 
 def translate(exc: psycopg.Error, dataset: str | None = None) -> SyncError:
     """Our error for a driver's, by SQLSTATE. An operational error without one never reached the server, or
-    lost it."""
+    lost it. ``dataset``: whose rows are being written, which is told where one of them is refused."""
     text = sentence(exc)
     state = exc.sqlstate or ""
     if not state:
@@ -165,6 +164,8 @@ def _refused_row(exc: psycopg.Error, text: str) -> str:
         way = f'run ALTER TABLE {table} ALTER COLUMN "{diag.column_name}" DROP NOT NULL'
     elif diag.constraint_name and diag.table_name:
         way = f'change or drop its constraint or index "{diag.constraint_name}"'
+    elif exc.sqlstate == "23514":
+        way = "give it a partition that takes them"  # a check has a name, the bounds of partitions have none
     else:
         way = "alter it"
     detail = f" ({_shortened(diag.message_detail)})" if diag.message_detail else ""

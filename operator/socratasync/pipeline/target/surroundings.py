@@ -29,8 +29,6 @@ class Surroundings:
     """Tables that inherit from it and are not its partitions."""
     lacks_partitions: Literal["", "h", "l", "r"] = ""
     """How it is partitioned, by hash, list or range, if no partition takes rows."""
-    foreign_partition: str = ""
-    """A partition of it that this role does not own."""
     rules: tuple[str, ...] = ()
     """Those of it and its partitions: "rule ON table"."""
     row_triggers: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 -- What is around a table and decides whether a run can load it: what it is a part of or has below it, what
 -- acts on its rows, who refers to it, who subscribes to it. Names are quoted where SQL wants that.
 WITH tree AS (
-    SELECT t.oid, t.relname, t.relkind, t.relnamespace, t.relowner, t.relreplident
+    SELECT t.oid, t.relname, t.relkind, t.relnamespace, t.relreplident
     FROM pg_class t WHERE t.oid = %(oid)s OR t.oid IN (SELECT relid FROM pg_partition_tree(%(oid)s::oid::regclass)))
 SELECT CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::regclass::text ELSE '' END AS partition_of,
     CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) ELSE '' END AS of_type,
@@ -10,8 +10,6 @@ SELECT CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::regclass::text 
         WHERE i.inhparent = c.oid AND c.relkind <> 'p' ORDER BY 1) AS children,
     coalesce((SELECT p.partstrat::text FROM pg_partitioned_table p WHERE p.partrelid = c.oid AND NOT EXISTS (
         SELECT FROM tree t WHERE t.oid <> c.oid AND t.relkind <> 'p')), '') AS lacks_partitions,
-    coalesce((SELECT t.oid::regclass::text FROM tree t
-        WHERE NOT pg_has_role(t.relowner, 'USAGE') ORDER BY 1 LIMIT 1), '') AS foreign_partition,
     ARRAY(SELECT format('%%I ON %%s', r.rulename, r.ev_class::regclass) FROM pg_rewrite r
         WHERE r.ev_class IN (SELECT oid FROM tree) ORDER BY 1) AS rules,
     ARRAY(SELECT DISTINCT quote_ident(g.tgname) FROM pg_trigger g
