@@ -124,6 +124,7 @@ def test_rows_that_come_at_the_end_are_read_as_well(
     sync: Sync, portal: Portal, parks: Dataset, watcher: Watcher
 ) -> None:
     sync.spec["target"]["prune"] = True
+    parks.metadata["rowsUpdatedAt"] = parks.truth.changed_at // 1000  # the portal tells of it later
     portal.faults.add(Fault.doing(lambda: parks.insert({"name": "new"})), on="count", after=2)
 
     found, warnings = staged(sync)
