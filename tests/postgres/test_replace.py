@@ -11,7 +11,7 @@ from tests.postgres.conftest import PARKS, Sync, stage
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
 from socratasync.contract.report import DatasetReport, Rows
-from socratasync.errors import RowCountMismatch, SourceUnavailable
+from socratasync.errors import BadValue, RowCountMismatch, SourceUnavailable
 from socratasync.pipeline.merge.replace import Deferred, Outcome, replace_all
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.request import RunContext
@@ -68,8 +68,8 @@ def test_all_datasets_take_the_place_of_what_is_there(sync: Sync) -> None:
     assert stages(sync) == 0
     known = sync.query("SELECT dataset FROM socratasync.datasets ORDER BY dataset")
     assert [row["dataset"] for row in known] == [LAKES, PARKS]
-    assert sync.query("SELECT dataset, holder_dataset FROM socratasync.outranked") == [
-        {"dataset": PARKS, "holder_dataset": LAKES}
+    assert sync.query("SELECT dataset, holder_dataset, owed FROM socratasync.outranked") == [
+        {"dataset": PARKS, "holder_dataset": LAKES, "owed": False}
     ]
 
 
@@ -100,6 +100,17 @@ def test_one_dataset_that_failed_keeps_all_that_is_there(sync: Sync) -> None:
         assert context.journal.report.warnings == [
             "nothing was replaced, since not every dataset could be read"
         ]
+
+    assert sync.acres() == MINE
+
+
+def test_a_row_that_the_table_refuses_keeps_all_that_is_there(sync: Sync) -> None:
+    sync.query("ALTER TABLE parks ADD CHECK (acres < 50)")
+
+    with sync.planned(mode="full") as (context, plans):
+        outcomes = deferred(context, plans)
+        with pytest.raises(BadValue, match=f"^dataset {LAKES}"):
+            replace_all(context, outcomes)
 
     assert sync.acres() == MINE
 

@@ -97,6 +97,7 @@ def test_an_update_counts_the_rows_that_it_asks_for(
     sync.spec["datasets"] = [{"id": PARKS}]
     with sync.planned() as (context, plans):
         asked = len(portal.requests)
+        portal.faults.add(Fault.wrong_count(9), times=1, after=1, on="count")
         found = stage(context, plans[PARKS])
 
     wanted = [
@@ -104,7 +105,7 @@ def test_an_update_counts_the_rows_that_it_asks_for(
         for _, _, asked in portal.requests[asked:]
         if "count(*)" in asked.get("$select", "")
     ]
-    assert wanted == [plans[PARKS].condition] * 2
+    assert wanted == [plans[PARKS].condition] * 3
     assert found.trusted
 
 
@@ -123,11 +124,36 @@ def test_rows_that_come_at_the_end_are_read_as_well(
     sync: Sync, portal: Portal, parks: Dataset, watcher: Watcher
 ) -> None:
     sync.spec["target"]["prune"] = True
-    portal.faults.add(Fault.doing(lambda: parks.insert({"name": "new"})), on="count", after=1)
+    parks.metadata["rowsUpdatedAt"] = parks.truth.changed_at // 1000  # the portal tells of it later
+    portal.faults.add(Fault.doing(lambda: parks.insert({"name": "new"})), on="count", after=2)
 
     found, warnings = staged(sync)
 
     assert (found.staged_rows, found.trusted, warnings) == (6, True, [])
+    assert watcher.expected == [5]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param([6], id="a row more was counted, and is not there"),
+        pytest.param([9, 6], id="what was counted before explains what came"),
+    ],
+)
+def test_what_came_is_compared_with_the_last_count_and_the_first(
+    sync: Sync, portal: Portal, watcher: Watcher, wrong: list[int]
+) -> None:
+    """Counted before: 5, or 4 where rows came since."""
+    prunes = len(wrong) == 1
+    sync.spec["target"]["prune"] = prunes
+    portal.faults.add(Fault.wrong_count(5 if prunes else 4), times=2, on="count")
+    for number in wrong:
+        portal.faults.add(Fault.wrong_count(number), times=1, on="count")
+
+    found, warnings = staged(sync)
+
+    assert (found.staged_rows, found.trusted, warnings) == (5, True, [])
+    assert watcher.expected == [5 if prunes else 4]
 
 
 @pytest.mark.parametrize(("row_count", "merged"), [("Warn", True), ("Fail", False)])
@@ -148,6 +174,8 @@ def test_a_difference_that_stays_is_read_anew_and_then_told(
         with pytest.raises(RowCountMismatch, match="5 rows came, but Socrata counts 9; nothing"):
             staged(sync)
     assert watcher.expected == [9, 9]
+    first_pages = [p for kind, _, p in portal.requests if kind == "rows" and "$where" not in p]
+    assert len(first_pages) == 2
 
 
 def test_a_count_that_was_wrong_once_is_asked_again(
@@ -164,6 +192,22 @@ def test_a_count_that_was_wrong_once_is_asked_again(
     assert watcher.expected == [9, 9]
 
 
+def test_a_stage_that_is_gone_on_with_is_of_the_time_when_it_was_begun(
+    sync: Sync, portal: Portal, parks: Dataset, watcher: Watcher
+) -> None:
+    portal.faults.add(Fault.status(503), times=None, after=1, on="rows")
+    with sync.planned(run="one") as (context, plans):
+        begun = plans[PARKS].snapshot
+        with pytest.raises(SourceUnavailable):
+            stage(context, plans[PARKS])
+    portal.faults.clear()
+    parks.insert({"name": "new"})
+
+    found, _ = staged(sync, run="one")
+
+    assert (found.staged_rows, found.plan.snapshot) == (6, begun)
+
+
 # -- what may be deleted --------------------------------------------------------------------------
 
 
@@ -174,6 +218,7 @@ def test_rows_that_are_gone_are_to_be_deleted(sync: Sync, parks: Dataset, watche
     found, warnings = staged(sync, mode="full")
 
     assert (found.staged_rows, found.delete_missing, warnings) == (4, True, [])
+    assert watcher.expected[-2:] == [None, 4], "it was staged once"
 
 
 def test_an_update_that_does_not_ask_for_all_rows_deletes_none(
