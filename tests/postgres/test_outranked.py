@@ -288,3 +288,20 @@ def test_so_is_the_first_row_that_two_datasets_share(
 
     assert sync.acres()["p7"] == 107
     assert book(sync) == [(PARKS, OTHERS, False)]
+
+
+@pytest.mark.parametrize("acres", [1, 100], ids=["the one left out", "the one in the table"])
+def test_a_row_that_leaves_the_where_keeps_no_other_out_nor_counts_as_left_out(
+    sync: Sync, parks: Dataset, acres: int
+) -> None:
+    sync.spec["datasets"] = [{"id": PARKS, "where": "acres::number < 1000"}]
+    parks.insert({"name": "p1", "acres": 100})
+    assert (sync.one().left_out, sync.acres()["p1"]) == (1, 100)
+    (other,) = parks.find(acres=101 - acres)
+    parks.update(parks.find(acres=acres), acres=1000)
+    parks.touch([other])
+
+    dataset = sync.one()
+
+    assert (dataset.left_out, dataset.verified, book(sync)) == (0, True, [])
+    assert sync.acres()["p1"] == 101 - acres

@@ -34,7 +34,7 @@ def find_existing(
     context: RunContext, connection: Connection, staged: StagedDataset
 ) -> Collection[str]:
     """Rows (``:id``) of the target whose key an update brings for another row of the same dataset, though
-    they still are at the source: not replaced, but two rows with one key. Asks the source, so before the
+    they still are at the source and meet its ``where``: not replaced, but two rows with one key. Asks the source, so before the
     transaction that merges."""
     plan = staged.plan
     if plan.load.full or not plan.shape.provenance or not plan.before.exists:
@@ -45,7 +45,7 @@ def find_existing(
         return ()  # others altered the table: the merge will find it so, and give way
     if not found or len(found) > MOST_ASKED:
         return ()
-    return context.source.existing(plan.dataset, [row[0] for row in found])
+    return context.source.existing(plan.dataset, [row[0] for row in found], plan.where)
 
 
 def begin(context: RunContext, connection: Connection, staged: StagedDataset) -> None:
@@ -150,11 +150,13 @@ def count_stale(context: RunContext, dataset: str, table: Relation) -> int:
 
 
 def forget_gone(context: RunContext, dataset: str) -> None:
-    """Take rows out of the book that are no more at the source: only a full load would notice."""
+    """Take rows out of the book that are no more at the source, or no longer meet its ``where``: only a full
+    load would notice."""
     ids = context.ledger.outranked_ids(dataset, MOST_ASKED + 1)
     if ids and len(ids) <= MOST_ASKED:
         try:
-            existing = set(context.source.existing(dataset, ids))
+            where = context.request.spec.dataset(dataset).where
+            existing = context.source.existing(dataset, ids, where)
         except SyncError as exc:
             log.info("%s: not looked for what is gone, since %s", dataset, exc.message)
             return

@@ -83,11 +83,11 @@ class Source:
         """Whether a row meets the condition, without counting how many do. Retries."""
         return bool(self._queried(dataset, soql.any_row(where), answers.read_ids))
 
-    def existing(self, dataset: str, ids: Sequence[str]) -> set[str]:
-        """Those of the rows with these ``:id``s that there are. Retries."""
+    def existing(self, dataset: str, ids: Sequence[str], where: str | None = None) -> set[str]:
+        """Those of the rows with these ``:id``s that there are and meet ``where``. Retries."""
         found: set[str] = set()
         for start in range(0, len(ids), soql.MOST_IDS):
-            parameters = soql.existing(ids[start : start + soql.MOST_IDS])
+            parameters = soql.existing(ids[start : start + soql.MOST_IDS], where)
             found.update(self._queried(dataset, parameters, answers.read_ids))
         return found
 

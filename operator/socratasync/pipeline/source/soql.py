@@ -145,9 +145,9 @@ def count(where: str | None) -> dict[str, str]:
     return _with_where({"$select": "count(*) as source_rows"}, where)
 
 
-def existing(ids: Sequence[str]) -> dict[str, str]:
-    """Which of these rows there are: a row with its ``:id`` for each."""
-    return {"$select": ROW_ID, "$where": one_of(ids), "$limit": str(len(ids))}
+def existing(ids: Sequence[str], where: str | None) -> dict[str, str]:
+    """Which of these rows there are that meet ``where``: a row with its ``:id`` for each."""
+    return _with_where({"$select": ROW_ID, "$limit": str(len(ids))}, both(where, one_of(ids)))
 
 
 def any_row(where: str | None) -> dict[str, str]:
