@@ -28,6 +28,7 @@ from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection, Connections
 from socratasync.pipeline.target.migrations import bring_up_to_date
 from socratasync.pipeline.target.surroundings import Surroundings
+from socratasync.pipeline.target.table_lock import exclusive
 
 PARKS = "park-0001"
 NAME = "city.parks"
@@ -171,6 +172,12 @@ def test_a_role_is_told_what_it_lacks_of_table_views_and_stages(
             pytest.raises(PermissionDenied) as caught,
         ):
             check_rights(clerk, spec(refresh={"materializedViews": ["city.names"]}))
+        with (
+            Connections(make_conninfo(dsn, user=role, password="pw")).connect() as clerk,
+            exclusive(found, NAME, 0.1),
+            pytest.raises(PermissionDenied) as under_way,
+        ):
+            check_rights(clerk, spec())
     finally:
         connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
     for lacked in (
@@ -181,3 +188,4 @@ def test_a_role_is_told_what_it_lacks_of_table_views_and_stages(
     ):
         assert lacked in caught.value.message
     assert "public.parks" not in caught.value.message
+    assert "DROP TABLE" not in under_way.value.message, "the run may be filling it"
