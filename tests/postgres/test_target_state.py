@@ -198,7 +198,7 @@ LETTER = "\u1e9e"
 
 def test_what_the_manifest_writes_must_be_in_the_databases_encoding(server: str) -> None:
     second = {"year": 2023, "id": "lake-0001"}
-    written = {
+    written: dict[str, dict[str, Any]] = {
         f"spec.target.fields[{LETTER}]": {"target": {"fields": {"name": "", LETTER: ""}}},
         "spec.target.key": {"target": {"key": ["name", LETTER]}},
         f"spec.datasets[0].columns[{LETTER}]": {
