@@ -10,10 +10,11 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from tests.conftest import Connection as Admin
+from tests.postgres.test_masking import database_in
 from tests.unit.pipeline.plans import KNOWN
 
 from socratasync.api.spec import SyncSpec
-from socratasync.errors import PermissionDenied, TargetMismatch
+from socratasync.errors import InvalidSpec, PermissionDenied, TargetMismatch
 from socratasync.pipeline.plan.model import Before
 from socratasync.pipeline.plan.target_state import (
     TargetState,
@@ -28,6 +29,7 @@ from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection, Connections
 from socratasync.pipeline.target.migrations import bring_up_to_date
 from socratasync.pipeline.target.surroundings import Surroundings
+from socratasync.pipeline.target.table_lock import exclusive
 
 PARKS = "park-0001"
 NAME = "city.parks"
@@ -171,6 +173,12 @@ def test_a_role_is_told_what_it_lacks_of_table_views_and_stages(
             pytest.raises(PermissionDenied) as caught,
         ):
             check_rights(clerk, spec(refresh={"materializedViews": ["city.names"]}))
+        with (
+            Connections(make_conninfo(dsn, user=role, password="pw")).connect() as clerk,
+            exclusive(found, NAME, 0.1),
+            pytest.raises(PermissionDenied) as under_way,
+        ):
+            check_rights(clerk, spec())
     finally:
         connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
     for lacked in (
@@ -181,3 +189,31 @@ def test_a_role_is_told_what_it_lacks_of_table_views_and_stages(
     ):
         assert lacked in caught.value.message
     assert "public.parks" not in caught.value.message
+    assert "DROP TABLE" not in under_way.value.message, "the run may be filling it"
+
+
+LETTER = "\u1e9e"
+"""One that LATIN1 does not have."""
+
+
+def test_what_the_manifest_writes_must_be_in_the_databases_encoding(server: str) -> None:
+    second = {"year": 2023, "id": "lake-0001"}
+    written: dict[str, dict[str, Any]] = {
+        f"spec.target.fields[{LETTER}]": {"target": {"fields": {"name": "", LETTER: ""}}},
+        "spec.target.key": {"target": {"key": ["name", LETTER]}},
+        f"spec.datasets[0].columns[{LETTER}]": {
+            "datasets": [{"year": 2024, "id": PARKS, "columns": {LETTER: "name"}}, second]
+        },
+        "spec.datasets[1].where": {
+            "datasets": [{"year": 2024, "id": PARKS}, {**second, "where": f"name = '{LETTER}'"}]
+        },
+    }
+    with (
+        database_in(server, "LATIN1") as dsn,
+        Connections(dsn).connect() as connection,
+    ):
+        look(connection, spec())
+        for path, more in written.items():
+            with pytest.raises(InvalidSpec) as caught:
+                look(connection, spec(**more))
+            assert caught.value.message.startswith(f"{path}: "), caught.value.message
