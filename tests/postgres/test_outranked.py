@@ -305,3 +305,23 @@ def test_a_row_that_leaves_the_where_keeps_no_other_out_nor_counts_as_left_out(
 
     assert (dataset.left_out, dataset.verified, book(sync)) == (0, True, [])
     assert sync.acres()["p1"] == 101 - acres
+
+
+@pytest.mark.parametrize("mode", ["update", "full"])
+def test_of_two_equal_rows_the_one_in_the_table_is_not_the_one_left_out(
+    sync: Sync, parks: Dataset, clock: Clock, mode: str
+) -> None:
+    """The table keeps the row that it has, though the other changed later: nothing of it would be written."""
+    sync.well()
+    clock.at = datetime.now(UTC) + timedelta(minutes=1)
+    (kept,) = parks.find(name="p1")
+    parks.insert({"name": "p1", "acres": 1})
+    sync.well()
+    clock.at += timedelta(minutes=1)
+    parks.touch(sorted(parks.find(name="p1"), key=lambda id: id != kept))
+
+    dataset = sync.one(mode=mode)
+
+    (row,) = sync.query("SELECT socrata_id, holder_id FROM socratasync.outranked")
+    assert (row["socrata_id"], row["holder_id"]) == (parks.find(name="p1")[-1], kept)
+    assert dataset.left_out == 1

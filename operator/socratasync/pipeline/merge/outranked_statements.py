@@ -182,8 +182,8 @@ def note_rivals(
     """Of a staged row and the row in the target that has its key, the one that stays and the one that is
     outranked, before they are merged.
 
-    ``existing``: those of the dataset's rows in the target that there still are at the source. Others there
-    were replaced. Rows that the loser stood for are the winner's from now on. ``new_datasets`` are loaded for
+    ``existing``: those of the dataset's rows in the target that there still are at the source, as are those
+    that came after the staged row with their key. Others there were replaced. Rows that the loser stood for are the winner's from now on. ``new_datasets`` are loaded for
     the first time by this run. A loser of another dataset whose time of change is in doubt is read anew.
     """
     return sql.SQL(
@@ -194,10 +194,16 @@ def note_rivals(
         "CASE WHEN wins THEN their_id ELSE id END AS loser_id, "
         "CASE WHEN wins THEN {dataset} ELSE their_dataset END AS winner_dataset, "
         "CASE WHEN wins THEN id ELSE their_id END AS winner_id, "
-        "their_dataset <> {dataset} OR their_id = ANY ({existing}) AS is_rival, "
+        "their_dataset <> {dataset} OR their_id = ANY ({existing}) OR EXISTS ("
+        "SELECT FROM socratasync.outranked o WHERE o.target = {target} AND o.dataset = {dataset} "
+        "AND o.socrata_id = their_id AND o.holder_dataset = {dataset} AND o.holder_id = id) AS is_rival, "
         "wins AND their_dataset <> {dataset} AND {doubtful} AS is_doubtful FROM pairs), "
         "handed_on AS (UPDATE socratasync.outranked o SET holder_dataset = winner_dataset, "
         "holder_id = winner_id FROM judged WHERE o.target = {target} "
+        "AND o.holder_dataset = loser_dataset AND o.holder_id = loser_id "
+        "AND (o.dataset, o.socrata_id) <> (winner_dataset, winner_id)), "
+        "freed AS (DELETE FROM socratasync.outranked o USING judged WHERE o.target = {target} "
+        "AND o.dataset = winner_dataset AND o.socrata_id = winner_id "
         "AND o.holder_dataset = loser_dataset AND o.holder_id = loser_id) {note}"
     ).format(
         id=_ID,
