@@ -32,7 +32,8 @@ P
   echo "$folder/native/bin"
 }
 
-state=$(mktemp -d); chmod 755 "$state"
+room=$("$python" -c 'from tests.conftest import room_for_databases; print(room_for_databases())')
+state=$(mktemp -d -p "$room"); chmod 755 "$state"
 as=(); [ "$(id -u)" != 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 stop() { [ -z "${running:-}" ] || "${as[@]}" "$running/pg_ctl" -D "$data" -m immediate stop > /dev/null 2>&1 || true; running=; }
 trap 'stop; rm -rf "$state"' EXIT
