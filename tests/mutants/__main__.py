@@ -45,6 +45,7 @@ STORIES_OF = {
     "socratasync.pipeline.merge.fill_ahead": "fill_ahead",
     "socratasync.pipeline.merge.replace": "replace",
     "socratasync.pipeline.merge.table": "table",
+    "socratasync.pipeline.merge.table_statements": "table",
     "socratasync.pipeline.plan.planner": "drift",
     "socratasync.pipeline.plan.target_state": "target_state",
     "socratasync.pipeline.stage.verify": "verify",
