@@ -131,6 +131,8 @@ def _as_text(column: Sequence[Any]) -> list[Any]:
 def _as_values(least: int | None, width: int, written: Any) -> list[Any]:
     if least is None:
         return list(written)
+    if not isinstance(written, str):
+        raise TypeError("numbers are written as one text")
     texts = (written[at : at + width] for at in range(0, len(written), width))
     return [None if text.isspace() else least + int(text) for text in texts]
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from socratasync import errors
@@ -402,6 +402,7 @@ def test_nothing_that_is_read_raises(text: str, packed: bytes) -> None:
         max_leaves=40,
     )
 )
+@example(columns=[[None, None, []], [[], True, [None]]])
 def test_columns_of_another_form_are_no_report(columns: Any) -> None:
     packed = lzma.compress(json.dumps(columns).encode(), **RAW)
 
