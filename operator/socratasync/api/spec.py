@@ -125,10 +125,14 @@ class SyncSpec(Block):
             return self.datasets
         return tuple(dataset for dataset in self.datasets if dataset.year in self.years)
 
+    def resets(self, mode: Mode) -> bool:
+        """Whether the table is to hold exactly what a run loads."""
+        return self.target.reset and mode == "full"
+
     def counts_rows(self, mode: Mode) -> bool:
         """Whether a run asks the source how many rows there are: where rows are deleted for not having come,
         whatever ``verify`` says."""
-        destroys = self.target.prune or (self.target.reset and mode == "full")
+        destroys = self.target.prune or self.resets(mode)
         return destroys or self.verify.row_count != "Off"
 
     def dataset(self, id_: str) -> DatasetSpec:

@@ -116,7 +116,7 @@ def preview(
         plans = plan_all(spec, source, found.state, mode=mode, since=since, now=now).plans
     except SyncError as exc:
         return Preview(found=found, mode=mode, datasets={}, error=exc)
-    resets = spec.target.reset and mode == "full"
+    resets = spec.resets(mode)
     datasets = in_parallel(
         {dataset: partial(_preview, source, plan, resets) for dataset, plan in plans.items()},
         at_once=spec.parallelism,

@@ -52,7 +52,7 @@ class RunRequest:
     @property
     def resets(self) -> bool:
         """Whether the table is to hold exactly what this run loads."""
-        return self.spec.target.reset and self.mode == "full"
+        return self.spec.resets(self.mode)
 
     @property
     def lower_bound(self) -> datetime | None:

@@ -87,8 +87,7 @@ def plan_all(
     """Plan every dataset that the manifest selects. Raises ``TargetMismatch`` or ``PermissionDenied``
     where the target can take none of them; what is wrong with one dataset stands in its place."""
     check_table(state.target, spec.target.key)
-    resets = spec.target.reset and mode == "full"
-    check_obstacles(state.target, state.around, resets=resets)
+    check_obstacles(state.target, state.around, resets=spec.resets(mode))
     described = _each(spec, source, lambda dataset: _describe(spec, source, dataset))
     question = _Question(
         spec=spec,
@@ -190,7 +189,7 @@ def _frozen(
         question.state.target,
         accepted=dataset.frozen_columns,
         chosen=target.fields,
-        empties=target.reset and question.mode == "full",
+        empties=question.spec.resets(question.mode),
     )
 
 
