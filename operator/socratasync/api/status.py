@@ -64,6 +64,7 @@ class Trigger(StrEnum):
     MANUAL = "Manual"
     FULL = "Full"
     CATCH_UP = "CatchUp"
+    RETRY = "Retry"
 
 
 Truth = Literal["True", "False", "Unknown"]
@@ -185,6 +186,10 @@ class ActiveRun(Part):
     """The metadata.generation that it runs."""
     progress: Progress | None = None
     """How far it is."""
+    reason: Word | None = None
+    """Why its worker is not at work, as one stable CamelCase word; absent while it is."""
+    message: Sentence | None = None
+    """Why its worker is not at work, as a sentence to act on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +243,8 @@ class SyncStatus(Part):
     """The last time of the schedule that a run was started for."""
     next_schedule_time: Instant | None = None
     """When the next run is due, jitter included."""
+    next_retry_time: Instant | None = None
+    """When a run that failed for a cause that passes is tried again, if that is before the next one is due."""
     last_successful_time: Instant | None = None
     """When the last run that succeeded ended."""
     last_failure_time: Instant | None = None
