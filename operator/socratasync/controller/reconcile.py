@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from socratasync.api.status import Progress, SyncStatus
 from socratasync.controller.action import Action, Capacity, Kind
@@ -34,6 +34,10 @@ from socratasync.controller.status.patch import status_patch
 from socratasync.errors import InvalidSpec
 
 log = logging.getLogger("socratasync.operator")
+
+LOOK_AT_QUEUE = timedelta(minutes=10)
+"""Between two looks at a resource that waits for capacity: so old gets what its message says of others.
+When a place is free for it, it is looked at at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,8 @@ class Reconciler:
             return await self._step(read_resource(body))
 
     def needs_reconcile_at(self, resource: Resource) -> datetime | None:
-        """When the resource must be reconciled: now, later, or (None) not before it changes.
+        """When the resource must be reconciled: now, later, or (None) not before it changes. A run that is
+        overdue is so since the moment given: among many, the first due is to be looked at first.
 
         Judged without any call to the API, for most of ten thousand resources need nothing.
         """
@@ -93,6 +98,8 @@ class Reconciler:
         if resource.status.active_run or early - recorded_runs(resource.status):
             return now
         action = decide(resource, [], now, Capacity())
+        if action.run is not None:
+            return min(action.run.due, now)
         if action.kind not in (Kind.WAIT, Kind.REJECT):
             return now
         if status_patch(resource, next_status(resource, action, now)):
@@ -145,7 +152,7 @@ class Reconciler:
         action = decide(resource, jobs, now, Capacity(), seen)
         if action.run is None:
             return action
-        capacity = self._slots.ask(resource.key, resource.domain, action.run.due)
+        capacity = self._slots.ask(resource.key, resource.domain, action.run.due, now)
         return action if capacity.free else decide(resource, jobs, now, capacity)
 
     async def _act(
@@ -196,11 +203,15 @@ class Reconciler:
         self._roster.note(resource.key, resource.version, last_run.uid if last_run else None)
 
     def _hold_or_free_slot(self, resource: Resource, action: Action, status: SyncStatus) -> None:
-        if status.active_run:
-            self._slots.occupy(resource.key, resource.domain)
-        elif action.reason != WAITING_FOR_CAPACITY:
-            self._slots.free(resource.key)
-            self._runs.forget(resource.key)
+        active, key = status.active_run, resource.key
+        if active is None:
+            if action.reason != WAITING_FOR_CAPACITY:
+                self._slots.free(key)
+                self._runs.forget(key)
+        elif active.reason:
+            self._slots.set_aside(key)
+        else:
+            self._slots.occupy(key, action.job.domain if action.job else resource.domain)
 
     async def _tell(
         self, resource: Resource, status: SyncStatus, done: Done, now: datetime
@@ -259,6 +270,8 @@ def _reconcile_again_at(
         moments.append(now + LOOK_EVERY)
     else:
         moments += [action.next_due, _later(status.next_retry_time, now)]
+    if action.reason == WAITING_FOR_CAPACITY:
+        moments.append(now + LOOK_AT_QUEUE)
     return min((moment for moment in moments if moment), default=None)
 
 

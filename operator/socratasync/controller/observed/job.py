@@ -14,9 +14,11 @@ from typing import Any
 
 from socratasync.api.annotations import FULL, REQUESTED
 from socratasync.api.manifest import KIND
+from socratasync.api.names import portal_of
 from socratasync.api.spec import Mode
 from socratasync.api.status import Trigger
 from socratasync.controller.observed.labels import (
+    DOMAIN,
     FINGERPRINT,
     GENERATION,
     MODE,
@@ -38,7 +40,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedJob:
-    """One Job of one resource."""
+    """One Job of one resource. ``domain`` is the portal that it reads."""
 
     name: str
     uid: str
@@ -62,6 +64,7 @@ class ObservedJob:
     tries: int = 1
     suspended: bool = False
     deleting: bool = False
+    domain: str = ""
 
     @property
     def is_active(self) -> bool:
@@ -128,6 +131,7 @@ def read_job(job: Mapping[str, Any]) -> ObservedJob:
         tries=(spec.get("backoffLimit") or 0) + 1,
         suspended=spec.get("suspend") is True,
         deleting="deletionTimestamp" in metadata,
+        domain=portal_of(notes.get(DOMAIN, "")),
     )
 
 
