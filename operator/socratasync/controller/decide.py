@@ -19,6 +19,9 @@ from socratasync.controller.observed.memory import has_recorded, settled_through
 from socratasync.controller.observed.resource import Asked, Resource
 from socratasync.times import write_instant
 
+WAITING_FOR_CAPACITY = "WaitingForCapacity"
+"""A run is due, and others hold all the places that it might take."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
@@ -152,7 +155,7 @@ def whatever_is_due_is_started(at: Situation) -> Action | None:
     if run is None:
         return None
     if not at.capacity.free:
-        return _wait(at, "WaitingForCapacity", at.capacity.message)
+        return _wait(at, WAITING_FOR_CAPACITY, at.capacity.message)
     slots = at.slots
     return Action(
         kind=Kind.START,

@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from socratasync.api.status import Progress, SyncStatus
 from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import ClusterError, Refused
-from socratasync.controller.decide import decide
+from socratasync.controller.decide import WAITING_FOR_CAPACITY, decide
 from socratasync.controller.jobs.outcome import Outcome, gone, without_report
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import ObservedJob
@@ -25,13 +25,21 @@ from socratasync.controller.observed.resource import Key, Resource, read_resourc
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import LOOK_EVERY, Runs
 from socratasync.controller.slots import RunSlots
-from socratasync.controller.status.conditions import JOB_REFUSED, read_freshness
+from socratasync.controller.status.conditions import (
+    JOB_REFUSED,
+    POD_NOT_STARTING,
+    read_freshness,
+)
 from socratasync.controller.status.events import Event, event_object, transitions
 from socratasync.controller.status.next import next_status
 from socratasync.controller.status.patch import status_patch
 from socratasync.errors import InvalidSpec
 
 log = logging.getLogger("socratasync.operator")
+
+LOOK_AT_QUEUE = timedelta(minutes=10)
+"""Between two looks at a resource that waits for capacity: so old gets what its message says of others.
+When a place is free for it, it is looked at at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +85,8 @@ class Reconciler:
             return await self._step(read_resource(body))
 
     def needs_reconcile_at(self, resource: Resource) -> datetime | None:
-        """When the resource must be reconciled: now, later, or (None) not before it changes.
+        """When the resource must be reconciled: now, later, or (None) not before it changes. A run that is
+        overdue is so since the moment given: among many, the first due is to be looked at first.
 
         Judged without any call to the API, for most of ten thousand resources need nothing.
         """
@@ -91,6 +100,8 @@ class Reconciler:
         if resource.status.active_run or early - recorded_runs(resource.status):
             return now
         action = decide(resource, [], now, Capacity())
+        if action.run is not None:
+            return min(action.run.due, now)
         if action.kind not in (Kind.WAIT, Kind.REJECT):
             return now
         if status_patch(resource, next_status(resource, action, now)):
@@ -138,7 +149,7 @@ class Reconciler:
         action = decide(resource, jobs, now, Capacity())
         if action.run is None:
             return action
-        capacity = self._slots.ask(resource.key, resource.domain, action.run.due)
+        capacity = self._slots.ask(resource.key, resource.domain, action.run.due, now)
         return action if capacity.free else decide(resource, jobs, now, capacity)
 
     async def _act(self, resource: Resource, action: Action, now: datetime) -> Done:
@@ -187,11 +198,15 @@ class Reconciler:
         self._roster.note(resource.key, resource.version, last_run.uid if last_run else None)
 
     def _hold_or_free_slot(self, resource: Resource, action: Action, status: SyncStatus) -> None:
-        if status.active_run:
-            self._slots.occupy(resource.key, resource.domain)
-        elif action.reason != "WaitingForCapacity":
-            self._slots.free(resource.key)
-            self._runs.forget(resource.key)
+        active, key = status.active_run, resource.key
+        if active is None:
+            if action.reason != WAITING_FOR_CAPACITY:
+                self._slots.free(key)
+                self._runs.forget(key)
+        elif active.reason or action.reason == POD_NOT_STARTING:
+            self._slots.set_aside(key)
+        else:
+            self._slots.occupy(key, action.job.domain if action.job else resource.domain)
 
     async def _tell(
         self, resource: Resource, status: SyncStatus, done: Done, now: datetime
@@ -250,4 +265,6 @@ def _reconcile_again_at(
         moments.append(now + LOOK_EVERY)
     else:
         moments.append(action.next_due)
+    if action.reason == WAITING_FOR_CAPACITY:
+        moments.append(now + LOOK_AT_QUEUE)
     return min((moment for moment in moments if moment), default=None)

@@ -14,9 +14,11 @@ from typing import Any
 
 from socratasync.api.annotations import FULL, REQUESTED
 from socratasync.api.manifest import KIND
+from socratasync.api.names import portal_of
 from socratasync.api.spec import Mode
 from socratasync.api.status import Trigger
 from socratasync.controller.observed.labels import (
+    DOMAIN,
     FINGERPRINT,
     GENERATION,
     MODE,
@@ -36,7 +38,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedJob:
-    """One Job of one resource."""
+    """One Job of one resource. ``domain`` is the portal that it reads."""
 
     name: str
     uid: str
@@ -56,6 +58,7 @@ class ObservedJob:
     running_pods: int = 0
     failed_pods: int = 0
     deleting: bool = False
+    domain: str = ""
 
     @property
     def is_active(self) -> bool:
@@ -113,6 +116,7 @@ def read_job(job: Mapping[str, Any]) -> ObservedJob:
         running_pods=status.get("ready") or 0,
         failed_pods=status.get("failed") or 0,
         deleting="deletionTimestamp" in metadata,
+        domain=portal_of(notes.get(DOMAIN, "")),
     )
 
 

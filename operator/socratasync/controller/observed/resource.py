@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from socratasync.api.annotations import CANCEL, FULL, REQUESTED
+from socratasync.api.names import portal_of
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import SyncStatus
 from socratasync.controller.observed.schedule import Schedule, read_schedule, stable_jitter
@@ -66,8 +67,8 @@ class Resource:
 
     @property
     def domain(self) -> str:
-        """The domain whose limit of active runs counts; empty while the spec cannot be read."""
-        return self.spec.domain if self.spec else ""
+        """The portal whose limit of active runs counts; empty while the spec cannot be read."""
+        return portal_of(self.spec.domain) if self.spec else ""
 
     def due(self, slot: datetime) -> datetime:
         """When the slot's run is to start: the slot and this object's jitter."""
