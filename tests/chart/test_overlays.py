@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.chart.rendering import ROOT, Object, kustomize, one, pod_spec
+from tests.chart.rendering import ROOT, Object, kustomize, one, pod_spec, render
 
 from socratasync.controller.jobs.defaults import read_defaults
 
@@ -58,3 +58,22 @@ def test_the_defaults_that_are_shown_are_what_the_operator_reads(beside: Path) -
     assert f"--job-defaults={file}" in pod["containers"][0]["args"]
     (beside / "read.yaml").write_text(written)
     assert read_defaults(beside / "read.yaml").user_ids == "FromCluster"
+
+
+def test_a_port_of_the_api_server_is_added_to_the_policy(beside: Path) -> None:
+    found = built(beside, shown("kustomization.yaml", "16443"))
+
+    assert 16443 in ports_out(one(found, "NetworkPolicy", "socratasync"))
+
+
+def test_the_charts_ports_and_networks_of_the_api_server_are_its_values() -> None:
+    networks = ["10.0.0.0/8", "fd00:10::/32"]
+    values = {"networkPolicy": {"apiServerPorts": [16443], "apiServerCIDRs": networks}}
+    policy = one(render(values), "NetworkPolicy")
+
+    assert ports_out(policy) == [53, 53, 16443]
+    assert [to["ipBlock"]["cidr"] for to in policy["spec"]["egress"][1]["to"]] == networks
+
+
+def ports_out(policy: Object) -> list[int]:
+    return [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]

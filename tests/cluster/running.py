@@ -165,14 +165,15 @@ def allow_in_namespace(plane: ControlPlane, namespace: str, *, account_in: str =
     plane.apply(role, binding, namespace=namespace)
 
 
-def allow_everywhere(plane: ControlPlane, namespace: str) -> None:
-    """The shipped ClusterRole, for a ServiceAccount that lives in ``namespace``."""
+def allow_everywhere(plane: ControlPlane, namespace: str) -> str:
+    """The shipped ClusterRole, for a ServiceAccount that lives in ``namespace``; its name and its binding's."""
     _make_account(plane, namespace)
     role, binding = _shipped("cluster-role.yaml"), _shipped("cluster-role-binding.yaml")
     role["metadata"]["name"] = binding["metadata"]["name"] = f"socratasync-{namespace}"
     binding["roleRef"]["name"] = role["metadata"]["name"]
     binding["subjects"] = [_subject(namespace)]
     plane.apply(role, binding)
+    return str(role["metadata"]["name"])
 
 
 def _make_account(plane: ControlPlane, namespace: str) -> None:
