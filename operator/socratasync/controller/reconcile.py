@@ -138,7 +138,9 @@ class Reconciler:
         if done.refused:
             raise Refused(done.refused)
         await self._runs.clear_away(written, jobs)
-        if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE, Kind.REPLACE):
+        if done.action.kind is Kind.NOTE:
+            self._runs.forget(resource.key)  # what was noted is done only if it still holds
+        if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE, Kind.NOTE):
             return now
         return _reconcile_again_at(written, done.action, status, now)
 
