@@ -92,6 +92,7 @@ def _columns() -> list[dict[str, Any]]:
         # A string, because kubectl shows a date in the future as <invalid>.
         _column("Next", "string", ".status.nextScheduleTime", wide=True),
         _column("Duration", "string", ".status.lastRun.duration", wide=True),
+        _column("Reason", "string", f"{condition}.reason", wide=True),
         _column("Message", "string", f"{condition}.message", wide=True),
         _column("Age", "date", ".metadata.creationTimestamp"),
     ]

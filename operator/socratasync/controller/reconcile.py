@@ -25,8 +25,9 @@ from socratasync.controller.observed.resource import Key, Resource, read_resourc
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import LOOK_EVERY, Runs
 from socratasync.controller.slots import RunSlots
-from socratasync.controller.status.conditions import JOB_REFUSED, read_freshness
+from socratasync.controller.status.conditions import JOB_REFUSED
 from socratasync.controller.status.events import Event, event_object, transitions
+from socratasync.controller.status.freshness import read_freshness
 from socratasync.controller.status.next import next_status
 from socratasync.controller.status.patch import status_patch
 from socratasync.errors import InvalidSpec

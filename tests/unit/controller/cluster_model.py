@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from socratasync.controller.cluster.errors import Conflict, Refused
+from socratasync.controller.observed.labels import FINGERPRINT
 from socratasync.controller.observed.resource import Key
 from socratasync.times import write_instant
 
@@ -34,6 +35,8 @@ class ClusterModel:
         self.pods: dict[str, list[Object]] = {}
         self.created: list[Object] = []
         self.recorded: list[str] = []
+        self.loaded: set[str] = set()
+        """The fingerprints of what runs that ended well were asked to load."""
         self.events: dict[str, Object] = {}
         self.writes = 0
         self.calls_left: int | None = None
@@ -92,6 +95,8 @@ class ClusterModel:
             else []
         )
         kind = "Complete" if ok else "Failed"
+        if ok:
+            self.loaded.add(self.jobs[name]["metadata"]["annotations"][FINGERPRINT])
         self.jobs[name]["status"]["conditions"] = [
             {"type": kind, "status": "True", "lastTransitionTime": ended}
         ]
