@@ -13,6 +13,7 @@ EVERYTHING: Mapping[str, Any] = {
     "operator": {
         "maxActiveRuns": 5,
         "maxActiveRunsPerDomain": 2,
+        "maxActiveRunsPerNamespace": 3,
         "logFormat": "text",
         "logLevel": "debug",
     },

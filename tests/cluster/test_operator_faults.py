@@ -164,19 +164,29 @@ def test_runs_of_one_domain_wait_for_each_other_in_order_and_say_so(
         others[1].started()
 
 
-def test_the_limits_outlive_a_restart(
+def test_the_limits_outlive_a_restart_and_a_run_that_cannot_start_holds_no_place(
     own_control_plane: ControlPlane, home: str, sync: Sync, tmp_path: Path
 ) -> None:
-    other = Sync(sync.api, sync.kubelet, sync.namespace, name="other")
+    second, third = (
+        Sync(sync.api, sync.kubelet, sync.namespace, name=name) for name in ("second", "third")
+    )
     with operator_of(own_control_plane, home, tmp_path, "--max-active-runs=1"):
         sync.apply()
         job = sync.started()
-    other.apply()
+        second.apply()
+        pod = sync.kubelet.next_pod(job, namespace=sync.namespace)
+        sync.kubelet.bind(pod, namespace=sync.namespace)
+        why = {"reason": "CreateContainerConfigError", "message": 'secret "db" not found'}
+        sync.kubelet.held_up(pod, namespace=sync.namespace, **why)
+        following = second.started()
+    third.apply()
     with operator_of(own_control_plane, home, tmp_path, "--max-active-runs=1"):
-        other.until(lambda s: condition_of({"status": s}, "Synchronizing"))
-        assert other.jobs() == []
-        sync.succeed(job)
-        other.started()
+        waiting = third.until(lambda s: condition_of({"status": s}, "Synchronizing"))
+        told = condition_of({"status": waiting}, "Synchronizing")
+        assert f"{sync.namespace}/second" in told["message"]
+        assert third.jobs() == []
+        second.succeed(following)
+        third.started()
 
 
 def test_it_may_do_nothing_that_it_does_not_need(

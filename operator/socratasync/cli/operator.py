@@ -57,6 +57,14 @@ MaxActiveRunsPerDomain = Annotated[
         help="Runs at once against one portal, whose quota they share.",
     ),
 ]
+MaxActiveRunsPerNamespace = Annotated[
+    int,
+    typer.Option(
+        "--max-active-runs-per-namespace",
+        min=0,
+        help="Runs at once in one namespace; 0 for no limit but the operator's.",
+    ),
+]
 LogFormat = Annotated[
     options.LogFormat, typer.Option("--log-format", help="Log lines for people or machines.")
 ]
@@ -72,6 +80,7 @@ def command(
     health_port: HealthPort = 8080,
     max_active_runs: MaxActiveRuns = 20,
     max_active_runs_per_domain: MaxActiveRunsPerDomain = 4,
+    max_active_runs_per_namespace: MaxActiveRunsPerNamespace = 0,
     log_format: LogFormat = options.LogFormat.TEXT,
     log_level: LeastSevere = LogLevel.INFO,
 ) -> None:
@@ -96,6 +105,7 @@ def command(
         health_port=health_port,
         max_active_runs=max_active_runs,
         max_active_runs_per_domain=max_active_runs_per_domain,
+        max_active_runs_per_namespace=max_active_runs_per_namespace or None,
         log_format=log_format.value,
         log_level=logging.getLevelNamesMapping()[log_level.upper()],
     )

@@ -20,13 +20,12 @@ from socratasync.controller.cluster.errors import ClusterError, Unreachable
 from socratasync.controller.health import Health, health_app
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.metrics.server import metrics_app
-from socratasync.controller.observed.job import owner_key, read_job
-from socratasync.controller.observed.labels import DOMAIN
+from socratasync.controller.observed.job import ObservedJob, owner_key, read_job
 from socratasync.controller.observed.resource import Key, read_resource
 from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import Runs
-from socratasync.controller.scheduler import Scheduler
+from socratasync.controller.scheduler import BEFORE_ALL_OTHERS, Scheduler
 from socratasync.controller.serving import serving, serving_apart
 from socratasync.controller.slots import RunSlots
 from socratasync.controller.watch import watch
@@ -43,7 +42,8 @@ _WAIT_FOR_CRD_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorOptions:
-    """The command's flags. Without ``namespaces`` the operator works in all of them."""
+    """The command's flags. Without ``namespaces`` the operator works in all of them; without
+    ``max_active_runs_per_namespace`` a namespace may have as many runs as the operator."""
 
     image: str
     namespaces: Sequence[str] = ()
@@ -51,6 +51,7 @@ class OperatorOptions:
     health_port: int = 8080
     max_active_runs: int = 20
     max_active_runs_per_domain: int = 4
+    max_active_runs_per_namespace: int | None = None
     log_format: LogFormat = "text"
     log_level: int = logging.INFO
 
@@ -95,7 +96,10 @@ class _Operator:
         self.scheduler = Scheduler(self._look, _now)
         self.health = Health(_now, lambda: self.scheduler.ticked)
         self._slots = RunSlots(
-            options.max_active_runs, options.max_active_runs_per_domain, self.scheduler.wake
+            options.max_active_runs,
+            options.max_active_runs_per_domain,
+            self._let_in,
+            options.max_active_runs_per_namespace,
         )
         self._reconciler = Reconciler(
             cluster,
@@ -125,16 +129,32 @@ class _Operator:
             await asyncio.sleep(_WAIT_FOR_CRD_S)
 
     async def take_up_active_runs(self) -> None:
-        """Give the runs of an earlier process their slots before a run is started, so that the limits
-        hold across a restart."""
+        """Give the runs of an earlier process their places before a run is started, so that the limits
+        hold across a restart. The look at each, which comes next, corrects what has changed since."""
         for namespace in self._scopes:
             async for job in self._cluster.unsuccessful_jobs(namespace):
-                key = owner_key(job)
-                if key and read_job(job).is_active:
-                    notes = job["metadata"].get("annotations") or {}
-                    self._slots.occupy(Key(*key), notes.get(DOMAIN, ""))
-                    self.scheduler.wake(Key(*key))
-        log.info("socratasync operator %s: %d runs are active", __version__, self._slots.active)
+                owner, seen = owner_key(job), read_job(job)
+                if owner is None or not seen.is_active:
+                    continue
+                key = Key(*owner)
+                if seen.running_pods == 0 and await self._was_stuck(key, seen):
+                    self._slots.set_aside(key)
+                else:
+                    self._slots.occupy(key, seen.domain)
+                self.scheduler.wake(key)
+        log.info(
+            "socratasync operator %s: %d runs are at work, %d are stuck",
+            __version__,
+            self._slots.active,
+            self._slots.stuck,
+        )
+
+    async def _was_stuck(self, key: Key, job: ObservedJob) -> bool:
+        """Whether the status says so. A Job alone does not tell a pod that cannot start from one that is
+        about to."""
+        body = await self._cluster.get_sync(key)
+        active = read_resource(body).status.active_run if body else None
+        return active is not None and active.uid == job.uid and active.reason is not None
 
     async def watch(self, credentials: Credentials) -> None:
         """Watch resources and Jobs until a signal tells kopf to stop."""
@@ -179,7 +199,7 @@ class _Operator:
         if when is None:
             self.scheduler.forget(key)
         elif when <= _now():
-            self.scheduler.wake(key)
+            self.scheduler.wake(key, since=when)
         else:
             self.scheduler.at(key, when)
 
@@ -191,7 +211,10 @@ class _Operator:
         if not seen.is_active and self._roster.is_old_news(key, seen.uid):
             return
         del kind  # whether the Job came, changed or went: looking at the resource tells
-        self.scheduler.wake(key)
+        self.scheduler.wake(key, BEFORE_ALL_OTHERS)  # others may wait for its place
+
+    def _let_in(self, key: Key) -> None:
+        self.scheduler.wake(key, BEFORE_ALL_OTHERS)
 
     def _forget(self, key: Key) -> None:
         self.scheduler.forget(key)

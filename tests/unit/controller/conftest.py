@@ -79,6 +79,8 @@ def _job() -> Callable[..., ObservedJob]:
         slot: str | None = None,
         deleting: bool = False,
         failed: int = 0,
+        backoff: int = 0,
+        suspend: bool = False,
         notes: dict[str, str] | None = None,
     ) -> ObservedJob:
         told = {"fingerprint": LOADED, **(notes or {})}
@@ -107,6 +109,7 @@ def _job() -> Callable[..., ObservedJob]:
                     "annotations": annotations,
                     **({"deletionTimestamp": ended} if deleting else {}),
                 },
+                "spec": {"backoffLimit": backoff, "suspend": suspend},
                 "status": status,
             }
         )

@@ -17,7 +17,13 @@ from socratasync.api.status import (
 from socratasync.contract.report import listed
 from socratasync.controller.action import Action, Kind
 from socratasync.controller.observed.memory import unanswered
+from socratasync.controller.observed.reasons import (
+    JOB_REFUSED,
+    POD_NOT_STARTING,
+    WAITING_FOR_CAPACITY,
+)
 from socratasync.controller.observed.resource import Resource
+from socratasync.controller.observed.verdict import is_good, wants_another_run
 from socratasync.controller.status.condition_types import (
     LAST_SYNC_SUCCEEDED,
     READY,
@@ -38,14 +44,6 @@ from socratasync.controller.status.loaded import (
 )
 from socratasync.controller.status.verdicts import data_verified, schema_in_sync
 from socratasync.errors import NEEDS_A_PERSON
-
-JOB_REFUSED = "JobRefused"
-"""The API server would not take the Job: a quota, a policy, or a bad pod template."""
-
-POD_NOT_STARTING = "PodNotStarting"
-"""A run is active and its pod is not: a missing secret, an image that cannot be pulled, no node."""
-
-_WAITING_FOR_CAPACITY = "WaitingForCapacity"
 
 
 def judge(resource: Resource, action: Action, status: SyncStatus, now: datetime) -> list[Finding]:
@@ -78,9 +76,9 @@ def phase(resource: Resource, action: Action, status: SyncStatus) -> Phase:
     if _refusal(resource, action):
         return Phase.FAILED
     run = judging_run_of_spec(resource, status)
-    if run is None or action.reason == _WAITING_FOR_CAPACITY:
+    if run is None or action.reason == WAITING_FOR_CAPACITY:
         return Phase.PENDING
-    return Phase.SYNCED if _is_good(run) else Phase.FAILED
+    return Phase.SYNCED if is_good(run) else Phase.FAILED
 
 
 def _ready(resource: Resource, action: Action, status: SyncStatus) -> Finding | None:
@@ -146,19 +144,15 @@ def _refusal(resource: Resource, action: Action) -> str | None:
     if action.reason == JOB_REFUSED:
         return action.message
     known = find(resource.status, READY)
-    if known is None or known.reason != JOB_REFUSED or action.reason != _WAITING_FOR_CAPACITY:
+    if known is None or known.reason != JOB_REFUSED or action.reason != WAITING_FOR_CAPACITY:
         return None
     return known.message
-
-
-def _is_good(run: RunSummary) -> bool:
-    return run.result is not None and run.result.is_good
 
 
 def _truth(run: RunSummary) -> Truth:
     if run.result in (None, Result.LOST):
         return "Unknown"
-    return truth(_is_good(run))
+    return truth(is_good(run))
 
 
 def _reason(run: RunSummary) -> str:
@@ -201,7 +195,7 @@ def _stalled(resource: Resource, action: Action, status: SyncStatus) -> Finding 
     if _is_mended_by_the_next_run(resource, status):
         return None
     run = judging_run_of_spec(resource, status) or _cancelled_run(resource, status.last_run)
-    if run is None or _is_good(run):
+    if run is None or is_good(run):
         return None
     if isinstance(run, LastRun) and run.exit_code in NEEDS_A_PERSON:
         again = f"another run would fail the same way: {_message(run)}"
@@ -216,9 +210,10 @@ def _is_mended_by_the_next_run(resource: Resource, status: SyncStatus) -> bool:
     active = status.active_run
     if active is not None:
         return active.trigger not in (Trigger.SCHEDULE, Trigger.CATCH_UP)
-    if _is_suspended(resource):
+    if resource.spec is None or resource.spec.suspend:
         return False
-    return not is_started(resource, status) or _is_asked_for(resource, status)
+    edited = not is_started(resource, status) or wants_another_run(resource.spec, status)
+    return edited or _is_asked_for(resource, status)
 
 
 def _is_asked_for(resource: Resource, status: SyncStatus) -> bool:
@@ -237,7 +232,7 @@ def _comes_by_itself(resource: Resource, action: Action, status: SyncStatus) -> 
         return True
     if _is_suspended(resource):
         return False
-    waits = action.reason == _WAITING_FOR_CAPACITY or status.next_retry_time is not None
+    waits = action.reason == WAITING_FOR_CAPACITY or status.next_retry_time is not None
     return waits or resource.schedule is not None
 
 

@@ -12,14 +12,10 @@ from itertools import takewhile
 
 from socratasync.api.status import ActiveRun, Result, RunSummary, SyncStatus, Trigger
 from socratasync.controller.observed.resource import Resource, is_loaded
+from socratasync.controller.observed.verdict import judging_run
 
 _OF_THE_SAME_SPEC = (Trigger.SCHEDULE, Trigger.CATCH_UP, Trigger.RETRY)
 """These start only while the spec is the one that the run before was asked to load."""
-
-
-def judging_run(status: SyncStatus) -> RunSummary | None:
-    """The newest ended run that says something about the data: one that was cancelled does not."""
-    return next((run for run in _ended_runs(status) if _judges(run)), None)
 
 
 def judging_run_of_spec(resource: Resource, status: SyncStatus) -> RunSummary | None:
@@ -70,9 +66,10 @@ def _judged_spec(status: SyncStatus) -> str | None:
     """
     if status.judged_spec_hash is not None:
         return status.judged_spec_hash
-    newer = takewhile(lambda run: not _judges(run), _runs(status))
+    judged = judging_run(status)
+    newer = takewhile(lambda run: run is not judged, _runs(status))
     same = all(run.trigger in _OF_THE_SAME_SPEC for run in newer)
-    return status.loaded_spec_hash if same and judging_run(status) else None
+    return status.loaded_spec_hash if judged and same else None
 
 
 def _synced_spec(status: SyncStatus) -> str | None:
@@ -84,18 +81,9 @@ def _synced_spec(status: SyncStatus) -> str | None:
 
 
 def _runs(status: SyncStatus) -> Iterator[RunSummary | ActiveRun]:
-    """Newest first."""
+    """Newest first; the last that ended twice, once with all that is known of it."""
     if status.active_run:
         yield status.active_run
-    yield from _ended_runs(status)
-
-
-def _ended_runs(status: SyncStatus) -> Iterator[RunSummary]:
-    """Newest first; the last one twice, once with all that is known of it."""
     if status.last_run:
         yield status.last_run
     yield from status.history or ()
-
-
-def _judges(run: RunSummary | ActiveRun) -> bool:
-    return isinstance(run, RunSummary) and run.result not in (None, Result.CANCELLED)
