@@ -206,8 +206,8 @@ class ActiveRun(Part):
 class SyncStatus(Part):
     """How the sync stands, as the operator last saw it."""
 
-    observed_generation: Count | None = None
-    """The metadata.generation that the operator has acted on."""
+    observed_generation: Annotated[Integer, Field(ge=-1)] | None = None
+    """The metadata.generation that the operator has acted on; -1 before it has seen the resource."""
     conditions: (
         Annotated[
             tuple[Condition, ...],
