@@ -120,4 +120,9 @@ COMBINATIONS: Mapping[str, Mapping[str, Any]] = {
     },
     "the operator paused": {"replicas": 0},
     "a budget": {"podDisruptionBudget": {"enabled": True}},
+    "two operators, one of which works": {
+        "replicas": 2,
+        "leaderElection": {"enabled": True},
+        "podDisruptionBudget": {"enabled": True},
+    },
 }
