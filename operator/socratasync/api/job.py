@@ -82,6 +82,9 @@ class JobSpec(Block):
     """How often a pod is tried again that failed for a reason that may pass."""
     active_deadline_seconds: Annotated[StrictInt, Field(ge=1, le=1_209_600)] = 21_600
     """Seconds after which a run, retries and all, is stopped. Never without end."""
+    start_deadline_seconds: Annotated[StrictInt, Field(ge=30, le=1_209_600)] = 600
+    """Seconds that a pod may take to start. A run whose pod does not start in time is ended, with what held it
+    up, and tried again by spec.retry."""
     ttl_seconds_after_finished: Annotated[StrictInt, Field(ge=60, le=31_536_000)] = 604_800
     """Seconds after which Kubernetes removes a finished Job, if the history limits have not removed it yet."""
     resources: Resources = Resources()

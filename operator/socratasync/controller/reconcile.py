@@ -16,20 +16,18 @@ from socratasync.api.status import Progress, SyncStatus
 from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import ClusterError, Refused
-from socratasync.controller.decide import WAITING_FOR_CAPACITY, decide
+from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome, gone, without_report
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.memory import recorded_runs, settled_through
+from socratasync.controller.observed.memory import known_away, recorded_runs, settled_through
+from socratasync.controller.observed.reasons import JOB_REFUSED, WAITING_FOR_CAPACITY
 from socratasync.controller.observed.resource import Key, Resource, read_resource
+from socratasync.controller.observed.worker import WorkerSeen
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import LOOK_EVERY, Runs
 from socratasync.controller.slots import RunSlots
-from socratasync.controller.status.conditions import (
-    JOB_REFUSED,
-    POD_NOT_STARTING,
-    read_freshness,
-)
+from socratasync.controller.status.conditions import read_freshness
 from socratasync.controller.status.events import Event, event_object, transitions
 from socratasync.controller.status.next import next_status
 from socratasync.controller.status.patch import status_patch
@@ -121,8 +119,9 @@ class Reconciler:
             return None
         now = self._now()
         jobs = await self._runs.of(resource)
-        action = self._within_capacity(resource, jobs, now)
-        done = await self._act(resource, action, now)
+        seen = await self._runs.look(resource, jobs, now)
+        action = self._within_capacity(resource, jobs, now, seen)
+        done = await self._act(resource, action, now, seen)
         status = next_status(
             resource, done.action, now, outcome=done.outcome, progress=done.progress
         )
@@ -139,20 +138,26 @@ class Reconciler:
         if done.refused:
             raise Refused(done.refused)
         await self._runs.clear_away(written, jobs)
-        if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE):
+        if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE, Kind.REPLACE):
             return now
         return _reconcile_again_at(written, done.action, status, now)
 
     def _within_capacity(
-        self, resource: Resource, jobs: Sequence[ObservedJob], now: datetime
+        self,
+        resource: Resource,
+        jobs: Sequence[ObservedJob],
+        now: datetime,
+        seen: WorkerSeen | None,
     ) -> Action:
-        action = decide(resource, jobs, now, Capacity())
+        action = decide(resource, jobs, now, Capacity(), seen)
         if action.run is None:
             return action
         capacity = self._slots.ask(resource.key, resource.domain, action.run.due, now)
         return action if capacity.free else decide(resource, jobs, now, capacity)
 
-    async def _act(self, resource: Resource, action: Action, now: datetime) -> Done:
+    async def _act(
+        self, resource: Resource, action: Action, now: datetime, seen: WorkerSeen | None
+    ) -> Done:
         match action.kind:
             case Kind.START:
                 return await self._start(resource, action, now)
@@ -160,8 +165,7 @@ class Reconciler:
                 assert action.job is not None
                 await self._runs.cancel(resource, action.job)
             case Kind.FOLLOW:
-                followed, progress = await self._runs.follow(resource, action, now)
-                return Done(action=followed, progress=progress)
+                return Done(action=action, progress=await self._runs.progress(resource, seen))
             case Kind.RECORD:
                 assert action.job is not None
                 outcome = await self._runs.outcome(
@@ -169,9 +173,10 @@ class Reconciler:
                 )
                 return Done(action=action, outcome=outcome)
             case Kind.RECORD_GONE:
-                lost = resource.status.active_run
-                job = lost.job if lost else None
-                return Done(action=action, outcome=gone(job or "", now, cancelled=action.cancelled))
+                lost, away = resource.status.active_run, known_away(resource.status)
+                job = (lost.job if lost else None) or ""
+                ended = gone(job, now, cancelled=action.cancelled, away=away)
+                return Done(action=action, outcome=ended)
         return Done(action=action)
 
     async def _start(self, resource: Resource, action: Action, now: datetime) -> Done:
@@ -203,7 +208,7 @@ class Reconciler:
             if action.reason != WAITING_FOR_CAPACITY:
                 self._slots.free(key)
                 self._runs.forget(key)
-        elif active.reason or action.reason == POD_NOT_STARTING:
+        elif active.reason:
             self._slots.set_aside(key)
         else:
             self._slots.occupy(key, action.job.domain if action.job else resource.domain)
@@ -264,7 +269,12 @@ def _reconcile_again_at(
     if action.kind in (Kind.FOLLOW, Kind.START, Kind.CANCEL):
         moments.append(now + LOOK_EVERY)
     else:
-        moments.append(action.next_due)
+        moments += [action.next_due, _later(status.next_retry_time, now)]
     if action.reason == WAITING_FOR_CAPACITY:
         moments.append(now + LOOK_AT_QUEUE)
     return min((moment for moment in moments if moment), default=None)
+
+
+def _later(moment: datetime | None, now: datetime) -> datetime | None:
+    """A retry that is due and waits for a place is woken when there is one."""
+    return moment if moment and moment > now else None

@@ -34,6 +34,8 @@ class ClusterModel:
         self.pods: dict[str, list[Object]] = {}
         self.created: list[Object] = []
         self.recorded: list[str] = []
+        self.interrupted: list[str] = []
+        """Jobs that the operator stopped while their worker was at work and nobody asked for it."""
         self.events: dict[str, Object] = {}
         self.writes = 0
         self.calls_left: int | None = None
@@ -74,15 +76,30 @@ class ClusterModel:
         """Jobs that are not over, those being stopped included."""
         return [job for job in self.jobs.values() if not job["status"].get("conditions")]
 
+    def pod(self, name: str, *, at_work: bool) -> None:
+        """The Job gets a pod, in which the worker begins, or which waits for a secret."""
+        missing = {"reason": "CreateContainerConfigError", "message": 'secret "db" not found'}
+        state: Object = {"running": {}} if at_work else {"waiting": missing}
+        metadata = {"name": f"{name}-x", "creationTimestamp": write_instant(self.now, "seconds")}
+        status = {
+            "phase": "Running" if at_work else "Pending",
+            "containerStatuses": [{"name": "sync", "state": state}],
+        }
+        self.pods[name] = [{"metadata": metadata, "status": status}]
+
+    def is_at_work(self, name: str) -> bool:
+        """Whether a worker runs in a pod of the Job."""
+        return any(pod["status"].get("phase") == "Running" for pod in self.pods.get(name, []))
+
     def end(
         self, name: str, *, ok: bool, code: int = 0, with_pod: bool = True, **more: Any
     ) -> None:
         """The Job ends; its pod has a report, or is gone."""
         ended = write_instant(self.now, "seconds")
         report: Object = {"v": 1, "run": name, "ok": ok, "rows": {"inserted": 1 if ok else 0}}
-        report |= more
         if not ok:
             report["error"] = {"reason": "SourceUnavailable", "message": "no answer"}
+        report |= more
         state = {
             "terminated": {"exitCode": code, "finishedAt": ended, "message": json.dumps(report)}
         }
@@ -137,6 +154,8 @@ class ClusterModel:
         job = self.jobs.get(name)
         if job is not None and job["metadata"]["uid"] == uid:
             if pods_first:
+                if self.is_at_work(name) and not self._asked_to_stop():
+                    self.interrupted.append(name)
                 job["metadata"]["deletionTimestamp"] = write_instant(self.now, "seconds")
             else:
                 self.remove(name)
@@ -169,6 +188,10 @@ class ClusterModel:
     async def create_event(self, event: Object) -> None:
         self._call()
         self.events.setdefault(event["metadata"]["name"], event)
+
+    def _asked_to_stop(self) -> bool:
+        asked = self.body["metadata"]["annotations"].get("socratasync.dev/cancelAt")
+        return bool(asked != self.body["status"].get("lastHandledCancelAt"))
 
     def _call(self) -> None:
         """Every call may be the last: before it has effect, and for writes also after."""

@@ -23,7 +23,9 @@ from socratasync.controller.observed.labels import (
     GENERATION,
     MANAGED_BY,
     MODE,
+    RETRY,
     SCHEDULED_AT,
+    SPEC_HASH,
     SYNC,
     TRIGGER,
     sync_label,
@@ -96,6 +98,8 @@ def _annotations(resource: Resource, run: RunToStart) -> dict[str, str]:
         REQUESTED: run.requested,
         FULL: run.full,
         FINGERPRINT: run.fingerprint,
+        SPEC_HASH: run.spec_hash,
+        RETRY: str(run.retry) if run.retry else None,
         GENERATION: str(resource.generation),
         DOMAIN: resource.domain,
     }

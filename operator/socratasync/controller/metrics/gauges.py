@@ -14,7 +14,7 @@ from typing import TypeVar
 from socratasync.api.dataset_status import DatasetStatus
 from socratasync.api.status import Result, SyncStatus
 from socratasync.controller.observed.resource import Resource
-from socratasync.controller.status.conditions import judging_run
+from socratasync.controller.observed.verdict import judging_run
 
 PER_RESOURCE = {
     "socratasync_suspended": "Whether spec.suspend is true.",

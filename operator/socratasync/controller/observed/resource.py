@@ -153,6 +153,19 @@ def fingerprint(spec: SyncSpec) -> str:
     return f"1-{_digest(_without_empty(loaded))}"
 
 
+def spec_hash(spec: SyncSpec) -> str:
+    """A text that differs when anything in the spec does but ``suspend``: a pause changes nothing that could
+    make a failed run succeed. Defaults count as in ``fingerprint``."""
+    written = spec.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude={"suspend"},
+        exclude_defaults=True,
+        exclude_none=True,
+    )
+    return f"1-{_digest(_without_empty(written))}"
+
+
 def is_loaded(spec: SyncSpec, remembered: str) -> bool:
     """Whether ``remembered``, a status's fingerprint, is that of what the spec loads."""
     return remembered == fingerprint(spec) or remembered == fingerprint_of_version_0(spec)
