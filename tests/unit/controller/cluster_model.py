@@ -39,6 +39,8 @@ class ClusterModel:
         self.events: dict[str, Object] = {}
         self.writes = 0
         self.calls_left: int | None = None
+        self.refuses_jobs = ""
+        """Why no Job is accepted."""
         self.refused = ""
         """A status in which this stands is refused."""
         self._version = 1
@@ -92,16 +94,29 @@ class ClusterModel:
         return any(pod["status"].get("phase") == "Running" for pod in self.pods.get(name, []))
 
     def end(
-        self, name: str, *, ok: bool, code: int = 0, with_pod: bool = True, **more: Any
+        self,
+        name: str,
+        *,
+        ok: bool,
+        code: int = 0,
+        with_pod: bool = True,
+        fate: str = "",
+        reason: str = "",
+        **more: Any,
     ) -> None:
-        """The Job ends; its pod has a report, or is gone."""
+        """The Job ends, for that ``reason``; its pod has a report, or met this ``fate``, or is gone."""
         ended = write_instant(self.now, "seconds")
         report: Object = {"v": 1, "run": name, "ok": ok, "rows": {"inserted": 1 if ok else 0}}
         if not ok:
             report["error"] = {"reason": "SourceUnavailable", "message": "no answer"}
         report |= more
         state = {
-            "terminated": {"exitCode": code, "finishedAt": ended, "message": json.dumps(report)}
+            "terminated": {
+                "exitCode": code,
+                "finishedAt": ended,
+                "message": "" if fate else json.dumps(report),
+                "reason": fate,
+            }
         }
         self.pods[name] = (
             [{"status": {"containerStatuses": [{"name": "sync", "state": state}]}}]
@@ -110,7 +125,7 @@ class ClusterModel:
         )
         kind = "Complete" if ok else "Failed"
         self.jobs[name]["status"]["conditions"] = [
-            {"type": kind, "status": "True", "lastTransitionTime": ended}
+            {"type": kind, "status": "True", "reason": reason, "lastTransitionTime": ended}
         ]
 
     def remove(self, name: str) -> None:
@@ -135,6 +150,8 @@ class ClusterModel:
     async def create_job(self, job: Object) -> Object:
         self._call()
         name = job["metadata"]["name"]
+        if self.refuses_jobs:
+            raise Refused(self.refuses_jobs)
         if name in self.jobs:
             raise Conflict(f"jobs {name!r} already exists")
         self._uids += 1
