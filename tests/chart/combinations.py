@@ -58,7 +58,7 @@ EVERYTHING: Mapping[str, Any] = {
     "service": {"annotations": {"prometheus.io/scrape": "true"}},
     "networkPolicy": {
         "apiServerPorts": [6443],
-        "apiServerCIDRs": ["10.0.0.0/8"],
+        "apiServerCIDRs": ["10.0.0.0/8", "fd00::/8"],
         "metricsFrom": [
             {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
         ],
