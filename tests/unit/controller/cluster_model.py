@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -139,6 +139,20 @@ class ClusterModel:
         self._call()
         return copy.deepcopy(self.body) if key == self.key else None
 
+    async def syncs(self, _namespace: str | None) -> AsyncIterator[Object]:
+        self._call()
+        yield copy.deepcopy(self.body)
+
+    async def unsuccessful_jobs(self, _namespace: str | None) -> AsyncIterator[Object]:
+        self._call()
+        for job in [job for job in self.jobs.values() if not _is_complete(job)]:
+            yield copy.deepcopy(job)
+
+    async def successful_jobs(self, _namespace: str | None) -> AsyncIterator[Object]:
+        self._call()
+        for job in [job for job in self.jobs.values() if _is_complete(job)]:
+            yield {"metadata": copy.deepcopy(job["metadata"])}
+
     async def list_jobs(self, _key: Key) -> list[Object]:
         self._call()
         return copy.deepcopy(list(self.jobs.values()))
@@ -186,7 +200,7 @@ class ClusterModel:
         self._call()
         return ""
 
-    async def patch_status(self, _key: Key, patch: Mapping[str, Any], version: str) -> Object:
+    async def patch_status(self, _key: Key, patch: Mapping[str, Any], version: str) -> str:
         self._call()
         if self.refused and self.refused in json.dumps(patch):
             raise Refused("status.lastRun.warnings[0]: Invalid value")
@@ -200,7 +214,7 @@ class ClusterModel:
         self.writes += 1
         self._touch()
         self._call()
-        return copy.deepcopy(self.body)
+        return str(self.body["metadata"]["resourceVersion"])
 
     async def create_event(self, event: Object) -> None:
         self._call()
@@ -220,6 +234,10 @@ class ClusterModel:
     def _touch(self) -> None:
         self._version += 1
         self.body["metadata"]["resourceVersion"] = str(self._version)
+
+
+def _is_complete(job: Object) -> bool:
+    return any(each["type"] == "Complete" for each in job["status"].get("conditions", []))
 
 
 def _merge(old: Any, patch: Any) -> Any:
