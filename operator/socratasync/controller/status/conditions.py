@@ -14,7 +14,7 @@ from socratasync.api.status import (
     Trigger,
     Truth,
 )
-from socratasync.contract.report import listed
+from socratasync.contract.report import listed, shorten
 from socratasync.controller.action import Action, Kind
 from socratasync.controller.observed.memory import unanswered
 from socratasync.controller.observed.reasons import (
@@ -24,6 +24,7 @@ from socratasync.controller.observed.reasons import (
 )
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.observed.verdict import is_good, wants_another_run
+from socratasync.controller.status.advice import how_to_run_again
 from socratasync.controller.status.condition_types import (
     LAST_SYNC_SUCCEEDED,
     READY,
@@ -44,6 +45,9 @@ from socratasync.controller.status.loaded import (
 )
 from socratasync.controller.status.verdicts import data_verified, schema_in_sync
 from socratasync.errors import NEEDS_A_PERSON
+
+_SAID_CHARACTERS = 600
+"""Of a run's own words, so that what helps is not cut off behind them."""
 
 
 def judge(resource: Resource, action: Action, status: SyncStatus, now: datetime) -> list[Finding]:
@@ -198,7 +202,8 @@ def _stalled(resource: Resource, action: Action, status: SyncStatus) -> Finding 
     if run is None or is_good(run):
         return None
     if isinstance(run, LastRun) and run.exit_code in NEEDS_A_PERSON:
-        again = f"another run would fail the same way: {_message(run)}"
+        said = shorten(_message(run), _SAID_CHARACTERS)
+        again = f"another run would fail the same way: {said}. {_how_to_mend(resource)}"
         return finding(STALLED, "True", _reason(run), again)
     if _comes_by_itself(resource, action, status):
         return None
@@ -236,10 +241,17 @@ def _comes_by_itself(resource: Resource, action: Action, status: SyncStatus) -> 
     return waits or resource.schedule is not None
 
 
-def _how_to_go_on(resource: Resource) -> str:
+def _how_to_mend(resource: Resource) -> str:
+    again = how_to_run_again(resource.key)
     if _is_suspended(resource):
+        return f"Mend it, set spec.suspend to false, then run again: {again}"
+    return f"A change of the spec starts a run; after what was mended elsewhere: {again}"
+
+
+def _how_to_go_on(resource: Resource) -> str:
+    again = how_to_run_again(resource.key)
+    if not _is_suspended(resource):
+        return f"there is no schedule, so no further try; to run again: {again}"
+    if resource.schedule is not None:
         return "spec.suspend is true, so no further try until it is false"
-    return (
-        "there is no schedule, so no further try; set the annotation socratasync.dev/requestedAt "
-        "to run again"
-    )
+    return f"spec.suspend is true, so no further try; set it to false, then run again: {again}"
