@@ -50,7 +50,7 @@ _OTHERWISE = {
 
 def lay_out(folder: Path) -> None:
     """A copy of what mutants and their tests need."""
-    for ours, theirs in (("operator", "src"), ("tests", "tests")):
+    for ours, theirs in (("operator", "src"), ("tests", "tests"), ("manifests", "manifests")):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / ours, folder / theirs, ignore=ignored)
 
