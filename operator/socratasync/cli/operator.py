@@ -140,7 +140,8 @@ def command(
     try:
         operator.run(wanted)
     except ClusterError as exc:
-        terminal.messages().print(f"error: {exc.message}", markup=False)
+        # Logged, since the log is what is read of a pod that has ended; the sentence is enough.
+        logging.getLogger("socratasync.operator").error("%s", exc.message)  # noqa: TRY400
         raise typer.Exit(1) from exc
     except OSError as exc:
         terminal.messages().print(f"error: {exc}; choose other ports", markup=False)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from socratasync.controller.cluster.errors import Conflict, Refused
+from socratasync.controller.observed.labels import FINGERPRINT
 from socratasync.controller.observed.resource import Key
 from socratasync.times import write_instant
 
@@ -34,11 +35,15 @@ class ClusterModel:
         self.pods: dict[str, list[Object]] = {}
         self.created: list[Object] = []
         self.recorded: list[str] = []
+        self.loaded: set[str] = set()
+        """The fingerprints of what runs that ended well were asked to load."""
         self.interrupted: list[str] = []
         """Jobs that the operator stopped while their worker was at work and nobody asked for it."""
         self.events: dict[str, Object] = {}
         self.writes = 0
         self.calls_left: int | None = None
+        self.refuses_jobs = ""
+        """Why no Job is accepted."""
         self.refused = ""
         """A status in which this stands is refused."""
         self._version = 1
@@ -92,16 +97,29 @@ class ClusterModel:
         return any(pod["status"].get("phase") == "Running" for pod in self.pods.get(name, []))
 
     def end(
-        self, name: str, *, ok: bool, code: int = 0, with_pod: bool = True, **more: Any
+        self,
+        name: str,
+        *,
+        ok: bool,
+        code: int = 0,
+        with_pod: bool = True,
+        fate: str = "",
+        reason: str = "",
+        **more: Any,
     ) -> None:
-        """The Job ends; its pod has a report, or is gone."""
+        """The Job ends, for that ``reason``; its pod has a report, or met this ``fate``, or is gone."""
         ended = write_instant(self.now, "seconds")
         report: Object = {"v": 1, "run": name, "ok": ok, "rows": {"inserted": 1 if ok else 0}}
         if not ok:
             report["error"] = {"reason": "SourceUnavailable", "message": "no answer"}
         report |= more
         state = {
-            "terminated": {"exitCode": code, "finishedAt": ended, "message": json.dumps(report)}
+            "terminated": {
+                "exitCode": code,
+                "finishedAt": ended,
+                "message": "" if fate else json.dumps(report),
+                "reason": fate,
+            }
         }
         self.pods[name] = (
             [{"status": {"containerStatuses": [{"name": "sync", "state": state}]}}]
@@ -109,8 +127,10 @@ class ClusterModel:
             else []
         )
         kind = "Complete" if ok else "Failed"
+        if ok:
+            self.loaded.add(self.jobs[name]["metadata"]["annotations"][FINGERPRINT])
         self.jobs[name]["status"]["conditions"] = [
-            {"type": kind, "status": "True", "lastTransitionTime": ended}
+            {"type": kind, "status": "True", "reason": reason, "lastTransitionTime": ended}
         ]
 
     def remove(self, name: str) -> None:
@@ -149,6 +169,8 @@ class ClusterModel:
     async def create_job(self, job: Object) -> Object:
         self._call()
         name = job["metadata"]["name"]
+        if self.refuses_jobs:
+            raise Refused(self.refuses_jobs)
         if name in self.jobs:
             raise Conflict(f"jobs {name!r} already exists")
         self._uids += 1

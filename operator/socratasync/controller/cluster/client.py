@@ -29,6 +29,9 @@ from socratasync.controller.observed.resource import Key
 
 Object = dict[str, Any]
 
+FIELD_MANAGER = "socratasync-operator"
+"""Whose the fields are that the operator writes, as `kubectl get --show-managed-fields` tells."""
+
 _TIMEOUT_S = 30
 _CHUNK = 500
 _CHUNK_OF_SYNCS = 100
@@ -191,8 +194,10 @@ class Cluster:
         content: str = _JSON,
         accept: str = "*/*",
     ) -> bytes:
+        if method in ("POST", "PATCH"):
+            query = {**(query or {}), "fieldManager": FIELD_MANAGER}
         url = f"{self._configuration.host}{quote(path)}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": accept, "Content-Type": content, "User-Agent": "socratasync-operator"}
+        headers = {"Accept": accept, "Content-Type": content, "User-Agent": FIELD_MANAGER}
         identity = (await self._configuration.auth_settings()).get("BearerToken")
         if identity and identity["value"]:
             headers[identity["key"]] = identity["value"]
