@@ -17,6 +17,17 @@ EVERYTHING: Mapping[str, Any] = {
         "logFormat": "text",
         "logLevel": "debug",
     },
+    "jobs": {
+        "labels": {"kueue.x-k8s.io/queue-name": "nightly"},
+        "resources": {"limits": {"memory": "1Gi"}},
+        "caBundle": {"configMapKeyRef": {"name": "trust", "key": "ca.crt"}},
+        "userIds": "FromCluster",
+        "podTemplate": {
+            "imagePullSecrets": [{"name": "registry"}],
+            "tolerations": [{"key": "batch", "operator": "Exists"}],
+            "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+        },
+    },
     "serviceAccount": {"name": "loader", "annotations": {"example.com/role": "loader"}},
     "deploymentAnnotations": {"example.com/on-call": "data"},
     "podAnnotations": {"example.com/log": "json"},
@@ -104,7 +115,8 @@ COMBINATIONS: Mapping[str, Mapping[str, Any]] = {
     },
     "policies for the Jobs": {"networkPolicy": {"syncJobs": {"enabled": True}}},
     "users chosen by OpenShift": {
-        "podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}
+        "podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None},
+        "jobs": {"userIds": "FromCluster"},
     },
     "the operator paused": {"replicas": 0},
     "a budget": {"podDisruptionBudget": {"enabled": True}},

@@ -12,8 +12,10 @@ from tests.cluster.conftest import install_crd, make_namespace
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.processes import wait_until
+from tests.cluster.rights import granted, used
 from tests.cluster.running import ACCOUNT, RunningOperator, allow_everywhere
 from tests.cluster.syncs import Sync, report
+from tests.cluster.whole_life import live
 from tests.cluster.wiretap import Wiretap
 
 from socratasync.api.crd import CRD_NAME
@@ -88,6 +90,18 @@ def test_a_cut_watch_is_taken_up_again(
 
         assert status["phase"] == "Synced"
         assert operator.probe("readyz") == 200
+
+
+def test_cluster_wide_what_is_granted_is_what_is_used_and_no_more(
+    own_control_plane: ControlPlane, home: str, sync: Sync, tmp_path: Path
+) -> None:
+    with (
+        Wiretap(own_control_plane) as tap,
+        operator_of(own_control_plane, home, tmp_path, url=tap.url),
+    ):
+        live(sync, tap)
+
+    assert granted(own_control_plane, ACCOUNT, home=home, where=sync.namespace) == used(tap.calls)
 
 
 def test_it_waits_for_the_custom_resource_and_warns_of_it(

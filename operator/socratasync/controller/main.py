@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,9 @@ from socratasync import __version__
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.credentials import Credentials, load_credentials
 from socratasync.controller.cluster.errors import ClusterError, Unreachable
+from socratasync.controller.cluster.own_pod import own_image
 from socratasync.controller.health import Health, health_app
+from socratasync.controller.jobs.defaults import NOTHING_SAID, JobDefaults
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.metrics.server import metrics_app
 from socratasync.controller.observed.job import ObservedJob, owner_key, read_job
@@ -42,10 +45,11 @@ _WAIT_FOR_CRD_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorOptions:
-    """The command's flags. Without ``namespaces`` the operator works in all of them; without
-    ``max_active_runs_per_namespace`` a namespace may have as many runs as the operator."""
+    """The command's flags. Without ``namespaces`` the operator works in all of them; without ``image``, Jobs run
+    that of its own pod; without ``max_active_runs_per_namespace`` a namespace may have as many runs as the operator."""
 
-    image: str
+    image: str | None = None
+    defaults: JobDefaults = NOTHING_SAID
     namespaces: Sequence[str] = ()
     metrics_port: int = 9090
     health_port: int = 8080
@@ -76,6 +80,7 @@ async def operate(options: OperatorOptions) -> None:
         with serving_apart(metrics_app(operator.metrics.scrape), options.metrics_port):
             async with serving(health_app(operator.health), options.health_port):
                 await operator.wait_for_crd()
+                await operator.choose_image()
                 await operator.take_up_active_runs()
                 await _until_first_end(
                     operator.scheduler.run(), operator.resync(), operator.watch(credentials)
@@ -101,9 +106,10 @@ class _Operator:
             self._let_in,
             options.max_active_runs_per_namespace,
         )
+        self._runs = Runs(cluster, options.image or "", options.defaults)
         self._reconciler = Reconciler(
             cluster,
-            Runs(cluster, options.image),
+            self._runs,
             self._slots,
             self._roster,
             self.metrics,
@@ -127,6 +133,19 @@ class _Operator:
                 log.warning("waiting: %s", trouble)
                 told = trouble
             await asyncio.sleep(_WAIT_FOR_CRD_S)
+
+    async def choose_image(self) -> None:
+        """Give runs the image that they are to have. Rights that come after the operator are waited for."""
+        told = ""
+        while not self._runs.image:
+            try:
+                self._runs.image = await own_image(self._cluster, os.environ)
+            except ClusterError as exc:
+                if exc.message != told:
+                    log.warning("waiting: %s", exc.message)
+                    told = exc.message
+                await asyncio.sleep(_WAIT_FOR_CRD_S)
+        log.info("runs use the image %s", self._runs.image)
 
     async def take_up_active_runs(self) -> None:
         """Give the runs of an earlier process their places before a run is started, so that the limits

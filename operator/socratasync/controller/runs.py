@@ -17,6 +17,7 @@ from socratasync.controller.action import RunToStart
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import ClusterError, Conflict, Refused
 from socratasync.controller.jobs.build import CONTAINER, build_job
+from socratasync.controller.jobs.defaults import NOTHING_SAID, JobDefaults
 from socratasync.controller.jobs.look import look_at
 from socratasync.controller.jobs.outcome import Outcome, read_outcome
 from socratasync.controller.observed.job import (
@@ -48,9 +49,11 @@ class Looked(NamedTuple):
 class Runs:
     """Jobs of SocrataSyncs, by way of ``cluster``."""
 
-    def __init__(self, cluster: Cluster, image: str) -> None:
+    def __init__(self, cluster: Cluster, image: str, defaults: JobDefaults = NOTHING_SAID) -> None:
         self._cluster = cluster
-        self._image = image
+        self._defaults = defaults
+        self.image = image
+        """Of the workers; may become known only later, before the first run starts."""
         self._looked: dict[Key, Looked] = {}
 
     async def of(self, resource: Resource) -> list[ObservedJob]:
@@ -64,7 +67,8 @@ class Runs:
         Raises ``Refused`` if the API server, or another object of that name, is in the way.
         """
         try:
-            return read_job(await self._cluster.create_job(build_job(resource, run, self._image)))
+            job = build_job(resource, run, self.image, self._defaults)
+            return read_job(await self._cluster.create_job(job))
         except Conflict:
             found = await self._cluster.get_job(resource.key.namespace, run.job)
         if found is None:

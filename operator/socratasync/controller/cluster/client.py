@@ -113,6 +113,12 @@ class Cluster:
         query = {"labelSelector": f"batch.kubernetes.io/job-name={job}"}
         return [pod async for pod in self._list(f"/api/v1/namespaces/{namespace}/pods", query)]
 
+    async def get_pod(self, namespace: str, name: str) -> Object | None:
+        """The pod of that name, by the right to list pods: the operator needs no other."""
+        query = {"fieldSelector": f"metadata.name={name}"}
+        found = [pod async for pod in self._list(f"/api/v1/namespaces/{namespace}/pods", query)]
+        return found[0] if found else None
+
     async def read_log(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """The last lines of the log of one of a pod's containers."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
