@@ -23,7 +23,9 @@ class RetrySpec(Block):
         Rule(
             message="must not be shorter than interval: raise it, or lower interval",
             holds=lambda retry: retry.max_interval >= retry.interval,
-            cel=f"![self.interval, self.maxInterval].all(d, d.size() > 0 && d.matches('{TIMEOUT_SHAPE}')) || "
+            # A default of {} is checked before its own defaults are filled in.
+            cel="!has(self.interval) || !has(self.maxInterval) || "
+            f"![self.interval, self.maxInterval].all(d, d.size() > 0 && d.matches('{TIMEOUT_SHAPE}')) || "
             "duration(self.maxInterval) >= duration(self.interval)",
             field="maxInterval",
         ),
