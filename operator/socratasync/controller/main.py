@@ -23,7 +23,7 @@ from socratasync.controller.health import Health, health_app
 from socratasync.controller.jobs.defaults import NOTHING_SAID, JobDefaults
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.metrics.server import metrics_app
-from socratasync.controller.observed.job import ObservedJob, owner_key, read_job
+from socratasync.controller.observed.job import owner_key, read_job
 from socratasync.controller.observed.resource import Key, read_resource
 from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
@@ -31,6 +31,7 @@ from socratasync.controller.runs import Runs
 from socratasync.controller.scheduler import BEFORE_ALL_OTHERS, Scheduler
 from socratasync.controller.serving import serving, serving_apart
 from socratasync.controller.slots import RunSlots
+from socratasync.controller.takeover import Takeover
 from socratasync.controller.watch import watch
 from socratasync.process.logs import LogFormat, configure
 from socratasync.process.redact import Redactor
@@ -81,7 +82,7 @@ async def operate(options: OperatorOptions) -> None:
             async with serving(health_app(operator.health), options.health_port):
                 await operator.wait_for_crd()
                 await operator.choose_image()
-                await operator.take_up_active_runs()
+                await operator.take_over()
                 await _until_first_end(
                     operator.scheduler.run(), operator.resync(), operator.watch(credentials)
                 )
@@ -115,6 +116,14 @@ class _Operator:
             self.metrics,
             _now,
         )
+        self._takeover = Takeover(
+            cluster,
+            self._scopes,
+            self._roster,
+            self._slots,
+            self.scheduler,
+            self._reconciler,
+        )
 
     async def wait_for_crd(self) -> None:
         """Return once the API server serves SocrataSyncs.
@@ -147,33 +156,16 @@ class _Operator:
                 await asyncio.sleep(_WAIT_FOR_CRD_S)
         log.info("runs use the image %s", self._runs.image)
 
-    async def take_up_active_runs(self) -> None:
-        """Give the runs of an earlier process their places before a run is started, so that the limits
-        hold across a restart. The look at each, which comes next, corrects what has changed since."""
-        for namespace in self._scopes:
-            async for job in self._cluster.unsuccessful_jobs(namespace):
-                owner, seen = owner_key(job), read_job(job)
-                if owner is None or not seen.is_active:
-                    continue
-                key = Key(*owner)
-                if seen.running_pods == 0 and await self._was_stuck(key, seen):
-                    self._slots.set_aside(key)
-                else:
-                    self._slots.occupy(key, seen.domain)
-                self.scheduler.wake(key)
+    async def take_over(self) -> None:
+        """Find out what an earlier process has left, and what came since."""
+        await self._takeover.active_runs()
         log.info(
             "socratasync operator %s: %d runs are at work, %d are stuck",
             __version__,
             self._slots.active,
             self._slots.stuck,
         )
-
-    async def _was_stuck(self, key: Key, job: ObservedJob) -> bool:
-        """Whether the status says so. A Job alone does not tell a pod that cannot start from one that is
-        about to."""
-        body = await self._cluster.get_sync(key)
-        active = read_resource(body).status.active_run if body else None
-        return active is not None and active.uid == job.uid and active.reason is not None
+        await self._takeover.resources()
 
     async def watch(self, credentials: Credentials) -> None:
         """Watch resources and Jobs until a signal tells kopf to stop."""
@@ -214,13 +206,7 @@ class _Operator:
             return
         if not self._roster.is_news(key, body["metadata"]["resourceVersion"]):
             return  # the operator's own writing comes back as an event
-        when = self._reconciler.needs_reconcile_at(read_resource(body))
-        if when is None:
-            self.scheduler.forget(key)
-        elif when <= _now():
-            self.scheduler.wake(key, since=when)
-        else:
-            self.scheduler.at(key, when)
+        self.scheduler.plan(key, self._reconciler.needs_reconcile_at(read_resource(body)))
 
     def _on_job(self, kind: str | None, job: dict[str, Any]) -> None:
         owner = owner_key(job)

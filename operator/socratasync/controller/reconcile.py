@@ -90,12 +90,12 @@ class Reconciler:
         """
         now = self._now()
         self._metrics.observe(resource)
-        early = self._roster.jobs_seen_early(resource.key)
         self._note(resource)
+        unrecorded = self._roster.unrecorded(resource.key, recorded_runs(resource.status))
         if resource.deleting:
             self._slots.free(resource.key)
             return None
-        if resource.status.active_run or early - recorded_runs(resource.status):
+        if resource.status.active_run or unrecorded:
             return now
         action = decide(resource, [], now, Capacity())
         if action.run is not None:
@@ -105,6 +105,22 @@ class Reconciler:
         if status_patch(resource, next_status(resource, action, now)):
             return now
         return _reconcile_again_at(resource, action, resource.status, now)
+
+    async def first_look(self, resource: Resource) -> datetime | None:
+        """As ``needs_reconcile_at``; but where all that is to be done is to write a new resource's first
+        status, it is done, in the one call that it takes. Raises ``ClusterError``.
+
+        For resources without a Job that is active or failed. One that has succeeded is not thought of:
+        it was started by an operator that was killed before it wrote so, and is the caller's to find.
+        """
+        when, now = self.needs_reconcile_at(resource), self._now()
+        if when is None or when > now or resource.status != SyncStatus() or resource.deleting:
+            return when
+        action = decide(resource, [], now, Capacity())
+        if action.kind not in (Kind.WAIT, Kind.REJECT):
+            return when
+        with self._metrics.reconciling():
+            return await self._conclude(resource, [], Done(action=action), now)
 
     def forget(self, key: Key) -> None:
         """The resource is gone: so are its series, its place in the queue and its slot."""
@@ -122,6 +138,12 @@ class Reconciler:
         seen = await self._runs.look(resource, jobs, now)
         action = self._within_capacity(resource, jobs, now, seen)
         done = await self._act(resource, action, now, seen)
+        return await self._conclude(resource, jobs, done, now)
+
+    async def _conclude(
+        self, resource: Resource, jobs: Sequence[ObservedJob], done: Done, now: datetime
+    ) -> datetime | None:
+        """What was done is told and written."""
         status = next_status(
             resource, done.action, now, outcome=done.outcome, progress=done.progress
         )
@@ -193,8 +215,8 @@ class Reconciler:
         if not patch:
             self._note(resource)
             return resource
-        body = await self._cluster.patch_status(resource.key, patch, resource.version)
-        written = read_resource(body)
+        version = await self._cluster.patch_status(resource.key, patch, resource.version)
+        written = replace(resource, version=version, status=status, unreadable={})
         self._note(written)
         return written
 

@@ -65,6 +65,15 @@ class Scheduler:
         self._compact()
         self._changed.set()
 
+    def plan(self, key: Key, when: datetime | None) -> None:
+        """Reconcile it then; as soon as possible, if that is past; for None, not before it is planned again."""
+        if when is None:
+            self.forget(key)
+        elif when <= self._now():
+            self.wake(key, since=when)
+        else:
+            self.at(key, when)
+
     def forget(self, key: Key) -> None:
         """Do not reconcile it any more: it is gone."""
         self._due.pop(key, None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,6 +42,8 @@ class ClusterModel:
         self.events: dict[str, Object] = {}
         self.writes = 0
         self.calls_left: int | None = None
+        self.refuses_jobs = ""
+        """Why no Job is accepted."""
         self.refused = ""
         """A status in which this stands is refused."""
         self._version = 1
@@ -95,16 +97,29 @@ class ClusterModel:
         return any(pod["status"].get("phase") == "Running" for pod in self.pods.get(name, []))
 
     def end(
-        self, name: str, *, ok: bool, code: int = 0, with_pod: bool = True, **more: Any
+        self,
+        name: str,
+        *,
+        ok: bool,
+        code: int = 0,
+        with_pod: bool = True,
+        fate: str = "",
+        reason: str = "",
+        **more: Any,
     ) -> None:
-        """The Job ends; its pod has a report, or is gone."""
+        """The Job ends, for that ``reason``; its pod has a report, or met this ``fate``, or is gone."""
         ended = write_instant(self.now, "seconds")
         report: Object = {"v": 1, "run": name, "ok": ok, "rows": {"inserted": 1 if ok else 0}}
         if not ok:
             report["error"] = {"reason": "SourceUnavailable", "message": "no answer"}
         report |= more
         state = {
-            "terminated": {"exitCode": code, "finishedAt": ended, "message": json.dumps(report)}
+            "terminated": {
+                "exitCode": code,
+                "finishedAt": ended,
+                "message": "" if fate else json.dumps(report),
+                "reason": fate,
+            }
         }
         self.pods[name] = (
             [{"status": {"containerStatuses": [{"name": "sync", "state": state}]}}]
@@ -115,7 +130,7 @@ class ClusterModel:
         if ok:
             self.loaded.add(self.jobs[name]["metadata"]["annotations"][FINGERPRINT])
         self.jobs[name]["status"]["conditions"] = [
-            {"type": kind, "status": "True", "lastTransitionTime": ended}
+            {"type": kind, "status": "True", "reason": reason, "lastTransitionTime": ended}
         ]
 
     def remove(self, name: str) -> None:
@@ -129,6 +144,20 @@ class ClusterModel:
         self._call()
         return copy.deepcopy(self.body) if key == self.key else None
 
+    async def syncs(self, _namespace: str | None) -> AsyncIterator[Object]:
+        self._call()
+        yield copy.deepcopy(self.body)
+
+    async def unsuccessful_jobs(self, _namespace: str | None) -> AsyncIterator[Object]:
+        self._call()
+        for job in [job for job in self.jobs.values() if not _is_complete(job)]:
+            yield copy.deepcopy(job)
+
+    async def successful_jobs(self, _namespace: str | None) -> AsyncIterator[Object]:
+        self._call()
+        for job in [job for job in self.jobs.values() if _is_complete(job)]:
+            yield {"metadata": copy.deepcopy(job["metadata"])}
+
     async def list_jobs(self, _key: Key) -> list[Object]:
         self._call()
         return copy.deepcopy(list(self.jobs.values()))
@@ -140,6 +169,8 @@ class ClusterModel:
     async def create_job(self, job: Object) -> Object:
         self._call()
         name = job["metadata"]["name"]
+        if self.refuses_jobs:
+            raise Refused(self.refuses_jobs)
         if name in self.jobs:
             raise Conflict(f"jobs {name!r} already exists")
         self._uids += 1
@@ -174,7 +205,7 @@ class ClusterModel:
         self._call()
         return ""
 
-    async def patch_status(self, _key: Key, patch: Mapping[str, Any], version: str) -> Object:
+    async def patch_status(self, _key: Key, patch: Mapping[str, Any], version: str) -> str:
         self._call()
         if self.refused and self.refused in json.dumps(patch):
             raise Refused("status.lastRun.warnings[0]: Invalid value")
@@ -188,7 +219,7 @@ class ClusterModel:
         self.writes += 1
         self._touch()
         self._call()
-        return copy.deepcopy(self.body)
+        return str(self.body["metadata"]["resourceVersion"])
 
     async def create_event(self, event: Object) -> None:
         self._call()
@@ -208,6 +239,10 @@ class ClusterModel:
     def _touch(self) -> None:
         self._version += 1
         self.body["metadata"]["resourceVersion"] = str(self._version)
+
+
+def _is_complete(job: Object) -> bool:
+    return any(each["type"] == "Complete" for each in job["status"].get("conditions", []))
 
 
 def _merge(old: Any, patch: Any) -> Any:

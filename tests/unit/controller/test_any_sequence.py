@@ -220,11 +220,16 @@ class World(RuleBasedStateMachine):
         if not self.cluster.is_at_work(name):
             self.cluster.pod(name, at_work=at_work)
 
-    @precondition(lambda self: self.cluster.active_jobs())
+    @precondition(lambda self: self._knows_of_its_job())
     @rule()
     def a_job_is_gone(self) -> None:
-        """Somebody deletes it, or its pods have stopped after a cancel."""
+        """Somebody deletes it, or its pods have stopped after a cancel. While no status names it, nobody
+        could tell afterwards that it ever was."""
         self.cluster.remove(self.cluster.active_jobs()[0]["metadata"]["name"])
+
+    def _knows_of_its_job(self) -> bool:
+        active = self.cluster.body["status"].get("activeRun", {}).get("uid")
+        return active in [job["metadata"]["uid"] for job in self.cluster.active_jobs()]
 
     # what must hold at any moment
 

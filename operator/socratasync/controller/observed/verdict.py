@@ -23,18 +23,29 @@ def is_good(run: RunSummary) -> bool:
 
 
 def wants_another_run(spec: SyncSpec, status: SyncStatus) -> bool:
-    """Whether the spec is another than the one that failed, so that it may have been repaired.
+    """Whether the spec is another than the one of the last run, which left something to repair.
 
     A run that was replaced left its work to another one. What a status of an earlier release ran is not
     known: nothing follows from it.
     """
-    last, judged = status.last_run, judging_run(status)
+    last = status.last_run
     if last is None:
         return False
     if last.reason == REPLACED:
         return True
-    failed = judged is not None and not is_good(judged)
-    return failed and last.spec_hash not in (None, spec_hash(spec))
+    return _is_in_trouble(status) and last.spec_hash not in (None, spec_hash(spec))
+
+
+def _is_in_trouble(status: SyncStatus) -> bool:
+    """Whether messages ask somebody to do something: a run failed, or one that was good found rows or columns
+    to be not as they should."""
+    judged = judging_run(status)
+    if judged is not None and not is_good(judged):
+        return True
+    return any(
+        dataset.verified is False or dataset.schema_in_sync is False
+        for dataset in status.datasets or ()
+    )
 
 
 def owes_full_run(status: SyncStatus) -> bool:

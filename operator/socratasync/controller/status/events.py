@@ -233,9 +233,9 @@ def _turns(old: SyncStatus, new: SyncStatus) -> list[Event]:
 
 def _is_turn(before: Condition | None, now: Condition, told: str) -> bool:
     """A condition's first appearance is a transition only if it is bad news. Fresh is Unknown until the
-    first good run; that it is True then is no news either."""
+    first good run; that it is True then is no news either, nor that what was created suspended is so."""
     if before is None:
-        return told not in ("Resumed", "Fresh")
+        return told not in ("Resumed", "Fresh", "Suspended")
     if told == "Fresh" and before.status == "Unknown":
         return False
     return before.status != now.status
