@@ -36,7 +36,7 @@ SPEC: dict[str, Any] = {
 }
 DATASET: dict[str, Any] = SPEC["datasets"][0]
 
-BUNDLE = {"env": [{"name": "SSL_CERT_FILE", "value": "/etc/ca/bundle.pem"}]}
+CA_BUNDLE = {"name": "SSL_CERT_FILE", "value": "/etc/ca/bundle.pem"}
 
 EDITS: dict[str, dict[str, Any]] = {
     "datasets[].columns": {"datasets": [{**DATASET, "columns": {"a": "b"}}]},
@@ -47,8 +47,8 @@ EDITS: dict[str, dict[str, Any]] = {
     "spec.freshness.maxLag": {"freshness": {"maxLag": "2d"}},
     "spec.job.activeDeadlineSeconds": {"job": {"activeDeadlineSeconds": 90_000}},
     "spec.job.backoffLimit": {"job": {"backoffLimit": 9}},
-    "spec.job.podTemplate": {"job": {"podTemplate": {"nodeSelector": {"disk": "ssd"}}}},
-    "spec.job.podTemplate.env": {"job": {"podTemplate": BUNDLE}},
+    "spec.job.podTemplate": {"job": {"podTemplate": {"labels": {"team": "data"}}}},
+    "spec.job.podTemplate.env": {"job": {"podTemplate": {"env": [CA_BUNDLE]}}},
     "spec.job.resources.limits.memory": {"job": {"resources": {"limits": {"memory": "1Gi"}}}},
     "spec.job.startDeadlineSeconds": {"job": {"startDeadlineSeconds": 900}},
     "spec.mode": {"mode": "full"},
@@ -223,7 +223,7 @@ def test_every_field_that_a_message_names_is_among_those_that_are_edited() -> No
     assert named - EDITS.keys() == {"spec.suspend"}
 
 
-@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
 def test_whichever_field_a_message_names_its_edit_starts_a_run_after_one_that_failed(
     edit: dict[str, Any],
 ) -> None:
