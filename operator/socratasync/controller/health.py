@@ -18,6 +18,9 @@ UNSEEN_AFTER = timedelta(minutes=15)
 """That is three listings of all resources that failed in a row."""
 
 
+_NO_LEASE = "standing by: the Kubernetes API has not shown the lease for a while"
+
+
 class Health:
     """What the probes answer from. The operator's parts set ``watching`` and ``resynced``."""
 
@@ -27,6 +30,8 @@ class Health:
         self._born = now()
         self.watching = False
         """Whether the resources are being watched."""
+        self.stood_by: datetime | None = None
+        """When it was last seen that another operator works, or none does yet; None without an election."""
         self.resynced: datetime | None = None
         """When all resources were last listed."""
 
@@ -39,6 +44,9 @@ class Health:
 
     def why_not_ready(self) -> str | None:
         """Why no run would be started now. None if all is well."""
+        if not self.watching and self.stood_by is not None:
+            # It does what it is there for. Were it not ready, no rollout would come to an end.
+            return None if self._now() - self.stood_by <= STALLED_AFTER else _NO_LEASE
         if not self.watching:
             return "starting: waiting for the Kubernetes API and the CustomResourceDefinition"
         if self.resynced is None or self._now() - self.resynced > UNSEEN_AFTER:
