@@ -16,7 +16,7 @@ from typing import Any
 from socratasync import __version__
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.credentials import Credentials, load_credentials
-from socratasync.controller.cluster.errors import ClusterError, Unreachable
+from socratasync.controller.cluster.errors import ClusterError
 from socratasync.controller.health import Health, health_app
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.metrics.server import metrics_app
@@ -39,6 +39,8 @@ RESYNC_EVERY_S = 300.0
 """Pause between two listings of all resources, which find the changes that a watch has missed."""
 
 _WAIT_FOR_CRD_S = 5.0
+_ASK_EVERY_S = 20.0
+"""Pause between two questions that tell whether the Kubernetes API is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,10 @@ async def operate(options: OperatorOptions) -> None:
                 await operator.wait_for_crd()
                 await operator.take_up_active_runs()
                 await _until_first_end(
-                    operator.scheduler.run(), operator.resync(), operator.watch(credentials)
+                    operator.scheduler.run(),
+                    operator.resync(),
+                    operator.keep_asking(),
+                    operator.watch(credentials),
                 )
     finally:
         await cluster.close()
@@ -111,18 +116,29 @@ class _Operator:
 
         Kopf asks for the kind only once, when it starts, and would never watch one installed later.
         """
-        told = ""
-        while True:
-            try:
-                if await self._cluster.serves_syncs():
-                    return
-                trouble = "the CustomResourceDefinition is not installed; kubectl apply -f crds/"
-            except Unreachable as exc:
-                trouble = exc.message
-            if trouble != told:
-                log.warning("waiting: %s", trouble)
-                told = trouble
+        while not await self._is_served():
             await asyncio.sleep(_WAIT_FOR_CRD_S)
+
+    async def keep_asking(self) -> None:
+        """Tell the probes whether the Kubernetes API is there: watches notice it late, and listings are rare."""
+        while True:
+            await self._is_served()
+            await asyncio.sleep(_ASK_EVERY_S)
+
+    async def _is_served(self) -> bool:
+        """Whether the API server serves SocrataSyncs; if not, says why, once for each reason."""
+        trouble = ""
+        try:
+            if await self._cluster.serves_syncs():
+                self.health.answered = _now()
+            else:
+                trouble = "the CustomResourceDefinition is not installed; kubectl apply -f crds/"
+        except ClusterError as exc:
+            trouble = exc.message
+        if trouble and trouble != self.health.unanswered:
+            log.warning("waiting: %s", trouble)
+        self.health.unanswered = trouble
+        return not trouble
 
     async def take_up_active_runs(self) -> None:
         """Give the runs of an earlier process their slots before a run is started, so that the limits
@@ -145,9 +161,11 @@ class _Operator:
         """List all resources now and then, for those that came, changed or went unseen by the watch."""
         while True:
             try:
-                await self._resync_once()
+                with self.metrics.looks.at_all():
+                    await self._resync_once()
             except ClusterError as exc:
                 log.warning("the resources could not be listed: %s", exc.message)
+            self._look_at_another()
             await asyncio.sleep(RESYNC_EVERY_S)
 
     async def _resync_once(self) -> None:
@@ -163,7 +181,13 @@ class _Operator:
         for key in self._roster.gone(listed, known_before):
             self._forget(key)
         self.health.resynced = _now()
-        self.metrics.alive()
+
+    def _look_at_another(self) -> None:
+        """Where looks fail, one at a resource that is well tells whether it is the operator that is not."""
+        failing = self.metrics.looks.failing
+        well = set(self._roster.keys()) - failing if failing else set()
+        if well:
+            self.scheduler.wake(min(well))
 
     async def _look(self, key: Key) -> datetime | None:
         return await self._reconciler.reconcile(key)
