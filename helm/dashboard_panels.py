@@ -328,7 +328,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 title="Runs by state",
-                says="Under way, waiting for others to end, or not able to start; of all syncs.",
+                says="At work, between two tries, not able to start, or waiting for others to end; of all syncs.",
                 queries=(("max by (state) (socratasync_operator_runs)", "{{state}}"),),
             ),
             Panel(

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.unit.controller.cluster_model import ClusterModel, Object
 
-from socratasync.controller.cluster.errors import ClusterError, Refused, Unreachable
+from socratasync.controller.cluster.errors import ClusterError, Unreachable
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
@@ -59,14 +59,9 @@ GOOD = Ends(
 
 
 class Cluster(ClusterModel):
-    """One that may refuse Jobs, answer nothing, or start no pod."""
+    """One that may answer nothing, or start no pod."""
 
-    refuses_jobs = is_away = starts_no_pod = False
-
-    async def create_job(self, job: Object) -> Object:
-        if self.refuses_jobs:
-            raise Refused("exceeded quota")
-        return await super().create_job(job)
+    is_away = starts_no_pod = False
 
     def _call(self) -> None:
         if self.is_away:
@@ -155,10 +150,10 @@ class Story:
             if "deletionTimestamp" in job["metadata"]:
                 self.cluster.remove(name)
                 continue
+            if not self.cluster.is_at_work(name):
+                self.cluster.pod(name, at_work=not self.cluster.starts_no_pod)
             if self.cluster.starts_no_pod:
                 continue
-            if name not in self.cluster.pods:
-                self.cluster.pods[name] = [_running(name, job)]
             ends = self._ends(created)
             if ends.after is not None and self.cluster.now - created >= timedelta(
                 minutes=ends.after
@@ -213,19 +208,6 @@ def _stored(series: str, pod: int) -> str:
     if 'namespace="' not in labels:
         target.append('namespace="socratasync-system"')
     return f"{name}{{{', '.join([*([labels] if labels else []), *target])}}}"
-
-
-def _running(name: str, job: Object) -> Object:
-    return {
-        "metadata": {
-            "name": f"{name}-x",
-            "creationTimestamp": job["metadata"]["creationTimestamp"],
-        },
-        "status": {
-            "phase": "Running",
-            "containerStatuses": [{"name": "sync", "state": {"running": {}}}],
-        },
-    }
 
 
 def _shortened(samples: list[str]) -> list[str]:

@@ -180,13 +180,33 @@ def a_pod_that_does_not_start_is_told_within_minutes() -> Story:
 
 
 @story(
+    "RunStuck Failed NotReady",
+    {
+        minute(1, 7, 8): "RunStuck",
+        minute(1, 7, 18): "Failed RunStuck",
+        minute(1, 11, 6): "Failed RunStuck",
+        minute(1, 14): "Failed NotReady RunStuck",
+        minute(1, 15, 20): "",
+    },
+)
+def pods_that_never_start_fail_one_after_the_other() -> Story:
+    told = Story()
+    told.until(day=1, hour=6)
+    told.cluster.starts_no_pod = True
+    told.until(day=1, hour=14, minute=2)
+    told.cluster.starts_no_pod = False
+    told.until(day=1, hour=16)
+    return told
+
+
+@story(
     "RunStuck NotReady",
     {minute(1, 7, 4): "", minute(1, 7, 10): "RunStuck", minute(1, 13, 10): "NotReady RunStuck"},
 )
 def a_job_that_the_cluster_refuses_is_told_within_minutes() -> Story:
     told = Story()
     told.until(day=1, hour=6)
-    told.cluster.refuses_jobs = True
+    told.cluster.refuses_jobs = "exceeded quota"
     told.until(day=1, hour=14)
     return told
 
@@ -197,7 +217,7 @@ def a_job_that_the_cluster_refuses_is_told_within_minutes() -> Story:
 )
 def a_first_job_that_the_cluster_refuses() -> Story:
     told = Story()
-    told.cluster.refuses_jobs = True
+    told.cluster.refuses_jobs = "exceeded quota"
     told.until(day=0, hour=2)
     return told
 

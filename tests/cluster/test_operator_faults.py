@@ -11,8 +11,10 @@ from tests.cluster.conftest import install_crd, make_namespace
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.processes import wait_until
+from tests.cluster.rights import granted, used
 from tests.cluster.running import ACCOUNT, RunningOperator, allow_everywhere
 from tests.cluster.syncs import Sync, report
+from tests.cluster.whole_life import live
 from tests.cluster.wiretap import Wiretap
 
 
@@ -84,6 +86,18 @@ def test_a_cut_watch_is_taken_up_again(
 
         assert status["phase"] == "Synced"
         assert operator.probe("readyz") == 200
+
+
+def test_cluster_wide_what_is_granted_is_what_is_used_and_no_more(
+    own_control_plane: ControlPlane, home: str, sync: Sync, tmp_path: Path
+) -> None:
+    with (
+        Wiretap(own_control_plane) as tap,
+        operator_of(own_control_plane, home, tmp_path, url=tap.url),
+    ):
+        live(sync, tap)
+
+    assert granted(own_control_plane, ACCOUNT, home=home, where=sync.namespace) == used(tap.calls)
 
 
 def test_it_waits_for_the_custom_resource_and_warns_of_it(
@@ -164,19 +178,29 @@ def test_runs_of_one_domain_wait_for_each_other_in_order_and_say_so(
         others[1].started()
 
 
-def test_the_limits_outlive_a_restart(
+def test_the_limits_outlive_a_restart_and_a_run_that_cannot_start_holds_no_place(
     own_control_plane: ControlPlane, home: str, sync: Sync, tmp_path: Path
 ) -> None:
-    other = Sync(sync.api, sync.kubelet, sync.namespace, name="other")
+    second, third = (
+        Sync(sync.api, sync.kubelet, sync.namespace, name=name) for name in ("second", "third")
+    )
     with operator_of(own_control_plane, home, tmp_path, "--max-active-runs=1"):
         sync.apply()
         job = sync.started()
-    other.apply()
+        second.apply()
+        pod = sync.kubelet.next_pod(job, namespace=sync.namespace)
+        sync.kubelet.bind(pod, namespace=sync.namespace)
+        why = {"reason": "CreateContainerConfigError", "message": 'secret "db" not found'}
+        sync.kubelet.held_up(pod, namespace=sync.namespace, **why)
+        following = second.started()
+    third.apply()
     with operator_of(own_control_plane, home, tmp_path, "--max-active-runs=1"):
-        other.until(lambda s: condition_of({"status": s}, "Synchronizing"))
-        assert other.jobs() == []
-        sync.succeed(job)
-        other.started()
+        waiting = third.until(lambda s: condition_of({"status": s}, "Synchronizing"))
+        told = condition_of({"status": waiting}, "Synchronizing")
+        assert f"{sync.namespace}/second" in told["message"]
+        assert third.jobs() == []
+        second.succeed(following)
+        third.started()
 
 
 def test_it_may_do_nothing_that_it_does_not_need(

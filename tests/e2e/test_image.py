@@ -79,6 +79,19 @@ def test_every_console_script_starts_in_the_image(cluster: Cluster, namespace: s
         assert __version__ in said if command[1] == "--version" else said.startswith("Usage: ")
 
 
+def test_no_variable_puts_code_into_the_images_programs(cluster: Cluster, namespace: str) -> None:
+    trap = "import pathlib; pathlib.Path('/tmp/json.py').write_text('1/0')"
+    trapped = ["env", "PYTHONPATH=/tmp", "PYTHONHOME=/tmp", "socratasync", "--version"]
+    folder: Object = {
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    }
+
+    ended = run(cluster, namespace, ["python", "-c", trap], trapped, **folder)
+
+    assert ended == [(0, ""), (0, f"socratasync {__version__}")]
+
+
 def test_the_plugin_asks_the_cluster_and_what_the_image_leaves_out_is_told(
     cluster: Cluster, namespace: str, visitor: Object
 ) -> None:

@@ -148,6 +148,11 @@ class StageSeconds(Part):
 class LastRun(RunSummary):
     """The last finished run."""
 
+    spec_hash: Word | None = None
+    """Fingerprint of the whole spec that it ran; after a run that failed, another spec starts another run."""
+    retry: Count | None = None
+    """Which retry it was, from 1; absent for a run that was none."""
+
     created_at: Instant | None = None
     """When its Job was created. Older Jobs are done with, even if history no longer names them."""
     scheduled_at: Instant | None = None
@@ -184,6 +189,10 @@ class ActiveRun(Part):
     """The time that the schedule gave it."""
     generation: Count | None = None
     """The metadata.generation that it runs."""
+    spec_hash: Word | None = None
+    """Fingerprint of the whole spec that it runs."""
+    retry: Count | None = None
+    """Which retry it is, from 1; absent for a run that is none."""
     progress: Progress | None = None
     """How far it is."""
     reason: Word | None = None
@@ -264,8 +273,8 @@ class SyncStatus(Part):
     observed_schedule: Word256 | None = None
     """The schedule and its zone that the operator goes by; an edited one counts from then on."""
     slots_settled_through: Instant | None = None
-    """Times of the schedule up to here are done with: run, missed, or dropped by a suspension or an
-    edit. They are never looked at again."""
+    """Times of the schedule, and of retries, up to here are done with: run, missed, or dropped by a suspension
+    or an edit. They are never looked at again."""
     history: Annotated[tuple[RunSummary, ...], Field(max_length=HISTORY)] | None = None
     """The last ten runs, newest first; outlives the Jobs."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,18 +18,20 @@ from socratasync import __version__
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.credentials import Credentials, load_credentials
 from socratasync.controller.cluster.errors import ClusterError
+from socratasync.controller.cluster.own_pod import own_image
 from socratasync.controller.health import Health, health_app
+from socratasync.controller.jobs.defaults import NOTHING_SAID, JobDefaults
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.metrics.server import metrics_app
 from socratasync.controller.observed.job import owner_key, read_job
-from socratasync.controller.observed.labels import DOMAIN
 from socratasync.controller.observed.resource import Key, read_resource
 from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import Runs
-from socratasync.controller.scheduler import Scheduler
+from socratasync.controller.scheduler import BEFORE_ALL_OTHERS, Scheduler
 from socratasync.controller.serving import serving, serving_apart
 from socratasync.controller.slots import RunSlots
+from socratasync.controller.takeover import Takeover
 from socratasync.controller.watch import watch
 from socratasync.process.logs import LogFormat, configure
 from socratasync.process.redact import Redactor
@@ -45,14 +48,17 @@ _ASK_EVERY_S = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorOptions:
-    """The command's flags. Without ``namespaces`` the operator works in all of them."""
+    """The command's flags. Without ``namespaces`` the operator works in all of them; without ``image``, Jobs run
+    that of its own pod; without ``max_active_runs_per_namespace`` a namespace may have as many runs as the operator."""
 
-    image: str
+    image: str | None = None
+    defaults: JobDefaults = NOTHING_SAID
     namespaces: Sequence[str] = ()
     metrics_port: int = 9090
     health_port: int = 8080
     max_active_runs: int = 20
     max_active_runs_per_domain: int = 4
+    max_active_runs_per_namespace: int | None = None
     log_format: LogFormat = "text"
     log_level: int = logging.INFO
 
@@ -77,7 +83,8 @@ async def operate(options: OperatorOptions) -> None:
         with serving_apart(metrics_app(operator.metrics.scrape), options.metrics_port):
             async with serving(health_app(operator.health), options.health_port):
                 await operator.wait_for_crd()
-                await operator.take_up_active_runs()
+                await operator.choose_image()
+                await operator.take_over()
                 await _until_first_end(
                     operator.scheduler.run(),
                     operator.resync(),
@@ -100,15 +107,27 @@ class _Operator:
         self.scheduler = Scheduler(self._look, _now)
         self.health = Health(_now, lambda: self.scheduler.ticked)
         self._slots = RunSlots(
-            options.max_active_runs, options.max_active_runs_per_domain, self.scheduler.wake
+            options.max_active_runs,
+            options.max_active_runs_per_domain,
+            self._let_in,
+            options.max_active_runs_per_namespace,
         )
+        self._runs = Runs(cluster, options.image or "", options.defaults)
         self._reconciler = Reconciler(
             cluster,
-            Runs(cluster, options.image),
+            self._runs,
             self._slots,
             self._roster,
             self.metrics,
             _now,
+        )
+        self._takeover = Takeover(
+            cluster,
+            self._scopes,
+            self._roster,
+            self._slots,
+            self.scheduler,
+            self._reconciler,
         )
 
     async def wait_for_crd(self) -> None:
@@ -140,17 +159,29 @@ class _Operator:
         self.health.unanswered = trouble
         return not trouble
 
-    async def take_up_active_runs(self) -> None:
-        """Give the runs of an earlier process their slots before a run is started, so that the limits
-        hold across a restart."""
-        for namespace in self._scopes:
-            async for job in self._cluster.unsuccessful_jobs(namespace):
-                key = owner_key(job)
-                if key and read_job(job).is_active:
-                    notes = job["metadata"].get("annotations") or {}
-                    self._slots.occupy(Key(*key), notes.get(DOMAIN, ""))
-                    self.scheduler.wake(Key(*key))
-        log.info("socratasync operator %s: %d runs are active", __version__, self._slots.active)
+    async def choose_image(self) -> None:
+        """Give runs the image that they are to have. Rights that come after the operator are waited for."""
+        told = ""
+        while not self._runs.image:
+            try:
+                self._runs.image = await own_image(self._cluster, os.environ)
+            except ClusterError as exc:
+                if exc.message != told:
+                    log.warning("waiting: %s", exc.message)
+                    self.health.unanswered = told = exc.message
+                await asyncio.sleep(_WAIT_FOR_CRD_S)
+        log.info("runs use the image %s", self._runs.image)
+
+    async def take_over(self) -> None:
+        """Find out what an earlier process has left, and what came since."""
+        await self._takeover.active_runs()
+        log.info(
+            "socratasync operator %s: %d runs are at work, %d are stuck",
+            __version__,
+            self._slots.active,
+            self._slots.stuck,
+        )
+        await self._takeover.resources()
 
     async def watch(self, credentials: Credentials) -> None:
         """Watch resources and Jobs until a signal tells kopf to stop."""
@@ -199,13 +230,7 @@ class _Operator:
             return
         if not self._roster.is_news(key, body["metadata"]["resourceVersion"]):
             return  # the operator's own writing comes back as an event
-        when = self._reconciler.needs_reconcile_at(read_resource(body))
-        if when is None:
-            self.scheduler.forget(key)
-        elif when <= _now():
-            self.scheduler.wake(key)
-        else:
-            self.scheduler.at(key, when)
+        self.scheduler.plan(key, self._reconciler.needs_reconcile_at(read_resource(body)))
 
     def _on_job(self, kind: str | None, job: dict[str, Any]) -> None:
         owner = owner_key(job)
@@ -215,7 +240,10 @@ class _Operator:
         if not seen.is_active and self._roster.is_old_news(key, seen.uid):
             return
         del kind  # whether the Job came, changed or went: looking at the resource tells
-        self.scheduler.wake(key)
+        self.scheduler.wake(key, BEFORE_ALL_OTHERS)  # others may wait for its place
+
+    def _let_in(self, key: Key) -> None:
+        self.scheduler.wake(key, BEFORE_ALL_OTHERS)
 
     def _forget(self, key: Key) -> None:
         self.scheduler.forget(key)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+import zlib
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from socratasync.controller.cluster.errors import ClusterError, Conflict
 from socratasync.controller.observed.resource import Key
@@ -25,6 +26,9 @@ _LONGEST_SLEEP_S = 5.0
 
 _LONGEST_BACKOFF_S = 60.0
 
+BEFORE_ALL_OTHERS = datetime.fromtimestamp(0, UTC)
+"""Overdue for longer than anything: for what others wait for, such as a run that ends."""
+
 Reconcile = Callable[[Key], Awaitable[datetime | None]]
 """Brings one resource a step further; returns when to do so again, None for not before it changes."""
 
@@ -36,7 +40,7 @@ class Scheduler:
         self._reconcile = reconcile
         self._now = now
         self._due: dict[Key, float] = {}
-        self._heap: list[tuple[float, Key]] = []
+        self._heap: list[tuple[float, int, Key]] = []
         self._running: dict[Key, asyncio.Task[None]] = {}
         self._failures: dict[Key, int] = {}
         self._changed = asyncio.Event()
@@ -46,9 +50,10 @@ class Scheduler:
     def __len__(self) -> int:
         return len(self._due.keys() | self._running.keys())
 
-    def wake(self, key: Key) -> None:
-        """Reconcile it as soon as possible."""
-        self.at(key, min(self._now().timestamp(), self._due.get(key, float("inf"))))
+    def wake(self, key: Key, since: datetime | None = None) -> None:
+        """Reconcile it as soon as possible; before others if it is overdue, and they are so for less long."""
+        overdue = (since or self._now()).timestamp()
+        self.at(key, min(overdue, self._due.get(key, float("inf"))))
 
     def at(self, key: Key, due: float | datetime) -> None:
         """Reconcile it then; replaces what was planned."""
@@ -56,9 +61,18 @@ class Scheduler:
         if self._due.get(key) == moment:
             return
         self._due[key] = moment
-        heapq.heappush(self._heap, (moment, key))
+        heapq.heappush(self._heap, (moment, _lot(moment, key), key))
         self._compact()
         self._changed.set()
+
+    def plan(self, key: Key, when: datetime | None) -> None:
+        """Reconcile it then; as soon as possible, if that is past; for None, not before it is planned again."""
+        if when is None:
+            self.forget(key)
+        elif when <= self._now():
+            self.wake(key, since=when)
+        else:
+            self.at(key, when)
 
     def forget(self, key: Key) -> None:
         """Do not reconcile it any more: it is gone."""
@@ -79,7 +93,7 @@ class Scheduler:
     def _start_due(self) -> None:
         now = self._now().timestamp()
         while self._heap and self._heap[0][0] <= now and len(self._running) < AT_ONCE:
-            moment, key = heapq.heappop(self._heap)
+            moment, _, key = heapq.heappop(self._heap)
             if self._due.get(key) != moment or key in self._running:
                 continue  # planned anew, or under way: then _finished plans it again
             del self._due[key]
@@ -130,5 +144,11 @@ class Scheduler:
     def _compact(self) -> None:
         """Plans that were replaced stay in the heap until their time. Rebuilt when they are the most of it."""
         if len(self._heap) > 2 * len(self._due) + 1000:
-            self._heap = [(moment, key) for key, moment in self._due.items()]
+            self._heap = [(moment, _lot(moment, key), key) for key, moment in self._due.items()]
             heapq.heapify(self._heap)
+
+
+def _lot(moment: float, key: Key) -> int:
+    """Who comes first of those that are due at the same moment: drawn for each moment anew, so that of all
+    who name seven o'clock nobody is the last every day."""
+    return zlib.crc32(f"{moment} {key}".encode())

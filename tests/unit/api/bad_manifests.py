@@ -38,6 +38,14 @@ def in_parts(**parts: Any) -> dict[str, Any]:
     return {"target/dsnSecretRef": GONE, "target/dsnFrom": {**PARTS, **parts}}
 
 
+_MOUNT_PATH = "job.podTemplate.volumeMounts[0].mountPath"
+
+
+def _mounted(path: str) -> dict[str, Any]:
+    """Changes: a volume mounted at that path."""
+    return {"job": {"podTemplate": {"volumeMounts": [{"name": "ca", "mountPath": path}]}}}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bad:
     """``changes`` (dotted path below spec → value) to a good spec; then ``path`` is refused with
@@ -320,7 +328,8 @@ BAD = [
          "is missing; write it", "spec.archive.persistentVolumeClaim: Required value"),
     _bad("a quantity with a blank", {"job": {"resources": {"limits": {"memory": "512 Mi"}}}},
          "job.resources.limits[memory]", _QUANTITY),
-    _bad("a request above its limit", {"job": {"resources": {"limits": {"memory": "64Mi"}}}},
+    _bad("a request above its limit",
+         {"job": {"resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "64Mi"}}}},
          "job.resources.requests", "must not be above limits: raise the limit or lower the request"),
     _bad("a variable that is the operator's",
          {"job": {"podTemplate": {"env": [{"name": "SOCRATASYNC_DSN", "value": "x"}]}}},
@@ -331,4 +340,16 @@ BAD = [
     _bad("a mount at no absolute path",
          {"job": {"podTemplate": {"volumeMounts": [{"name": "ca", "mountPath": "etc/ca"}]}}},
          "job.podTemplate.volumeMounts[0].mountPath", "must be an absolute path, such as /etc/ca"),
+    _bad("a mount at the root of everything", _mounted("/"), _MOUNT_PATH,
+         "must be an absolute path, such as /etc/ca"),
+    *(_bad(f"a mount that comes back to {path}", _mounted(path), _MOUNT_PATH, "must be a path without . and ..")
+      for path in ("/etc/../usr", "/./opt")),
+    *(_bad(f"a mount at {path}", _mounted(path), _MOUNT_PATH, "must not be in or above a folder of the image's")
+      for path in ("/usr", "/opt/socratasync/lib", "/lib64", "/etc", "/etc/", "/etc/ld.so.preload", "/etc/ssl",
+                   "/etc/ssl/openssl.cnf", "/etc/python3.13", "/etc/socratasync/dsn", "/tmp", "/tmp/", "/var",
+                   "/var/lib/socratasync/archive", "/dev/shm", "/proc/1")),
+    *(_bad(f"the variable {name}", {"job": {"podTemplate": {"env": [{"name": name, "value": "x"}]}}},
+           "job.podTemplate.env[0].name", "must not be PATH or begin with PYTHON, LD_")
+      for name in ("PATH", "PYTHONPATH", "PYTHONSTARTUP", "LD_PRELOAD", "LD_LIBRARY_PATH", "GCONV_PATH",
+                   "OPENSSL_CONF", "KRB5_CONFIG", "GSS_MECH_CONFIG", "SASL_PATH")),
 ]  # fmt: skip

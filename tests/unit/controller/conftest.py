@@ -76,6 +76,8 @@ def _job() -> Callable[..., ObservedJob]:
         slot: str | None = None,
         deleting: bool = False,
         failed: int = 0,
+        backoff: int = 0,
+        suspend: bool = False,
         notes: dict[str, str] | None = None,
     ) -> ObservedJob:
         annotations = {f"socratasync.dev/{k}": v for k, v in (notes or {}).items()}
@@ -103,6 +105,7 @@ def _job() -> Callable[..., ObservedJob]:
                     "annotations": annotations,
                     **({"deletionTimestamp": ended} if deleting else {}),
                 },
+                "spec": {"backoffLimit": backoff, "suspend": suspend},
                 "status": status,
             }
         )

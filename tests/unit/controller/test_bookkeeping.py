@@ -72,10 +72,13 @@ def test_the_roster_knows_own_writes_ghosts_and_old_news() -> None:
     roster = Roster()
     assert roster.is_news(KEY, "7")
     assert roster.is_old_news(KEY, "a job"), "nobody can tell before the resource is seen"
-    assert roster.jobs_seen_early(KEY) == {"a job"}
-    assert roster.jobs_seen_early(KEY) == set(), "told once"
+    assert roster.is_old_news(KEY, "a recorded job")
 
     roster.note(KEY, "7", "last")
+    assert roster.unrecorded(KEY, {"a recorded job", "last"}) == {"a job"}
+    assert roster.unrecorded(KEY, {"last"}) == set(), "told once"
+    roster.note(KEY, "7", "last")
+    assert roster.is_old_news(KEY, "a recorded job"), "whenever it is told of again"
     assert not roster.is_news(KEY, "7")
     assert roster.is_news(KEY, "8")
     assert roster.is_old_news(KEY, "last")

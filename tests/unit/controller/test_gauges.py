@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import at
 
-from socratasync.api.status import ActiveRun, Condition, SyncStatus, Truth
+from socratasync.api.status import ActiveRun, Condition, LastRun, SyncStatus, Truth
 from socratasync.controller.metrics.gauges import PER_RESOURCE, Gauges, read_gauges
 from socratasync.controller.observed.resource import Resource
 
@@ -162,36 +162,39 @@ def test_the_expected_interval_is_the_longest_pause_whatever_day_it_is(
 
 
 ACTIVE = ActiveRun(job="j", start=at("2026-11-25T07:00"))
-STUCK = replace(ACTIVE, reason="PodNotStarting")
+STUCK, RETRYING = (
+    replace(ACTIVE, reason=reason) for reason in ("PodNotStarting", "WaitingToRetry")
+)
+JUST_NOW = replace(ACTIVE, start=at("2026-11-25T11:59:30"))
+WELL, NEVER_STARTED = "Succeeded", "PodNotStarting"
 RUNS: list[Any] = [
-    pytest.param(None, "WaitingForSchedule", "Succeeded", "", 0, id="none is wanted"),
-    pytest.param(ACTIVE, "SyncInProgress", "Succeeded", "Active", 0, id="under way"),
-    pytest.param(ACTIVE, "PodNotStarting", "Succeeded", "Stuck", 1, id="its pod does not start"),
-    pytest.param(STUCK, "SyncInProgress", "Succeeded", "Stuck", 1, id="so says the run itself"),
-    pytest.param(None, "JobRefused", "JobRefused", "Stuck", 1, id="its Job is refused"),
-    pytest.param(None, "WaitingForCapacity", "Succeeded", "Waiting", 0, id="others are first"),
-    pytest.param(None, "WaitingForSchedule", "PodNotStarting", "", 0, id="the last never started"),
+    pytest.param(None, "WaitingForSchedule", WELL, "", id="none is wanted"),
+    pytest.param(ACTIVE, "SyncInProgress", WELL, "Active", id="at work"),
+    pytest.param(JUST_NOW, "SyncInProgress", WELL, "Active", id="just begun"),
+    pytest.param(STUCK, "PodNotStarting", WELL, "Stuck", id="its pod does not start"),
+    pytest.param(RETRYING, "WaitingToRetry", WELL, "Retrying", id="between two tries"),
+    pytest.param(None, "JobRefused", WELL, "Stuck", id="its Job is refused"),
+    pytest.param(None, "WaitingForCapacity", WELL, "Waiting", id="others are first"),
+    pytest.param(None, "WaitingForRetry", NEVER_STARTED, "Stuck", id="the last never started"),
+    pytest.param(JUST_NOW, "SyncInProgress", NEVER_STARTED, "Stuck", id="nor has the next yet"),
+    pytest.param(ACTIVE, "SyncInProgress", NEVER_STARTED, "Active", id="but the next has"),
+    pytest.param(RETRYING, "WaitingToRetry", NEVER_STARTED, "Retrying", id="and failed later"),
 ]
 
 
-@pytest.mark.parametrize(("active", "synchronizing", "ready", "run", "stuck"), RUNS)
-def test_a_run_is_active_waiting_or_stuck(
-    resource: MakeResource,
-    active: ActiveRun | None,
-    synchronizing: str,
-    ready: str,
-    run: str,
-    stuck: float,
+@pytest.mark.parametrize(("active", "synchronizing", "last", "run"), RUNS)
+def test_a_run_is_at_work_or_waits_or_is_stuck(
+    resource: MakeResource, active: ActiveRun | None, synchronizing: str, last: str, run: str
 ) -> None:
-    conditions = (
-        condition("Ready", "True" if ready == "Succeeded" else "False", ready),
-        condition("Synchronizing", "True" if active else "False", synchronizing),
+    told = condition("Synchronizing", "True" if active else "False", synchronizing)
+    status = SyncStatus(
+        active_run=active, last_run=LastRun(job="i", reason=last), conditions=(told,)
     )
-    found = read_gauges(resource(status=SyncStatus(active_run=active, conditions=conditions)), NOW)
+    found = read_gauges(resource(status=status), NOW)
 
-    assert (found.run, number(found, "run_stuck")) == (run, stuck)
+    assert (found.run, number(found, "run_stuck")) == (run, float(run == "Stuck"))
     since = number(found, "active_run_start_timestamp_seconds")
-    assert since == (ACTIVE.start.timestamp() if active and ACTIVE.start else None)
+    assert since == (active.start.timestamp() if active and active.start else None)
 
 
 @pytest.mark.parametrize(

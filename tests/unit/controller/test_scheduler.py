@@ -10,7 +10,7 @@ import pytest
 
 from socratasync.controller.cluster.errors import Conflict, Unreachable
 from socratasync.controller.observed.resource import Key
-from socratasync.controller.scheduler import AT_ONCE, Scheduler
+from socratasync.controller.scheduler import AT_ONCE, BEFORE_ALL_OTHERS, Scheduler
 
 A, B = Key("data", "a"), Key("data", "b")
 Look = Callable[[Key], Awaitable[datetime | None]]
@@ -95,6 +95,48 @@ def test_a_later_plan_replaces_an_earlier_one_and_waking_comes_first() -> None:
     drive(look, act)
 
     assert seen == [B]
+
+
+def order_of(wake: Callable[[Scheduler, datetime], None], count: int) -> list[Key]:
+    """The order in which ``count`` keys are looked at that ``wake`` has planned."""
+    seen: list[Key] = []
+
+    def look(key: Key) -> None:
+        seen.append(key)
+        if len(seen) == count:
+            raise Enough
+
+    drive(look, lambda scheduler, clock: wake(scheduler, clock()))
+    return seen
+
+
+def test_what_has_been_overdue_for_longer_is_looked_at_first() -> None:
+    hour, c = timedelta(hours=1), Key("data", "c")
+
+    def wake(scheduler: Scheduler, now: datetime) -> None:
+        scheduler.wake(A)
+        scheduler.wake(B, now - hour)
+        scheduler.wake(B)
+        scheduler.wake(c, BEFORE_ALL_OTHERS)
+
+    assert order_of(wake, 3) == [c, B, A]
+
+
+def test_of_those_due_at_one_moment_it_is_not_always_the_same_that_comes_last() -> None:
+    keys = [Key("data", name) for name in "abcdefgh"]
+    orders = []
+    for day in range(1, 5):
+        moment = datetime(2026, 11, day, 7, tzinfo=UTC)
+        orders.append(order_of(lambda scheduler, _, at=moment: plan(scheduler, keys, at), 8))  # type: ignore[misc]
+
+    assert len({order[-1] for order in orders}) > 1
+    assert all(set(order) == set(keys) for order in orders)
+
+
+def plan(scheduler: Scheduler, keys: list[Key], moment: datetime) -> None:
+    """All of them at that moment."""
+    for key in keys:
+        scheduler.at(key, moment)
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,11 @@ Object = dict[str, Any]
 
 _TIMEOUT_S = 30
 _CHUNK = 500
+_CHUNK_OF_SYNCS = 100
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
-_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
 class Cluster:
@@ -62,10 +64,16 @@ class Cluster:
         except NotThere:
             return None
 
+    async def syncs(self, namespace: str | None) -> AsyncIterator[Object]:
+        """All SocrataSyncs, in one namespace or, for None, in all; few of them are held at a time."""
+        path = f"/apis/{GROUP}/{VERSION}{_within(namespace)}/{PLURAL}"
+        async for sync in self._list(path, {}, chunk=_CHUNK_OF_SYNCS):
+            yield sync
+
     async def sync_versions(self, namespace: str | None) -> AsyncIterator[tuple[Key, str]]:
         """Key and resource version of all SocrataSyncs, in one namespace or, for None, in all."""
         path = f"/apis/{GROUP}/{VERSION}{_within(namespace)}/{PLURAL}"
-        async for item in self._list(path, {}, accept=_METADATA):
+        async for item in self._list(path, {}, accept=_METADATA_LIST):
             metadata = item["metadata"]
             yield Key(metadata["namespace"], metadata["name"]), metadata["resourceVersion"]
 
@@ -73,6 +81,13 @@ class Cluster:
         """Our Jobs that are active or failed, in one namespace or, for None, in all."""
         query = {"labelSelector": JOB_SELECTOR, "fieldSelector": "status.successful=0"}
         async for job in self._list(f"/apis/batch/v1{_within(namespace)}/jobs", query):
+            yield job
+
+    async def successful_jobs(self, namespace: str | None) -> AsyncIterator[Object]:
+        """Our Jobs that have succeeded, their metadata alone, in one namespace or, for None, in all."""
+        query = {"labelSelector": JOB_SELECTOR, "fieldSelector": "status.successful=1"}
+        path = f"/apis/batch/v1{_within(namespace)}/jobs"
+        async for job in self._list(path, query, accept=_METADATA_LIST):
             yield job
 
     async def list_jobs(self, key: Key) -> list[Object]:
@@ -110,17 +125,26 @@ class Cluster:
         query = {"labelSelector": f"batch.kubernetes.io/job-name={job}"}
         return [pod async for pod in self._list(f"/api/v1/namespaces/{namespace}/pods", query)]
 
+    async def get_pod(self, namespace: str, name: str) -> Object | None:
+        """The pod of that name, by the right to list pods: the operator needs no other."""
+        query = {"fieldSelector": f"metadata.name={name}"}
+        found = [pod async for pod in self._list(f"/api/v1/namespaces/{namespace}/pods", query)]
+        return found[0] if found else None
+
     async def read_log(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """The last lines of the log of one of a pod's containers."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
         text = await self._request("GET", path, {"container": container, "tailLines": str(lines)})
         return text.decode(errors="replace")
 
-    async def patch_status(self, key: Key, patch: Mapping[str, Any], version: str) -> Object:
-        """Merge ``patch`` into the status and give back the whole resource. Raises ``Conflict`` if the
-        resource is no longer of that version."""
+    async def patch_status(self, key: Key, patch: Mapping[str, Any], version: str) -> str:
+        """Merge ``patch`` into the status and give back the resource's new version. Raises ``Conflict`` if
+        it is no longer of the version given."""
         body = {"metadata": {"resourceVersion": version}, "status": patch}
-        return await self._call("PATCH", f"{_sync_path(key)}/status", body=body, content=_MERGE)
+        path = f"{_sync_path(key)}/status"
+        # Only its metadata comes back: what was written is known.
+        found = await self._call("PATCH", path, body=body, content=_MERGE, accept=_METADATA)
+        return str(found["metadata"]["resourceVersion"])
 
     async def create_event(self, event: Mapping[str, Any]) -> None:
         """Create an event. If there is one of that name it is the same, and stays."""
@@ -131,17 +155,17 @@ class Cluster:
             return
 
     async def _list(
-        self, path: str, query: Mapping[str, str], accept: str = _JSON
+        self, path: str, query: Mapping[str, str], accept: str = _JSON, chunk: int = _CHUNK
     ) -> AsyncIterator[Object]:
-        chunk: dict[str, str] = {"limit": str(_CHUNK)}
+        part: dict[str, str] = {"limit": str(chunk)}
         while True:
-            page = await self._call("GET", path, {**query, **chunk}, accept=accept)
+            page = await self._call("GET", path, {**query, **part}, accept=accept)
             for item in page["items"] or []:  # Go writes an empty list as null
                 yield item
             following = page["metadata"].get("continue")
             if not following:
                 return
-            chunk["continue"] = following
+            part["continue"] = following
 
     async def _call(
         self,

@@ -7,7 +7,7 @@ read, what the status remembers of it counts: a sync whose series went would be 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from sys import intern
 from typing import TypeVar
@@ -17,7 +17,14 @@ from socratasync.api.status import Condition, Result, SyncStatus
 from socratasync.controller.metrics.expected import success_due
 from socratasync.controller.metrics.text import written
 from socratasync.controller.observed.memory import known_schedule
+from socratasync.controller.observed.reasons import (
+    JOB_REFUSED,
+    POD_NOT_STARTING,
+    WAITING_FOR_CAPACITY,
+    WAITING_TO_RETRY,
+)
 from socratasync.controller.observed.resource import Resource
+from socratasync.controller.observed.verdict import judging_run
 from socratasync.controller.status.condition_types import (
     READY,
     STALLED,
@@ -25,7 +32,6 @@ from socratasync.controller.status.condition_types import (
     SYNCHRONIZING,
     find,
 )
-from socratasync.controller.status.conditions import JOB_REFUSED, POD_NOT_STARTING, judging_run
 
 PER_RESOURCE = {
     "socratasync_suspended": "Whether spec.suspend is true.",
@@ -49,7 +55,9 @@ PER_DATASET = {
     "socratasync_dataset_frozen_columns": "Columns that keep old values, as it fills them no more.",
 }
 
-ACTIVE, WAITING, STUCK = RUN_STATES = ("Active", "Waiting", "Stuck")
+ACTIVE, RETRYING, STUCK, WAITING = RUN_STATES = ("Active", "Retrying", "Stuck", "Waiting")
+
+_A_MOMENT = timedelta(minutes=1)
 
 Numbers = tuple[float | None, ...]
 T = TypeVar("T")
@@ -58,8 +66,8 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Gauges:
     """``numbers`` are in the order of ``PER_RESOURCE``, each dataset's in that of ``PER_DATASET``. Labels are
-    as ``text.written`` writes them; ``reasons`` has those conditions that tell of trouble. ``run`` is Active,
-    Waiting, Stuck or empty."""
+    as ``text.written`` writes them; ``reasons`` has those conditions that tell of trouble. ``run`` is one
+    of ``RUN_STATES`` or empty."""
 
     info: str
     numbers: Numbers
@@ -73,7 +81,7 @@ class Gauges:
 def read_gauges(resource: Resource, now: datetime) -> Gauges:
     """The gauges of a resource as it stands."""
     status, schedule = resource.status, known_schedule(resource)
-    due, run = success_due(schedule, status) if schedule else None, _run(status)
+    due, run = success_due(schedule, status) if schedule else None, _run(status, now)
     return Gauges(
         info=_shared(_info(resource)),
         numbers=(
@@ -104,16 +112,27 @@ def read_gauges(resource: Resource, now: datetime) -> Gauges:
     )
 
 
-def _run(status: SyncStatus) -> str:
-    """Where the run that is wanted now stands; empty if none is."""
-    ready, synchronizing = find(status, READY), find(status, SYNCHRONIZING)
-    active = status.active_run
-    reasons = {each.reason for each in (ready, synchronizing, active) if each is not None}
-    if JOB_REFUSED in reasons or (active and POD_NOT_STARTING in reasons):
+def _run(status: SyncStatus, now: datetime) -> str:
+    """Where the run that is wanted now stands; empty if none is.
+
+    After one that never started the next is taken for stuck, too, until it has had a moment to show that it is
+    not: between the tries of a night an alert does not come and go.
+    """
+    told = [find(status, kind) for kind in (READY, SYNCHRONIZING)]
+    reasons = {each.reason for each in told if each is not None}
+    active, never_started = status.active_run, _never_started(status)
+    if active is not None and active.reason == WAITING_TO_RETRY:
+        return RETRYING
+    if active is not None and active.reason is None:
+        is_new = active.start is None or now - active.start < _A_MOMENT
+        return STUCK if never_started and is_new else ACTIVE
+    if active is not None or never_started or JOB_REFUSED in reasons:
         return STUCK
-    if active:
-        return ACTIVE
-    return WAITING if "WaitingForCapacity" in reasons else ""
+    return WAITING if WAITING_FOR_CAPACITY in reasons else ""
+
+
+def _never_started(status: SyncStatus) -> bool:
+    return status.last_run is not None and status.last_run.reason == POD_NOT_STARTING
 
 
 @lru_cache(maxsize=4096)

@@ -191,7 +191,7 @@ def _runs_now(everything: Everything) -> Family:
     states = [gauges.run for _, (_, gauges) in everything]
     return gauge(
         "socratasync_operator_runs",
-        "Runs by where they stand: under way, waiting for others to end, or not able to start.",
+        "Runs by where they stand.",
         [(written(state=state), float(states.count(state))) for state in RUN_STATES],
     )
 

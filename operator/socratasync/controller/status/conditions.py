@@ -9,7 +9,9 @@ from socratasync.api.dataset_status import DatasetStatus
 from socratasync.api.status import LastRun, Phase, Result, RunSummary, SyncStatus, Trigger, Truth
 from socratasync.contract.report import listed
 from socratasync.controller.action import Action, Kind
+from socratasync.controller.observed.reasons import JOB_REFUSED, WAITING_FOR_CAPACITY
 from socratasync.controller.observed.resource import Resource
+from socratasync.controller.observed.verdict import is_good, judging_run
 from socratasync.controller.status.condition_types import (
     DATA_VERIFIED,
     FRESH,
@@ -25,12 +27,6 @@ from socratasync.controller.status.condition_types import (
 )
 from socratasync.errors import NEEDS_A_PERSON
 from socratasync.times import write_duration, write_instant
-
-JOB_REFUSED = "JobRefused"
-"""The API server would not take the Job: a quota, a policy, or a bad pod template."""
-
-POD_NOT_STARTING = "PodNotStarting"
-"""A run is active and its pod is not: a missing secret, an image that cannot be pulled, no node."""
 
 
 def judge(resource: Resource, action: Action, status: SyncStatus, now: datetime) -> list[Finding]:
@@ -60,16 +56,9 @@ def phase(resource: Resource, action: Action, status: SyncStatus) -> Phase:
     if action.reason == JOB_REFUSED:
         return Phase.FAILED
     judged = judging_run(status)
-    if judged is None or action.reason == "WaitingForCapacity":
+    if judged is None or action.reason == WAITING_FOR_CAPACITY:
         return Phase.PENDING
-    return Phase.SYNCED if _is_good(judged) else Phase.FAILED
-
-
-def judging_run(status: SyncStatus) -> RunSummary | None:
-    """The newest ended run that says something about the data: one that was cancelled does not."""
-    last = [status.last_run] if status.last_run else []
-    runs = [*last, *(status.history or ())]
-    return next((run for run in runs if run.result not in (None, Result.CANCELLED)), None)
+    return Phase.SYNCED if is_good(judged) else Phase.FAILED
 
 
 def _ready(resource: Resource, action: Action, status: SyncStatus) -> Finding:
@@ -83,14 +72,10 @@ def _ready(resource: Resource, action: Action, status: SyncStatus) -> Finding:
     return _finding(READY, _truth(run), _reason(run), _message(run))
 
 
-def _is_good(run: RunSummary) -> bool:
-    return run.result is not None and run.result.is_good
-
-
 def _truth(run: RunSummary) -> Truth:
     if run.result in (None, Result.LOST):
         return "Unknown"
-    return truth(_is_good(run))
+    return truth(is_good(run))
 
 
 def _reason(run: RunSummary) -> str:
@@ -209,13 +194,13 @@ def _stalled(resource: Resource, action: Action, status: SyncStatus) -> Finding 
     run = judging_run(status)
     active = status.active_run
     hopeful = active and active.trigger not in (Trigger.SCHEDULE, Trigger.CATCH_UP)
-    if run is None or hopeful or _is_good(run):
+    if run is None or hopeful or status.next_retry_time or is_good(run):
         return None
     if status.last_run and status.last_run.exit_code in NEEDS_A_PERSON:
         return _finding(
             STALLED, "True", _reason(run), f"another run would fail the same way: {_message(run)}"
         )
-    if resource.schedule is None and not active and action.reason != "WaitingForCapacity":
+    if resource.schedule is None and not active and action.reason != WAITING_FOR_CAPACITY:
         return _finding(
             STALLED,
             "True",
