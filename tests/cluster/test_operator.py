@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from tests.cluster.api import Api, condition_of
 from tests.cluster.conftest import make_namespace
-from tests.cluster.controlplane import ControlPlane
+from tests.cluster.controlplane import CommandFailed, ControlPlane
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.processes import wait_until
 from tests.cluster.running import ACCOUNT, IMAGE, RunningOperator, allow_in_namespace
-from tests.cluster.syncs import Sync, failure
+from tests.cluster.syncs import KIND, Sync, failure
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,32 @@ def operator(
 def sync(operator: RunningOperator, api: Api, rooms: list[str], kubelet: Kubelet) -> Sync:
     del operator
     return Sync(api, kubelet, rooms.pop())
+
+
+def test_ready_waits_for_what_the_spec_says_now(sync: Sync, control_plane: ControlPlane) -> None:
+    def wait_for_ready() -> str:
+        where = ("--namespace", sync.namespace, "--timeout=2s")
+        return control_plane.kubectl("wait", "--for=condition=Ready", *where, f"ssync/{sync.name}")
+
+    sync.apply()
+    sync.succeed(sync.started())
+    assert "condition met" in wait_for_ready()
+    datasets = [{"id": "rq3b-xjk8", "year": 2020}, {"id": "pvft-t768", "year": 2019}]
+    sync.edit(datasets=datasets)
+
+    with pytest.raises(CommandFailed, match="timed out"):
+        wait_for_ready()
+
+    status = sync.until(lambda s: s.get("observedGeneration") == 2)
+    assert condition_of({"status": status}, "Ready")["reason"] == "NotLoadedYet"
+    assert "pvft-t768" in condition_of({"status": status}, "Reconciling")["message"]
+    assert condition_of({"status": status}, "DataVerified")["status"] == "Unknown"
+    status = sync.succeed(sync.started(2), years={"rq3b-xjk8": 2020, "pvft-t768": 2019})
+    assert "condition met" in wait_for_ready()
+    assert condition_of({"status": status}, "DataVerified")["status"] == "True"
+    whole = sync.api.get(KIND, sync.name, namespace=sync.namespace)
+    of_status = [m for m in whole["metadata"]["managedFields"] if m.get("subresource") == "status"]
+    assert {each["manager"] for each in of_status} == {"socratasync-operator"}
 
 
 def test_an_applied_sync_is_loaded_and_says_so(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from tests.cluster.running import ACCOUNT, RunningOperator, allow_everywhere
 from tests.cluster.syncs import Sync, report
 from tests.cluster.whole_life import live
 from tests.cluster.wiretap import Wiretap
+
+from socratasync.api.crd import CRD_NAME
+from socratasync.controller.watch import KIND_GONE
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +205,26 @@ def test_the_limits_outlive_a_restart_and_a_run_that_cannot_start_holds_no_place
         assert third.jobs() == []
         second.succeed(following)
         third.started()
+
+
+def test_a_kind_that_is_deleted_is_told_of_and_waited_for(
+    own_control_plane: ControlPlane, home: str, sync: Sync, tmp_path: Path
+) -> None:
+    with operator_of(own_control_plane, home, tmp_path, "--log-format=json") as operator:
+        own_control_plane.kubectl("delete", "crd", CRD_NAME)
+        assert operator.wait_ended() == 1, "Kubernetes starts it again"
+        lines = [json.loads(line) for line in operator.log.read_text().splitlines()]
+        assert [line["msg"] for line in lines if line["level"] == "error"] == [KIND_GONE]
+        assert not any("trace" in line for line in lines)
+
+        operator.start()
+        wait_until(lambda: "is not installed" in operator.words(), timeout_s=30, what="a word")
+        assert operator.probe("readyz") == 503
+        assert operator.probe("healthz") == 200
+        install_crd(own_control_plane)
+        operator.wait_ready()
+        sync.apply()
+        sync.started()
 
 
 def test_it_may_do_nothing_that_it_does_not_need(

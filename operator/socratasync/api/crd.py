@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -13,6 +13,10 @@ from socratasync.api.status import SyncStatus
 
 PLURAL = "socratasyncs"
 CRD_NAME = f"{PLURAL}.{GROUP}"
+
+UNSEEN: Final = {"observedGeneration": -1}
+"""The status before the operator has seen the resource. Without it, tools that go by kstatus would take one
+that says nothing yet for one that is as it should be."""
 
 _HEADER = "# Generated from the models by `socratasync crd`; change those, not this.\n"
 
@@ -73,7 +77,7 @@ def _schema() -> JSONSchema:
             "kind": {"description": f"The kind of the object: {KIND}.", "type": "string"},
             "metadata": {"type": "object"},
             "spec": structural(SyncSpec),
-            "status": structural(SyncStatus),
+            "status": {**structural(SyncStatus), "default": UNSEEN},
         },
     }
 
@@ -92,6 +96,7 @@ def _columns() -> list[dict[str, Any]]:
         # A string, because kubectl shows a date in the future as <invalid>.
         _column("Next", "string", ".status.nextScheduleTime", wide=True),
         _column("Duration", "string", ".status.lastRun.duration", wide=True),
+        _column("Reason", "string", f"{condition}.reason", wide=True),
         _column("Message", "string", f"{condition}.message", wide=True),
         _column("Age", "date", ".metadata.creationTimestamp"),
     ]

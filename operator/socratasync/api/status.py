@@ -75,7 +75,8 @@ class Condition(Part):
     """One statement about the sync, in the form all Kubernetes objects use."""
 
     type: Annotated[str, Field(max_length=316, pattern="^[A-Z][A-Za-z]*$")]
-    """Ready, Synchronizing, LastSyncSucceeded, Fresh, DataVerified, SchemaInSync, Suspended or Stalled."""
+    """Ready, Reconciling, Synchronizing, LastSyncSucceeded, Fresh, DataVerified, SchemaInSync, Suspended or
+    Stalled."""
     status: Truth
     """Whether it holds."""
     reason: Annotated[str, Field(min_length=1, max_length=1024, pattern="^[A-Z][A-Za-z0-9]*$")]
@@ -205,8 +206,8 @@ class ActiveRun(Part):
 class SyncStatus(Part):
     """How the sync stands, as the operator last saw it."""
 
-    observed_generation: Count | None = None
-    """The metadata.generation that the operator has acted on."""
+    observed_generation: Annotated[Integer, Field(ge=-1)] | None = None
+    """The metadata.generation that the operator has acted on; -1 before it has seen the resource."""
     conditions: (
         Annotated[
             tuple[Condition, ...],
@@ -220,7 +221,8 @@ class SyncStatus(Part):
         ]
         | None
     ) = None
-    """Ready: the spec is valid and the last run was good. Synchronizing: a run is under way.
+    """Ready: the spec is valid, and the last run of what it says now was good. Reconciling, only when true:
+    what the spec says now was never loaded, and a run is to come. Synchronizing: a run is under way.
     LastSyncSucceeded. Fresh: the last good run is no longer ago than freshness.maxLag. DataVerified: rows
     agree with the source's count. SchemaInSync: columns are as agreed. Suspended. Stalled, only when
     true: no run will succeed, or none will start, until a person acts."""
@@ -270,6 +272,12 @@ class SyncStatus(Part):
     """The value of the annotation socratasync.dev/cancelAt that was last acted on."""
     loaded_spec_hash: Name | None = None
     """Fingerprint of what the last started run was asked to load; a change of it starts a run."""
+    judged_spec_hash: Name | None = None
+    """Fingerprint of what the last run that was not cancelled was asked to load; Ready judges by that run only
+    while it is that of the spec."""
+    synced_spec_hash: Name | None = None
+    """Fingerprint of what the last good run loaded; while it is not that of the spec, Reconciling or Stalled
+    is True."""
     observed_schedule: Word256 | None = None
     """The schedule and its zone that the operator goes by; an edited one counts from then on."""
     slots_settled_through: Instant | None = None

@@ -22,6 +22,9 @@ UNSEEN_AFTER = timedelta(minutes=15)
 """That is three listings of all resources that failed in a row."""
 
 
+_NO_LEASE = "standing by: the Kubernetes API has not shown the lease for a while"
+
+
 class Health:
     """What the probes answer from. The operator's parts set what they know."""
 
@@ -31,6 +34,8 @@ class Health:
         self._born = now()
         self.watching = False
         """Whether the resources are being watched."""
+        self.stood_by: datetime | None = None
+        """When it was last seen that another operator works, or none does yet; None without an election."""
         self.resynced: datetime | None = None
         """When all resources were last listed."""
         self.answered: datetime | None = None
@@ -47,6 +52,9 @@ class Health:
 
     def why_not_ready(self) -> str | None:
         """Why no run would be started now. None if all is well."""
+        if not self.watching and self.stood_by is not None:
+            # It does what it is there for. Were it not ready, no rollout would come to an end.
+            return None if self._now() - self.stood_by <= STALLED_AFTER else _NO_LEASE
         if not self.watching:
             return f"starting: {self.unanswered or 'waiting for the Kubernetes API'}"
         if self.answered is None or self._now() - self.answered > UNREACHED_AFTER:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +23,7 @@ from socratasync.controller.cluster.errors import ClusterError
 from socratasync.controller.cluster.own_pod import own_image
 from socratasync.controller.health import Health, health_app
 from socratasync.controller.jobs.defaults import NOTHING_SAID, JobDefaults
+from socratasync.controller.leader import leading
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.metrics.server import metrics_app
 from socratasync.controller.observed.job import owner_key, read_job
@@ -49,11 +52,13 @@ _ASK_EVERY_S = 20.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorOptions:
     """The command's flags. Without ``namespaces`` the operator works in all of them; without ``image``, Jobs run
-    that of its own pod; without ``max_active_runs_per_namespace`` a namespace may have as many runs as the operator."""
+    that of its own pod; without ``max_active_runs_per_namespace`` a namespace may have as many runs as the operator;
+    with ``lease`` it works only while it holds that."""
 
     image: str | None = None
     defaults: JobDefaults = NOTHING_SAID
     namespaces: Sequence[str] = ()
+    lease: str | None = None
     metrics_port: int = 9090
     health_port: int = 8080
     max_active_runs: int = 20
@@ -71,11 +76,13 @@ def run(options: OperatorOptions) -> None:
     configure(options.log_format, Redactor(), level=options.log_level)
     for chatty in ("kopf", "aiohttp", "asyncio", "kubernetes"):
         logging.getLogger(chatty).setLevel(max(options.log_level, logging.WARNING))
-    asyncio.run(operate(options))
+    with suppress(asyncio.CancelledError):  # by a signal
+        asyncio.run(operate(options))
 
 
 async def operate(options: OperatorOptions) -> None:
-    """Operate in the caller's event loop, until the first part of the operator ends."""
+    """Operate in the caller's event loop, until the first part of the operator ends or a signal comes."""
+    _end_on_signals()
     credentials = await load_credentials()
     cluster = Cluster(credentials)
     operator = _Operator(options, cluster)
@@ -84,13 +91,8 @@ async def operate(options: OperatorOptions) -> None:
             async with serving(health_app(operator.health), options.health_port):
                 await operator.wait_for_crd()
                 await operator.choose_image()
-                await operator.take_over()
-                await _until_first_end(
-                    operator.scheduler.run(),
-                    operator.resync(),
-                    operator.keep_asking(),
-                    operator.watch(credentials),
-                )
+                async with leading(cluster, options.lease, operator.stand_by) as held:
+                    await _until_first_end(operator.work(credentials), held)
     finally:
         await cluster.close()
 
@@ -171,6 +173,18 @@ class _Operator:
                     self.health.unanswered = told = exc.message
                 await asyncio.sleep(_WAIT_FOR_CRD_S)
         log.info("runs use the image %s", self._runs.image)
+
+    def stand_by(self) -> None:
+        """Another operator works, or none does yet."""
+        self.health.stood_by = _now()
+
+    async def work(self, credentials: Credentials) -> None:
+        """Take over, and go on until a part ends."""
+        self.health.stood_by = None
+        await self.take_over()
+        await _until_first_end(
+            self.scheduler.run(), self.resync(), self.keep_asking(), self.watch(credentials)
+        )
 
     async def take_over(self) -> None:
         """Find out what an earlier process has left, and what came since."""
@@ -261,6 +275,14 @@ async def _until_first_end(*parts: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _end_on_signals() -> None:
+    """Until kopf watches, which has handlers of its own: a container's process 1 gets no signal without one."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
 
 
 def _now() -> datetime:

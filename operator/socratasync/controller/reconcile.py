@@ -27,8 +27,8 @@ from socratasync.controller.observed.worker import WorkerSeen
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import LOOK_EVERY, Runs
 from socratasync.controller.slots import RunSlots
-from socratasync.controller.status.conditions import read_freshness
 from socratasync.controller.status.events import Event, event_object, transitions
+from socratasync.controller.status.freshness import read_freshness
 from socratasync.controller.status.next import next_status
 from socratasync.controller.status.patch import status_patch
 from socratasync.errors import InvalidSpec
@@ -244,7 +244,9 @@ class Reconciler:
         what it tells. A kill between the two loses neither.
         """
         for event in transitions(resource.status, status, done.action, done.outcome):
-            log.info("%s: %s: %s", resource.key, event.reason, event.message)
+            log.info(
+                "%s: %s: %s", resource.key, event.reason, event.message, extra=resource.key.logged
+            )
             await self._post(resource, event, now)
 
     def _count(self, key: Key, status: SyncStatus, done: Done) -> None:
@@ -258,14 +260,25 @@ class Reconciler:
         try:
             await self._cluster.create_event(event_object(event, resource, now))
         except ClusterError as exc:
-            log.warning("%s: event %s is lost: %s", resource.key, event.reason, exc.message)
+            log.warning(
+                "%s: event %s is lost: %s",
+                resource.key,
+                event.reason,
+                exc.message,
+                extra=resource.key.logged,
+            )
 
 
 def _without_report(done: Done, resource: Resource, refused: str) -> Done:
     """Raises ``Refused`` if it cannot have been for the report."""
     if done.outcome is None or done.outcome.report is None:
         raise Refused(refused)
-    log.error("%s: a status with the run's report was refused: %s", resource.key, refused)
+    log.error(
+        "%s: a status with the run's report was refused: %s",
+        resource.key,
+        refused,
+        extra=resource.key.logged,
+    )
     active = resource.status.active_run
     run = (active.job if active else None) or ""
     return replace(done, outcome=without_report(done.outcome, run, refused))

@@ -105,7 +105,7 @@ class Runs:
         try:
             pods = await self._cluster.list_pods(key.namespace, job.name)
         except ClusterError as exc:
-            log.debug("%s: the pods could not be listed: %s", key, exc.message)
+            log.debug("%s: the pods could not be listed: %s", key, exc.message, extra=key.logged)
             return None
         return look_at(job, key.namespace, pods, now)
 
@@ -117,7 +117,12 @@ class Runs:
         try:
             text = await self._cluster.read_log(namespace, seen.pod, CONTAINER, LINES)
         except ClusterError as exc:
-            log.debug("%s: no progress to be had: %s", resource.key, exc.message)
+            log.debug(
+                "%s: no progress to be had: %s",
+                resource.key,
+                exc.message,
+                extra=resource.key.logged,
+            )
             return None
         return read_progress(text)
 

@@ -115,19 +115,19 @@ class Scheduler:
             again = await self._reconcile(key)
             self._failures.pop(key, None)
         except Conflict as exc:
-            log.debug("%s changed meanwhile: %s", key, exc.message)
+            log.debug("%s changed meanwhile: %s", key, exc.message, extra=key.logged)
             again = self._now()
         except ClusterError as exc:
             again = self._later(key, exc.message)
         except Exception:  # one resource's trouble must not stop the others
-            log.exception("%s could not be reconciled", key)
+            log.exception("%s could not be reconciled", key, extra=key.logged)
             again = self._later(key, "internal error")
         self._finished(key, again)
 
     def _later(self, key: Key, why: str) -> datetime:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         wait = min(_LONGEST_BACKOFF_S, 0.5 * 2 ** min(failures, 10))
-        log.warning("%s: %s; trying again in %.0f s", key, why, wait)
+        log.warning("%s: %s; trying again in %.0f s", key, why, wait, extra=key.logged)
         return datetime.fromtimestamp(self._now().timestamp() + wait, self._now().tzinfo)
 
     def _finished(self, key: Key, again: datetime | None) -> None:

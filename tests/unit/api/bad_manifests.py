@@ -303,6 +303,10 @@ BAD = [
     _bad("a day without its time", {"since": "2024-01-01"}, "since", _SINCE),
     _bad("a moment without its zone", {"since": "2024-01-01T00:00:00"}, "since", _SINCE),
     _bad("a day that the calendar lacks", {"since": "2023-02-29T00:00:00Z"}, "since", _SINCE),
+    *[_bad(f"the moment {text}, at an end of the calendar", {"since": text}, "since",
+           "must lie in the years 2 to 9998; take it out for all that there is")
+      for text in ["9999-12-31T23:59:59-23:59", "9999-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59",
+                   "0001-12-31T23:59:59Z", "0000-01-01T00:00:00Z"]],
     *[_bad(f"{name} of {text or 'nothing'}", {f"source/timeouts/{name}": text}, f"source.timeouts.{name}",
            f"must be a duration from 1s to {longest}, such as 30s, 5m or 1m30s")
       for name, text, longest in [

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from socratasync.controller.cluster.errors import Conflict, Refused
+from socratasync.controller.observed.labels import FINGERPRINT
 from socratasync.controller.observed.resource import Key
 from socratasync.times import write_instant
 
@@ -34,6 +35,8 @@ class ClusterModel:
         self.pods: dict[str, list[Object]] = {}
         self.created: list[Object] = []
         self.recorded: list[str] = []
+        self.loaded: set[str] = set()
+        """The fingerprints of what runs that ended well were asked to load."""
         self.interrupted: list[str] = []
         """Jobs that the operator stopped while their worker was at work and nobody asked for it."""
         self.events: dict[str, Object] = {}
@@ -124,6 +127,8 @@ class ClusterModel:
             else []
         )
         kind = "Complete" if ok else "Failed"
+        if ok:
+            self.loaded.add(self.jobs[name]["metadata"]["annotations"][FINGERPRINT])
         self.jobs[name]["status"]["conditions"] = [
             {"type": kind, "status": "True", "reason": reason, "lastTransitionTime": ended}
         ]

@@ -24,11 +24,12 @@ from tests.unit.controller.cluster_model import ClusterModel, Killed, minutes
 from socratasync.api.status import Phase, Result
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.memory import written_schedule
-from socratasync.controller.observed.resource import read_resource
+from socratasync.controller.observed.resource import fingerprint, read_resource
 from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import Runs
 from socratasync.controller.slots import RunSlots
+from socratasync.controller.status.condition_types import find
 from socratasync.times import instant_or_none
 
 SPEC: dict[str, Any] = {
@@ -259,6 +260,22 @@ class World(RuleBasedStateMachine):
         assert len(self.cluster.recorded) == len(set(self.cluster.recorded))
 
     @invariant()
+    def ready_is_true_only_of_what_was_loaded(self) -> None:
+        """As `kubectl wait` reads it, by the generation that the condition is about."""
+        resource = read_resource(self.cluster.body)
+        ready = find(resource.status, "Ready")
+        if ready is None or ready.observed_generation != resource.generation:
+            return
+        if ready.status == "True":
+            assert resource.spec is not None
+            assert fingerprint(resource.spec) in self.cluster.loaded
+
+    @invariant()
+    def it_is_on_its_way_or_stalled_and_never_both(self) -> None:
+        status = read_resource(self.cluster.body).status
+        assert not (find(status, "Reconciling") and find(status, "Stalled"))
+
+    @invariant()
     def a_worker_at_work_is_interrupted_on_demand_only(self) -> None:
         assert self.cluster.interrupted == []
 
@@ -321,11 +338,17 @@ class World(RuleBasedStateMachine):
         assert status.last_handled_full_at == resource.asked.full
         if spec.suspend:
             assert status.phase is Phase.SUSPENDED
+            assert find(status, "Reconciling") is None, "nothing is on its way"
             return
         results = {run.result for run in status.history or ()}
         # Cancelled runs say nothing of the data: with none but such, it is as before the first.
         judged = (Phase.SYNCED, Phase.FAILED)
         assert status.phase in ((Phase.PENDING,) if results == {Result.CANCELLED} else judged)
+        if status.phase is Phase.SYNCED:
+            ready = find(status, "Ready")
+            assert ready is not None
+            assert ready.status == "True"
+            assert find(status, "Reconciling") is None
         if resource.schedule and spec.starting_deadline_seconds is None:
             self._expect_newest_slot_run()
 

@@ -16,6 +16,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 from tests.cluster.processes import wait_until
+from tests.skipped import needs_ipv6
 
 from socratasync.controller.health import Health, health_app
 from socratasync.controller.metrics.server import Scrape, metrics_app
@@ -64,22 +65,11 @@ async def chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
         yield (await reader.readexactly(size + 2))[:-2]
 
 
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize(
     "host",
     [
         "127.0.0.1",
-        pytest.param(
-            "::1", marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 here")
-        ),
+        pytest.param("::1", marks=needs_ipv6),
     ],
 )
 def test_one_port_answers_over_ipv4_and_ipv6(host: str) -> None:

@@ -58,9 +58,9 @@ def is_condition_true(status: SyncStatus, kind: str) -> bool:
     return found is not None and found.status == "True"
 
 
-def unanswered(resource: Resource) -> Asked:
-    """What annotations ask for and the status has not answered yet."""
-    asked, status = resource.asked, resource.status
+def unanswered(resource: Resource, status: SyncStatus | None = None) -> Asked:
+    """What annotations ask for and the status has not answered yet: the resource's, or the next one."""
+    asked, status = resource.asked, status or resource.status
 
     def new(token: str | None, handled: str | None) -> str | None:
         return None if token == handled else token

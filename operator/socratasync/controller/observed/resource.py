@@ -35,6 +35,11 @@ class Key(NamedTuple):
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 
+    @property
+    def logged(self) -> dict[str, dict[str, str]]:
+        """For ``extra`` of a log line about the resource: JSON lines have these fields."""
+        return {"facts": {"namespace": self.namespace, "name": self.name}}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:

@@ -21,6 +21,7 @@ from socratasync.controller.observed.retry import read_retry
 from socratasync.controller.observed.worker import Away
 from socratasync.controller.status.condition_types import merge
 from socratasync.controller.status.conditions import judge, phase
+from socratasync.controller.status.loaded import after_an_end, before_a_start
 from socratasync.controller.status.records import (
     active_run,
     dataset_records,
@@ -101,7 +102,7 @@ def _with_active_run(
     if known is not None and active_uid(status) == job.uid:
         return replace(status, active_run=active_run(job, progress or known.progress, away))
     return replace(
-        status,
+        before_a_start(status),
         active_run=active_run(job, progress, away),
         loaded_spec_hash=job.fingerprint or status.loaded_spec_hash,
         last_handled_reconcile_at=job.requested or status.last_handled_reconcile_at,
@@ -114,7 +115,7 @@ def _with_ended_run(status: SyncStatus, resource: Resource, outcome: Outcome) ->
     """The active run is the last one."""
     run = last_run(status.active_run or ActiveRun(), outcome)
     status = replace(
-        status,
+        after_an_end(status, outcome.result),
         active_run=None,
         last_run=run,
         history=with_run(status.history or (), run),
