@@ -245,7 +245,7 @@ def test_suspended_and_stalled_it_says_both_steps() -> None:
     world.look()
     stalled = find(read_resource(world.cluster.body).status, "Stalled")
     assert stalled is not None
-    assert "set spec.suspend to false, then run again: kubectl annotate" in stalled.message
+    assert "spec.suspend is true, so set it to false first. An edit" in stalled.message
     command = advised(world)
 
     world.cluster.edit(suspend=False)

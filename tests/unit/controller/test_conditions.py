@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -298,8 +297,10 @@ def test_stalled_is_what_no_run_will_mend(
     assert (told is not None) is stalled
     if told is not None and status.last_run is not None:
         assert told[:2] == ("True", status.last_run.reason)
-        assert re.search(r"\bno\b", told[2]), "what the run said"
-        assert 'la-311 -n data socratasync.dev/requestedAt="$(date +%s)" --overwrite' in told[2]
+        assert ": no. An edit of the spec" in told[2]
+        assert told[2].endswith(
+            'kubectl annotate socratasync la-311 -n data socratasync.dev/requestedAt="$(date +%s)" --overwrite'
+        )
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ from socratasync.controller.status.loaded import (
 from socratasync.controller.status.verdicts import data_verified, schema_in_sync
 from socratasync.errors import NEEDS_A_PERSON
 
-_SAID_CHARACTERS = 600
-"""Of a run's own words, so that what helps is not cut off behind them."""
+_ROOM_FOR_ADVICE = 480
+"""Characters of a run's message, after which there is room for a command with the longest names."""
 
 
 def judge(resource: Resource, action: Action, status: SyncStatus, now: datetime) -> list[Finding]:
@@ -201,13 +201,14 @@ def _stalled(resource: Resource, action: Action, status: SyncStatus) -> Finding 
     run = judging_run_of_spec(resource, status) or _cancelled_run(resource, status.last_run)
     if run is None or is_good(run):
         return None
+    said = shorten(_message(run), _ROOM_FOR_ADVICE)
     if isinstance(run, LastRun) and run.exit_code in NEEDS_A_PERSON:
-        said = shorten(_message(run), _SAID_CHARACTERS)
-        again = f"another run would fail the same way: {said}. {_how_to_mend(resource)}"
-        return finding(STALLED, "True", _reason(run), again)
-    if _comes_by_itself(resource, action, status):
+        why = f"another run would fail the same way: {said}"
+    elif _comes_by_itself(resource, action, status):
         return None
-    return finding(STALLED, "True", _reason(run), f"{_how_to_go_on(resource)}. {_message(run)}")
+    else:
+        why = f"nothing tries it again by itself: {said}"
+    return finding(STALLED, "True", _reason(run), f"{why}. {_how_to_go_on(resource)}")
 
 
 def _is_mended_by_the_next_run(resource: Resource, status: SyncStatus) -> bool:
@@ -241,17 +242,9 @@ def _comes_by_itself(resource: Resource, action: Action, status: SyncStatus) -> 
     return waits or resource.schedule is not None
 
 
-def _how_to_mend(resource: Resource) -> str:
-    again = how_to_run_again(resource.key)
-    if _is_suspended(resource):
-        return f"Mend it, set spec.suspend to false, then run again: {again}"
-    return f"A change of the spec starts a run; after what was mended elsewhere: {again}"
-
-
 def _how_to_go_on(resource: Resource) -> str:
-    again = how_to_run_again(resource.key)
-    if not _is_suspended(resource):
-        return f"there is no schedule, so no further try; to run again: {again}"
-    if resource.schedule is not None:
-        return "spec.suspend is true, so no further try until it is false"
-    return f"spec.suspend is true, so no further try; set it to false, then run again: {again}"
+    first = "spec.suspend is true, so set it to false first. " if _is_suspended(resource) else ""
+    return (
+        f"{first}An edit of the spec that mends it starts a run; after what is mended elsewhere, this does: "
+        f"{how_to_run_again(resource.key)}"
+    )
