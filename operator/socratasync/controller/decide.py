@@ -130,7 +130,7 @@ def a_run_that_does_no_work_makes_way(at: Situation) -> Action | None:
     wanted = _why_another_is_wanted(at, job)
     if wanted is None:
         return None
-    noted = known_away(at.resource.status, job)
+    noted = known_away(at.resource.status)
     if noted and noted.reason == REPLACING:
         return _of_active(at, job, Kind.CANCEL, noted)
     message = (
@@ -150,7 +150,7 @@ def a_run_that_does_not_start_in_time_is_ended(at: Situation) -> Action | None:
     limit = timedelta(seconds=spec.job.start_deadline_seconds)
     if at.now - seen.starting_since < limit:
         return None
-    noted = known_away(at.resource.status, job)
+    noted = known_away(at.resource.status)
     message = f"{seen.away.message}; given up after {write_duration(limit)} (spec.job.startDeadlineSeconds)"
     is_noted = noted is not None and noted.reason == POD_NOT_STARTING
     kind = Kind.CANCEL if is_noted else Kind.NOTE
@@ -163,7 +163,7 @@ def an_active_run_is_followed(at: Situation) -> Action | None:
     if job is None:
         return None
     if at.seen is None or job.deleting:
-        return _of_active(at, job, Kind.FOLLOW, known_away(at.resource.status, job))
+        return _of_active(at, job, Kind.FOLLOW, known_away(at.resource.status))
     return _of_active(at, job, Kind.FOLLOW, None if at.seen.ordinary else at.seen.away)
 
 

@@ -151,7 +151,10 @@ def test_it_is_noted_before_it_is_done_and_done_if_it_still_holds(
     assert noted.active_run.reason == "Replacing"
 
     again = resource(status=noted, target=FIXED)
-    assert next_for(again, stuck(), STUCK).kind is Kind.CANCEL
+    stopped = next_for(again, stuck(), STUCK)
+    assert (stopped.kind, stopped.reason) == (Kind.CANCEL, "Replacing")
+    assert stopped.away is not None
+    assert stopped.away.message == noted.active_run.message
     assert next_for(again, stuck(), AT_WORK).kind is Kind.FOLLOW, "it has started meanwhile"
     reverted = next_for(resource(status=noted, target=MISTYPED), stuck(), STUCK)
     assert (reverted.kind, reverted.reason) == (Kind.FOLLOW, "PodNotStarting")
