@@ -149,7 +149,7 @@ Everything = list[tuple[Key, tuple[str, Gauges]]]
 
 
 def _of(key: Key, **more: str) -> str:
-    return written(namespace=key.namespace, name=key.name, **more)
+    return written(name=key.name, namespace=key.namespace, **more)
 
 
 # What is there with 0 before it is counted: what ordinarily comes. The rest shows 0 when it comes (``counts``).
@@ -235,4 +235,4 @@ def _dataset_series(everything: Everything, number: int) -> Series:
     for _, (own, gauges) in everything:
         for dataset, numbers in gauges.datasets:
             if (value := numbers[number]) is not None:
-                yield f"{own},{dataset}", value
+                yield f"{dataset},{own}", value
