@@ -31,7 +31,7 @@ from socratasync.controller.observed.resource import Key, read_resource
 from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import Runs
-from socratasync.controller.scheduler import BEFORE_ALL_OTHERS, Scheduler
+from socratasync.controller.scheduler import Scheduler
 from socratasync.controller.serving import serving, serving_apart
 from socratasync.controller.slots import RunSlots
 from socratasync.controller.takeover import Takeover
@@ -253,11 +253,13 @@ class _Operator:
         key, seen = Key(*owner), read_job(job)
         if not seen.is_active and self._roster.is_old_news(key, seen.uid):
             return
-        del kind  # whether the Job came, changed or went: looking at the resource tells
-        self.scheduler.wake(key, BEFORE_ALL_OTHERS)  # others may wait for its place
+        # One that succeeds leaves the watch as it was before; whether it did, or is gone, a look tells.
+        if seen.is_active and kind != "DELETED" and self._roster.is_same(key, seen):
+            return
+        self.scheduler.hurry(key)  # if its run has ended, others wait for its place
 
     def _let_in(self, key: Key) -> None:
-        self.scheduler.wake(key, BEFORE_ALL_OTHERS)
+        self.scheduler.hurry(key)
 
     def _forget(self, key: Key) -> None:
         self.scheduler.forget(key)

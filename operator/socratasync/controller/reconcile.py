@@ -97,14 +97,7 @@ class Reconciler:
             return None
         if resource.status.active_run or unrecorded:
             return now
-        action = decide(resource, [], now, Capacity())
-        if action.run is not None:
-            return min(action.run.due, now)
-        if action.kind not in (Kind.WAIT, Kind.REJECT):
-            return now
-        if status_patch(resource, next_status(resource, action, now)):
-            return now
-        return _reconcile_again_at(resource, action, resource.status, now)
+        return _needs_step_at(resource, [], now)
 
     async def first_look(self, resource: Resource) -> datetime | None:
         """As ``needs_reconcile_at``; but where all that is to be done is to write a new resource's first
@@ -160,7 +153,10 @@ class Reconciler:
         if done.refused:
             raise JobRefused(done.refused)
         await self._runs.clear_away(written, jobs)
-        if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE, Kind.REPLACE):
+        if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE):
+            return _needs_step_at(written, jobs, now)
+        if done.action.kind is Kind.NOTE:
+            self._runs.forget(resource.key)  # what was noted is done only if it still holds
             return now
         return _reconcile_again_at(written, done.action, status, now)
 
@@ -293,6 +289,21 @@ def _refused(resource: Resource, action: Action, message: str, now: datetime) ->
         settled=settled_through(resource, now),
         next_due=action.next_due,
     )
+
+
+def _needs_step_at(
+    resource: Resource, jobs: Sequence[ObservedJob], now: datetime
+) -> datetime | None:
+    """When something is to be done for a resource that has these Jobs: now, for a run that is overdue since
+    when it was due; later; or (None) not before it changes."""
+    action = decide(resource, jobs, now, Capacity())
+    if action.run is not None:
+        return min(action.run.due, now)
+    if action.kind not in (Kind.WAIT, Kind.REJECT):
+        return now
+    if status_patch(resource, next_status(resource, action, now)):
+        return now
+    return _reconcile_again_at(resource, action, resource.status, now)
 
 
 def _reconcile_again_at(

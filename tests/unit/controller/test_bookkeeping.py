@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,6 +67,31 @@ def test_history_limits_spare_what_is_not_recorded(resource: MakeResource, job: 
     gone = surplus_jobs(jobs, spec, SyncStatus(last_run=last))
 
     assert [each.name for each in gone] == ["good-1", "bad-1"]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "looked_at"),
+    [
+        pytest.param({}, None, False, id="just created, by the operator itself"),
+        pytest.param({}, {}, False, id="a change that says nothing"),
+        pytest.param({}, {"running_pods": 1}, True, id="its pod starts"),
+        pytest.param({}, {"failed_pods": 1}, True, id="a try fails"),
+        pytest.param({}, {"deleting": True}, True, id="somebody deletes it"),
+        pytest.param({}, {"suspended": True}, True, id="a queue holds it"),
+        pytest.param({"running_pods": 1}, {"running_pods": 1}, False, id="its pod still runs"),
+        pytest.param({"running_pods": 1}, {"uid": "next"}, False, id="the next run's"),
+        pytest.param({"running_pods": 1}, None, True, id="at work at first sight"),
+    ],
+)
+def test_an_active_job_is_worth_a_look_when_what_matters_of_it_changes(
+    job: MakeJob, first: dict[str, Any], then: dict[str, Any] | None, looked_at: bool
+) -> None:
+    roster, seen = Roster(), replace(job(), **first)
+    same = roster.is_same(KEY, seen)
+    if then is not None:
+        same = roster.is_same(KEY, replace(job(), **then))
+
+    assert same is not looked_at
 
 
 def test_the_roster_knows_own_writes_ghosts_and_old_news() -> None:
