@@ -64,9 +64,9 @@ def mutate(
     patience_s: float = 1.0,
 ) -> dict[str, Mutant]:
     """Try every mutant of the modules, or ``only`` those of that name (which mypy let pass), against the
-    tests that reach it. Returns those that neither a test noticed nor mypy. ``patience_s``: what the tests' fixtures take, which
-    mutmut does not count: who takes longer than many times all that passes for noticed. Raises
-    ``RuntimeError`` where the tests fail without any mutant."""
+    tests that reach it. Returns those that neither a test noticed nor mypy. ``patience_s``: what the tests'
+    fixtures take, which mutmut does not count; a mutant that takes many times as long as all of it passes for
+    noticed. Raises ``RuntimeError`` where the tests fail without any mutant."""
     files = [f"src/{module.replace('.', '/')}.py" for module in modules]
     text = project_text(files, tests, patience_s, check_types=not only)
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")

@@ -285,6 +285,8 @@ def test_a_row_that_came_again_as_it_was_is_as_new_as_it_says(
     others.touch(others.find(name="p7"))
 
     sync.well()
+    assert sync.acres()["p7"] == 107
+    assert (PARKS, OTHERS, False) in book(sync)
     sync.well()
 
     assert sync.acres()["p7"] == 107
