@@ -19,6 +19,9 @@ RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /dis
  && /build/bin/pip --python /opt/socratasync/bin/python install --quiet --no-compile --no-deps \
       --no-index /dist/*.whl \
  && tools/trim_image.sh /opt/socratasync/lib \
+ # Isolated (I), for no variable and no folder may choose the code that runs; so is what ENV says below: no
+ # bytecode is written (B), and nothing waits in a buffer (u).
+ && sed -i '1s/$/ -IBu/' /opt/socratasync/bin/socratasync /opt/socratasync/bin/kubectl-socratasync \
  # Compiled here, since nobody may write at run time; by hash, so that a copy's new dates do no harm.
  && /opt/socratasync/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
       /opt/socratasync/lib \

@@ -25,7 +25,7 @@ demo: $(STAMP)  ## the main job at once: simulated Socrata, real PostgreSQL, loa
 
 test: $(STAMP)  ## the whole suite: units, real PostgreSQL, real HTTPS, a real Kubernetes control plane
 	@tools/test_programs.sh
-	@$(BIN)/python tests/cluster/programs.py api
+	@$(BIN)/python tests/cluster/programs.py api kstatus
 	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 versions: $(STAMP)  ## the pipeline's tests on PostgreSQL 14 to 18 (needs npm)

@@ -7,10 +7,10 @@ Kubernetes writes them, milliseconds in a report, as Socrata does.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import Literal, overload
 
-Precision = Literal["auto", "seconds", "milliseconds"]
+Precision = Literal["auto", "seconds", "milliseconds", "microseconds"]
 """``auto`` writes what there is: no fraction, or six digits of it."""
 
 
@@ -20,6 +20,11 @@ def read_instant(text: str) -> datetime:
     if at.tzinfo is None:
         raise ValueError(f"{text!r} names no time zone")
     return at.astimezone(UTC)
+
+
+def is_within_reach(at: datetime) -> bool:
+    """Whether the moment is one in every zone, and a few days around it are, too: years 2 to 9998."""
+    return MINYEAR < at.year < MAXYEAR
 
 
 def instant_or_none(text: object) -> datetime | None:

@@ -614,7 +614,7 @@ SOURCES = [
         "a certificate that nobody trusts",
         lambda s: s.give(REQUESTS_CA_BUNDLE="/etc/ssl/certs/ca-certificates.crt"),
         75,
-        "is not trusted",
+        "in the variable SSL_CERT_FILE: of a sync in spec.job.podTemplate",
     ),
     bad(
         "a CA bundle that does not exist",

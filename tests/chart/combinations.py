@@ -13,8 +13,20 @@ EVERYTHING: Mapping[str, Any] = {
     "operator": {
         "maxActiveRuns": 5,
         "maxActiveRunsPerDomain": 2,
+        "maxActiveRunsPerNamespace": 3,
         "logFormat": "text",
         "logLevel": "debug",
+    },
+    "jobs": {
+        "labels": {"kueue.x-k8s.io/queue-name": "nightly"},
+        "resources": {"limits": {"memory": "1Gi"}},
+        "caBundle": {"configMapKeyRef": {"name": "trust", "key": "ca.crt"}},
+        "userIds": "FromCluster",
+        "podTemplate": {
+            "imagePullSecrets": [{"name": "registry"}],
+            "tolerations": [{"key": "batch", "operator": "Exists"}],
+            "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+        },
     },
     "serviceAccount": {"name": "loader", "annotations": {"example.com/role": "loader"}},
     "deploymentAnnotations": {"example.com/on-call": "data"},
@@ -46,7 +58,7 @@ EVERYTHING: Mapping[str, Any] = {
     "service": {"annotations": {"prometheus.io/scrape": "true"}},
     "networkPolicy": {
         "apiServerPorts": [6443],
-        "apiServerCIDRs": ["10.0.0.0/8"],
+        "apiServerCIDRs": ["10.0.0.0/8", "fd00::/8"],
         "metricsFrom": [
             {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
         ],
@@ -103,8 +115,14 @@ COMBINATIONS: Mapping[str, Mapping[str, Any]] = {
     },
     "policies for the Jobs": {"networkPolicy": {"syncJobs": {"enabled": True}}},
     "users chosen by OpenShift": {
-        "podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}
+        "podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None},
+        "jobs": {"userIds": "FromCluster"},
     },
     "the operator paused": {"replicas": 0},
     "a budget": {"podDisruptionBudget": {"enabled": True}},
+    "two operators, one of which works": {
+        "replicas": 2,
+        "leaderElection": {"enabled": True},
+        "podDisruptionBudget": {"enabled": True},
+    },
 }

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.chart.combinations import COMBINATIONS, EVERYTHING
 from tests.chart.rendering import RenderFailed, kinds, lint, one, pod_spec, render
+from tests.skipped import needs_ipv6
+
+from socratasync.controller.jobs.defaults import JobDefaults, read_defaults
+from socratasync.controller.metrics.server import metrics_app
+from socratasync.controller.serving import serving_apart
 
 CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
 
@@ -28,7 +36,7 @@ def test_every_object_says_what_it_belongs_to(values: Mapping[str, Any]) -> None
 
 
 @pytest.mark.parametrize("values", COMBINATIONS.values(), ids=COMBINATIONS.keys())
-def test_no_rendering_gives_the_operator_a_secret_or_more_than_one_replica(
+def test_no_rendering_gives_the_operator_a_secret_or_lets_two_work_at_once(
     values: Mapping[str, Any],
 ) -> None:
     rendered = render(values)
@@ -41,8 +49,10 @@ def test_no_rendering_gives_the_operator_a_secret_or_more_than_one_replica(
         for resource in rule["resources"]
     }
     assert not asked & {"secrets", "*"}
-    assert one(rendered, "Deployment")["spec"]["replicas"] <= 1
-    assert one(rendered, "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+    deployment = one(rendered, "Deployment")["spec"]
+    elected = "--leader-elect=socratasync" in pod_spec(rendered)["containers"][0]["args"]
+    assert elected or deployment["replicas"] <= 1
+    assert deployment["strategy"]["type"] == ("RollingUpdate" if elected else "Recreate")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +120,49 @@ def test_a_name_says_socratasync_once(release: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, False),
+        ({"watch": {"scope": "ReleaseNamespace"}}, False),
+        ({"watch": {"scope": "Namespaces", "namespaces": ["socratasync-system", "data"]}}, False),
+        ({"watch": {"scope": "Namespaces", "namespaces": ["data"]}}, True),
+    ],
+    ids=["the cluster", "its own namespace", "some, its own among them", "only others"],
+)
+def test_the_operator_is_told_its_image_only_where_it_may_not_see_its_own_pod(
+    values: Mapping[str, Any], told: bool
+) -> None:
+    env = {each["name"]: each for each in pod_spec(render(values))["containers"][0]["env"]}
+
+    assert ("SOCRATASYNC_IMAGE" in env) == told
+    for name, path in (("POD_NAME", "metadata.name"), ("POD_NAMESPACE", "metadata.namespace")):
+        assert env[name]["valueFrom"] == {"fieldRef": {"fieldPath": path}}
+
+
+def test_job_defaults_reach_the_operator_as_they_were_written(tmp_path: Path) -> None:
+    rendered = render(EVERYTHING)
+    pod = pod_spec(rendered)
+    container = pod["containers"][0]
+    (flag,) = [arg for arg in container["args"] if arg.startswith("--job-defaults=")]
+    folder, _, name = flag.partition("=")[2].rpartition("/")
+    (mount,) = [m for m in container["volumeMounts"] if m["mountPath"] == folder]
+    (volume,) = [v for v in pod["volumes"] if v["name"] == mount["name"]]
+    file = tmp_path / name
+    file.write_text(one(rendered, "ConfigMap", volume["configMap"]["name"])["data"][name])
+
+    assert read_defaults(file) == JobDefaults.model_validate(EVERYTHING["jobs"])
+
+
+def test_other_job_defaults_are_another_pod_and_none_are_no_file() -> None:
+    def template(**jobs: Any) -> Any:
+        return one(render({"jobs": jobs}), "Deployment")["spec"]["template"]
+
+    assert template() == template(userIds="Fixed", labels={})
+    assert not [arg for arg in template()["spec"]["containers"][0]["args"] if "defaults" in arg]
+    assert template(labels={"a": "1"}) != template(labels={"a": "2"})
+
+
+@pytest.mark.parametrize(
     ("image", "reference"),
     [
         ({"repository": "registry.local/ss", "tag": "1.2.3"}, "registry.local/ss:1.2.3"),
@@ -121,7 +174,8 @@ def test_a_name_says_socratasync_once(release: str, name: str) -> None:
     ids=["a tag", "a digest beats the tag"],
 )
 def test_the_jobs_run_the_image_of_the_operator(image: Mapping[str, str], reference: str) -> None:
-    container = pod_spec(render({"image": image}))["containers"][0]
+    values = {"image": image, "watch": {"scope": "Namespaces", "namespaces": ["data"]}}
+    container = pod_spec(render(values))["containers"][0]
 
     assert container["image"] == reference
     assert {"name": "SOCRATASYNC_IMAGE", "value": reference} in container["env"]
@@ -160,6 +214,7 @@ def test_the_definition_stays_when_the_chart_goes() -> None:
         ({"serviceMonitor": {"enabled": True}}, "ServiceMonitor"),
         ({"prometheusRule": {"enabled": True}}, "PrometheusRule"),
         ({"dashboard": {"enabled": True}}, "ConfigMap"),
+        ({"jobs": {"labels": {"team": "data"}}}, "ConfigMap"),
         ({"podDisruptionBudget": {"enabled": True}}, "PodDisruptionBudget"),
     ],
 )
@@ -204,12 +259,16 @@ def test_each_alert_links_to_its_own_runbook() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        pytest.param({"replicas": 2}, "replicas", id="two operators"),
+        pytest.param({"replicas": 2}, "leaderElection", id="two operators that would both work"),
         pytest.param({"watch": {"scope": "Everywhere"}}, "scope", id="an unknown scope"),
         pytest.param({"watch": {"scope": "Namespaces"}}, "namespaces", id="no namespaces named"),
         pytest.param({"imagePullPolicy": "Always"}, "imagePullPolicy", id="a value misspelt"),
         pytest.param({"operator": {"logLevel": "loud"}}, "logLevel", id="an unknown log level"),
         pytest.param({"serviceAccount": {"create": False}}, "name", id="no account named"),
+        pytest.param({"jobs": {"caBundel": {}}}, "caBundel", id="a job default misspelt"),
+        pytest.param(
+            {"jobs": {"podTemplate": {"hostNetwork": True}}}, "hostNetwork", id="no field"
+        ),
         pytest.param({"image": {"digest": "sha256:12"}}, "digest", id="half a digest"),
         pytest.param(
             {"prometheusRule": {"enabled": True, "disabled": ["SocrataSyncFialed"]}},
@@ -229,3 +288,19 @@ def test_the_test_pod_fits_the_strictest_pod_security() -> None:
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     assert pod["spec"]["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert pod["spec"]["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=needs_ipv6)])
+def test_the_test_pod_finds_the_metrics_at_an_address_of_either_family(host: str) -> None:
+    code, variable, name = one(render(), "Pod")["spec"]["containers"][0]["args"]
+    scrape = [b"socratasync_operator_build_info{} 1\n"]
+    with serving_apart(metrics_app(lambda: iter(scrape)), 0) as port:
+        ran = subprocess.run(
+            [sys.executable, "-c", code.replace(":9090", f":{port}"), variable, name],
+            env={variable: host, "NO_PROXY": "*"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert (ran.returncode, ran.stdout) == (0, "socratasync_operator_build_info{} 1\n"), ran.stderr

@@ -82,6 +82,11 @@ class Kubelet:
         state = {"running": {"startedAt": _now()}}
         self._report(pod, namespace, "Running", state, ready=True)
 
+    def held_up(self, pod: str, *, namespace: str, reason: str, message: str) -> None:
+        """The pod is on its node, and its container cannot be made."""
+        state = {"waiting": {"reason": reason, "message": message}}
+        self._report(pod, namespace, "Pending", state)
+
     def succeeded(self, pod: str, *, namespace: str, message: str = "") -> None:
         """The container exited with 0 and left ``message`` in its termination log."""
         self._exited(pod, namespace, "Succeeded", code=0, reason="Completed", message=message)

@@ -63,6 +63,9 @@ SETS: Mapping[str, ProgramSet] = {
         packages={"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
         minutes=7,
     ),
+    "kstatus": ProgramSet(
+        module="kstatus", packages={"kstatus": "socratasync.dev/programs/kstatus"}, minutes=1
+    ),
     "scale": ProgramSet(module="kwok", packages={"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, minutes=2),
 }
 
@@ -115,8 +118,13 @@ def cache() -> Path:
 
 
 def cached_folder(module: str) -> Path:
-    """Where the programs of a module are kept: its pins' hash is in the name, so new pins build."""
-    pins = b"".join((MODULES / module / f"go.{end}").read_bytes() for end in ("mod", "sum"))
+    """Where the programs of a module are kept. The hash of its pins, and of what it has of our own, is in the
+    name, so a change builds."""
+    own = sorted((MODULES / module).glob("*.go"))
+    pins = b"".join(
+        path.read_bytes()
+        for path in (MODULES / module / "go.mod", MODULES / module / "go.sum", *own)
+    )
     return cache() / f"programs-{module}-{hashlib.sha256(pins).hexdigest()[:12]}"
 
 

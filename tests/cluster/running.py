@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,13 @@ class RunningOperator:
         log: Path,
         namespaces: Sequence[str] = (),
         flags: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.log = log
         self.health_port, self.metrics_port = free_ports(2)
         self._kubeconfig = kubeconfig
         self._flags = [*(f"--namespace={name}" for name in namespaces), *flags]
+        self._environ = environ or {"SOCRATASYNC_IMAGE": IMAGE}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> RunningOperator:
@@ -51,7 +53,7 @@ class RunningOperator:
 
     def start(self) -> None:
         """Starts the process and returns at once."""
-        command = [sys.executable, "-m", "socratasync", "operator", f"--image={IMAGE}"]
+        command = [sys.executable, "-m", "socratasync", "operator"]
         command += [f"--health-port={self.health_port}", f"--metrics-port={self.metrics_port}"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -85,6 +87,16 @@ class RunningOperator:
         """SIGKILL: not one line more of it runs."""
         if self._process is not None:
             self._process.kill()
+
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing, and does not know, until ``resume``."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def wait_ended(self, timeout_s: float = 30) -> int:
         """The exit code, once the process has ended."""
@@ -148,6 +160,7 @@ class RunningOperator:
             "KUBECONFIG": str(self._kubeconfig),
             "PYTHONPATH": str(ROOT / "operator"),
             "NO_PROXY": LOOPBACK,
+            **self._environ,
         }
 
 
@@ -162,14 +175,23 @@ def allow_in_namespace(plane: ControlPlane, namespace: str, *, account_in: str =
     plane.apply(role, binding, namespace=namespace)
 
 
-def allow_everywhere(plane: ControlPlane, namespace: str) -> None:
-    """The shipped ClusterRole, for a ServiceAccount that lives in ``namespace``."""
+def allow_everywhere(plane: ControlPlane, namespace: str) -> str:
+    """The shipped ClusterRole, for a ServiceAccount that lives in ``namespace``; its name and its binding's."""
     _make_account(plane, namespace)
     role, binding = _shipped("cluster-role.yaml"), _shipped("cluster-role-binding.yaml")
     role["metadata"]["name"] = binding["metadata"]["name"] = f"socratasync-{namespace}"
     binding["roleRef"]["name"] = role["metadata"]["name"]
     binding["subjects"] = [_subject(namespace)]
     plane.apply(role, binding)
+    return str(role["metadata"]["name"])
+
+
+def allow_election(plane: ControlPlane, namespace: str) -> None:
+    """The shipped Role for the Lease, beside what was allowed otherwise."""
+    role = _shipped("leader-election/role.yaml")
+    binding = _shipped("leader-election/role-binding.yaml")
+    binding["subjects"] = [_subject(namespace)]
+    plane.apply(role, binding, namespace=namespace)
 
 
 def _make_account(plane: ControlPlane, namespace: str) -> None:

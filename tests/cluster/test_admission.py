@@ -87,19 +87,7 @@ def test_the_least_spec_is_stored_with_the_models_defaults(api: Api) -> None:
     stored = api.create(sync(GOOD), namespace="default", **TRIED)
 
     assert SyncSpec.from_json(stored["spec"]) == SyncSpec.from_json(GOOD)
-    assert stored["spec"]["job"]["resources"]["limits"] == {"memory": "512Mi"}
-
-
-def test_limits_given_in_part_keep_the_default_requests(api: Api) -> None:
-    spec = changed({"job": {"resources": {"limits": {"memory": "1Gi"}}}})
-
-    stored = api.create(sync(spec), namespace="default", **TRIED)
-
-    assert stored["spec"]["job"]["resources"] == {
-        "requests": {"cpu": "100m", "memory": "128Mi"},
-        "limits": {"memory": "1Gi"},
-    }
-    assert SyncSpec.from_json(stored["spec"]) == SyncSpec.from_json(spec)
+    assert stored["spec"]["job"]["resources"] == {}  # the operator's defaults are for all syncs
 
 
 def test_kubectl_takes_on_without_its_quotes(control_plane: ControlPlane, tmp_path: Path) -> None:
@@ -126,7 +114,7 @@ def test_the_columns_show_how_a_sync_stands(
 
     heads, line = printed.splitlines()[:2]
     assert heads.split() == (
-        "NAME DOMAIN MODE SCHEDULE PHASE READY LAST SYNC ROWS SINCE NEXT DURATION MESSAGE AGE".split()
+        "NAME DOMAIN MODE SCHEDULE PHASE READY LAST SYNC ROWS SINCE NEXT DURATION REASON MESSAGE AGE".split()
     )
     assert line.split()[:9] == "la-311 data.lacity.org update 0 7 * * * Synced".split()
     for shown in ("True", "1234", "2026-01-02T03:00:00Z", "2126-01-03T15:00:00Z", "4m12s"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,14 @@ from tests.cluster.conftest import install_crd, make_namespace
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.processes import wait_until
+from tests.cluster.rights import granted, used
 from tests.cluster.running import ACCOUNT, RunningOperator, allow_everywhere
 from tests.cluster.syncs import Sync, report
+from tests.cluster.whole_life import live
 from tests.cluster.wiretap import Wiretap
+
+from socratasync.api.crd import CRD_NAME
+from socratasync.controller.watch import KIND_GONE
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +90,18 @@ def test_a_cut_watch_is_taken_up_again(
 
         assert status["phase"] == "Synced"
         assert operator.probe("readyz") == 200
+
+
+def test_cluster_wide_what_is_granted_is_what_is_used_and_no_more(
+    own_control_plane: ControlPlane, home: str, sync: Sync, tmp_path: Path
+) -> None:
+    with (
+        Wiretap(own_control_plane) as tap,
+        operator_of(own_control_plane, home, tmp_path, url=tap.url),
+    ):
+        live(sync, tap)
+
+    assert granted(own_control_plane, ACCOUNT, home=home, where=sync.namespace) == used(tap.calls)
 
 
 def test_it_waits_for_the_custom_resource_and_warns_of_it(
@@ -164,19 +182,49 @@ def test_runs_of_one_domain_wait_for_each_other_in_order_and_say_so(
         others[1].started()
 
 
-def test_the_limits_outlive_a_restart(
+def test_the_limits_outlive_a_restart_and_a_run_that_cannot_start_holds_no_place(
     own_control_plane: ControlPlane, home: str, sync: Sync, tmp_path: Path
 ) -> None:
-    other = Sync(sync.api, sync.kubelet, sync.namespace, name="other")
+    second, third = (
+        Sync(sync.api, sync.kubelet, sync.namespace, name=name) for name in ("second", "third")
+    )
     with operator_of(own_control_plane, home, tmp_path, "--max-active-runs=1"):
         sync.apply()
         job = sync.started()
-    other.apply()
+        second.apply()
+        pod = sync.kubelet.next_pod(job, namespace=sync.namespace)
+        sync.kubelet.bind(pod, namespace=sync.namespace)
+        why = {"reason": "CreateContainerConfigError", "message": 'secret "db" not found'}
+        sync.kubelet.held_up(pod, namespace=sync.namespace, **why)
+        following = second.started()
+    third.apply()
     with operator_of(own_control_plane, home, tmp_path, "--max-active-runs=1"):
-        other.until(lambda s: condition_of({"status": s}, "Synchronizing"))
-        assert other.jobs() == []
-        sync.succeed(job)
-        other.started()
+        waiting = third.until(lambda s: condition_of({"status": s}, "Synchronizing"))
+        told = condition_of({"status": waiting}, "Synchronizing")
+        assert f"{sync.namespace}/second" in told["message"]
+        assert third.jobs() == []
+        second.succeed(following)
+        third.started()
+
+
+def test_a_kind_that_is_deleted_is_told_of_and_waited_for(
+    own_control_plane: ControlPlane, home: str, sync: Sync, tmp_path: Path
+) -> None:
+    with operator_of(own_control_plane, home, tmp_path, "--log-format=json") as operator:
+        own_control_plane.kubectl("delete", "crd", CRD_NAME)
+        assert operator.wait_ended() == 1, "Kubernetes starts it again"
+        lines = [json.loads(line) for line in operator.log.read_text().splitlines()]
+        assert [line["msg"] for line in lines if line["level"] == "error"] == [KIND_GONE]
+        assert not any("trace" in line for line in lines)
+
+        operator.start()
+        wait_until(lambda: "is not installed" in operator.words(), timeout_s=30, what="a word")
+        assert operator.probe("readyz") == 503
+        assert operator.probe("healthz") == 200
+        install_crd(own_control_plane)
+        operator.wait_ready()
+        sync.apply()
+        sync.started()
 
 
 def test_it_may_do_nothing_that_it_does_not_need(

@@ -11,7 +11,7 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import aiohttp
@@ -31,6 +31,7 @@ class Call:
     method: str
     path: str
     query: str
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def writes(self) -> bool:
@@ -132,7 +133,8 @@ class Wiretap:
             del self._open[task]
 
     async def _exchange(self, request: web.Request) -> web.StreamResponse:
-        call = Call(method=request.method, path=request.path, query=request.query_string)
+        body = await request.read()
+        call = Call(method=request.method, path=request.path, query=request.query_string, body=body)
         self.calls.append(call)
         if refusal := _heard(self.before, call):
             return refusal
@@ -140,7 +142,7 @@ class Wiretap:
             request.method,
             self._plane.url + request.raw_path,
             headers=_passed_on(request.headers),
-            data=await request.read() or None,
+            data=body or None,
             skip_auto_headers=("Content-Type", "User-Agent", "Accept", "Accept-Encoding"),
             allow_redirects=False,
         ) as answer:

@@ -56,8 +56,20 @@ def test_the_operator_without_a_cluster_says_so(socratasync: Command) -> None:
 def test_the_operator_needs_an_image(socratasync: Command) -> None:
     ran = socratasync("operator")
 
-    assert ran.returncode == 2
-    assert "--image" in ran.stderr
+    assert ran.returncode == 78
+    assert "--image or SOCRATASYNC_IMAGE" in ran.stderr
+
+
+def test_job_defaults_with_a_mistake_end_the_operator_by_the_fields_name(
+    socratasync: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "defaults.yaml"
+    file.write_text("podTemplate: {env: [{name: LD_PRELOAD, value: /x.so}]}")
+
+    ran = socratasync("operator", "--image", "x", "--job-defaults", str(file))
+
+    assert ran.returncode == 78
+    assert "podTemplate.env[0].name: must not be PATH or begin with" in ran.stderr
 
 
 def test_completion_is_there_for_shells(socratasync: Command) -> None:

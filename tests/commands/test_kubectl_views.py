@@ -92,6 +92,11 @@ def test_what_is_wrong_is_told_in_the_overview() -> None:
             "update, abcd-1234 merge 0 rows",
             id="without a total",
         ),
+        pytest.param(
+            {"mode": "update", "reason": "PodNotStarting", "message": "no secret db"},
+            "PodNotStarting: no secret db",
+            id="not at work",
+        ),
     ],
 )
 def test_an_active_run_is_told_by_its_progress(active: dict[str, Any], said: str) -> None:

@@ -13,6 +13,9 @@ import pytest
 import yaml
 
 import socratasync
+from socratasync.api.pod import PodTemplate
+from socratasync.api.rules import Block
+from socratasync.controller.jobs.defaults import JobDefaults
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "socrata-sync"
@@ -60,6 +63,16 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
         known = schema["properties"][key].get("properties")
         if known and isinstance(value, dict) and not key.endswith("Probe") and key != "resources":
             assert set(known) == set(value), key
+
+
+def test_the_schema_knows_every_field_of_the_job_defaults_and_no_other() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())["properties"]["jobs"]
+
+    def fields(model: type[Block]) -> set[str]:
+        return {field.alias or name for name, field in model.model_fields.items()}
+
+    assert set(schema["properties"]) == fields(JobDefaults)
+    assert set(schema["properties"]["podTemplate"]["properties"]) == fields(PodTemplate)
 
 
 def test_one_version_is_everywhere() -> None:

@@ -32,6 +32,7 @@ COLUMNS = {
     "Since": (".status.lastSyncedSince", "string", 0),
     "Next": (".status.nextScheduleTime", "string", 1),
     "Duration": (".status.lastRun.duration", "string", 1),
+    "Reason": ('.status.conditions[?(@.type=="Ready")].reason', "string", 1),
     "Message": ('.status.conditions[?(@.type=="Ready")].message', "string", 1),
     "Age": (".metadata.creationTimestamp", "date", 0),
 }

@@ -80,6 +80,60 @@ def run(libraries: Path, tmp_path: Path) -> Run:
     return start
 
 
+def console_script(folder: Path) -> Path:
+    """This machine's console script, made as isolated as the Dockerfile makes the image's."""
+    (found,) = re.findall(
+        r"sed -i '(1s/\S+ \S+/)' \S+/bin/socratasync", (ROOT / "Dockerfile").read_text()
+    )
+    script = folder / "isolated"
+    shutil.copy(Path(sys.executable).parent / "socratasync", script)
+    subprocess.run(["sed", "-i", found, script], check=True)
+    return script
+
+
+def booby_trapped(folder: Path, mark: Path) -> dict[str, str]:
+    """Variables, and modules in ``folder``, that would run code in a Python that heeds them: it makes ``mark``."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    user = folder / ".local" / "lib" / version / "site-packages"
+    user.mkdir(parents=True)
+    for module in ("sitecustomize", "usercustomize", "socratasync", "json", "startup"):
+        for place in (folder, user):
+            (place / f"{module}.py").write_text(f"open({str(mark)!r}, 'w').close()\n")
+    return {
+        "PYTHONPATH": str(folder),
+        "PYTHONSTARTUP": str(folder / "startup.py"),
+        "PYTHONUSERBASE": str(folder / ".local"),
+        "PYTHONINSPECT": "1",
+        "HOME": str(folder),
+        "PATH": os.environ["PATH"],
+    }
+
+
+def test_no_variable_and_no_folder_puts_code_into_the_images_programs(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    environment = booby_trapped(tmp_path, mark)
+
+    def worker(script: Path, **more: str) -> Finished:
+        return subprocess.run(
+            [script, "worker"],
+            env={**environment, **more},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    isolated = worker(console_script(tmp_path), PYTHONHOME="/nowhere")
+    untouched = not mark.exists()
+    worker(Path(sys.executable).parent / "socratasync")
+
+    assert isolated.returncode == 78, isolated.stderr
+    assert "the worker's environment lacks SOCRATASYNC_NAME" in isolated.stdout
+    assert untouched
+    assert mark.exists()  # the trap works where nothing is isolated
+
+
 KUBECONFIG = {
     "current-context": "here",
     "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],

@@ -76,6 +76,23 @@ app.kubernetes.io/managed-by: {{ $.Release.Service }}
 {{- end }}
 {{- end }}
 
+{{/* What `jobs` says beyond its defaults, as YAML; nothing if that is nothing. */}}
+{{- define "socratasync.jobs" -}}
+{{- $said := dict }}
+{{- range $name, $value := .Values.jobs }}
+{{- if and $value (ne (toString $value) "Fixed") }}
+{{- $_ := set $said $name $value }}
+{{- end }}
+{{- end }}
+{{- if $said }}{{ toYaml $said }}{{ end }}
+{{- end }}
+
+{{/* "yes" where the operator is given no right to list the pods beside it, and so is told its image. */}}
+{{- define "socratasync.mayNotSeeItself" -}}
+{{- $namespaces := include "socratasync.namespaces" . | fromJsonArray }}
+{{- if and $namespaces (not (has .Release.Namespace $namespaces)) }}yes{{ end }}
+{{- end }}
+
 {{/* All that the operator may do; no Secret is among it. */}}
 {{- define "socratasync.rules" -}}
 - apiGroups: [socratasync.dev]

@@ -9,7 +9,7 @@ import yaml
 from socratasync.api.manifest import GROUP, KIND, VERSION
 from socratasync.api.schema import JSONSchema, structural
 from socratasync.api.spec import SyncSpec
-from socratasync.api.status import SyncStatus
+from socratasync.api.status import UNSEEN, SyncStatus
 
 PLURAL = "socratasyncs"
 CRD_NAME = f"{PLURAL}.{GROUP}"
@@ -73,7 +73,7 @@ def _schema() -> JSONSchema:
             "kind": {"description": f"The kind of the object: {KIND}.", "type": "string"},
             "metadata": {"type": "object"},
             "spec": structural(SyncSpec),
-            "status": structural(SyncStatus),
+            "status": {**structural(SyncStatus), "default": UNSEEN},
         },
     }
 
@@ -92,6 +92,7 @@ def _columns() -> list[dict[str, Any]]:
         # A string, because kubectl shows a date in the future as <invalid>.
         _column("Next", "string", ".status.nextScheduleTime", wide=True),
         _column("Duration", "string", ".status.lastRun.duration", wide=True),
+        _column("Reason", "string", f"{condition}.reason", wide=True),
         _column("Message", "string", f"{condition}.message", wide=True),
         _column("Age", "date", ".metadata.creationTimestamp"),
     ]

@@ -52,6 +52,19 @@ def read_manifest(text: str) -> Manifest:
     )
 
 
+def read_mapping(text: str) -> Mapping[str, Any]:
+    """The one mapping of a YAML text that is no SocrataSync; an empty one for a text that says nothing.
+
+    Raises ``InvalidSpec`` for anything else.
+    """
+    documents = _documents(text)
+    if not documents:
+        return {}
+    if len(documents) > 1 or not isinstance(documents[0], Mapping):
+        raise InvalidSpec("must be one mapping (name: value)")
+    return documents[0]
+
+
 def _documents(text: str) -> list[Any]:
     try:
         return [d for d in yaml.load_all(text, Loader=_Loader) if d is not None]

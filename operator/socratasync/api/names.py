@@ -55,6 +55,14 @@ Domain = Annotated[
         "without https:// and without a path",
     ),
 ]
+
+
+def portal_of(domain: str) -> str:
+    """The one way to write the portal that a domain names: hosts are compared without case, and 443 is
+    the port of every one that names none."""
+    return domain.lower().removesuffix(":443")
+
+
 DatasetId = Annotated[
     StrictStr,
     Field(max_length=64),

@@ -12,6 +12,7 @@ from socratasync.api.job import JobSpec
 from socratasync.api.names import Domain, distinct
 from socratasync.api.notify import HookSpec, NotifySpec
 from socratasync.api.problems import problems, without_nulls
+from socratasync.api.retry import RetrySpec
 from socratasync.api.rules import Block, Rule
 from socratasync.api.source import ArchiveSpec, DatasetSpec, SourceSpec, Year, years_of
 from socratasync.api.target import FreshnessSpec, RefreshSpec, TargetSpec, VerifySpec
@@ -118,6 +119,8 @@ class SyncSpec(Block):
     """Datasets downloaded at once within a pod."""
     job: JobSpec = JobSpec()
     """The Kubernetes Job that carries out a run."""
+    retry: RetrySpec = RetrySpec()
+    """When a run that failed for a cause that passes is tried again, before the next one is due."""
 
     def selected_datasets(self) -> tuple[DatasetSpec, ...]:
         """The datasets to load: those of ``years``, or all."""

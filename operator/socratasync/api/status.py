@@ -64,6 +64,7 @@ class Trigger(StrEnum):
     MANUAL = "Manual"
     FULL = "Full"
     CATCH_UP = "CatchUp"
+    RETRY = "Retry"
 
 
 Truth = Literal["True", "False", "Unknown"]
@@ -74,7 +75,8 @@ class Condition(Part):
     """One statement about the sync, in the form all Kubernetes objects use."""
 
     type: Annotated[str, Field(max_length=316, pattern="^[A-Z][A-Za-z]*$")]
-    """Ready, Synchronizing, LastSyncSucceeded, Fresh, DataVerified, SchemaInSync, Suspended or Stalled."""
+    """Ready, Reconciling, Synchronizing, LastSyncSucceeded, Fresh, DataVerified, SchemaInSync, Suspended or
+    Stalled."""
     status: Truth
     """Whether it holds."""
     reason: Annotated[str, Field(min_length=1, max_length=1024, pattern="^[A-Z][A-Za-z0-9]*$")]
@@ -147,6 +149,11 @@ class StageSeconds(Part):
 class LastRun(RunSummary):
     """The last finished run."""
 
+    spec_hash: Word | None = None
+    """Fingerprint of the whole spec that it ran; after a run that failed, another spec starts another run."""
+    retry: Count | None = None
+    """Which retry it was, from 1; absent for a run that was none."""
+
     created_at: Instant | None = None
     """When its Job was created. Older Jobs are done with, even if history no longer names them."""
     scheduled_at: Instant | None = None
@@ -183,16 +190,24 @@ class ActiveRun(Part):
     """The time that the schedule gave it."""
     generation: Count | None = None
     """The metadata.generation that it runs."""
+    spec_hash: Word | None = None
+    """Fingerprint of the whole spec that it runs."""
+    retry: Count | None = None
+    """Which retry it is, from 1; absent for a run that is none."""
     progress: Progress | None = None
     """How far it is."""
+    reason: Word | None = None
+    """Why its worker is not at work, as one stable CamelCase word; absent while it is."""
+    message: Sentence | None = None
+    """Why its worker is not at work, as a sentence to act on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncStatus(Part):
     """How the sync stands, as the operator last saw it."""
 
-    observed_generation: Count | None = None
-    """The metadata.generation that the operator has acted on."""
+    observed_generation: Annotated[Integer, Field(ge=-1)] | None = None
+    """The metadata.generation that the operator has acted on; -1 before it has seen the resource."""
     conditions: (
         Annotated[
             tuple[Condition, ...],
@@ -206,7 +221,8 @@ class SyncStatus(Part):
         ]
         | None
     ) = None
-    """Ready: the spec is valid and the last run was good. Synchronizing: a run is under way.
+    """Ready: the spec is valid, and the last run of what it says now was good. Reconciling, only when true:
+    what the spec says now was never loaded, and a run is to come. Synchronizing: a run is under way.
     LastSyncSucceeded. Fresh: the last good run is no longer ago than freshness.maxLag. DataVerified: rows
     agree with the source's count. SchemaInSync: columns are as agreed. Suspended. Stalled, only when
     true: no run will succeed, or none will start, until a person acts."""
@@ -238,6 +254,8 @@ class SyncStatus(Part):
     """The last time of the schedule that a run was started for."""
     next_schedule_time: Instant | None = None
     """When the next run is due, jitter included."""
+    next_retry_time: Instant | None = None
+    """When a run that failed for a cause that passes is tried again, if that is before the next one is due."""
     last_successful_time: Instant | None = None
     """When the last run that succeeded ended."""
     last_failure_time: Instant | None = None
@@ -254,14 +272,24 @@ class SyncStatus(Part):
     """The value of the annotation socratasync.dev/cancelAt that was last acted on."""
     loaded_spec_hash: Name | None = None
     """Fingerprint of what the last started run was asked to load; a change of it starts a run."""
+    judged_spec_hash: Name | None = None
+    """Fingerprint of what the last run that was not cancelled was asked to load; Ready judges by that run only
+    while it is that of the spec."""
+    synced_spec_hash: Name | None = None
+    """Fingerprint of what the last good run loaded; while it is not that of the spec, Reconciling or Stalled
+    is True."""
     observed_schedule: Word256 | None = None
     """The schedule and its zone that the operator goes by; an edited one counts from then on."""
     slots_settled_through: Instant | None = None
-    """Times of the schedule up to here are done with: run, missed, or dropped by a suspension or an
-    edit. They are never looked at again."""
+    """Times of the schedule, and of retries, up to here are done with: run, missed, or dropped by a suspension
+    or an edit. They are never looked at again."""
     history: Annotated[tuple[RunSummary, ...], Field(max_length=HISTORY)] | None = None
     """The last ten runs, newest first; outlives the Jobs."""
 
+
+UNSEEN: Final = {"observedGeneration": -1}
+"""The status before the operator has seen the resource: the API server fills it in. Without it, tools that go by
+kstatus would take a resource that says nothing yet for one that is as it should be."""
 
 STATUS: Final = TypeAdapter(SyncStatus)
 """Reads a status from JSON, and writes one."""

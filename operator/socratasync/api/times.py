@@ -95,6 +95,10 @@ def instant_exists(text: str) -> bool:
     return True
 
 
+_EDGES = "^(0000|0001|9999)-"
+"""Years in which a moment may be none in another zone: no clock of ours, nor CEL's, can hold it."""
+
+
 Schedule = Annotated[
     StrictStr,
     Field(min_length=1, max_length=128),
@@ -140,9 +144,17 @@ Instant = Annotated[
                 message="must be a moment with its zone, such as 2024-01-01T00:00:00Z "
                 "or 2024-01-01T00:00:00-08:00",
                 holds=lambda text: (
-                    isinstance(text, str) and matches(INSTANT_SHAPE, text) and instant_exists(text)
+                    isinstance(text, str)
+                    and matches(INSTANT_SHAPE, text)
+                    and (matches(_EDGES, text) or instant_exists(text))
                 ),
-                cel=f"self.matches('{INSTANT_SHAPE}') && timestamp(self).getFullYear() > 0",
+                cel=f"self.matches('{INSTANT_SHAPE}') && "
+                f"(self.matches('{_EDGES}') || timestamp(self).getFullYear() > 0)",
+            ),
+            Rule(
+                message="must lie in the years 2 to 9998; take it out for all that there is",
+                holds=lambda text: not matches(_EDGES, text),
+                cel=f"!self.matches('{_EDGES}')",
             ),
         ),
     ),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from socratasync.cli import options, terminal
+from socratasync.errors import InvalidSpec
 
 
 class LogLevel(StrEnum):
@@ -21,12 +24,22 @@ class LogLevel(StrEnum):
 
 
 Image = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--image",
         envvar="SOCRATASYNC_IMAGE",
         metavar="IMAGE",
-        help="The image that runs' Jobs use; usually the operator's own.",
+        help="The image that runs' Jobs use. Without it: that of the operator's own pod, which POD_NAME and "
+        "POD_NAMESPACE name.",
+        show_default=False,
+    ),
+]
+Defaults = Annotated[
+    Path | None,
+    typer.Option(
+        "--job-defaults",
+        metavar="FILE",
+        help="YAML: what every run's Job has unless its sync says otherwise.",
         show_default=False,
     ),
 ]
@@ -37,6 +50,15 @@ Namespaces = Annotated[
         "-n",
         metavar="NS",
         help="A namespace to work in; may be given several times. Without it: all namespaces.",
+        show_default=False,
+    ),
+]
+LeaderElect = Annotated[
+    str | None,
+    typer.Option(
+        "--leader-elect",
+        metavar="LEASE",
+        help="Work only while holding the Lease of that name, in POD_NAMESPACE; others stand by.",
         show_default=False,
     ),
 ]
@@ -57,6 +79,14 @@ MaxActiveRunsPerDomain = Annotated[
         help="Runs at once against one portal, whose quota they share.",
     ),
 ]
+MaxActiveRunsPerNamespace = Annotated[
+    int,
+    typer.Option(
+        "--max-active-runs-per-namespace",
+        min=0,
+        help="Runs at once in one namespace; 0 for no limit but the operator's.",
+    ),
+]
 LogFormat = Annotated[
     options.LogFormat, typer.Option("--log-format", help="Log lines for people or machines.")
 ]
@@ -66,12 +96,15 @@ LeastSevere = Annotated[
 
 
 def command(
-    image: Image,
+    image: Image = None,
+    job_defaults: Defaults = None,
     namespace: Namespaces = None,
+    leader_elect: LeaderElect = None,
     metrics_port: MetricsPort = 9090,
     health_port: HealthPort = 8080,
     max_active_runs: MaxActiveRuns = 20,
     max_active_runs_per_domain: MaxActiveRunsPerDomain = 4,
+    max_active_runs_per_namespace: MaxActiveRunsPerNamespace = 0,
     log_format: LogFormat = options.LogFormat.TEXT,
     log_level: LeastSevere = LogLevel.INFO,
 ) -> None:
@@ -84,26 +117,49 @@ def command(
             main as operator,
         )  # slow to import, and needs the extra `operator`
         from socratasync.controller.cluster.errors import ClusterError
+        from socratasync.controller.jobs.defaults import NOTHING_SAID, read_defaults
     except ModuleNotFoundError as exc:
         terminal.messages().print(
             f"error: the operator needs {exc.name}; install it with pip install 'socratasync[operator]'"
         )
         raise typer.Exit(78) from exc
+    try:
+        _need_own_pod(image, leader_elect)
+        defaults = read_defaults(job_defaults) if job_defaults else NOTHING_SAID
+    except InvalidSpec as exc:
+        terminal.messages().print(f"error: {exc.message}", markup=False)
+        raise typer.Exit(exc.exit_code) from exc
     wanted = operator.OperatorOptions(
         image=image,
+        defaults=defaults,
         namespaces=tuple(namespace or ()),
+        lease=leader_elect,
         metrics_port=metrics_port,
         health_port=health_port,
         max_active_runs=max_active_runs,
         max_active_runs_per_domain=max_active_runs_per_domain,
+        max_active_runs_per_namespace=max_active_runs_per_namespace or None,
         log_format=log_format.value,
         log_level=logging.getLevelNamesMapping()[log_level.upper()],
     )
     try:
         operator.run(wanted)
     except ClusterError as exc:
-        terminal.messages().print(f"error: {exc.message}", markup=False)
+        # Logged, since the log is what is read of a pod that has ended; the sentence is enough.
+        logging.getLogger("socratasync.operator").error("%s", exc.message)  # noqa: TRY400
         raise typer.Exit(1) from exc
     except OSError as exc:
         terminal.messages().print(f"error: {exc}; choose other ports", markup=False)
         raise typer.Exit(1) from exc
+
+
+def _need_own_pod(image: str | None, leader_elect: str | None) -> None:
+    """Raises ``InvalidSpec`` if something must be known of the pod and the environment does not name it."""
+    pod, home = (os.environ.get(name) for name in ("POD_NAME", "POD_NAMESPACE"))
+    if not image and not (pod and home):
+        raise InvalidSpec(
+            "name the image of runs' Jobs by --image or SOCRATASYNC_IMAGE; it can be found out only within a pod "
+            "that POD_NAME and POD_NAMESPACE name"
+        )
+    if leader_elect and not home:
+        raise InvalidSpec("--leader-elect needs POD_NAMESPACE, the namespace of the Lease")

@@ -41,6 +41,11 @@ def certificate_sources(dsn: DsnFrom) -> list[dict[str, Any]]:
     return [_source(part, name) for name in _FILES if (part := getattr(dsn, name))]
 
 
+def authorities_source(authorities: Authorities, name: str) -> dict[str, Any]:
+    """A source of a projected volume that has the authorities in a file of that name."""
+    return _source(authorities, name)
+
+
 def _source(part: Authorities | SecretPart, name: str) -> dict[str, Any]:
     kind, reference = "secret", part.secret_key_ref
     if isinstance(part, Authorities) and part.config_map_key_ref:

@@ -25,7 +25,7 @@ from socratasync.contract.hook_headers import (
 )
 from socratasync.errors import AuthenticationFailed, InvalidAppToken, InvalidSpec, SyncError
 from socratasync.process.redact import Redactor
-from socratasync.times import write_instant
+from socratasync.times import is_within_reach, write_instant
 
 TERMINATION_LOG: Final = "/dev/termination-log"
 ARCHIVE_FOLDER: Final = Path("/var/lib/socratasync/archive")
@@ -268,6 +268,8 @@ def read_moment(text: str, name: str) -> datetime:
         raise InvalidSpec(
             f"{name} must be a date or time, such as 2024-01-31 or 2024-01-31T07:00:00Z, not {text!r}"
         ) from exc
+    if not is_within_reach(at):
+        raise InvalidSpec(f"{name} must lie in the years 2 to 9998, not {text!r}")
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from socratasync.api.spec import Mode
 from socratasync.api.status import Trigger
 from socratasync.controller.observed.job import ObservedJob
+from socratasync.controller.observed.worker import Away
 
 
 class Kind(StrEnum):
@@ -20,6 +21,8 @@ class Kind(StrEnum):
     """A Job that ran is no longer there: write down that it was cancelled, or its result lost."""
     FOLLOW = "Follow"
     """A run is active: note it, and how far it is."""
+    NOTE = "Note"
+    """The active run is about to be stopped, since its worker is not at work: note why, then look again."""
     CANCEL = "Cancel"
     """Stop the active run."""
     REJECT = "Reject"
@@ -32,13 +35,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunToStart:
-    """A run to start. ``due`` is when it ought to have started; the tokens are those that it answers."""
+    """A run to start. ``due`` is when it ought to have started; the tokens are those that it answers;
+    ``retry`` is the number of a retry."""
 
     job: str
     trigger: Trigger
     mode: Mode
     fingerprint: str
     due: datetime
+    spec_hash: str | None = None
+    retry: int | None = None
     slot: datetime | None = None
     requested: str | None = None
     full: str | None = None
@@ -65,8 +71,9 @@ class Capacity:
 class Action:
     """What to do, and why. Reason and message go into conditions.
 
-    ``job`` belongs to RECORD, FOLLOW and CANCEL, ``run`` to START. ``settled`` and ``next_due`` are the
-    schedule's part, ``refused`` says that new requests are answered with a no.
+    ``job`` belongs to RECORD, FOLLOW, NOTE and CANCEL, ``run`` to START. ``away`` says why the job's worker is
+    not at work. ``settled`` and ``next_due`` are the schedule's part, ``refused`` says that new requests
+    are answered with a no.
     """
 
     kind: Kind
@@ -74,6 +81,7 @@ class Action:
     message: str
     settled: datetime
     job: ObservedJob | None = None
+    away: Away | None = None
     run: RunToStart | None = None
     next_due: datetime | None = None
     missed: Missed | None = None

@@ -8,28 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from socratasync.api.spec import SyncSpec
 from socratasync.controller.action import Action, Capacity, Kind, Missed
 from socratasync.controller.next_run import next_run
 from socratasync.controller.observed.due import Slots, read_slots
-from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.memory import has_recorded, settled_through, unanswered
-from socratasync.controller.observed.resource import Asked, Resource
-from socratasync.times import write_instant
+from socratasync.controller.observed.job import ObservedJob, active_job
+from socratasync.controller.observed.memory import (
+    has_recorded,
+    known_away,
+    settled_through,
+    unanswered,
+)
+from socratasync.controller.observed.reasons import (
+    POD_NOT_STARTING,
+    REPLACING,
+    WAITING_FOR_CAPACITY,
+    WAITING_FOR_RETRY,
+)
+from socratasync.controller.observed.resource import Asked, Resource, spec_hash
+from socratasync.controller.observed.retry import Retry, planned_retry
+from socratasync.controller.observed.worker import Away, WorkerSeen
+from socratasync.times import write_duration, write_instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """All that a rule may look at. ``jobs`` are this resource's own, oldest first."""
+    """All that a rule may look at. ``jobs`` are this resource's own, oldest first; ``seen`` is how the worker
+    of the active one stands, None if nobody has looked just now."""
 
     resource: Resource
     jobs: Sequence[ObservedJob]
     now: datetime
     capacity: Capacity
     slots: Slots
+    retry: Retry | None
     unanswered: Asked
+    seen: WorkerSeen | None
 
 
 Rule = Callable[[Situation], Action | None]
@@ -40,15 +56,20 @@ def decide(
     jobs: Sequence[ObservedJob],
     now: datetime,
     capacity: Capacity,
+    seen: WorkerSeen | None = None,
 ) -> Action:
-    """The one thing to do next. ``jobs`` must be the Jobs owned by this resource, freshly listed."""
+    """The one thing to do next. ``jobs`` must be the Jobs owned by this resource, freshly listed; ``seen``
+    is a fresh look at the active one's pods, None if there was none."""
+    slots = read_slots(resource, now)
     situation = Situation(
         resource=resource,
         jobs=sorted(jobs, key=lambda job: job.age),
         now=now,
         capacity=capacity,
-        slots=read_slots(resource, now),
+        slots=slots,
+        retry=planned_retry(resource, slots),
         unanswered=unanswered(resource),
+        seen=seen,
     )
     actions = (rule(situation) for rule in RULES)
     return next(action for action in actions if action is not None)
@@ -92,33 +113,58 @@ def a_vanished_run_is_recorded(at: Situation) -> Action | None:
 
 def an_active_run_is_cancelled_on_demand(at: Situation) -> Action | None:
     """A Job that is being deleted already needs no second request."""
-    job = _active(at.jobs)
+    job = active_job(at.jobs)
     if job is None or job.deleting or at.unanswered.cancel is None:
         return None
-    return Action(
-        kind=Kind.CANCEL,
-        reason="Cancelling",
-        message=f"run {job.name} is being stopped",
-        job=job,
-        settled=_settled_by(at, job),
-        next_due=at.slots.next_due,
+    return _of_active(at, job, Kind.CANCEL, None)
+
+
+def a_run_that_does_no_work_makes_way(at: Situation) -> Action | None:
+    """A run whose worker is not at work must not keep its own repair waiting.
+
+    Noted before it is done: the sentence must outlive the Job, whenever the operator is killed.
+    """
+    job, seen = active_job(at.jobs), at.seen
+    if job is None or job.deleting or seen is None or seen.away is None:
+        return None
+    wanted = _why_another_is_wanted(at, job)
+    if wanted is None:
+        return None
+    noted = known_away(at.resource.status, job)
+    if noted and noted.reason == REPLACING:
+        return _of_active(at, job, Kind.CANCEL, noted)
+    message = (
+        f"run {job.name} makes way for another, since {wanted} while its worker was not at work: "
+        f"{seen.away.message}"
     )
+    return _of_active(at, job, Kind.NOTE, Away(reason=REPLACING, message=message))
+
+
+def a_run_that_does_not_start_in_time_is_ended(at: Situation) -> Action | None:
+    """Noted before it is done, for the same reason."""
+    job, seen, spec = active_job(at.jobs), at.seen, at.resource.spec
+    if job is None or job.deleting or spec is None:
+        return None
+    if seen is None or seen.away is None or seen.starting_since is None:
+        return None
+    limit = timedelta(seconds=spec.job.start_deadline_seconds)
+    if at.now - seen.starting_since < limit:
+        return None
+    noted = known_away(at.resource.status, job)
+    message = f"{seen.away.message}; given up after {write_duration(limit)} (spec.job.startDeadlineSeconds)"
+    is_noted = noted is not None and noted.reason == POD_NOT_STARTING
+    kind = Kind.CANCEL if is_noted else Kind.NOTE
+    return _of_active(at, job, kind, Away(reason=POD_NOT_STARTING, message=message))
 
 
 def an_active_run_is_followed(at: Situation) -> Action | None:
     """One run at a time: everything else waits, whatever is asked for meanwhile."""
-    job = _active(at.jobs)
+    job = active_job(at.jobs)
     if job is None:
         return None
-    stopping = job.deleting
-    return Action(
-        kind=Kind.FOLLOW,
-        reason="Cancelling" if stopping else "SyncInProgress",
-        message=f"run {job.name} is {'being stopped' if stopping else 'in progress'}",
-        job=job,
-        settled=_settled_by(at, job),
-        next_due=at.slots.next_due,
-    )
+    if at.seen is None or job.deleting:
+        return _of_active(at, job, Kind.FOLLOW, known_away(at.resource.status, job))
+    return _of_active(at, job, Kind.FOLLOW, None if at.seen.ordinary else at.seen.away)
 
 
 def an_unreadable_spec_starts_nothing(at: Situation) -> Action | None:
@@ -148,11 +194,11 @@ def a_suspended_resource_starts_nothing(at: Situation) -> Action | None:
 
 def whatever_is_due_is_started(at: Situation) -> Action | None:
     """One run answers everything that is open at its start; a full one if any of it asks for that."""
-    run = next_run(at.resource, _spec(at), at.slots, at.now)
+    run = next_run(at.resource, _spec(at), at.slots, at.retry, at.now)
     if run is None:
         return None
     if not at.capacity.free:
-        return _wait(at, "WaitingForCapacity", at.capacity.message)
+        return _wait(at, WAITING_FOR_CAPACITY, at.capacity.message)
     slots = at.slots
     return Action(
         kind=Kind.START,
@@ -175,6 +221,8 @@ RULES: tuple[Rule, ...] = (
     a_finished_run_is_recorded,
     a_vanished_run_is_recorded,
     an_active_run_is_cancelled_on_demand,
+    a_run_that_does_no_work_makes_way,
+    a_run_that_does_not_start_in_time_is_ended,
     an_active_run_is_followed,
     an_unreadable_spec_starts_nothing,
     a_suspended_resource_starts_nothing,
@@ -190,6 +238,8 @@ def _idle(at: Situation) -> tuple[str, str]:
         return resource.problem.reason, resource.problem.message
     if _spec(at).suspend:
         return "Suspended", "suspended: no new runs until spec.suspend is false"
+    if at.retry is not None:
+        return WAITING_FOR_RETRY, at.retry.sentence
     if next_due is None:
         ended = "the schedule names no further time"
         never = "no schedule: the next run comes with a change of the spec or on request"
@@ -228,8 +278,32 @@ def _settled_by(at: Situation, job: ObservedJob) -> datetime:
     return max(settled, job.slot) if job.slot else settled
 
 
-def _active(jobs: Sequence[ObservedJob]) -> ObservedJob | None:
-    return next((job for job in jobs if job.is_active), None)
+def _of_active(at: Situation, job: ObservedJob, kind: Kind, away: Away | None) -> Action:
+    """An action on the active run; without ``away`` it is said to be in progress, or being stopped."""
+    stopping = job.deleting or kind is Kind.CANCEL
+    state = "being stopped" if stopping else "in progress"
+    plain = "Cancelling" if stopping else "SyncInProgress"
+    return Action(
+        kind=kind,
+        reason=away.reason if away else plain,
+        message=away.message if away else f"run {job.name} is {state}",
+        job=job,
+        away=away,
+        settled=_settled_by(at, job),
+        next_due=at.slots.next_due,
+    )
+
+
+def _why_another_is_wanted(at: Situation, job: ObservedJob) -> str | None:
+    """What was changed or asked for since the Job was made; None while nothing could take its place."""
+    spec, new = at.resource.spec, at.unanswered
+    if spec is None or spec.suspend:
+        return None
+    if new.full not in (None, job.full) or new.run not in (None, job.requested):
+        return "a run was asked for"
+    if job.spec_hash not in (None, spec_hash(spec)):
+        return "the spec changed"
+    return None
 
 
 def _spec(at: Situation) -> SyncSpec:

@@ -10,28 +10,34 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from socratasync.api.status import Progress, SyncStatus
 from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.cluster.client import Cluster
-from socratasync.controller.cluster.errors import ClusterError, Refused
+from socratasync.controller.cluster.errors import ClusterError, JobRefused, Refused
 from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome, gone, without_report
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.memory import recorded_runs, settled_through
+from socratasync.controller.observed.memory import known_away, recorded_runs, settled_through
+from socratasync.controller.observed.reasons import JOB_REFUSED, WAITING_FOR_CAPACITY
 from socratasync.controller.observed.resource import Key, Resource, read_resource
+from socratasync.controller.observed.worker import WorkerSeen
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import LOOK_EVERY, Runs
 from socratasync.controller.slots import RunSlots
-from socratasync.controller.status.conditions import JOB_REFUSED, read_freshness
 from socratasync.controller.status.events import Event, event_object, transitions
+from socratasync.controller.status.freshness import read_freshness
 from socratasync.controller.status.next import next_status
 from socratasync.controller.status.patch import status_patch
 from socratasync.errors import InvalidSpec
 
 log = logging.getLogger("socratasync.operator")
+
+LOOK_AT_QUEUE = timedelta(minutes=10)
+"""Between two looks at a resource that waits for capacity: so old gets what its message says of others.
+When a place is free for it, it is looked at at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +75,7 @@ class Reconciler:
 
         Returns when to reconcile again, None for not before it changes. Raises ``ClusterError``.
         """
-        with self._metrics.reconciling():
+        with self._metrics.looks.at(key):
             body = await self._cluster.get_sync(key)
             if body is None:
                 self.forget(key)
@@ -77,25 +83,37 @@ class Reconciler:
             return await self._step(read_resource(body))
 
     def needs_reconcile_at(self, resource: Resource) -> datetime | None:
-        """When the resource must be reconciled: now, later, or (None) not before it changes.
+        """When the resource must be reconciled: now, later, or (None) not before it changes. A run that is
+        overdue is so since the moment given: among many, the first due is to be looked at first.
 
         Judged without any call to the API, for most of ten thousand resources need nothing.
         """
         now = self._now()
         self._metrics.observe(resource)
-        early = self._roster.jobs_seen_early(resource.key)
         self._note(resource)
+        unrecorded = self._roster.unrecorded(resource.key, recorded_runs(resource.status))
         if resource.deleting:
             self._slots.free(resource.key)
             return None
-        if resource.status.active_run or early - recorded_runs(resource.status):
+        if resource.status.active_run or unrecorded:
             return now
+        return _needs_step_at(resource, [], now)
+
+    async def first_look(self, resource: Resource) -> datetime | None:
+        """As ``needs_reconcile_at``; but where all that is to be done is to write a new resource's first
+        status, it is done, in the one call that it takes. Raises ``ClusterError``.
+
+        For resources without a Job that is active or failed. One that has succeeded is not thought of:
+        it was started by an operator that was killed before it wrote so, and is the caller's to find.
+        """
+        when, now = self.needs_reconcile_at(resource), self._now()
+        if when is None or when > now or resource.status != SyncStatus() or resource.deleting:
+            return when
         action = decide(resource, [], now, Capacity())
         if action.kind not in (Kind.WAIT, Kind.REJECT):
-            return now
-        if status_patch(resource, next_status(resource, action, now)):
-            return now
-        return _reconcile_again_at(resource, action, resource.status, now)
+            return when
+        with self._metrics.looks.at(resource.key):
+            return await self._conclude(resource, [], Done(action=action), now)
 
     def forget(self, key: Key) -> None:
         """The resource is gone: so are its series, its place in the queue and its slot."""
@@ -110,8 +128,15 @@ class Reconciler:
             return None
         now = self._now()
         jobs = await self._runs.of(resource)
-        action = self._within_capacity(resource, jobs, now)
-        done = await self._act(resource, action, now)
+        seen = await self._runs.look(resource, jobs, now)
+        action = self._within_capacity(resource, jobs, now, seen)
+        done = await self._act(resource, action, now, seen)
+        return await self._conclude(resource, jobs, done, now)
+
+    async def _conclude(
+        self, resource: Resource, jobs: Sequence[ObservedJob], done: Done, now: datetime
+    ) -> datetime | None:
+        """What was done is told and written."""
         status = next_status(
             resource, done.action, now, outcome=done.outcome, progress=done.progress
         )
@@ -126,22 +151,31 @@ class Reconciler:
         self._count(resource.key, status, done)
         self._metrics.observe(written)
         if done.refused:
-            raise Refused(done.refused)
+            raise JobRefused(done.refused)
         await self._runs.clear_away(written, jobs)
         if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE):
+            return _needs_step_at(written, jobs, now)
+        if done.action.kind is Kind.NOTE:
+            self._runs.forget(resource.key)  # what was noted is done only if it still holds
             return now
         return _reconcile_again_at(written, done.action, status, now)
 
     def _within_capacity(
-        self, resource: Resource, jobs: Sequence[ObservedJob], now: datetime
+        self,
+        resource: Resource,
+        jobs: Sequence[ObservedJob],
+        now: datetime,
+        seen: WorkerSeen | None,
     ) -> Action:
-        action = decide(resource, jobs, now, Capacity())
+        action = decide(resource, jobs, now, Capacity(), seen)
         if action.run is None:
             return action
-        capacity = self._slots.ask(resource.key, resource.domain, action.run.due)
+        capacity = self._slots.ask(resource.key, resource.domain, action.run.due, now)
         return action if capacity.free else decide(resource, jobs, now, capacity)
 
-    async def _act(self, resource: Resource, action: Action, now: datetime) -> Done:
+    async def _act(
+        self, resource: Resource, action: Action, now: datetime, seen: WorkerSeen | None
+    ) -> Done:
         match action.kind:
             case Kind.START:
                 return await self._start(resource, action, now)
@@ -149,8 +183,7 @@ class Reconciler:
                 assert action.job is not None
                 await self._runs.cancel(resource, action.job)
             case Kind.FOLLOW:
-                followed, progress = await self._runs.follow(resource, action, now)
-                return Done(action=followed, progress=progress)
+                return Done(action=action, progress=await self._runs.progress(resource, seen))
             case Kind.RECORD:
                 assert action.job is not None
                 outcome = await self._runs.outcome(
@@ -158,9 +191,10 @@ class Reconciler:
                 )
                 return Done(action=action, outcome=outcome)
             case Kind.RECORD_GONE:
-                lost = resource.status.active_run
-                job = lost.job if lost else None
-                return Done(action=action, outcome=gone(job or "", now, cancelled=action.cancelled))
+                lost, away = resource.status.active_run, known_away(resource.status)
+                job = (lost.job if lost else None) or ""
+                ended = gone(job, now, cancelled=action.cancelled, away=away)
+                return Done(action=action, outcome=ended)
         return Done(action=action)
 
     async def _start(self, resource: Resource, action: Action, now: datetime) -> Done:
@@ -177,8 +211,8 @@ class Reconciler:
         if not patch:
             self._note(resource)
             return resource
-        body = await self._cluster.patch_status(resource.key, patch, resource.version)
-        written = read_resource(body)
+        version = await self._cluster.patch_status(resource.key, patch, resource.version)
+        written = replace(resource, version=version, status=status, unreadable={})
         self._note(written)
         return written
 
@@ -187,11 +221,15 @@ class Reconciler:
         self._roster.note(resource.key, resource.version, last_run.uid if last_run else None)
 
     def _hold_or_free_slot(self, resource: Resource, action: Action, status: SyncStatus) -> None:
-        if status.active_run:
-            self._slots.occupy(resource.key, resource.domain)
-        elif action.reason != "WaitingForCapacity":
-            self._slots.free(resource.key)
-            self._runs.forget(resource.key)
+        active, key = status.active_run, resource.key
+        if active is None:
+            if action.reason != WAITING_FOR_CAPACITY:
+                self._slots.free(key)
+                self._runs.forget(key)
+        elif active.reason:
+            self._slots.set_aside(key)
+        else:
+            self._slots.occupy(key, action.job.domain if action.job else resource.domain)
 
     async def _tell(
         self, resource: Resource, status: SyncStatus, done: Done, now: datetime
@@ -202,7 +240,9 @@ class Reconciler:
         what it tells. A kill between the two loses neither.
         """
         for event in transitions(resource.status, status, done.action, done.outcome):
-            log.info("%s: %s: %s", resource.key, event.reason, event.message)
+            log.info(
+                "%s: %s: %s", resource.key, event.reason, event.message, extra=resource.key.logged
+            )
             await self._post(resource, event, now)
 
     def _count(self, key: Key, status: SyncStatus, done: Done) -> None:
@@ -216,14 +256,25 @@ class Reconciler:
         try:
             await self._cluster.create_event(event_object(event, resource, now))
         except ClusterError as exc:
-            log.warning("%s: event %s is lost: %s", resource.key, event.reason, exc.message)
+            log.warning(
+                "%s: event %s is lost: %s",
+                resource.key,
+                event.reason,
+                exc.message,
+                extra=resource.key.logged,
+            )
 
 
 def _without_report(done: Done, resource: Resource, refused: str) -> Done:
     """Raises ``Refused`` if it cannot have been for the report."""
     if done.outcome is None or done.outcome.report is None:
         raise Refused(refused)
-    log.error("%s: a status with the run's report was refused: %s", resource.key, refused)
+    log.error(
+        "%s: a status with the run's report was refused: %s",
+        resource.key,
+        refused,
+        extra=resource.key.logged,
+    )
     active = resource.status.active_run
     run = (active.job if active else None) or ""
     return replace(done, outcome=without_report(done.outcome, run, refused))
@@ -240,6 +291,21 @@ def _refused(resource: Resource, action: Action, message: str, now: datetime) ->
     )
 
 
+def _needs_step_at(
+    resource: Resource, jobs: Sequence[ObservedJob], now: datetime
+) -> datetime | None:
+    """When something is to be done for a resource that has these Jobs: now, for a run that is overdue since
+    when it was due; later; or (None) not before it changes."""
+    action = decide(resource, jobs, now, Capacity())
+    if action.run is not None:
+        return min(action.run.due, now)
+    if action.kind not in (Kind.WAIT, Kind.REJECT):
+        return now
+    if status_patch(resource, next_status(resource, action, now)):
+        return now
+    return _reconcile_again_at(resource, action, resource.status, now)
+
+
 def _reconcile_again_at(
     resource: Resource, action: Action, status: SyncStatus, now: datetime
 ) -> datetime | None:
@@ -249,5 +315,12 @@ def _reconcile_again_at(
     if action.kind in (Kind.FOLLOW, Kind.START, Kind.CANCEL):
         moments.append(now + LOOK_EVERY)
     else:
-        moments.append(action.next_due)
+        moments += [action.next_due, _later(status.next_retry_time, now)]
+    if action.reason == WAITING_FOR_CAPACITY:
+        moments.append(now + LOOK_AT_QUEUE)
     return min((moment for moment in moments if moment), default=None)
+
+
+def _later(moment: datetime | None, now: datetime) -> datetime | None:
+    """A retry that is due and waits for a place is woken when there is one."""
+    return moment if moment and moment > now else None

@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import Progress, SyncStatus
 from socratasync.contract.progress import LINES, read_progress
-from socratasync.controller.action import Action, RunToStart
+from socratasync.controller.action import RunToStart
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import ClusterError, Conflict, Refused
 from socratasync.controller.jobs.build import CONTAINER, build_job
+from socratasync.controller.jobs.defaults import NOTHING_SAID, JobDefaults
+from socratasync.controller.jobs.look import look_at
 from socratasync.controller.jobs.outcome import Outcome, read_outcome
-from socratasync.controller.jobs.pods import running_pod, what_holds_it_up
-from socratasync.controller.observed.job import JobState, ObservedJob, owned_by, owner_uid, read_job
-from socratasync.controller.observed.memory import active_uid, has_recorded
+from socratasync.controller.observed.job import (
+    JobState,
+    ObservedJob,
+    active_job,
+    owned_by,
+    owner_uid,
+    read_job,
+)
+from socratasync.controller.observed.memory import has_recorded, known_away
 from socratasync.controller.observed.resource import Key, Resource
-from socratasync.controller.status.condition_types import SYNCHRONIZING, find
-from socratasync.controller.status.conditions import POD_NOT_STARTING
+from socratasync.controller.observed.worker import WorkerSeen
 
 log = logging.getLogger("socratasync.operator")
 
@@ -31,13 +38,22 @@ LOOK_EVERY = timedelta(seconds=15)
 """Between two looks at an active run's pod."""
 
 
+class Looked(NamedTuple):
+    """The last look at a run's pods: when it was, and what was known of the run and of what is wanted."""
+
+    at: datetime
+    about: tuple[object, ...]
+
+
 class Runs:
     """Jobs of SocrataSyncs, by way of ``cluster``."""
 
-    def __init__(self, cluster: Cluster, image: str) -> None:
+    def __init__(self, cluster: Cluster, image: str, defaults: JobDefaults = NOTHING_SAID) -> None:
         self._cluster = cluster
-        self._image = image
-        self._looked: dict[Key, datetime] = {}
+        self._defaults = defaults
+        self.image = image
+        """Of the workers; may become known only later, before the first run starts."""
+        self._looked: dict[Key, Looked] = {}
 
     async def of(self, resource: Resource) -> list[ObservedJob]:
         """The resource's own Jobs, as they are now."""
@@ -50,7 +66,8 @@ class Runs:
         Raises ``Refused`` if the API server, or another object of that name, is in the way.
         """
         try:
-            return read_job(await self._cluster.create_job(build_job(resource, run, self._image)))
+            job = build_job(resource, run, self.image, self._defaults)
+            return read_job(await self._cluster.create_job(job))
         except Conflict:
             found = await self._cluster.get_job(resource.key.namespace, run.job)
         if found is None:
@@ -70,35 +87,46 @@ class Runs:
     ) -> Outcome:
         """What became of a Job that is over."""
         pods = await self._cluster.list_pods(resource.key.namespace, job.name)
-        return read_outcome(job, pods, now, cancelled=cancelled)
+        away = known_away(resource.status, job)
+        return read_outcome(job, pods, now, cancelled=cancelled, away=away)
 
-    async def follow(
-        self, resource: Resource, action: Action, now: datetime
-    ) -> tuple[Action, Progress | None]:
-        """The action, saying so if the pod does not start, and how far the run is, if that is new.
+    async def look(
+        self, resource: Resource, jobs: Sequence[ObservedJob], now: datetime
+    ) -> WorkerSeen | None:
+        """How the worker of the active run stands; None without one, and where nobody has looked just now.
 
-        At most every fifteen seconds; trouble here is no trouble of the run's.
+        At most every fifteen seconds, and at once when the spec changed, something was asked for, or a pod
+        became ready or failed; trouble here is no trouble of the run's.
         """
-        job, key = action.job, resource.key
-        assert job is not None, "a run that is followed has a Job"
-        if job.deleting or not self._is_time(key, now):
-            return self._as_before(resource, action), None
+        job, key = active_job(jobs), resource.key
+        if job is None or job.deleting or not self._is_time(resource, job, now):
+            return None
         try:
             pods = await self._cluster.list_pods(key.namespace, job.name)
-            held_up = what_holds_it_up(job, pods, now)
-            if held_up:
-                return replace(action, reason=POD_NOT_STARTING, message=held_up), None
-            name = running_pod(pods)
-            text = (
-                await self._cluster.read_log(key.namespace, name, CONTAINER, LINES) if name else ""
-            )
         except ClusterError as exc:
-            log.debug("%s: no progress to be had: %s", key, exc.message)
-            return action, None
-        return action, read_progress(text)
+            log.debug("%s: the pods could not be listed: %s", key, exc.message, extra=key.logged)
+            return None
+        return look_at(job, key.namespace, pods, now)
+
+    async def progress(self, resource: Resource, seen: WorkerSeen | None) -> Progress | None:
+        """How far the worker that was seen is; None if nobody can tell."""
+        if seen is None or seen.pod is None:
+            return None
+        namespace = resource.key.namespace
+        try:
+            text = await self._cluster.read_log(namespace, seen.pod, CONTAINER, LINES)
+        except ClusterError as exc:
+            log.debug(
+                "%s: no progress to be had: %s",
+                resource.key,
+                exc.message,
+                extra=resource.key.logged,
+            )
+            return None
+        return read_progress(text)
 
     def forget(self, key: Key) -> None:
-        """No run of this resource is followed any more."""
+        """Look again as soon as there is something to look at."""
         self._looked.pop(key, None)
 
     async def clear_away(self, resource: Resource, jobs: Sequence[ObservedJob]) -> None:
@@ -110,21 +138,13 @@ class Runs:
                 resource.key.namespace, job.name, job.uid, pods_first=False
             )
 
-    def _is_time(self, key: Key, now: datetime) -> bool:
-        looked = self._looked.get(key)
-        if looked is not None and now - looked < LOOK_EVERY:
+    def _is_time(self, resource: Resource, job: ObservedJob, now: datetime) -> bool:
+        looked = self._looked.get(resource.key)
+        about = (resource.generation, resource.asked, job.uid, job.running_pods, job.failed_pods)
+        if looked and looked.about == about and now - looked.at < LOOK_EVERY:
             return False
-        self._looked[key] = now
+        self._looked[resource.key] = Looked(now, about)
         return True
-
-    def _as_before(self, resource: Resource, action: Action) -> Action:
-        """Between two looks a pod that did not start has still not started."""
-        known, job = find(resource.status, SYNCHRONIZING), action.job
-        if known is None or known.reason != POD_NOT_STARTING or job is None or job.deleting:
-            return action
-        if job.uid != active_uid(resource.status):
-            return action
-        return replace(action, reason=POD_NOT_STARTING, message=known.message)
 
 
 def surplus_jobs(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+import zlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -25,6 +26,9 @@ _LONGEST_SLEEP_S = 5.0
 
 _LONGEST_BACKOFF_S = 60.0
 
+_A_CENTURY_S = 100 * 365 * 86_400.0
+"""Nothing is overdue for so long."""
+
 Reconcile = Callable[[Key], Awaitable[datetime | None]]
 """Brings one resource a step further; returns when to do so again, None for not before it changes."""
 
@@ -36,7 +40,7 @@ class Scheduler:
         self._reconcile = reconcile
         self._now = now
         self._due: dict[Key, float] = {}
-        self._heap: list[tuple[float, Key]] = []
+        self._heap: list[tuple[float, int, Key]] = []
         self._running: dict[Key, asyncio.Task[None]] = {}
         self._failures: dict[Key, int] = {}
         self._changed = asyncio.Event()
@@ -46,9 +50,15 @@ class Scheduler:
     def __len__(self) -> int:
         return len(self._due.keys() | self._running.keys())
 
-    def wake(self, key: Key) -> None:
-        """Reconcile it as soon as possible."""
-        self.at(key, min(self._now().timestamp(), self._due.get(key, float("inf"))))
+    def wake(self, key: Key, since: datetime | None = None) -> None:
+        """Reconcile it as soon as possible; before others if it is overdue, and they are so for less long."""
+        overdue = (since or self._now()).timestamp()
+        self.at(key, min(overdue, self._due.get(key, float("inf"))))
+
+    def hurry(self, key: Key) -> None:
+        """Reconcile it before all that is due, after those that hurried earlier: others wait for it."""
+        ahead = self._now().timestamp() - _A_CENTURY_S
+        self.at(key, min(ahead, self._due.get(key, float("inf"))))
 
     def at(self, key: Key, due: float | datetime) -> None:
         """Reconcile it then; replaces what was planned."""
@@ -56,9 +66,18 @@ class Scheduler:
         if self._due.get(key) == moment:
             return
         self._due[key] = moment
-        heapq.heappush(self._heap, (moment, key))
+        heapq.heappush(self._heap, (moment, _lot(moment, key), key))
         self._compact()
         self._changed.set()
+
+    def plan(self, key: Key, when: datetime | None) -> None:
+        """Reconcile it then; as soon as possible, if that is past; for None, not before it is planned again."""
+        if when is None:
+            self.forget(key)
+        elif when <= self._now():
+            self.wake(key, since=when)
+        else:
+            self.at(key, when)
 
     def forget(self, key: Key) -> None:
         """Do not reconcile it any more: it is gone."""
@@ -79,7 +98,7 @@ class Scheduler:
     def _start_due(self) -> None:
         now = self._now().timestamp()
         while self._heap and self._heap[0][0] <= now and len(self._running) < AT_ONCE:
-            moment, key = heapq.heappop(self._heap)
+            moment, _, key = heapq.heappop(self._heap)
             if self._due.get(key) != moment or key in self._running:
                 continue  # planned anew, or under way: then _finished plans it again
             del self._due[key]
@@ -101,19 +120,19 @@ class Scheduler:
             again = await self._reconcile(key)
             self._failures.pop(key, None)
         except Conflict as exc:
-            log.debug("%s changed meanwhile: %s", key, exc.message)
+            log.debug("%s changed meanwhile: %s", key, exc.message, extra=key.logged)
             again = self._now()
         except ClusterError as exc:
             again = self._later(key, exc.message)
         except Exception:  # one resource's trouble must not stop the others
-            log.exception("%s could not be reconciled", key)
+            log.exception("%s could not be reconciled", key, extra=key.logged)
             again = self._later(key, "internal error")
         self._finished(key, again)
 
     def _later(self, key: Key, why: str) -> datetime:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         wait = min(_LONGEST_BACKOFF_S, 0.5 * 2 ** min(failures, 10))
-        log.warning("%s: %s; trying again in %.0f s", key, why, wait)
+        log.warning("%s: %s; trying again in %.0f s", key, why, wait, extra=key.logged)
         return datetime.fromtimestamp(self._now().timestamp() + wait, self._now().tzinfo)
 
     def _finished(self, key: Key, again: datetime | None) -> None:
@@ -130,5 +149,11 @@ class Scheduler:
     def _compact(self) -> None:
         """Plans that were replaced stay in the heap until their time. Rebuilt when they are the most of it."""
         if len(self._heap) > 2 * len(self._due) + 1000:
-            self._heap = [(moment, key) for key, moment in self._due.items()]
+            self._heap = [(moment, _lot(moment, key), key) for key, moment in self._due.items()]
             heapq.heapify(self._heap)
+
+
+def _lot(moment: float, key: Key) -> int:
+    """Who comes first of those that are due at the same moment: drawn for each moment anew, so that of all
+    who name seven o'clock nobody is the last every day."""
+    return zlib.crc32(f"{moment} {key}".encode())

@@ -7,19 +7,31 @@ be done is found out by looking.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import kopf
 
-from socratasync.api.crd import PLURAL
+from socratasync.api.crd import CRD_NAME, PLURAL
 from socratasync.api.manifest import GROUP, VERSION
 from socratasync.controller.cluster.credentials import Credentials
+from socratasync.controller.cluster.errors import NotThere
 from socratasync.controller.observed.labels import JOB_SELECTOR
 from socratasync.controller.status.events import COMPONENT
 
 Watcher = Callable[[str | None, dict[str, Any]], None]
 """Given the kind of event (None in the first listing, ADDED, MODIFIED, DELETED) and the object."""
+
+
+KIND_GONE = (
+    f"the CustomResourceDefinition {CRD_NAME} was deleted, and all SocrataSyncs with it; install it again "
+    "(kubectl apply -f crds/) and apply the manifests: the operator ends, and waits for it once it is started again"
+)
+
+_TELL_OF_WATCHES = ("kopf._core.reactor.orchestration", "kopf._core.reactor.running")
+"""Kopf's loggers that tell, with a traceback each, why a watch ended; then the failure is raised as well."""
 
 
 class NoDiff(kopf.DiffBaseStorage):
@@ -69,14 +81,33 @@ async def watch(
     on_sync: Watcher,
     on_job: Watcher,
 ) -> None:
-    """Watch, in the given namespaces or in all for none, until a signal or a failure ends it."""
-    await kopf.operator(
-        registry=watch_registry(credentials, on_sync, on_job),
-        settings=watch_settings(),
-        standalone=True,
-        clusterwide=not namespaces,
-        namespaces=tuple(namespaces),
-    )
+    """Watch, in the given namespaces or in all for none, until a signal or a failure ends it.
+
+    Raises ``NotThere`` when the CustomResourceDefinition goes.
+    """
+    for name in _TELL_OF_WATCHES:
+        logging.getLogger(name).addFilter(_says_more_than_that_the_kind_is_gone)
+    try:
+        await kopf.operator(
+            registry=watch_registry(credentials, on_sync, on_job),
+            settings=watch_settings(),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=tuple(namespaces),
+        )
+    except Exception as exc:
+        if _is_not_found(exc):
+            raise NotThere(KIND_GONE) from exc
+        raise
+
+
+def _is_not_found(error: BaseException | None) -> bool:
+    """Whether the API server knows no such kind. Jobs it always knows."""
+    return getattr(error, "status", None) == HTTPStatus.NOT_FOUND
+
+
+def _says_more_than_that_the_kind_is_gone(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and _is_not_found(record.exc_info[1]))
 
 
 def watch_registry(

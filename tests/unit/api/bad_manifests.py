@@ -38,6 +38,14 @@ def in_parts(**parts: Any) -> dict[str, Any]:
     return {"target/dsnSecretRef": GONE, "target/dsnFrom": {**PARTS, **parts}}
 
 
+_MOUNT_PATH = "job.podTemplate.volumeMounts[0].mountPath"
+
+
+def _mounted(path: str) -> dict[str, Any]:
+    """Changes: a volume mounted at that path."""
+    return {"job": {"podTemplate": {"volumeMounts": [{"name": "ca", "mountPath": path}]}}}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bad:
     """``changes`` (dotted path below spec → value) to a good spec; then ``path`` is refused with
@@ -295,6 +303,10 @@ BAD = [
     _bad("a day without its time", {"since": "2024-01-01"}, "since", _SINCE),
     _bad("a moment without its zone", {"since": "2024-01-01T00:00:00"}, "since", _SINCE),
     _bad("a day that the calendar lacks", {"since": "2023-02-29T00:00:00Z"}, "since", _SINCE),
+    *[_bad(f"the moment {text}, at an end of the calendar", {"since": text}, "since",
+           "must lie in the years 2 to 9998; take it out for all that there is")
+      for text in ["9999-12-31T23:59:59-23:59", "9999-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59",
+                   "0001-12-31T23:59:59Z", "0000-01-01T00:00:00Z"]],
     *[_bad(f"{name} of {text or 'nothing'}", {f"source/timeouts/{name}": text}, f"source.timeouts.{name}",
            f"must be a duration from 1s to {longest}, such as 30s, 5m or 1m30s")
       for name, text, longest in [
@@ -302,6 +314,10 @@ BAD = [
           ("silence", "90", "2h"), ("silence", "1d", "2h"), ("page", "25h", "24h"), ("page", "-5m", "24h"),
           ("page", "99h9999m99999s", "24h"), ("page", "1h ", "24h"),
       ]],
+    _bad("a first pause longer than the longest", {"retry": {"interval": "2h"}}, "retry.maxInterval",
+         "must not be shorter than interval: raise it, or lower interval"),
+    _bad("a pause of days", {"retry": {"maxInterval": "2d"}}, "retry.maxInterval",
+         "must be a duration from 1s to 24h, such as 30s, 5m or 1m30s"),
     _bad("a time-out that is none", {"source": {"timeouts": {"read": "5m"}}}, "source.timeouts.read",
          "is not a field", 'unknown field "spec.source.timeouts.read"'),
     _bad("a lag without its unit", {"freshness": {"maxLag": "36"}}, "freshness.maxLag", _LAG),
@@ -320,7 +336,8 @@ BAD = [
          "is missing; write it", "spec.archive.persistentVolumeClaim: Required value"),
     _bad("a quantity with a blank", {"job": {"resources": {"limits": {"memory": "512 Mi"}}}},
          "job.resources.limits[memory]", _QUANTITY),
-    _bad("a request above its limit", {"job": {"resources": {"limits": {"memory": "64Mi"}}}},
+    _bad("a request above its limit",
+         {"job": {"resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "64Mi"}}}},
          "job.resources.requests", "must not be above limits: raise the limit or lower the request"),
     _bad("a variable that is the operator's",
          {"job": {"podTemplate": {"env": [{"name": "SOCRATASYNC_DSN", "value": "x"}]}}},
@@ -331,4 +348,16 @@ BAD = [
     _bad("a mount at no absolute path",
          {"job": {"podTemplate": {"volumeMounts": [{"name": "ca", "mountPath": "etc/ca"}]}}},
          "job.podTemplate.volumeMounts[0].mountPath", "must be an absolute path, such as /etc/ca"),
+    _bad("a mount at the root of everything", _mounted("/"), _MOUNT_PATH,
+         "must be an absolute path, such as /etc/ca"),
+    *(_bad(f"a mount that comes back to {path}", _mounted(path), _MOUNT_PATH, "must be a path without . and ..")
+      for path in ("/etc/../usr", "/./opt")),
+    *(_bad(f"a mount at {path}", _mounted(path), _MOUNT_PATH, "must not be in or above a folder of the image's")
+      for path in ("/usr", "/opt/socratasync/lib", "/lib64", "/etc", "/etc/", "/etc/ld.so.preload", "/etc/ssl",
+                   "/etc/ssl/openssl.cnf", "/etc/python3.13", "/etc/socratasync/dsn", "/tmp", "/tmp/", "/var",
+                   "/var/lib/socratasync/archive", "/dev/shm", "/proc/1")),
+    *(_bad(f"the variable {name}", {"job": {"podTemplate": {"env": [{"name": name, "value": "x"}]}}},
+           "job.podTemplate.env[0].name", "must not be PATH or begin with PYTHON, LD_")
+      for name in ("PATH", "PYTHONPATH", "PYTHONSTARTUP", "LD_PRELOAD", "LD_LIBRARY_PATH", "GCONV_PATH",
+                   "OPENSSL_CONF", "KRB5_CONFIG", "GSS_MECH_CONFIG", "SASL_PATH")),
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.api.bad_manifests import BAD, GOOD, Bad, changed
 
+from socratasync.api.job import Resources
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.source.deadlines import Timeouts
@@ -74,8 +75,7 @@ def test_the_least_spec_has_the_defaults_that_were_promised() -> None:
     )
     assert (spec.job.backoff_limit, spec.job.active_deadline_seconds) == (3, 21_600)
     assert spec.job.ttl_seconds_after_finished == 604_800
-    assert spec.job.resources.requests == {"cpu": "100m", "memory": "128Mi"}
-    assert spec.job.resources.limits == {"memory": "512Mi"}
+    assert spec.job.resources == Resources(requests=None, limits=None)
 
 
 def test_null_means_that_a_field_was_not_given() -> None:

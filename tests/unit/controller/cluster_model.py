@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from socratasync.controller.cluster.errors import Conflict, Refused
+from socratasync.controller.observed.labels import FINGERPRINT
 from socratasync.controller.observed.resource import Key
 from socratasync.times import write_instant
 
@@ -34,9 +35,15 @@ class ClusterModel:
         self.pods: dict[str, list[Object]] = {}
         self.created: list[Object] = []
         self.recorded: list[str] = []
+        self.loaded: set[str] = set()
+        """The fingerprints of what runs that ended well were asked to load."""
+        self.interrupted: list[str] = []
+        """Jobs that the operator stopped while their worker was at work and nobody asked for it."""
         self.events: dict[str, Object] = {}
         self.writes = 0
         self.calls_left: int | None = None
+        self.refuses_jobs = ""
+        """Why no Job is accepted."""
         self.refused = ""
         """A status in which this stands is refused."""
         self._version = 1
@@ -74,17 +81,45 @@ class ClusterModel:
         """Jobs that are not over, those being stopped included."""
         return [job for job in self.jobs.values() if not job["status"].get("conditions")]
 
+    def pod(self, name: str, *, at_work: bool) -> None:
+        """The Job gets a pod, in which the worker begins, or which waits for a secret."""
+        missing = {"reason": "CreateContainerConfigError", "message": 'secret "db" not found'}
+        state: Object = {"running": {}} if at_work else {"waiting": missing}
+        metadata = {"name": f"{name}-x", "creationTimestamp": write_instant(self.now, "seconds")}
+        status = {
+            "phase": "Running" if at_work else "Pending",
+            "containerStatuses": [{"name": "sync", "state": state}],
+        }
+        self.pods[name] = [{"metadata": metadata, "status": status}]
+
+    def is_at_work(self, name: str) -> bool:
+        """Whether a worker runs in a pod of the Job."""
+        return any(pod["status"].get("phase") == "Running" for pod in self.pods.get(name, []))
+
     def end(
-        self, name: str, *, ok: bool, code: int = 0, with_pod: bool = True, **more: Any
+        self,
+        name: str,
+        *,
+        ok: bool,
+        code: int = 0,
+        with_pod: bool = True,
+        fate: str = "",
+        reason: str = "",
+        **more: Any,
     ) -> None:
-        """The Job ends; its pod has a report, or is gone."""
+        """The Job ends, for that ``reason``; its pod has a report, or met this ``fate``, or is gone."""
         ended = write_instant(self.now, "seconds")
         report: Object = {"v": 1, "run": name, "ok": ok, "rows": {"inserted": 1 if ok else 0}}
-        report |= more
         if not ok:
             report["error"] = {"reason": "SourceUnavailable", "message": "no answer"}
+        report |= more
         state = {
-            "terminated": {"exitCode": code, "finishedAt": ended, "message": json.dumps(report)}
+            "terminated": {
+                "exitCode": code,
+                "finishedAt": ended,
+                "message": "" if fate else json.dumps(report),
+                "reason": fate,
+            }
         }
         self.pods[name] = (
             [{"status": {"containerStatuses": [{"name": "sync", "state": state}]}}]
@@ -92,8 +127,10 @@ class ClusterModel:
             else []
         )
         kind = "Complete" if ok else "Failed"
+        if ok:
+            self.loaded.add(self.jobs[name]["metadata"]["annotations"][FINGERPRINT])
         self.jobs[name]["status"]["conditions"] = [
-            {"type": kind, "status": "True", "lastTransitionTime": ended}
+            {"type": kind, "status": "True", "reason": reason, "lastTransitionTime": ended}
         ]
 
     def remove(self, name: str) -> None:
@@ -107,6 +144,20 @@ class ClusterModel:
         self._call()
         return copy.deepcopy(self.body) if key == self.key else None
 
+    async def syncs(self, _namespace: str | None) -> AsyncIterator[Object]:
+        self._call()
+        yield copy.deepcopy(self.body)
+
+    async def unsuccessful_jobs(self, _namespace: str | None) -> AsyncIterator[Object]:
+        self._call()
+        for job in [job for job in self.jobs.values() if not _is_complete(job)]:
+            yield copy.deepcopy(job)
+
+    async def successful_jobs(self, _namespace: str | None) -> AsyncIterator[Object]:
+        self._call()
+        for job in [job for job in self.jobs.values() if _is_complete(job)]:
+            yield {"metadata": copy.deepcopy(job["metadata"])}
+
     async def list_jobs(self, _key: Key) -> list[Object]:
         self._call()
         return copy.deepcopy(list(self.jobs.values()))
@@ -118,6 +169,8 @@ class ClusterModel:
     async def create_job(self, job: Object) -> Object:
         self._call()
         name = job["metadata"]["name"]
+        if self.refuses_jobs:
+            raise Refused(self.refuses_jobs)
         if name in self.jobs:
             raise Conflict(f"jobs {name!r} already exists")
         self._uids += 1
@@ -137,6 +190,8 @@ class ClusterModel:
         job = self.jobs.get(name)
         if job is not None and job["metadata"]["uid"] == uid:
             if pods_first:
+                if self.is_at_work(name) and not self._asked_to_stop():
+                    self.interrupted.append(name)
                 job["metadata"]["deletionTimestamp"] = write_instant(self.now, "seconds")
             else:
                 self.remove(name)
@@ -150,7 +205,7 @@ class ClusterModel:
         self._call()
         return ""
 
-    async def patch_status(self, _key: Key, patch: Mapping[str, Any], version: str) -> Object:
+    async def patch_status(self, _key: Key, patch: Mapping[str, Any], version: str) -> str:
         self._call()
         if self.refused and self.refused in json.dumps(patch):
             raise Refused("status.lastRun.warnings[0]: Invalid value")
@@ -164,11 +219,15 @@ class ClusterModel:
         self.writes += 1
         self._touch()
         self._call()
-        return copy.deepcopy(self.body)
+        return str(self.body["metadata"]["resourceVersion"])
 
     async def create_event(self, event: Object) -> None:
         self._call()
         self.events.setdefault(event["metadata"]["name"], event)
+
+    def _asked_to_stop(self) -> bool:
+        asked = self.body["metadata"]["annotations"].get("socratasync.dev/cancelAt")
+        return bool(asked != self.body["status"].get("lastHandledCancelAt"))
 
     def _call(self) -> None:
         """Every call may be the last: before it has effect, and for writes also after."""
@@ -180,6 +239,10 @@ class ClusterModel:
     def _touch(self) -> None:
         self._version += 1
         self.body["metadata"]["resourceVersion"] = str(self._version)
+
+
+def _is_complete(job: Object) -> bool:
+    return any(each["type"] == "Complete" for each in job["status"].get("conditions", []))
 
 
 def _merge(old: Any, patch: Any) -> Any:

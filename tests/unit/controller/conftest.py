@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from socratasync.api.spec import SyncSpec
 from socratasync.api.status import SyncStatus
 from socratasync.controller.observed.job import ObservedJob, read_job
-from socratasync.controller.observed.resource import Resource, read_resource
+from socratasync.controller.observed.resource import Resource, fingerprint, read_resource
 from socratasync.controller.status.patch import as_json
 
 SPEC: dict[str, Any] = {
@@ -20,6 +21,8 @@ SPEC: dict[str, Any] = {
     "schedule": "0 7 * * *",
     "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},
 }
+LOADED = fingerprint(SyncSpec.from_json(SPEC))
+"""What a run of that spec was asked to load."""
 UID = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
 
 
@@ -76,9 +79,12 @@ def _job() -> Callable[..., ObservedJob]:
         slot: str | None = None,
         deleting: bool = False,
         failed: int = 0,
+        backoff: int = 0,
+        suspend: bool = False,
         notes: dict[str, str] | None = None,
     ) -> ObservedJob:
-        annotations = {f"socratasync.dev/{k}": v for k, v in (notes or {}).items()}
+        told = {"fingerprint": LOADED, **(notes or {})}
+        annotations = {f"socratasync.dev/{k}": v for k, v in told.items()}
         if slot:
             annotations["socratasync.dev/scheduled-at"] = slot
         status: dict[str, Any] = {"startTime": created, "failed": failed}
@@ -103,6 +109,7 @@ def _job() -> Callable[..., ObservedJob]:
                     "annotations": annotations,
                     **({"deletionTimestamp": ended} if deleting else {}),
                 },
+                "spec": {"backoffLimit": backoff, "suspend": suspend},
                 "status": status,
             }
         )

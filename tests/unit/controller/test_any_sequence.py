@@ -7,6 +7,7 @@ counted once, and when the world stands still so does the operator.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import settings
@@ -23,11 +24,12 @@ from tests.unit.controller.cluster_model import ClusterModel, Killed, minutes
 from socratasync.api.status import Phase, Result
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.memory import written_schedule
-from socratasync.controller.observed.resource import read_resource
+from socratasync.controller.observed.resource import fingerprint, read_resource
 from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import Runs
 from socratasync.controller.slots import RunSlots
+from socratasync.controller.status.condition_types import find
 from socratasync.times import instant_or_none
 
 SPEC: dict[str, Any] = {
@@ -88,7 +90,15 @@ class World(RuleBasedStateMachine):
     def operator_looks(self) -> None:
         self._look()
 
-    def _look(self) -> None:
+    def _look_while_it_asks_for_more(self) -> None:
+        """As the scheduler does: again at once while the last look wants that."""
+        for _ in range(10):
+            again = self._look()
+            if again is None or again > self.cluster.now:
+                return
+        raise AssertionError("it looks for ever")
+
+    def _look(self) -> datetime | None:
         """A look that finds another schedule must not go by slots that passed before it."""
         seen, made = read_resource(self.cluster.body), len(self.cluster.created)
         edited = seen.spec is not None and seen.status.observed_schedule not in (
@@ -96,7 +106,7 @@ class World(RuleBasedStateMachine):
             written_schedule(seen),
         )
         try:
-            _finish(self.reconciler.reconcile(self.cluster.key))
+            again: datetime | None = _finish(self.reconciler.reconcile(self.cluster.key))
         finally:
             if edited:
                 assert not self._slots(self.cluster.created[made:])
@@ -106,14 +116,16 @@ class World(RuleBasedStateMachine):
         if self._unseen_change:
             self.counts_from = self.cluster.now
             self._unseen_change = False
+        return again
 
     _unseen_change = False
     edited: tuple[int, datetime] = (0, START)
     """How many Jobs there were when the operator last saw another schedule, and when that was."""
 
     def _note_suspension(self) -> None:
-        spec = self.cluster.body["spec"]
-        if spec.get("suspend") and not self._is_open():
+        """One in a spec that cannot be read is not seen."""
+        spec = read_resource(self.cluster.body).spec
+        if spec and spec.suspend and not self._is_open():
             self.suspensions.append([self.cluster.now])
 
     def _is_open(self) -> bool:
@@ -157,6 +169,38 @@ class World(RuleBasedStateMachine):
         self.cluster.edit(domain="not a domain" if broken else SPEC["domain"])
         self._unseen_change = True
 
+    @precondition(lambda self: self._may_run() and self._is_in_trouble())
+    @rule(annotate=st.booleans(), number=st.integers(min_value=3, max_value=16))
+    def user_does_what_the_messages_say(self, annotate: bool, number: int) -> None:
+        """Edits a field, or sets the annotation, after a run that failed or beside one that does not start."""
+        self._look()
+        if not (self._may_run() and self._is_in_trouble()):
+            return
+        made, version = len(self.cluster.created), self.cluster.body["metadata"]["resourceVersion"]
+        if annotate:
+            self.cluster.annotate("requestedAt", f"mended at {version}")
+        else:
+            spec = self.cluster.body["spec"]
+            self.cluster.edit(
+                parallelism=number + 1 if number == spec.get("parallelism") else number
+            )
+        self._settle()
+        assert len(self.cluster.created) > made, "the advice was followed, and nothing was started"
+
+    def _may_run(self) -> bool:
+        resource = read_resource(self.cluster.body)
+        return resource.spec is not None and not resource.spec.suspend
+
+    def _is_in_trouble(self) -> bool:
+        """Whether the last run failed, or the active one's worker is not at work, and nobody stops it."""
+        status = read_resource(self.cluster.body).status
+        active = self.cluster.active_jobs()
+        if active:
+            asked = self.cluster.body["metadata"]["annotations"].get("socratasync.dev/cancelAt")
+            idle = not self.cluster.is_at_work(active[0]["metadata"]["name"])
+            return idle and status.last_handled_cancel_at == asked
+        return status.last_run is not None and status.last_run.result is Result.FAILED
+
     @rule(name=st.sampled_from(["requestedAt", "full", "cancelAt"]), token=TOKENS)
     def user_annotates(self, name: str, token: str) -> None:
         self.cluster.annotate(name, token)
@@ -164,19 +208,29 @@ class World(RuleBasedStateMachine):
     # Kubernetes
 
     @precondition(lambda self: self.cluster.active_jobs())
-    @rule(ok=st.booleans(), with_pod=st.booleans())
-    def a_run_ends(self, ok: bool, with_pod: bool) -> None:
+    @rule(code=st.sampled_from([0, 75, 75, 78]), with_pod=st.booleans())
+    def a_run_ends(self, code: int, with_pod: bool) -> None:
         job = self.cluster.active_jobs()[0]
         if "deletionTimestamp" not in job["metadata"]:
-            self.cluster.end(
-                job["metadata"]["name"], ok=ok, code=0 if ok else 75, with_pod=with_pod
-            )
+            self.cluster.end(job["metadata"]["name"], ok=code == 0, code=code, with_pod=with_pod)
 
     @precondition(lambda self: self.cluster.active_jobs())
+    @rule(at_work=st.booleans())
+    def a_pod_starts_or_does_not(self, at_work: bool) -> None:
+        name = self.cluster.active_jobs()[0]["metadata"]["name"]
+        if not self.cluster.is_at_work(name):
+            self.cluster.pod(name, at_work=at_work)
+
+    @precondition(lambda self: self._knows_of_its_job())
     @rule()
     def a_job_is_gone(self) -> None:
-        """Somebody deletes it, or its pods have stopped after a cancel."""
+        """Somebody deletes it, or its pods have stopped after a cancel. While no status names it, nobody
+        could tell afterwards that it ever was."""
         self.cluster.remove(self.cluster.active_jobs()[0]["metadata"]["name"])
+
+    def _knows_of_its_job(self) -> bool:
+        active = self.cluster.body["status"].get("activeRun", {}).get("uid")
+        return active in [job["metadata"]["uid"] for job in self.cluster.active_jobs()]
 
     # what must hold at any moment
 
@@ -207,6 +261,35 @@ class World(RuleBasedStateMachine):
         assert len(self.cluster.recorded) == len(set(self.cluster.recorded))
 
     @invariant()
+    def ready_is_true_only_of_what_was_loaded(self) -> None:
+        """As `kubectl wait` reads it, by the generation that the condition is about."""
+        resource = read_resource(self.cluster.body)
+        ready = find(resource.status, "Ready")
+        if ready is None or ready.observed_generation != resource.generation:
+            return
+        if ready.status == "True":
+            assert resource.spec is not None
+            assert fingerprint(resource.spec) in self.cluster.loaded
+
+    @invariant()
+    def it_is_on_its_way_or_stalled_and_never_both(self) -> None:
+        status = read_resource(self.cluster.body).status
+        assert not (find(status, "Reconciling") and find(status, "Stalled"))
+
+    @invariant()
+    def a_worker_at_work_is_interrupted_on_demand_only(self) -> None:
+        assert self.cluster.interrupted == []
+
+    @invariant()
+    def a_run_is_retried_no_more_often_than_its_spec_says(self) -> None:
+        retries = [
+            int(job["metadata"]["annotations"].get("socratasync.dev/retry", 0))
+            for job in self.cluster.created
+        ]
+        assert all(number <= 10 for number in retries)
+        assert all(b in (0, 1, a + 1) for a, b in pairwise(retries))
+
+    @invariant()
     def the_status_stays_small(self) -> None:
         assert len(self.cluster.body["status"].get("history", [])) <= 10
 
@@ -229,7 +312,7 @@ class World(RuleBasedStateMachine):
         """Until the operator has nothing to do; runs succeed, cancelled ones stop."""
         for _ in range(40):
             writes = self.cluster.writes
-            self._look()
+            self._look_while_it_asks_for_more()
             active = self.cluster.active_jobs()
             for job in active:
                 name = job["metadata"]["name"]
@@ -256,11 +339,17 @@ class World(RuleBasedStateMachine):
         assert status.last_handled_full_at == resource.asked.full
         if spec.suspend:
             assert status.phase is Phase.SUSPENDED
+            assert find(status, "Reconciling") is None, "nothing is on its way"
             return
         results = {run.result for run in status.history or ()}
         # Cancelled runs say nothing of the data: with none but such, it is as before the first.
         judged = (Phase.SYNCED, Phase.FAILED)
         assert status.phase in ((Phase.PENDING,) if results == {Result.CANCELLED} else judged)
+        if status.phase is Phase.SYNCED:
+            ready = find(status, "Ready")
+            assert ready is not None
+            assert ready.status == "True"
+            assert find(status, "Reconciling") is None
         if resource.schedule and spec.starting_deadline_seconds is None:
             self._expect_newest_slot_run()
 

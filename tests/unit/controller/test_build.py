@@ -13,6 +13,7 @@ from socratasync.api.spec import SyncSpec
 from socratasync.api.status import Trigger
 from socratasync.controller.action import RunToStart
 from socratasync.controller.jobs.build import build_job
+from socratasync.controller.jobs.defaults import JobDefaults
 from socratasync.controller.observed.job import owned_by, owner_key, read_job
 from socratasync.controller.observed.resource import Resource
 from socratasync.errors import InvalidSpec
@@ -30,8 +31,9 @@ RUN = RunToStart(
 )
 
 
-def built(resource: Resource, run: RunToStart = RUN) -> dict[str, Any]:
-    return build_job(resource, run, "registry.example.org/socratasync:1")
+def built(resource: Resource, run: RunToStart = RUN, **defaults: Any) -> dict[str, Any]:
+    given = JobDefaults.model_validate(defaults)
+    return build_job(resource, run, "registry.example.org/socratasync:1", given)
 
 
 def env_of(job: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +122,33 @@ def test_the_pod_is_restricted(resource: MakeResource) -> None:
     assert pod["automountServiceAccountToken"] is False
     assert pod["restartPolicy"] == "Never"
     assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
-    assert container["resources"]["limits"]["memory"]
+    assert container["resources"] == {
+        "requests": {"cpu": "100m", "memory": "128Mi"},
+        "limits": {"memory": "512Mi"},
+    }
+
+
+def test_ids_are_left_to_a_cluster_that_chooses_them(resource: MakeResource) -> None:
+    pod = built(resource(), userIds="FromCluster")["spec"]["template"]["spec"]
+
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert pod["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_what_the_operator_defaults_is_on_the_job_and_takes_no_place(
+    resource: MakeResource,
+) -> None:
+    queue = {"kueue.x-k8s.io/queue-name": "nightly"}
+    plain = built(resource())
+    job = built(resource(), labels=queue, annotations={"note": "x"})
+
+    assert job["metadata"]["labels"] == {**queue, **plain["metadata"]["labels"]}
+    assert job["metadata"]["annotations"] == {"note": "x", **plain["metadata"]["annotations"]}
+    assert job["spec"] == plain["spec"]
 
 
 def test_the_job_s_limits_are_the_manifest_s(resource: MakeResource) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.unit.controller.conftest import at
+from tests.unit.controller.conftest import LOADED, at
 
 from socratasync.api.dataset_status import DatasetStatus, RowCounts
 from socratasync.api.status import (
@@ -23,7 +24,8 @@ from socratasync.api.status import (
 from socratasync.controller.action import Action, Kind
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import Finding, merge
-from socratasync.controller.status.conditions import judge, phase, read_freshness
+from socratasync.controller.status.conditions import judge, phase
+from socratasync.controller.status.freshness import read_freshness
 
 MakeResource = Callable[..., Resource]
 
@@ -41,8 +43,19 @@ def act(kind: Kind = Kind.WAIT, reason: str = "WaitingForSchedule") -> Action:
 
 
 def found(resource: Resource, status: SyncStatus, action: Action | None = None) -> dict[str, Any]:
+    """What is found after runs of what ``SPEC`` says; ``test_loaded`` has those of other specs."""
+    status = of_this_spec(status)
     findings = judge(resource, action or act(), status, NOW)
     return {each.type: (each.status, each.reason, each.message) for each in findings}
+
+
+def of_this_spec(status: SyncStatus) -> SyncStatus:
+    run = status.last_run
+    judged = LOADED if run or status.history else None
+    synced = LOADED if run and run.result and run.result.is_good else None
+    return replace(
+        status, loaded_spec_hash=LOADED, judged_spec_hash=judged, synced_spec_hash=synced
+    )
 
 
 def failed(code: int | None) -> SyncStatus:
@@ -79,7 +92,7 @@ def test_a_cancelled_run_leaves_ready_to_the_one_before_it(resource: MakeResourc
 def test_a_run_that_somebody_left_without_a_result_says_nothing(resource: MakeResource) -> None:
     conditions = found(resource(), SyncStatus(last_run=LastRun(job="x")))
 
-    assert conditions["Ready"][:2] == ("Unknown", "NoRunYet")
+    assert conditions["Ready"][:2] == ("Unknown", "NotLoadedYet")
     assert conditions["LastSyncSucceeded"] == ("Unknown", "Unknown", "run x ended: Unknown")
 
 
@@ -284,8 +297,10 @@ def test_stalled_is_what_no_run_will_mend(
     assert (told is not None) is stalled
     if told is not None and status.last_run is not None:
         assert told[:2] == ("True", status.last_run.reason)
-        assert "no" in told[2].split()
-        assert ("requestedAt" in told[2]) is (schedule is None)
+        assert ": no. An edit of the spec" in told[2]
+        assert told[2].endswith(
+            'kubectl annotate socratasync la-311 -n data socratasync.dev/requestedAt="$(date +%s)" --overwrite'
+        )
 
 
 @pytest.mark.parametrize(
@@ -305,7 +320,7 @@ def test_stalled_is_what_no_run_will_mend(
 def test_the_phase_is_the_first_of_these_that_holds(
     resource: MakeResource, spec: dict[str, Any], status: SyncStatus, reason: str, expected: Phase
 ) -> None:
-    assert phase(resource(**spec), act(reason=reason), status) is expected
+    assert phase(resource(**spec), act(reason=reason), of_this_spec(status)) is expected
 
 
 HOUR = timedelta(hours=1)

@@ -52,7 +52,7 @@ def _scene() -> Scene:
 @pytest.mark.parametrize("notice", [Scene.is_looked_at, Scene.is_seen_by_an_event])
 def test_the_slot_of_its_run_goes_to_the_next_in_line(scene: Scene, notice: Any) -> None:
     scene.is_looked_at()
-    assert not scene.slots.ask(OTHER, "nyc", DUE).free
+    assert not scene.slots.ask(OTHER, "nyc", DUE, DUE).free
     scene.delete()
 
     assert notice(scene) is None

@@ -46,7 +46,7 @@ def told(
 @pytest.mark.parametrize(
     ("kind", "before", "now", "type_", "reason"),
     [
-        ("Suspended", None, "True", "Normal", "Suspended"),
+        ("Suspended", None, "True", None, None),
         ("Suspended", None, "False", None, None),
         ("Suspended", "False", "True", "Normal", "Suspended"),
         ("Suspended", "True", "False", "Normal", "Resumed"),

@@ -345,7 +345,7 @@ def test_the_schedule_s_part_of_the_status(resource: MakeResource) -> None:
 
     unscheduled = next_status(resource(status=before, schedule=None), wait(), NOW)
     assert (unscheduled.observed_schedule, unscheduled.next_schedule_time) == ("", None)
-    assert unscheduled.slots_settled_through == SLOT
+    assert unscheduled.slots_settled_through == START, "for retries count from there, too"
 
     broken = next_status(
         resource(status=before, timeZone="Mars/Olympus", generation=6), wait(next_due=NOW), NOW

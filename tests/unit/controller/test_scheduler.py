@@ -97,6 +97,57 @@ def test_a_later_plan_replaces_an_earlier_one_and_waking_comes_first() -> None:
     assert seen == [B]
 
 
+def order_of(wake: Callable[[Scheduler, datetime], None], count: int) -> list[Key]:
+    """The order in which ``count`` keys are looked at that ``wake`` has planned."""
+    seen: list[Key] = []
+
+    def look(key: Key) -> None:
+        seen.append(key)
+        if len(seen) == count:
+            raise Enough
+
+    drive(look, lambda scheduler, clock: wake(scheduler, clock()))
+    return seen
+
+
+def test_what_has_been_overdue_for_longer_is_looked_at_first() -> None:
+    def wake(scheduler: Scheduler, now: datetime) -> None:
+        scheduler.wake(A)
+        scheduler.wake(B, now - timedelta(hours=1))
+        scheduler.wake(B)
+
+    assert order_of(wake, 2) == [B, A]
+
+
+def test_those_that_hurry_come_before_all_others_in_the_order_in_which_they_first_did() -> None:
+    hurried = [Key("data", name) for name in "fedc"]
+
+    def wake(scheduler: Scheduler, now: datetime) -> None:
+        scheduler.wake(A, now - timedelta(days=9000))
+        for key in [*hurried, *hurried]:
+            scheduler.hurry(key)
+            scheduler.wake(key)
+
+    assert order_of(wake, 5) == [*hurried, A]
+
+
+def test_of_those_due_at_one_moment_it_is_not_always_the_same_that_comes_last() -> None:
+    keys = [Key("data", name) for name in "abcdefgh"]
+    orders = []
+    for day in range(1, 5):
+        moment = datetime(2026, 11, day, 7, tzinfo=UTC)
+        orders.append(order_of(lambda scheduler, _, at=moment: plan(scheduler, keys, at), 8))  # type: ignore[misc]
+
+    assert len({order[-1] for order in orders}) > 1
+    assert all(set(order) == set(keys) for order in orders)
+
+
+def plan(scheduler: Scheduler, keys: list[Key], moment: datetime) -> None:
+    """All of them at that moment."""
+    for key in keys:
+        scheduler.at(key, moment)
+
+
 @pytest.mark.parametrize(
     "error", [Conflict("it changed"), Unreachable("no answer"), ValueError("a bug")]
 )

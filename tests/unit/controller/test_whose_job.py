@@ -13,6 +13,7 @@ from socratasync.controller.action import Capacity, RunToStart
 from socratasync.controller.cluster.errors import Conflict, Refused
 from socratasync.controller.decide import decide
 from socratasync.controller.jobs.build import build_job
+from socratasync.controller.jobs.defaults import NOTHING_SAID
 from socratasync.controller.observed.resource import Resource, read_resource
 from socratasync.controller.runs import Runs
 
@@ -42,7 +43,7 @@ class Scene:
         run = decide(self.resource, [], NOW, Capacity()).run
         assert run is not None
         self.run: RunToStart = run
-        job = build_job(self.resource, run, "image")
+        job = build_job(self.resource, run, "image", NOTHING_SAID)
         job["metadata"]["ownerReferences"] = owners
         asyncio.run(self.model.create_job(job))
 

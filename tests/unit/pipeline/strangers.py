@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -28,14 +29,21 @@ class Stranger:
 
 
 @contextmanager
-def stranger(script: Script, *, listens: bool = True) -> Iterator[Stranger]:
+def stranger(
+    script: Script, *, listens: bool = True, tls: ssl.SSLContext | None = None
+) -> Iterator[Stranger]:
     """A server that carries out the script for each connection, once it heard the request."""
     over, talks = threading.Event(), list[threading.Thread]()
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         known = Stranger(server.getsockname()[1])
 
-        def talk(connection: socket.socket) -> None:
-            with closing(connection), suppress(OSError):
+        def talk(plain: socket.socket) -> None:
+            spoken = tls.wrap_socket if tls else lambda same, **_: same
+            with (
+                closing(plain),
+                suppress(OSError),
+                closing(spoken(plain, server_side=True)) as connection,
+            ):
                 if listens:
                     known.heard.append(_request(connection))
                 script(connection, over)

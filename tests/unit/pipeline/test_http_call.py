@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 from tests.unit.pipeline.strangers import (
     PATIENCE_S,
     Script,
@@ -70,6 +72,24 @@ def test_a_call_is_heard_once_with_its_header_and_its_body(status: int) -> None:
     assert heard.startswith("POST /reset?key=k3y HTTP/1.1")
     assert f"Authorization: Bearer {SECRET}" in heard
     assert heard.endswith('{"run": "la-311"}')
+
+
+def test_an_authority_of_ones_own_is_asked_for_and_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(bundle)
+
+    with stranger(OK, tls=tls) as known:
+        url = known.url.replace("http:", "https:")
+        with pytest.raises(HookFailed, match=r"SSL_CERT_FILE: of a sync in spec\.job\.podTemplate"):
+            send(call(url))
+        monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+        send(call(url))
+
+    assert "spec.job" not in failure(says(answer(500))), "only of a certificate"
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])

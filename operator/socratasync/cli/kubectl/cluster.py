@@ -26,6 +26,10 @@ from socratasync.api.manifest import GROUP, KIND, VERSION
 
 Object = dict[str, Any]
 
+FIELD_MANAGER = "kubectl-socratasync"
+"""Whose the fields are that a person sets by the plugin. Tools that own the manifest see that they are not
+theirs."""
+
 _CONNECT_S = 10
 _READ_S = 30
 _JOB_LABEL = "batch.kubernetes.io/job-name"
@@ -66,7 +70,8 @@ class Cluster:
 
     def patch(self, name: str, patch: Mapping[str, Any]) -> Object:
         """Merge the patch into the SocrataSync; the result."""
-        return self._call("PATCH", self._syncs(name), about=name, body=patch)
+        query = {"fieldManager": FIELD_MANAGER}
+        return self._call("PATCH", self._syncs(name), query, about=name, body=patch)
 
     def changes(self, name: str, within_s: int) -> Iterator[Object]:
         """The SocrataSync as it is, then at every change, for so many seconds. A watch that is cut

@@ -82,7 +82,10 @@ def history(sync: Object) -> RenderableType:
 
 
 def progress(active: Object) -> str:
-    """How far the active run is: ``update, download 120,000 of 300,000 rows (40 %)``."""
+    """How far the active run is: ``update, download 120,000 of 300,000 rows (40 %)``, or why its worker is
+    not at work."""
+    if active.get("reason"):
+        return f"{active['reason']}: {active.get('message', '')}"
     far = active.get("progress") or {}
     words = [active.get("mode", "")]
     if stage := far.get("stage"):

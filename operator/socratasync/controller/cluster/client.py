@@ -7,7 +7,7 @@ which watches, has connections of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -29,11 +29,17 @@ from socratasync.controller.observed.resource import Key
 
 Object = dict[str, Any]
 
+FIELD_MANAGER = "socratasync-operator"
+"""Whose the fields are that the operator writes, as `kubectl get --show-managed-fields` tells."""
+
 _TIMEOUT_S = 30
 _CHUNK = 500
+_CHUNK_OF_SYNCS = 100
+_LEASES = "/apis/coordination.k8s.io/v1"
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
-_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
 class Cluster:
@@ -41,6 +47,8 @@ class Cluster:
 
     def __init__(self, configuration: Credentials) -> None:
         self._configuration = configuration
+        self.may_write: Callable[[], bool] = lambda: True
+        """Asked before each write, but for those of a Lease: whether it is this process that works."""
         self._http = client.ApiClient(configuration).rest_client
 
     async def close(self) -> None:
@@ -62,10 +70,16 @@ class Cluster:
         except NotThere:
             return None
 
+    async def syncs(self, namespace: str | None) -> AsyncIterator[Object]:
+        """All SocrataSyncs, in one namespace or, for None, in all; few of them are held at a time."""
+        path = f"/apis/{GROUP}/{VERSION}{_within(namespace)}/{PLURAL}"
+        async for sync in self._list(path, {}, chunk=_CHUNK_OF_SYNCS):
+            yield sync
+
     async def sync_versions(self, namespace: str | None) -> AsyncIterator[tuple[Key, str]]:
         """Key and resource version of all SocrataSyncs, in one namespace or, for None, in all."""
         path = f"/apis/{GROUP}/{VERSION}{_within(namespace)}/{PLURAL}"
-        async for item in self._list(path, {}, accept=_METADATA):
+        async for item in self._list(path, {}, accept=_METADATA_LIST):
             metadata = item["metadata"]
             yield Key(metadata["namespace"], metadata["name"]), metadata["resourceVersion"]
 
@@ -73,6 +87,13 @@ class Cluster:
         """Our Jobs that are active or failed, in one namespace or, for None, in all."""
         query = {"labelSelector": JOB_SELECTOR, "fieldSelector": "status.successful=0"}
         async for job in self._list(f"/apis/batch/v1{_within(namespace)}/jobs", query):
+            yield job
+
+    async def successful_jobs(self, namespace: str | None) -> AsyncIterator[Object]:
+        """Our Jobs that have succeeded, their metadata alone, in one namespace or, for None, in all."""
+        query = {"labelSelector": JOB_SELECTOR, "fieldSelector": "status.successful=1"}
+        path = f"/apis/batch/v1{_within(namespace)}/jobs"
+        async for job in self._list(path, query, accept=_METADATA_LIST):
             yield job
 
     async def list_jobs(self, key: Key) -> list[Object]:
@@ -110,17 +131,26 @@ class Cluster:
         query = {"labelSelector": f"batch.kubernetes.io/job-name={job}"}
         return [pod async for pod in self._list(f"/api/v1/namespaces/{namespace}/pods", query)]
 
+    async def get_pod(self, namespace: str, name: str) -> Object | None:
+        """The pod of that name, by the right to list pods: the operator needs no other."""
+        query = {"fieldSelector": f"metadata.name={name}"}
+        found = [pod async for pod in self._list(f"/api/v1/namespaces/{namespace}/pods", query)]
+        return found[0] if found else None
+
     async def read_log(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """The last lines of the log of one of a pod's containers."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
         text = await self._request("GET", path, {"container": container, "tailLines": str(lines)})
         return text.decode(errors="replace")
 
-    async def patch_status(self, key: Key, patch: Mapping[str, Any], version: str) -> Object:
-        """Merge ``patch`` into the status and give back the whole resource. Raises ``Conflict`` if the
-        resource is no longer of that version."""
+    async def patch_status(self, key: Key, patch: Mapping[str, Any], version: str) -> str:
+        """Merge ``patch`` into the status and give back the resource's new version. Raises ``Conflict`` if
+        it is no longer of the version given."""
         body = {"metadata": {"resourceVersion": version}, "status": patch}
-        return await self._call("PATCH", f"{_sync_path(key)}/status", body=body, content=_MERGE)
+        path = f"{_sync_path(key)}/status"
+        # Only its metadata comes back: what was written is known.
+        found = await self._call("PATCH", path, body=body, content=_MERGE, accept=_METADATA)
+        return str(found["metadata"]["resourceVersion"])
 
     async def create_event(self, event: Mapping[str, Any]) -> None:
         """Create an event. If there is one of that name it is the same, and stays."""
@@ -130,18 +160,35 @@ class Cluster:
         except Conflict:
             return
 
+    async def get_lease(self, key: Key) -> Object | None:
+        """The Lease as it is now."""
+        try:
+            return await self._call("GET", f"{_leases(key.namespace)}/{key.name}")
+        except NotThere:
+            return None
+
+    async def create_lease(self, lease: Mapping[str, Any]) -> Object:
+        """The created Lease. Raises ``Conflict`` if there is one of that name."""
+        return await self._call("POST", _leases(lease["metadata"]["namespace"]), body=lease)
+
+    async def replace_lease(self, lease: Mapping[str, Any]) -> Object:
+        """The Lease as it was written. Raises ``Conflict`` if it changed since it was read."""
+        metadata = lease["metadata"]
+        path = f"{_leases(metadata['namespace'])}/{metadata['name']}"
+        return await self._call("PUT", path, body=lease)
+
     async def _list(
-        self, path: str, query: Mapping[str, str], accept: str = _JSON
+        self, path: str, query: Mapping[str, str], accept: str = _JSON, chunk: int = _CHUNK
     ) -> AsyncIterator[Object]:
-        chunk: dict[str, str] = {"limit": str(_CHUNK)}
+        part: dict[str, str] = {"limit": str(chunk)}
         while True:
-            page = await self._call("GET", path, {**query, **chunk}, accept=accept)
+            page = await self._call("GET", path, {**query, **part}, accept=accept)
             for item in page["items"] or []:  # Go writes an empty list as null
                 yield item
             following = page["metadata"].get("continue")
             if not following:
                 return
-            chunk["continue"] = following
+            part["continue"] = following
 
     async def _call(
         self,
@@ -167,8 +214,12 @@ class Cluster:
         content: str = _JSON,
         accept: str = "*/*",
     ) -> bytes:
+        if method != "GET" and not path.startswith(_LEASES) and not self.may_write():
+            raise Unreachable("this operator does not hold the lease: another one may work now")
+        if method in ("POST", "PATCH"):
+            query = {**(query or {}), "fieldManager": FIELD_MANAGER}
         url = f"{self._configuration.host}{quote(path)}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": accept, "Content-Type": content, "User-Agent": "socratasync-operator"}
+        headers = {"Accept": accept, "Content-Type": content, "User-Agent": FIELD_MANAGER}
         identity = (await self._configuration.auth_settings()).get("BearerToken")
         if identity and identity["value"]:
             headers[identity["key"]] = identity["value"]
@@ -196,6 +247,10 @@ def _error(code: int, answer: bytes) -> ClusterError:
     except (ValueError, KeyError, TypeError):
         message = answer[:200].decode(errors="replace")
     return from_status(code, message)
+
+
+def _leases(namespace: str) -> str:
+    return f"{_LEASES}/namespaces/{namespace}/leases"
 
 
 def _within(namespace: str | None) -> str:

@@ -1,12 +1,10 @@
-"""The Job of a run: (resource, run, image) → manifest, readable as the YAML it becomes. Pure."""
+"""The Job of a run: (resource, run, image, defaults) → manifest, readable as the YAML it becomes. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from socratasync.api.annotations import FULL, REQUESTED
-from socratasync.api.job import PodTemplate
 from socratasync.api.manifest import API_VERSION, KIND
 from socratasync.api.spec import SyncSpec
 from socratasync.contract.dsn_parts import DSN_FOLDER, certificate_sources
@@ -17,13 +15,17 @@ from socratasync.contract.environment import (
 )
 from socratasync.contract.hook_headers import hook_folder
 from socratasync.controller.action import RunToStart
+from socratasync.controller.jobs.defaults import JobDefaults
+from socratasync.controller.jobs.overlay import overlaid, resources_of
 from socratasync.controller.observed.labels import (
     DOMAIN,
     FINGERPRINT,
     GENERATION,
     MANAGED_BY,
     MODE,
+    RETRY,
     SCHEDULED_AT,
+    SPEC_HASH,
     SYNC,
     TRIGGER,
     sync_label,
@@ -37,11 +39,15 @@ CONTAINER: Final = "sync"
 WORKER_USER: Final = 65532
 """``nonroot`` of distroless images, and of ours. A number, for Kubernetes cannot tell by a name."""
 
+_IDS = {"runAsUser": WORKER_USER, "runAsGroup": WORKER_USER, "fsGroup": WORKER_USER}
+
 _GRACE_SECONDS = 30
 """For a worker to roll back, let go of its lock and report."""
 
 
-def build_job(resource: Resource, run: RunToStart, image: str) -> dict[str, Any]:
+def build_job(
+    resource: Resource, run: RunToStart, image: str, defaults: JobDefaults
+) -> dict[str, Any]:
     """The Job as an object. The spec travels in it, so an edit cannot change a run under way.
 
     ``resource.spec`` must be readable. Raises ``InvalidSpec`` for a spec too long to travel.
@@ -54,8 +60,8 @@ def build_job(resource: Resource, run: RunToStart, image: str) -> dict[str, Any]
         "metadata": {
             "name": run.job,
             "namespace": resource.key.namespace,
-            "labels": _labels(resource, run),
-            "annotations": _annotations(resource, run),
+            "labels": {**defaults.labels, **_labels(resource, run)},
+            "annotations": {**defaults.annotations, **_annotations(resource, run)},
             "ownerReferences": [_owner(resource)],
         },
         "spec": {
@@ -67,7 +73,9 @@ def build_job(resource: Resource, run: RunToStart, image: str) -> dict[str, Any]
             # A new pod only when the old one is gone: never two on one table.
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {"rules": _failure_rules()},
-            "template": overlaid(_pod(resource, spec, run, image), spec.job.pod_template),
+            "template": overlaid(
+                _pod(resource, spec, run, image, defaults), defaults, spec.job.pod_template
+            ),
         },
     }
 
@@ -90,6 +98,8 @@ def _annotations(resource: Resource, run: RunToStart) -> dict[str, str]:
         REQUESTED: run.requested,
         FULL: run.full,
         FINGERPRINT: run.fingerprint,
+        SPEC_HASH: run.spec_hash,
+        RETRY: str(run.retry) if run.retry else None,
         GENERATION: str(resource.generation),
         DOMAIN: resource.domain,
     }
@@ -125,7 +135,9 @@ def _failure_rules() -> list[dict[str, Any]]:
     ]
 
 
-def _pod(resource: Resource, spec: SyncSpec, run: RunToStart, image: str) -> dict[str, Any]:
+def _pod(
+    resource: Resource, spec: SyncSpec, run: RunToStart, image: str, defaults: JobDefaults
+) -> dict[str, Any]:
     volumes = _volumes(spec)
     return {
         "metadata": {"labels": _labels(resource, run), "annotations": {}},
@@ -136,9 +148,7 @@ def _pod(resource: Resource, spec: SyncSpec, run: RunToStart, image: str) -> dic
             "terminationGracePeriodSeconds": _GRACE_SECONDS,
             "securityContext": {
                 "runAsNonRoot": True,
-                "runAsUser": WORKER_USER,
-                "runAsGroup": WORKER_USER,
-                "fsGroup": WORKER_USER,
+                **(_IDS if defaults.user_ids == "Fixed" else {}),
                 "fsGroupChangePolicy": "OnRootMismatch",
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
@@ -149,7 +159,7 @@ def _pod(resource: Resource, spec: SyncSpec, run: RunToStart, image: str) -> dic
                     "command": ["socratasync"],
                     "args": ["worker"],
                     "env": write_environment(_assignment(resource, spec, run)),
-                    "resources": spec.job.resources.as_manifest(),
+                    "resources": resources_of(spec.job.resources, defaults.resources),
                     "securityContext": {
                         "allowPrivilegeEscalation": False,
                         "readOnlyRootFilesystem": True,
@@ -204,39 +214,3 @@ def _volumes(spec: SyncSpec) -> list[tuple[dict[str, Any], dict[str, Any]]]:
             )
         )
     return volumes
-
-
-_POD_FIELDS = (
-    "nodeSelector",
-    "tolerations",
-    "affinity",
-    "topologySpreadConstraints",
-    "imagePullSecrets",
-    "priorityClassName",
-    "serviceAccountName",
-)
-
-
-def overlaid(pod: Mapping[str, Any], template: PodTemplate) -> dict[str, Any]:
-    """The Job's ``template`` (metadata and spec, one container) with the overlay on it."""
-    given = template.as_manifest()
-    metadata, spec = pod["metadata"], pod["spec"]
-    container = spec["containers"][0]
-    return {
-        "metadata": {
-            "labels": {**given.get("labels", {}), **metadata["labels"]},
-            "annotations": {**given.get("annotations", {}), **metadata["annotations"]},
-        },
-        "spec": {
-            **spec,
-            **{name: given[name] for name in _POD_FIELDS if given.get(name)},
-            "volumes": [*spec["volumes"], *given.get("volumes", [])],
-            "containers": [
-                {
-                    **container,
-                    "env": [*given.get("env", []), *container["env"]],
-                    "volumeMounts": [*container["volumeMounts"], *given.get("volumeMounts", [])],
-                }
-            ],
-        },
-    }

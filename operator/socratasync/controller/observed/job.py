@@ -14,13 +14,17 @@ from typing import Any
 
 from socratasync.api.annotations import FULL, REQUESTED
 from socratasync.api.manifest import KIND
+from socratasync.api.names import portal_of
 from socratasync.api.spec import Mode
 from socratasync.api.status import Trigger
 from socratasync.controller.observed.labels import (
+    DOMAIN,
     FINGERPRINT,
     GENERATION,
     MODE,
+    RETRY,
     SCHEDULED_AT,
+    SPEC_HASH,
     TRIGGER,
 )
 from socratasync.times import instant_or_none
@@ -36,7 +40,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedJob:
-    """One Job of one resource."""
+    """One Job of one resource. ``domain`` is the portal that it reads."""
 
     name: str
     uid: str
@@ -46,6 +50,8 @@ class ObservedJob:
     mode: Mode
     generation: int | None = None
     fingerprint: str | None = None
+    spec_hash: str | None = None
+    retry: int | None = None
     slot: datetime | None = None
     requested: str | None = None
     full: str | None = None
@@ -55,7 +61,10 @@ class ObservedJob:
     message: str = ""
     running_pods: int = 0
     failed_pods: int = 0
+    tries: int = 1
+    suspended: bool = False
     deleting: bool = False
+    domain: str = ""
 
     @property
     def is_active(self) -> bool:
@@ -87,9 +96,14 @@ def owner_key(job: Mapping[str, Any]) -> tuple[str, str] | None:
     return (job["metadata"]["namespace"], name) if name else None
 
 
+def active_job(jobs: Iterable[ObservedJob]) -> ObservedJob | None:
+    """The one that is not over; there is one at most."""
+    return next((job for job in jobs if job.is_active), None)
+
+
 def read_job(job: Mapping[str, Any]) -> ObservedJob:
     """A Job from the API, as a mapping."""
-    metadata, status = job["metadata"], job.get("status") or {}
+    metadata, spec, status = job["metadata"], job.get("spec") or {}, job.get("status") or {}
     labels, notes = metadata.get("labels") or {}, metadata.get("annotations") or {}
     state, condition = _state(status)
     return ObservedJob(
@@ -100,8 +114,10 @@ def read_job(job: Mapping[str, Any]) -> ObservedJob:
         state=state,
         trigger=_trigger(labels.get(TRIGGER)),
         mode="full" if labels.get(MODE) == "full" else "update",
-        generation=int(notes[GENERATION]) if notes.get(GENERATION, "").isdigit() else None,
+        generation=_count(notes.get(GENERATION)),
         fingerprint=notes.get(FINGERPRINT),
+        spec_hash=notes.get(SPEC_HASH),
+        retry=_count(notes.get(RETRY)),
         slot=instant_or_none(notes.get(SCHEDULED_AT)),
         requested=notes.get(REQUESTED),
         full=notes.get(FULL),
@@ -112,8 +128,15 @@ def read_job(job: Mapping[str, Any]) -> ObservedJob:
         message=condition.get("message", ""),
         running_pods=status.get("ready") or 0,
         failed_pods=status.get("failed") or 0,
+        tries=(spec.get("backoffLimit") or 0) + 1,
+        suspended=spec.get("suspend") is True,
         deleting="deletionTimestamp" in metadata,
+        domain=portal_of(notes.get(DOMAIN, "")),
     )
+
+
+def _count(note: str | None) -> int | None:
+    return int(note) if note and note.isdecimal() else None
 
 
 def _trigger(label: str | None) -> Trigger:

@@ -21,6 +21,8 @@ SCHEDULED_AT: Final = f"{GROUP}/scheduled-at"
 FINGERPRINT: Final = f"{GROUP}/fingerprint"
 GENERATION: Final = f"{GROUP}/generation"
 DOMAIN: Final = f"{GROUP}/domain"
+SPEC_HASH: Final = f"{GROUP}/spec-hash"
+RETRY: Final = f"{GROUP}/retry"
 
 _NAME_LENGTH = 40
 _LABEL_LENGTH = 63

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from socratasync.api.status import SyncStatus
+from socratasync.api.status import Condition, SyncStatus
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.resource import Asked, Resource
+from socratasync.controller.observed.schedule import Schedule, read_schedule
+from socratasync.controller.observed.worker import Away
+from socratasync.errors import InvalidSchedule
 
 
 def recorded_runs(status: SyncStatus) -> set[str]:
@@ -35,14 +38,29 @@ def active_uid(status: SyncStatus) -> str | None:
     return status.active_run.uid if status.active_run else None
 
 
+def known_away(status: SyncStatus, job: ObservedJob | None = None) -> Away | None:
+    """Why the active run's worker is not at work, as the status says since the last look; None if the active
+    run is not of this Job."""
+    run = status.active_run
+    if run is None or not run.reason or (job is not None and run.uid != job.uid):
+        return None
+    return Away(reason=run.reason, message=run.message or "")
+
+
+def condition(status: SyncStatus, kind: str) -> Condition | None:
+    """A condition of a status by its type."""
+    return next((each for each in status.conditions or () if each.type == kind), None)
+
+
 def is_condition_true(status: SyncStatus, kind: str) -> bool:
     """Whether the condition is there and True."""
-    return any(each.type == kind and each.status == "True" for each in status.conditions or ())
+    found = condition(status, kind)
+    return found is not None and found.status == "True"
 
 
-def unanswered(resource: Resource) -> Asked:
-    """What annotations ask for and the status has not answered yet."""
-    asked, status = resource.asked, resource.status
+def unanswered(resource: Resource, status: SyncStatus | None = None) -> Asked:
+    """What annotations ask for and the status has not answered yet: the resource's, or the next one."""
+    asked, status = resource.asked, status or resource.status
 
     def new(token: str | None, handled: str | None) -> str | None:
         return None if token == handled else token
@@ -60,6 +78,17 @@ def written_schedule(resource: Resource) -> str:
     if spec is None or spec.schedule is None:
         return ""
     return f"{spec.schedule} {spec.time_zone}"
+
+
+def known_schedule(resource: Resource) -> Schedule | None:
+    """The resource's schedule; while its spec cannot be read, the one that the status remembers."""
+    if resource.spec is not None:
+        return resource.schedule
+    fields, _, zone = (resource.status.observed_schedule or "").rpartition(" ")
+    try:
+        return read_schedule(fields, zone) if fields else None
+    except InvalidSchedule:  # somebody else's writing
+        return None
 
 
 def settled_through(resource: Resource, now: datetime) -> datetime:

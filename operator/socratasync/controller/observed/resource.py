@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from socratasync.api.annotations import CANCEL, FULL, REQUESTED
+from socratasync.api.names import portal_of
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import SyncStatus
 from socratasync.controller.observed.schedule import Schedule, read_schedule, stable_jitter
@@ -33,6 +34,11 @@ class Key(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def logged(self) -> dict[str, dict[str, str]]:
+        """For ``extra`` of a log line about the resource: JSON lines have these fields."""
+        return {"facts": {"namespace": self.namespace, "name": self.name}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +72,8 @@ class Resource:
 
     @property
     def domain(self) -> str:
-        """The domain whose limit of active runs counts; empty while the spec cannot be read."""
-        return self.spec.domain if self.spec else ""
+        """The portal whose limit of active runs counts; empty while the spec cannot be read."""
+        return portal_of(self.spec.domain) if self.spec else ""
 
     def due(self, slot: datetime) -> datetime:
         """When the slot's run is to start: the slot and this object's jitter."""
@@ -150,6 +156,19 @@ def fingerprint(spec: SyncSpec) -> str:
         exclude_none=True,
     )
     return f"1-{_digest(_without_empty(loaded))}"
+
+
+def spec_hash(spec: SyncSpec) -> str:
+    """A text that differs when anything in the spec does but ``suspend``: a pause changes nothing that could
+    make a failed run succeed. Defaults count as in ``fingerprint``."""
+    written = spec.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude={"suspend"},
+        exclude_defaults=True,
+        exclude_none=True,
+    )
+    return f"1-{_digest(_without_empty(written))}"
 
 
 def is_loaded(spec: SyncSpec, remembered: str) -> bool:

@@ -15,8 +15,14 @@ from socratasync.api.status import Condition, SyncStatus, Truth
 from socratasync.contract.report import shorten
 
 READY: Final = "Ready"
-"""True: the spec is valid and the last run was good. A routine run in progress does not flip it, nor
-does one that was cancelled. Unknown: no run has ended yet, or the last one's result is lost."""
+"""True: the spec is valid, a run has loaded what it says now, and the last such run was good. A routine run
+in progress does not flip it, nor does one that was cancelled. Unknown: no run of what the spec says now has
+ended yet, or its result is lost. Absent while that is so of a resource that is suspended: nothing is on its
+way then, and tools that go by Ready would wait for ever."""
+
+RECONCILING: Final = "Reconciling"
+"""Present only when True: what the spec says now was never loaded by a good run, and a run is on its way, or
+comes by itself. Never beside Stalled."""
 
 SYNCHRONIZING: Final = "Synchronizing"
 """True: a run is active. False says what is waited for instead: WaitingForSchedule,
@@ -46,6 +52,7 @@ says."""
 
 ORDER: Final = (
     READY,
+    RECONCILING,
     SYNCHRONIZING,
     LAST_SYNC_SUCCEEDED,
     FRESH,
@@ -66,6 +73,11 @@ class Finding:
     status: Truth
     reason: str
     message: str
+
+
+def finding(kind: str, status: Truth, reason: str, message: str) -> Finding:
+    """The same in a line."""
+    return Finding(type=kind, status=status, reason=reason, message=message)
 
 
 def merge(

@@ -2,49 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from socratasync.api.dataset_status import DatasetStatus
-from socratasync.api.status import LastRun, Phase, Result, RunSummary, SyncStatus, Trigger, Truth
-from socratasync.contract.report import listed
+from socratasync.api.status import (
+    ActiveRun,
+    LastRun,
+    Phase,
+    Result,
+    RunSummary,
+    SyncStatus,
+    Trigger,
+    Truth,
+)
+from socratasync.contract.report import listed, shorten
 from socratasync.controller.action import Action, Kind
+from socratasync.controller.observed.memory import unanswered
+from socratasync.controller.observed.reasons import (
+    JOB_REFUSED,
+    POD_NOT_STARTING,
+    WAITING_FOR_CAPACITY,
+)
 from socratasync.controller.observed.resource import Resource
+from socratasync.controller.observed.verdict import is_good, wants_another_run
+from socratasync.controller.status.advice import how_to_run_again
 from socratasync.controller.status.condition_types import (
-    DATA_VERIFIED,
-    FRESH,
     LAST_SYNC_SUCCEEDED,
     READY,
-    SCHEMA_IN_SYNC,
+    RECONCILING,
     STALLED,
     SUSPENDED,
     SYNCHRONIZING,
     Finding,
     find,
+    finding,
     truth,
 )
+from socratasync.controller.status.freshness import read_freshness
+from socratasync.controller.status.loaded import (
+    is_started,
+    is_synced,
+    judging_run_of_spec,
+)
+from socratasync.controller.status.verdicts import data_verified, schema_in_sync
 from socratasync.errors import NEEDS_A_PERSON
-from socratasync.times import write_duration, write_instant
 
-JOB_REFUSED = "JobRefused"
-"""The API server would not take the Job: a quota, a policy, or a bad pod template."""
-
-POD_NOT_STARTING = "PodNotStarting"
-"""A run is active and its pod is not: a missing secret, an image that cannot be pulled, no node."""
+_ROOM_FOR_ADVICE = 480
+"""Characters of a run's message, after which there is room for a command with the longest names."""
 
 
 def judge(resource: Resource, action: Action, status: SyncStatus, now: datetime) -> list[Finding]:
     """All conditions that are to be present, given the records of ``status``."""
     fresh = read_freshness(resource, status, now)
+    stalled = _stalled(resource, action, status)
     found = [
         _ready(resource, action, status),
+        None if stalled else _reconciling(resource, action, status),
         _synchronizing(action, status),
         _last_sync_succeeded(status),
         fresh.condition if fresh else None,
-        _data_verified(resource, status),
-        _schema_in_sync(status),
+        data_verified(resource, status),
+        schema_in_sync(resource, status),
         _suspended(resource, status),
-        _stalled(resource, action, status),
+        stalled,
     ]
     return [condition for condition in found if condition is not None]
 
@@ -52,45 +71,92 @@ def judge(resource: Resource, action: Action, status: SyncStatus, now: datetime)
 def phase(resource: Resource, action: Action, status: SyncStatus) -> Phase:
     """All of it in one word."""
     if status.active_run:
-        return Phase.SYNCING
+        not_at_work = status.active_run.reason == POD_NOT_STARTING
+        return Phase.PENDING if not_at_work else Phase.SYNCING
     if resource.problem:
         return Phase.INVALID
-    if resource.spec is not None and resource.spec.suspend:
+    if _is_suspended(resource):
         return Phase.SUSPENDED
-    if action.reason == JOB_REFUSED:
+    if _refusal(resource, action):
         return Phase.FAILED
-    judged = judging_run(status)
-    if judged is None or action.reason == "WaitingForCapacity":
+    run = judging_run_of_spec(resource, status)
+    if run is None or action.reason == WAITING_FOR_CAPACITY:
         return Phase.PENDING
-    return Phase.SYNCED if _is_good(judged) else Phase.FAILED
+    return Phase.SYNCED if is_good(run) else Phase.FAILED
 
 
-def judging_run(status: SyncStatus) -> RunSummary | None:
-    """The newest ended run that says something about the data: one that was cancelled does not."""
-    last = [status.last_run] if status.last_run else []
-    runs = [*last, *(status.history or ())]
-    return next((run for run in runs if run.result not in (None, Result.CANCELLED)), None)
-
-
-def _ready(resource: Resource, action: Action, status: SyncStatus) -> Finding:
+def _ready(resource: Resource, action: Action, status: SyncStatus) -> Finding | None:
     if resource.problem:
-        return _finding(READY, "False", resource.problem.reason, resource.problem.message)
-    if action.reason == JOB_REFUSED:
-        return _finding(READY, "False", JOB_REFUSED, action.message)
-    run = judging_run(status)
+        return finding(READY, "False", resource.problem.reason, resource.problem.message)
+    if refusal := _refusal(resource, action):
+        return finding(READY, "False", JOB_REFUSED, refusal)
+    run = judging_run_of_spec(resource, status)
+    if run is None and _is_at_rest(resource, status):
+        return None
     if run is None:
-        return _finding(READY, "Unknown", "NoRunYet", "no run has ended yet")
-    return _finding(READY, _truth(run), _reason(run), _message(run))
+        standing = finding(READY, "Unknown", *_nothing_loaded(resource, status))
+    else:
+        standing = finding(READY, _truth(run), _reason(run), _message(run))
+    return _while_not_at_work(standing, status.active_run)
 
 
-def _is_good(run: RunSummary) -> bool:
-    return run.result is not None and run.result.is_good
+def _nothing_loaded(resource: Resource, status: SyncStatus) -> tuple[str, str]:
+    """Reason and message while no run of what the spec says now has ended."""
+    if status.last_run is None:
+        return "NoRunYet", "no run has ended yet"
+    return "NotLoadedYet", _what_is_not_loaded(resource, status)
+
+
+def _what_is_not_loaded(resource: Resource, status: SyncStatus) -> str:
+    """With the datasets in use that no run has loaded under any spec."""
+    loaded = {each.id for each in status.datasets or () if each.last_synced_since}
+    selected = resource.spec.selected_datasets() if resource.spec else ()
+    new = [dataset.id for dataset in selected if dataset.id not in loaded]
+    besides = f"; never loaded before: {listed(new, 10)}" if new else ""
+    return f"no run has loaded yet what the spec says now{besides}"
+
+
+def _while_not_at_work(standing: Finding, active: ActiveRun | None) -> Finding:
+    """A run whose worker is not at work changes nothing of the data; but why is the news to be told."""
+    if active is None or active.reason is None:
+        return standing
+    message = f"{active.message or active.reason}. Until it runs: {standing.message}"
+    return finding(READY, standing.status, active.reason, message)
+
+
+def _reconciling(resource: Resource, action: Action, status: SyncStatus) -> Finding | None:
+    if resource.problem or is_synced(resource, status) or _is_at_rest(resource, status):
+        return None
+    message = f"{_what_is_not_loaded(resource, status)}. Now: {action.message}"
+    return finding(RECONCILING, "True", action.reason, message)
+
+
+def _is_suspended(resource: Resource) -> bool:
+    return resource.spec is not None and resource.spec.suspend
+
+
+def _is_at_rest(resource: Resource, status: SyncStatus) -> bool:
+    """Suspended, and no run that was started before goes on."""
+    return _is_suspended(resource) and status.active_run is None
+
+
+def _refusal(resource: Resource, action: Action) -> str | None:
+    """Why the API server does not take the Job of the run that is due.
+
+    Such a run has no slot and may have to wait for one: it has not been taken for all that.
+    """
+    if action.reason == JOB_REFUSED:
+        return action.message
+    known = find(resource.status, READY)
+    if known is None or known.reason != JOB_REFUSED or action.reason != WAITING_FOR_CAPACITY:
+        return None
+    return known.message
 
 
 def _truth(run: RunSummary) -> Truth:
     if run.result in (None, Result.LOST):
         return "Unknown"
-    return truth(_is_good(run))
+    return truth(is_good(run))
 
 
 def _reason(run: RunSummary) -> str:
@@ -105,10 +171,8 @@ def _message(run: RunSummary) -> str:
 
 def _synchronizing(action: Action, status: SyncStatus) -> Finding:
     if action.kind is Kind.REJECT:
-        return _finding(
-            SYNCHRONIZING, "False", action.reason, "no runs until the spec is corrected"
-        )
-    return _finding(
+        return finding(SYNCHRONIZING, "False", action.reason, "no runs until the spec is corrected")
+    return finding(
         SYNCHRONIZING, truth(status.active_run is not None), action.reason, action.message
     )
 
@@ -116,150 +180,71 @@ def _synchronizing(action: Action, status: SyncStatus) -> Finding:
 def _last_sync_succeeded(status: SyncStatus) -> Finding:
     run = status.last_run
     if run is None:
-        return _finding(LAST_SYNC_SUCCEEDED, "Unknown", "NoRunYet", "no run has ended yet")
-    return _finding(LAST_SYNC_SUCCEEDED, _truth(run), _reason(run), _message(run))
-
-
-def _data_verified(resource: Resource, status: SyncStatus) -> Finding:
-    if resource.spec is not None and resource.spec.verify.row_count == "Off":
-        return _finding(
-            DATA_VERIFIED,
-            "Unknown",
-            "VerificationOff",
-            "spec.verify.rowCount is Off: nobody counts",
-        )
-    datasets = status.datasets or ()
-    wrong = [_counts_of(each) for each in datasets if each.verified is False]
-    if wrong or _last_reason(status) == "RowCountMismatch":
-        which = f": {'; '.join(wrong)}" if wrong else ""
-        return _finding(
-            DATA_VERIFIED,
-            "False",
-            "RowCountMismatch",
-            f"rows are not as many as the source counts{which}. status.lastRun.warnings says what helps",
-        )
-    if datasets and all(each.verified for each in datasets):
-        return _finding(
-            DATA_VERIFIED, "True", "RowCountsMatch", "rows agree with the source's count"
-        )
-    return _finding(DATA_VERIFIED, "Unknown", "NotCounted", "the rows have not been counted yet")
-
-
-def _counts_of(dataset: DatasetStatus) -> str:
-    """The dataset with those of its counts that are known."""
-    counts = {
-        "at the source": dataset.source_rows,
-        "in the table": dataset.rows.target if dataset.rows else None,
-        "left out for having no key of their own": dataset.left_out or None,
-        "under keys of other datasets' rows": dataset.shared or None,
-    }
-    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count is not None)
-    return f"{dataset.id} ({told})" if told else dataset.id
-
-
-def _last_reason(status: SyncStatus) -> str | None:
-    return status.last_run.reason if status.last_run else None
-
-
-def _schema_in_sync(status: SyncStatus) -> Finding:
-    datasets = status.datasets or ()
-    frozen = [each for each in datasets if each.frozen_column_count]
-    drifted = [each.id for each in datasets if each.schema_in_sync is False and each not in frozen]
-    wrong = []
-    if drifted or _last_reason(status) == "SchemaChanged":
-        which = f" of {', '.join(drifted)}" if drifted else ""
-        wrong.append(
-            f"the source's columns{which} are not those of the target; "
-            "see the last run's warnings and spec.target.onSchemaChange"
-        )
-    if frozen:
-        wrong.append(
-            "columns of the table keep old values, since their datasets fill them no more; map a renamed "
-            "one with datasets[].columns, drop one that no dataset fills, or list it in "
-            f"datasets[].frozenColumns. These are {listed([*map(_frozen_of, frozen)], 10)}"
-        )
-    if wrong:
-        return _finding(SCHEMA_IN_SYNC, "False", "SchemaChanged", ". Also, ".join(wrong))
-    if datasets and all(each.schema_in_sync for each in datasets):
-        return _finding(SCHEMA_IN_SYNC, "True", "ColumnsMatch", "columns are as agreed")
-    return _finding(SCHEMA_IN_SYNC, "Unknown", "NotCompared", "no run has compared the columns yet")
-
-
-def _frozen_of(dataset: DatasetStatus) -> str:
-    """A dataset's frozen columns; a report that was too long has told of their number alone."""
-    names, count = (dataset.frozen_columns or ())[:5], dataset.frozen_column_count or 0
-    if not names:
-        return f"{count} of {dataset.id}"
-    besides = f" and {count - len(names)} more" if count > len(names) else ""
-    return f"{', '.join(names)}{besides} of {dataset.id}"
+        return finding(LAST_SYNC_SUCCEEDED, "Unknown", "NoRunYet", "no run has ended yet")
+    return finding(LAST_SYNC_SUCCEEDED, _truth(run), _reason(run), _message(run))
 
 
 def _suspended(resource: Resource, status: SyncStatus) -> Finding | None:
     if resource.spec is None:
         known = find(status, SUSPENDED)
-        return _finding(SUSPENDED, known.status, known.reason, known.message) if known else None
+        return finding(SUSPENDED, known.status, known.reason, known.message) if known else None
     if resource.spec.suspend:
-        return _finding(SUSPENDED, "True", "Suspended", "spec.suspend is true: no new runs")
-    return _finding(SUSPENDED, "False", "NotSuspended", "runs are started as they are due")
+        return finding(SUSPENDED, "True", "Suspended", "spec.suspend is true: no new runs")
+    return finding(SUSPENDED, "False", "NotSuspended", "runs are started as they are due")
 
 
 def _stalled(resource: Resource, action: Action, status: SyncStatus) -> Finding | None:
     if resource.problem:
-        return _finding(STALLED, "True", resource.problem.reason, resource.problem.message)
-    run = judging_run(status)
-    active = status.active_run
-    hopeful = active and active.trigger not in (Trigger.SCHEDULE, Trigger.CATCH_UP)
-    if run is None or hopeful or _is_good(run):
+        return finding(STALLED, "True", resource.problem.reason, resource.problem.message)
+    if _is_mended_by_the_next_run(resource, status):
         return None
-    if status.last_run and status.last_run.exit_code in NEEDS_A_PERSON:
-        return _finding(
-            STALLED, "True", _reason(run), f"another run would fail the same way: {_message(run)}"
-        )
-    if resource.schedule is None and not active and action.reason != "WaitingForCapacity":
-        return _finding(
-            STALLED,
-            "True",
-            _reason(run),
-            "there is no schedule, so no further try; set the annotation socratasync.dev/requestedAt "
-            f"to run again. {_message(run)}",
-        )
-    return None
-
-
-def _finding(kind: str, status: Truth, reason: str, message: str) -> Finding:
-    return Finding(type=kind, status=status, reason=reason, message=message)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freshness:
-    """The condition, and when it turns if no run ends before; None when time alone changes nothing."""
-
-    condition: Finding
-    turns: datetime | None
-
-
-def read_freshness(resource: Resource, status: SyncStatus, now: datetime) -> Freshness | None:
-    """None without a maxLag."""
-    if resource.spec is None or resource.spec.freshness is None:
+    run = judging_run_of_spec(resource, status) or _cancelled_run(resource, status.last_run)
+    if run is None or is_good(run):
         return None
-    lag = resource.spec.freshness.max_lag
-    allowed = write_duration(lag)
-    succeeded = status.last_successful_time
-    expires = (succeeded or resource.created) + lag
-    stale = now >= expires
-    if succeeded is None:
-        condition = Finding(
-            type=FRESH,
-            status="False" if stale else "Unknown",
-            reason="NeverSynced",
-            message=f"no run has succeeded yet; spec.freshness.maxLag is {allowed}",
-        )
+    said = shorten(_message(run), _ROOM_FOR_ADVICE)
+    if isinstance(run, LastRun) and run.exit_code in NEEDS_A_PERSON:
+        why = f"another run would fail the same way: {said}"
+    elif _comes_by_itself(resource, action, status):
+        return None
     else:
-        condition = Finding(
-            type=FRESH,
-            status="False" if stale else "True",
-            reason="Stale" if stale else "Fresh",
-            message=f"the last good run ended at {write_instant(succeeded, 'seconds')}; "
-            f"{'more' if stale else 'not more'} than {allowed} ago",
-        )
-    return Freshness(condition=condition, turns=None if stale else expires)
+        why = f"nothing tries it again by itself: {said}"
+    return finding(STALLED, "True", _reason(run), f"{why}. {_how_to_go_on(resource)}")
+
+
+def _is_mended_by_the_next_run(resource: Resource, status: SyncStatus) -> bool:
+    """Whether somebody has done something about it: the run for that is active, or due."""
+    active = status.active_run
+    if active is not None:
+        return active.trigger not in (Trigger.SCHEDULE, Trigger.CATCH_UP)
+    if resource.spec is None or resource.spec.suspend:
+        return False
+    edited = not is_started(resource, status) or wants_another_run(resource.spec, status)
+    return edited or _is_asked_for(resource, status)
+
+
+def _is_asked_for(resource: Resource, status: SyncStatus) -> bool:
+    asked = unanswered(resource, status)
+    return bool(asked.run or asked.full)
+
+
+def _cancelled_run(resource: Resource, run: LastRun | None) -> LastRun | None:
+    """The last run, if somebody stopped it. A suspended resource rests, with or without it."""
+    stopped = run is not None and run.result is Result.CANCELLED
+    return run if stopped and not _is_suspended(resource) else None
+
+
+def _comes_by_itself(resource: Resource, action: Action, status: SyncStatus) -> bool:
+    if status.active_run is not None:
+        return True
+    if _is_suspended(resource):
+        return False
+    waits = action.reason == WAITING_FOR_CAPACITY or status.next_retry_time is not None
+    return waits or resource.schedule is not None
+
+
+def _how_to_go_on(resource: Resource) -> str:
+    first = "spec.suspend is true, so set it to false first. " if _is_suspended(resource) else ""
+    return (
+        f"{first}An edit of the spec that mends it starts a run; after what is mended elsewhere, this does: "
+        f"{how_to_run_again(resource.key)}"
+    )

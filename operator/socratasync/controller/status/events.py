@@ -13,6 +13,13 @@ from socratasync.api.status import ActiveRun, Condition, Result, RunSummary, Syn
 from socratasync.contract.report import shorten
 from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome
+from socratasync.controller.observed.reasons import (
+    JOB_REFUSED,
+    POD_NOT_STARTING,
+    WAITING_FOR_CAPACITY,
+    WAITING_FOR_RETRY,
+    WAITING_TO_RETRY,
+)
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import (
     DATA_VERIFIED,
@@ -23,7 +30,6 @@ from socratasync.controller.status.condition_types import (
     SYNCHRONIZING,
     find,
 )
-from socratasync.controller.status.conditions import JOB_REFUSED, POD_NOT_STARTING
 from socratasync.times import write_instant
 
 
@@ -66,9 +72,14 @@ _TURNS: Mapping[tuple[str, str], tuple[Literal["Normal", "Warning"], str]] = {
 """Transitions of conditions that are told, by the status that the condition then has."""
 
 _WAITS: Mapping[str, Literal["Normal", "Warning"]] = {
-    "WaitingForCapacity": "Normal",
+    WAITING_FOR_CAPACITY: "Normal",
+    WAITING_FOR_RETRY: "Normal",
     POD_NOT_STARTING: "Warning",
+    WAITING_TO_RETRY: "Warning",
 }
+
+_EACH = (WAITING_FOR_RETRY, WAITING_TO_RETRY)
+"""Reasons of which each message is told, for every try is one of its own."""
 
 _REFUSED = ("InvalidSpec", "InvalidSchedule", JOB_REFUSED)
 
@@ -188,13 +199,17 @@ def _problem(old: SyncStatus, new: SyncStatus) -> Event | None:
 
 def _waiting(old: SyncStatus, new: SyncStatus) -> Event | None:
     before, now = find(old, SYNCHRONIZING), find(new, SYNCHRONIZING)
-    if now is None or now.reason not in _WAITS or (before and before.reason == now.reason):
+    if now is None or now.reason not in _WAITS:
         return None
+    each = now.reason in _EACH
+    if before and before.reason == now.reason and not (each and before.message != now.message):
+        return None
+    told = now.message if each else _since(before)
     return Event(
         type=_WAITS[now.reason],
         reason=now.reason,
         message=now.message,
-        about=f"{_uid(new.active_run)} {_since(before)}",
+        about=f"{_uid(new.active_run)} {told}",
     )
 
 
@@ -218,9 +233,9 @@ def _turns(old: SyncStatus, new: SyncStatus) -> list[Event]:
 
 def _is_turn(before: Condition | None, now: Condition, told: str) -> bool:
     """A condition's first appearance is a transition only if it is bad news. Fresh is Unknown until the
-    first good run; that it is True then is no news either."""
+    first good run; that it is True then is no news either, nor that what was created suspended is so."""
     if before is None:
-        return told not in ("Resumed", "Fresh")
+        return told not in ("Resumed", "Fresh", "Suspended")
     if told == "Fresh" and before.status == "Unknown":
         return False
     return before.status != now.status

@@ -15,9 +15,13 @@ from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.memory import active_uid, written_schedule
+from socratasync.controller.observed.reasons import WAITING_FOR_RETRY
 from socratasync.controller.observed.resource import Resource
+from socratasync.controller.observed.retry import read_retry
+from socratasync.controller.observed.worker import Away
 from socratasync.controller.status.condition_types import merge
 from socratasync.controller.status.conditions import judge, phase
+from socratasync.controller.status.loaded import after_an_end, before_a_start
 from socratasync.controller.status.records import (
     active_run,
     dataset_records,
@@ -44,11 +48,15 @@ def next_status(
     status = _with_schedule(resource, action)
     status = _with_answers(status, resource, action)
     if action.job is not None:
-        status = _with_active_run(status, action.job, progress)
+        status = _with_active_run(status, action.job, action.away, progress)
     if outcome is not None:
         status = _with_ended_run(status, resource, outcome)
     elif resource.spec is not None and status.datasets is not None:
         status = _with_datasets(status, resource, None)
+    retry = read_retry(replace(resource, status=status), now)
+    status = replace(status, next_retry_time=retry.due if retry else None)
+    if retry and outcome is not None:
+        action = replace(action, reason=WAITING_FOR_RETRY, message=retry.sentence)
     conditions = merge(
         resource.status.conditions or (),
         judge(resource, action, status, now),
@@ -68,7 +76,7 @@ def _with_schedule(resource: Resource, action: Action) -> SyncStatus:
         status,
         observed_generation=resource.generation,
         observed_schedule=written_schedule(resource),
-        slots_settled_through=action.settled if resource.schedule else status.slots_settled_through,
+        slots_settled_through=action.settled,
         next_schedule_time=action.next_due,
         missed_runs=(status.missed_runs or 0) + missed if missed else status.missed_runs,
     )
@@ -86,14 +94,16 @@ def _with_answers(status: SyncStatus, resource: Resource, action: Action) -> Syn
     return replace(status, last_handled_cancel_at=asked.cancel) if action.cancelled else status
 
 
-def _with_active_run(status: SyncStatus, job: ObservedJob, progress: Progress | None) -> SyncStatus:
+def _with_active_run(
+    status: SyncStatus, job: ObservedJob, away: Away | None, progress: Progress | None
+) -> SyncStatus:
     """The run is the active one. At first sight its Job says what it was started for."""
     known = status.active_run
     if known is not None and active_uid(status) == job.uid:
-        return replace(status, active_run=active_run(job, progress or known.progress))
+        return replace(status, active_run=active_run(job, progress or known.progress, away))
     return replace(
-        status,
-        active_run=active_run(job, progress),
+        before_a_start(status),
+        active_run=active_run(job, progress, away),
         loaded_spec_hash=job.fingerprint or status.loaded_spec_hash,
         last_handled_reconcile_at=job.requested or status.last_handled_reconcile_at,
         last_handled_full_at=job.full or status.last_handled_full_at,
@@ -105,7 +115,7 @@ def _with_ended_run(status: SyncStatus, resource: Resource, outcome: Outcome) ->
     """The active run is the last one."""
     run = last_run(status.active_run or ActiveRun(), outcome)
     status = replace(
-        status,
+        after_an_end(status, outcome.result),
         active_run=None,
         last_run=run,
         history=with_run(status.history or (), run),

@@ -14,6 +14,7 @@ from socratasync.contract.report import shorten
 from socratasync.contract.report_text import DatasetResult, Failure, Report
 from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.job import ObservedJob
+from socratasync.controller.observed.worker import Away
 from socratasync.times import write_duration
 
 T = TypeVar("T")
@@ -22,8 +23,9 @@ _WARNINGS = 20
 _MESSAGE_CHARACTERS = 500
 
 
-def active_run(job: ObservedJob, progress: Progress | None) -> ActiveRun:
-    """``status.activeRun``. ``start`` is when the Job was created; a pod may come later."""
+def active_run(job: ObservedJob, progress: Progress | None, away: Away | None = None) -> ActiveRun:
+    """``status.activeRun``. ``start`` is when the Job was created; a pod may come later. ``away``: why the worker
+    is not at work."""
     return ActiveRun(
         job=job.name,
         uid=job.uid,
@@ -32,7 +34,11 @@ def active_run(job: ObservedJob, progress: Progress | None) -> ActiveRun:
         start=job.created,
         scheduled_at=job.slot,
         generation=job.generation,
+        spec_hash=job.spec_hash,
+        retry=job.retry,
         progress=progress,
+        reason=away.reason if away else None,
+        message=away.message if away else None,
     )
 
 
@@ -47,6 +53,8 @@ def last_run(active: ActiveRun, outcome: Outcome) -> LastRun:
         mode=active.mode,
         scheduled_at=active.scheduled_at,
         generation=active.generation,
+        spec_hash=active.spec_hash,
+        retry=active.retry,
         created_at=active.start,
         start=active.start,
         end=ended,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -20,6 +21,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from socratasync.contract.report import shorten
+from socratasync.contract.trust import NAME_AUTHORITY
 from socratasync.errors import HookFailed
 from socratasync.process.redact import Redactor
 
@@ -97,7 +99,9 @@ def _in_time(call: HttpCall) -> _Answer:
         ) from exc
     except (OSError, ValueError, urllib3.exceptions.HTTPError) as exc:
         # An address may be none in many ways. The library's own text quotes all of it.
-        raise HookFailed(f"calling {call.shown} failed: {_quoted(call, _reason(exc))}") from exc
+        advice = f". For an authority of your own, {NAME_AUTHORITY}" if _is_untrusted(exc) else ""
+        said = _quoted(call, _reason(exc))
+        raise HookFailed(f"calling {call.shown} failed: {said}{advice}") from exc
 
 
 def _ask_for(answer: Future[_Answer], call: HttpCall) -> None:
@@ -149,6 +153,13 @@ def _beginning(response: requests.Response) -> str:
     is_page = response.headers.get("Content-Type", "").startswith("text/html")
     is_packed = response.headers.get("Content-Encoding", "identity") != "identity"
     return "" if is_page or is_packed else body.decode(errors="replace")
+
+
+def _is_untrusted(exc: BaseException | None) -> bool:
+    """Whether it is for a certificate that nobody we trust has signed."""
+    while exc is not None and not isinstance(exc, ssl.SSLCertVerificationError):
+        exc = exc.__cause__ or exc.__context__
+    return exc is not None
 
 
 def _reason(exc: BaseException) -> str:

@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from socratasync.contract.trust import NAME_AUTHORITY
 from socratasync.errors import InvalidSpec, SourceTooSlow, SourceUnavailable, SyncError
 from socratasync.pipeline.source.deadlines import Deadline, Timeouts
 from socratasync.pipeline.source.refusals import proxy_wants_login
@@ -123,8 +124,7 @@ def translated(domain: str, dataset: str, slow: str = "a longer time may help") 
         ) from exc
     except requests.exceptions.SSLError as exc:
         raise SourceUnavailable(
-            f"the certificate of {where} is not trusted: {cause(exc)}. If a proxy inspects TLS, name its "
-            "CA bundle in REQUESTS_CA_BUNDLE"
+            f"the certificate of {where} is not trusted: {cause(exc)}. If a proxy inspects TLS, {NAME_AUTHORITY}"
         ) from exc
     except requests.exceptions.ConnectTimeout as exc:
         raise SourceUnavailable(f"{where} could not be connected to in time") from exc
@@ -138,7 +138,10 @@ def translated(domain: str, dataset: str, slow: str = "a longer time may help") 
 
 def _connection_error(where: str, exc: Exception) -> SyncError:
     if "TLS CA certificate bundle" in str(exc):
-        return InvalidSpec(f"{exc}. Correct REQUESTS_CA_BUNDLE or SSL_CERT_FILE, which names it")
+        return InvalidSpec(
+            f"{exc}. Correct REQUESTS_CA_BUNDLE or SSL_CERT_FILE, which names it (in a manifest: "
+            "spec.job.podTemplate.env), or mount it (volumes, volumeMounts)"
+        )
     why = cause(exc)
     if re.search(
         r"Tunnel connection failed: 407\b", why
