@@ -20,6 +20,9 @@ _TOO_SLOW = "tests/unit/controller/test_any_sequence.py"
 """Seconds for each mutant; what it notices, a table should notice as well."""
 
 
+_READ = ("docs", "manifests", "operator")
+"""What tests read as text, at the place where they look for it."""
+
 _NOT_REACHED = "could not find any test case for any mutant"
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -31,6 +34,7 @@ pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["-p", "no:cacheprovider", "--ignore={slow}"]
 type_check_command = {types}
 timeout_constant = {patience}
+also_copy = {read}
 do_not_mutate_patterns = ['^\\s*[rf]*"[^"]* [^"]*"[,)]*$', '^\\s*log\\.\\w+\\("(?!.*extra=).*$']
 """
 """A line that is nothing but a sentence for people is not worth trying, in a log without facts neither."""
@@ -51,7 +55,11 @@ _OTHERWISE = {
 
 def lay_out(folder: Path) -> None:
     """A copy of what mutants and their tests need."""
-    for ours, theirs in (("operator", "src"), ("tests", "tests")):
+    for ours, theirs in (
+        ("operator", "src"),
+        ("tests", "tests"),
+        *((each, each) for each in _READ),
+    ):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / ours, folder / theirs, ignore=ignored)
 
@@ -113,6 +121,7 @@ def project_text(
         slow=_TOO_SLOW,
         types=_type_check(files) if check_types else [],
         patience=patience_s,
+        read=list(_READ),
     )
 
 

@@ -239,6 +239,23 @@ def test_a_run_that_needs_a_person_names_the_command_however_much_it_said(
     assert how_to_run_again(world.cluster.key) in stalled.message
 
 
+def test_a_first_run_that_was_cancelled_is_followed_by_that_of_an_edit() -> None:
+    world = World()
+    world.look()
+    job = world.running()
+    world.cluster.pod(job, at_work=True)
+    world.cluster.annotate("cancelAt", "now")
+    world.look()
+    world.cluster.remove(job)
+    world.look()
+    assert find(read_resource(world.cluster.body).status, "Stalled") is not None
+
+    world.cluster.edit(parallelism=5)
+    world.look()
+
+    assert world.made == 2
+
+
 def test_suspended_and_stalled_it_says_both_steps() -> None:
     world = failed("TargetMismatch", "78")
     world.cluster.edit(suspend=True)

@@ -61,6 +61,7 @@ def _after(resource: MakeResource) -> After:
         last = replace(last, spec_hash=last.spec_hash or spec_hash(ran.spec))
         status = SyncStatus(
             loaded_spec_hash=fingerprint(ran.spec),
+            judged_spec_hash=fingerprint(ran.spec),
             observed_schedule=f"{ran.spec.schedule} Etc/UTC" if ran.spec.schedule else "",
             slots_settled_through=settled,
             last_run=last,
@@ -343,7 +344,7 @@ def test_a_run_that_is_tried_again_does_what_it_was_to_do(
             failed(None, "Cancelled", result=Result.CANCELLED),
             {"parallelism": 3},
             False,
-            id="not after a cancel alone",
+            id="not after a cancel of what was good before",
         ),
         pytest.param(
             failed(78, spec_hash="of an unknown version"), {}, True, id="another fingerprint"
@@ -358,6 +359,16 @@ def test_another_spec_starts_a_run_after_one_that_failed(
     assert (action.kind is Kind.START) is starts
     if action.run:
         assert action.run.trigger is Trigger.SPEC_CHANGE
+
+
+@pytest.mark.parametrize("before", [None, "1-another"], ids=["the first", "the first of an edit"])
+def test_another_spec_starts_a_run_after_a_cancel_of_the_only_run_of_the_one_before(
+    after: After, before: str | None
+) -> None:
+    stopped = after(failed(None, "Cancelled", result=Result.CANCELLED), edited={"parallelism": 3})
+    status = replace(stopped.status, judged_spec_hash=before)
+
+    assert next_for(replace(stopped, status=status), END).kind is Kind.START
 
 
 def test_of_what_an_earlier_release_ran_nothing_is_known(resource: MakeResource) -> None:

@@ -37,10 +37,13 @@ def wants_another_run(spec: SyncSpec, status: SyncStatus) -> bool:
 
 
 def _is_in_trouble(status: SyncStatus) -> bool:
-    """Whether messages ask somebody to do something: a run failed, or one that was good found rows or columns
-    to be not as they should."""
-    judged = judging_run(status)
+    """Whether messages ask somebody to do something: a run failed, the only run of what the spec says was
+    cancelled, or one that was good found rows or columns to be not as they should."""
+    judged, last = judging_run(status), status.last_run
     if judged is not None and not is_good(judged):
+        return True
+    cancelled = last is not None and last.result is Result.CANCELLED
+    if cancelled and status.judged_spec_hash != status.loaded_spec_hash:
         return True
     return any(
         dataset.verified is False or dataset.schema_in_sync is False
