@@ -20,7 +20,12 @@ from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome, gone, without_report
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.memory import known_away, recorded_runs, settled_through
+from socratasync.controller.observed.memory import (
+    is_untold,
+    known_away,
+    recorded_runs,
+    settled_through,
+)
 from socratasync.controller.observed.reasons import JOB_REFUSED, WAITING_FOR_CAPACITY
 from socratasync.controller.observed.resource import Key, Resource, read_resource
 from socratasync.controller.observed.worker import WorkerSeen
@@ -107,7 +112,7 @@ class Reconciler:
         it was started by an operator that was killed before it wrote so, and is the caller's to find.
         """
         when, now = self.needs_reconcile_at(resource), self._now()
-        if when is None or when > now or resource.status != SyncStatus() or resource.deleting:
+        if when is None or when > now or not is_untold(resource.status) or resource.deleting:
             return when
         action = decide(resource, [], now, Capacity())
         if action.kind not in (Kind.WAIT, Kind.REJECT):
