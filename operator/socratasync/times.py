@@ -10,7 +10,7 @@ import re
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import Literal, overload
 
-Precision = Literal["auto", "seconds", "milliseconds"]
+Precision = Literal["auto", "seconds", "milliseconds", "microseconds"]
 """``auto`` writes what there is: no fraction, or six digits of it."""
 
 

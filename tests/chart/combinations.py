@@ -58,7 +58,7 @@ EVERYTHING: Mapping[str, Any] = {
     "service": {"annotations": {"prometheus.io/scrape": "true"}},
     "networkPolicy": {
         "apiServerPorts": [6443],
-        "apiServerCIDRs": ["10.0.0.0/8"],
+        "apiServerCIDRs": ["10.0.0.0/8", "fd00::/8"],
         "metricsFrom": [
             {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
         ],
@@ -120,4 +120,9 @@ COMBINATIONS: Mapping[str, Mapping[str, Any]] = {
     },
     "the operator paused": {"replicas": 0},
     "a budget": {"podDisruptionBudget": {"enabled": True}},
+    "two operators, one of which works": {
+        "replicas": 2,
+        "leaderElection": {"enabled": True},
+        "podDisruptionBudget": {"enabled": True},
+    },
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,11 @@ from typing import Any
 import pytest
 from tests.chart.combinations import COMBINATIONS, EVERYTHING
 from tests.chart.rendering import RenderFailed, kinds, lint, one, pod_spec, render
+from tests.skipped import needs_ipv6
 
 from socratasync.controller.jobs.defaults import JobDefaults, read_defaults
+from socratasync.controller.metrics.server import metrics_app
+from socratasync.controller.serving import serving_apart
 
 CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
 
@@ -31,7 +36,7 @@ def test_every_object_says_what_it_belongs_to(values: Mapping[str, Any]) -> None
 
 
 @pytest.mark.parametrize("values", COMBINATIONS.values(), ids=COMBINATIONS.keys())
-def test_no_rendering_gives_the_operator_a_secret_or_more_than_one_replica(
+def test_no_rendering_gives_the_operator_a_secret_or_lets_two_work_at_once(
     values: Mapping[str, Any],
 ) -> None:
     rendered = render(values)
@@ -44,8 +49,10 @@ def test_no_rendering_gives_the_operator_a_secret_or_more_than_one_replica(
         for resource in rule["resources"]
     }
     assert not asked & {"secrets", "*"}
-    assert one(rendered, "Deployment")["spec"]["replicas"] <= 1
-    assert one(rendered, "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+    deployment = one(rendered, "Deployment")["spec"]
+    elected = "--leader-elect=socratasync" in pod_spec(rendered)["containers"][0]["args"]
+    assert elected or deployment["replicas"] <= 1
+    assert deployment["strategy"]["type"] == ("RollingUpdate" if elected else "Recreate")
 
 
 @pytest.mark.parametrize(
@@ -252,7 +259,7 @@ def test_each_alert_links_to_its_own_runbook() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        pytest.param({"replicas": 2}, "replicas", id="two operators"),
+        pytest.param({"replicas": 2}, "leaderElection", id="two operators that would both work"),
         pytest.param({"watch": {"scope": "Everywhere"}}, "scope", id="an unknown scope"),
         pytest.param({"watch": {"scope": "Namespaces"}}, "namespaces", id="no namespaces named"),
         pytest.param({"imagePullPolicy": "Always"}, "imagePullPolicy", id="a value misspelt"),
@@ -281,3 +288,19 @@ def test_the_test_pod_fits_the_strictest_pod_security() -> None:
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     assert pod["spec"]["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert pod["spec"]["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=needs_ipv6)])
+def test_the_test_pod_finds_the_metrics_at_an_address_of_either_family(host: str) -> None:
+    code, variable, name = one(render(), "Pod")["spec"]["containers"][0]["args"]
+    scrape = [b"socratasync_operator_build_info{} 1\n"]
+    with serving_apart(metrics_app(lambda: iter(scrape)), 0) as port:
+        ran = subprocess.run(
+            [sys.executable, "-c", code.replace(":9090", f":{port}"), variable, name],
+            env={variable: host, "NO_PROXY": "*"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert (ran.returncode, ran.stdout) == (0, "socratasync_operator_build_info{} 1\n"), ran.stderr

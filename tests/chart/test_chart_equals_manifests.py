@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.chart.rendering import Object, kustomize, one, pod_spec, render
+from tests.chart.rendering import ROOT, Object, kustomize, one, pod_spec, render
 
 ONLY_HELM = {"helm.sh/chart", "app.kubernetes.io/version", "app.kubernetes.io/managed-by"}
 
@@ -46,6 +48,20 @@ def test_the_chart_for_its_own_namespace_is_the_namespaced_manifests() -> None:
     assert args.pop() == "--namespace=$(POD_NAMESPACE)"
     args.append("--namespace=data")
     assert chart == manifests
+
+
+def test_the_chart_with_an_election_is_the_manifests_with_that_component(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "manifests", tmp_path / "manifests")
+    shutil.copytree(ROOT / "crds", tmp_path / "crds")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "kustomization.yaml").write_text(
+        "namespace: socratasync-system\n"
+        "resources: [../manifests]\n"
+        "components: [../manifests/leader-election]\n"
+    )
+    values = {"replicas": 2, "leaderElection": {"enabled": True}}
+
+    assert compared(render(values)) == compared(kustomize(str(tmp_path / "mine")))
 
 
 @pytest.mark.parametrize("folder", ["manifests", "manifests/namespaced"])

@@ -60,6 +60,13 @@ def test_the_defaults_that_are_shown_are_what_the_operator_reads(beside: Path) -
     assert read_defaults(beside / "read.yaml").user_ids == "FromCluster"
 
 
+def test_the_component_makes_two_operators_of_which_one_works(beside: Path) -> None:
+    found = built(beside, shown("kustomization.yaml", "components"))
+
+    assert one(found, "Deployment")["spec"]["replicas"] == 2
+    assert "--leader-elect=socratasync" in pod_spec(found)["containers"][0]["args"]
+
+
 def test_a_port_of_the_api_server_is_added_to_the_policy(beside: Path) -> None:
     found = built(beside, shown("kustomization.yaml", "16443"))
 

@@ -11,7 +11,7 @@ import trustme
 
 ADMINISTRATORS = "system:masters"
 LOOPBACK = "127.0.0.1"
-IN_CLUSTER = ("10.96.0.1", "kubernetes.default.svc")
+IN_CLUSTER = ("10.96.0.1", "fd00:96::1", "kubernetes.default.svc")
 
 
 def write_certificates(folder: Path, *, address: str = LOOPBACK, node: str = "") -> None:

@@ -34,6 +34,7 @@ Not the node life cycle: a test that plays the kubelet sends no heartbeats.
 """
 
 
+SERVICES, SERVICES_IPV6 = "10.96.0.0/24", "fd00:96::/112"
 NODE_PARTIES = ("node", "scheduler", "proxy")
 
 
@@ -52,7 +53,8 @@ class ControlPlane:
         self.address: str = kept["address"]
         self._ports: dict[str, int] = kept["ports"]
         self._programs = programs.find("api")
-        self.url = f"https://{self.address}:{self._ports['api']}"
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        self.url = f"https://{host}:{self._ports['api']}"
         self.ca = self.pki / "ca.crt"
         self.api = Api(self.url, ca=self.ca, cert=self._certificate("admin"))
 
@@ -174,7 +176,7 @@ class ControlPlane:
             f"--bind-address={self.address}",
             f"--advertise-address={self.address}",
             f"--secure-port={self._ports['api']}",
-            "--service-cluster-ip-range=10.96.0.0/24",
+            f"--service-cluster-ip-range={SERVICES_IPV6 if ':' in self.address else SERVICES}",
             f"--tls-cert-file={pki / 'apiserver.crt'}",
             f"--tls-private-key-file={pki / 'apiserver.key'}",
             f"--client-ca-file={self.ca}",

@@ -88,6 +88,16 @@ class RunningOperator:
         if self._process is not None:
             self._process.kill()
 
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing, and does not know, until ``resume``."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def wait_ended(self, timeout_s: float = 30) -> int:
         """The exit code, once the process has ended."""
         assert self._process is not None
@@ -174,6 +184,14 @@ def allow_everywhere(plane: ControlPlane, namespace: str) -> str:
     binding["subjects"] = [_subject(namespace)]
     plane.apply(role, binding)
     return str(role["metadata"]["name"])
+
+
+def allow_election(plane: ControlPlane, namespace: str) -> None:
+    """The shipped Role for the Lease, beside what was allowed otherwise."""
+    role = _shipped("leader-election/role.yaml")
+    binding = _shipped("leader-election/role-binding.yaml")
+    binding["subjects"] = [_subject(namespace)]
+    plane.apply(role, binding, namespace=namespace)
 
 
 def _make_account(plane: ControlPlane, namespace: str) -> None:

@@ -114,7 +114,7 @@ def test_the_columns_show_how_a_sync_stands(
 
     heads, line = printed.splitlines()[:2]
     assert heads.split() == (
-        "NAME DOMAIN MODE SCHEDULE PHASE READY LAST SYNC ROWS SINCE NEXT DURATION MESSAGE AGE".split()
+        "NAME DOMAIN MODE SCHEDULE PHASE READY LAST SYNC ROWS SINCE NEXT DURATION REASON MESSAGE AGE".split()
     )
     assert line.split()[:9] == "la-311 data.lacity.org update 0 7 * * * Synced".split()
     for shown in ("True", "1234", "2026-01-02T03:00:00Z", "2126-01-03T15:00:00Z", "4m12s"):

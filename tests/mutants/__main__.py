@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 
 from tests.conftest import wheel_server
@@ -37,21 +38,33 @@ UNIT_TESTS = {
 }
 """Wing → the folders of its tests."""
 STORIES = (
-    "bad_values clocks data_safety drift extra_rows fill_ahead frozen left_out merge others_ddl outranked "
-    "stage"
+    "bad_values clocks data_safety drift extra_rows fill_ahead frozen left_out merge merge_statements "
+    "others_ddl outranked stage"
 )
 STORIES_OF = {
     "socratasync.pipeline.merge.clean": "left_out",
     "socratasync.pipeline.merge.fill_ahead": "fill_ahead",
+    "socratasync.pipeline.merge.in_place": (
+        "targets::test_a_table_is_loaded_whichever_way_rows_are_merged "
+        "targets::test_a_trigger_that_changes_keys_is_told_of_and_nothing_is_merged"
+    ),
+    "socratasync.pipeline.merge.merge": "left_out merge",
+    "socratasync.pipeline.merge.outranked": (
+        "bad_values::test_a_row_stays_as_it_was_and_is_no_verified_row_until_its_value_fits_again "
+        "left_out outranked"
+    ),
+    "socratasync.pipeline.merge.outranked_statements": "outranked",
+    "socratasync.pipeline.merge.page_writer": "page_writer",
     "socratasync.pipeline.merge.replace": "replace",
+    "socratasync.pipeline.merge.statements": "merge_statements",
     "socratasync.pipeline.merge.table": "table",
     "socratasync.pipeline.merge.table_statements": "table",
     "socratasync.pipeline.plan.planner": "drift",
     "socratasync.pipeline.plan.target_state": "target_state",
     "socratasync.pipeline.stage.verify": "verify",
 }
-"""Module → the files of `tests/postgres` that are about it. Of other modules all ``STORIES`` are: a mutant
-that none notices runs all that reach it, which takes minutes."""
+"""Module → the files of `tests/postgres` that are about it, or single tests of them. Of other modules all
+``STORIES`` are: a mutant that none notices runs all that reach it, which takes minutes."""
 MOST_SURVIVORS = 250
 """So many are tried with a database, which takes seconds for each. More are too many to judge, too."""
 
@@ -135,9 +148,26 @@ def _survivors(
             return set(left.values()), set()
         if len(again) > MOST_SURVIVORS:
             say(f"of {len(again)} survivors the first {MOST_SURVIVORS} are tried with a database")
+        still: dict[str, Mutant] = {}
         with _database():
-            still = mutate(folder, modules, stories(modules), only=again[:MOST_SURVIVORS])
-        return set(left.values()), set(left.values()) - set(still.values())
+            for tests, names in by_story(left, again[:MOST_SURVIVORS]):
+                tried = mutate(folder, modules, tests, only=names)
+                still |= {name: tried[name] for name in names if name in tried}
+        not_tried = {left[name] for name in left if name not in again[:MOST_SURVIVORS]}
+        return set(left.values()), set(left.values()) - set(still.values()) - not_tried
+
+
+def by_story(
+    mutants: Mapping[str, Mutant], names: Iterable[str]
+) -> Iterator[tuple[list[str], list[str]]]:
+    """The names with the tests that are about their modules: modules of the same tests together, so that
+    no mutant runs those of others."""
+
+    def tests(name: str) -> list[str]:
+        return stories([mutants[name].module])
+
+    for files, theirs in groupby(sorted(names, key=tests), tests):
+        yield files, list(theirs)
 
 
 def unit_tests(modules: Iterable[str]) -> list[str]:
@@ -148,8 +178,13 @@ def unit_tests(modules: Iterable[str]) -> list[str]:
 
 def stories(modules: Iterable[str]) -> list[str]:
     """The files of tests with a database that are about these modules."""
-    names = {name for module in modules for name in STORIES_OF.get(module, STORIES).split()}
-    return [f"tests/postgres/test_{name}.py" for name in sorted(names)]
+    words = {word for module in modules for word in STORIES_OF.get(module, STORIES).split()}
+    return [_story(word) for word in sorted(words)]
+
+
+def _story(word: str) -> str:
+    name, colons, test = word.partition("::")
+    return f"tests/postgres/test_{name}.py{colons}{test}"
 
 
 @contextmanager

@@ -30,9 +30,14 @@ only_mutate = {files}
 pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["-p", "no:cacheprovider", "--ignore={slow}"]
 type_check_command = {types}
-do_not_mutate_patterns = ['^\\s*[rf]*"[^"]* [^"]*"[,)]*$']
+do_not_mutate_patterns = ['^\\s*[rf]*"[^"]* [^"]*"[,)]*$', '^\\s*log\\.\\w+\\("(?!.*extra=).*$']
 """
-"""A line that is nothing but a sentence for people is not worth trying."""
+"""A line that is nothing but a sentence for people is not worth trying, in a log without facts neither."""
+
+_ASK_MYPY = """
+from mutmut.mutation.file_mutation import filter_mutants_with_type_checker
+print(*filter_mutants_with_type_checker(), sep="\\n")
+"""
 
 _OTHERWISE = {
     '["operator", "."]': '["src", "."]',
@@ -54,8 +59,8 @@ def mutate(
     folder: Path, modules: Iterable[str], tests: Sequence[str], only: Iterable[str] = ()
 ) -> dict[str, Mutant]:
     """Try every mutant of the modules, or ``only`` those of that name, against the tests that reach it.
-    Returns those that no test noticed; one that mypy notices counts as noticed. Raises ``RuntimeError``
-    where the tests fail without any mutant."""
+    Returns those that neither a test noticed nor mypy. Raises ``RuntimeError`` where the tests fail without
+    any mutant."""
     files = [f"src/{module.replace('.', '/')}.py" for module in modules]
     (folder / "pyproject.toml").write_text(project_text(files, tests), encoding="utf-8")
     command = [sys.executable, "-m", "mutmut", "run", f"--max-children={os.cpu_count() or 1}"]
@@ -73,7 +78,18 @@ def mutate(
     if done.returncode and _NOT_REACHED not in done.stdout:
         words = "\n".join(line for line in done.stdout.splitlines() if line[:1] not in _SPINNER)
         raise RuntimeError(f"mutmut failed ({done.returncode}): {words[-3000:]}")
-    return survivors(folder / "mutants" / "src")
+    noticed = _noticed_by_mypy(folder)
+    left = survivors(folder / "mutants" / "src")
+    return {name: mutant for name, mutant in left.items() if name not in noticed}
+
+
+def _noticed_by_mypy(folder: Path) -> set[str]:
+    """Mutmut's names of mutants that are no well-typed code. It asks mypy itself, but heeds it only for
+    functions that a test reaches."""
+    told = subprocess.run(
+        [sys.executable, "-c", _ASK_MYPY], cwd=folder, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return set(told.stdout.split())
 
 
 def project_text(files: list[str], tests: Sequence[str]) -> str:

@@ -186,8 +186,22 @@ def test_there_are_tests_with_a_database_for_each_module() -> None:
     now = command.digests()
 
     assert set(command.STORIES_OF) <= now.keys()
-    assert all((ROOT / path).exists() for path in command.unit_tests(now) + command.stories(now))
+    for path in command.unit_tests(now) + command.stories(now):
+        file, _, test = path.partition("::")
+        assert (ROOT / file).exists()
+        assert not test or f"def {test}(" in (ROOT / file).read_text(encoding="utf-8")
     assert command.unit_tests(["socratasync.pipeline.merge.clean"]) == ["tests/unit/pipeline"]
     assert command.stories(["socratasync.pipeline.merge.clean"]) == [
         "tests/postgres/test_left_out.py"
+    ]
+
+
+def test_a_mutant_is_tried_with_the_tests_about_its_own_module() -> None:
+    merge = "socratasync.pipeline.merge"
+    modules = {"1": f"{merge}.table", "2": f"{merge}.clean", "3": f"{merge}.table_statements"}
+    mutants = {name: Mutant(module, "f", "change") for name, module in modules.items()}
+
+    assert list(command.by_story(mutants, mutants)) == [
+        (["tests/postgres/test_left_out.py"], ["2"]),
+        (["tests/postgres/test_table.py"], ["1", "3"]),
     ]

@@ -15,7 +15,8 @@ from tests.postgres.conftest import Row, Sync
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
-from socratasync.pipeline.merge import fill_ahead
+from socratasync.pipeline.merge import page_writer
+from socratasync.pipeline.request import FillingAhead
 
 pytestmark = pytest.mark.usefixtures("slow_server", "foretold")
 
@@ -84,6 +85,17 @@ def test_a_first_load_is_in_when_its_download_is(
     )
     assert target == {"count": 1}
     assert sync.one().rows.changed == 0
+
+
+def test_a_table_is_not_filled_ahead_where_the_source_is_the_slower_side(
+    sync: Sync, parks: Dataset, said: Callable[[str], int]
+) -> None:
+    sync.options = sync.with_(filling_ahead=FillingAhead())
+    sync.spec["source"] = {"pageSize": 1}
+
+    assert sync.one().rows.inserted == 5
+
+    assert (said(BEGUN), said(GIVEN_UP)) == (0, 0)
 
 
 def test_rows_of_any_length_are_found_wherever_the_stage_has_them(
@@ -418,4 +430,4 @@ def test_a_stopped_run_rolls_back(
     )
     with psycopg.connect(sync.dsn) as connection:
         assert connection.execute(open_ones, [connection.info.dbname]).fetchall() == []
-    assert not [t for t in threading.enumerate() if t.name == fill_ahead.THREAD]
+    assert not [t for t in threading.enumerate() if t.name == page_writer.THREAD]

@@ -145,6 +145,18 @@ def test_without_provenance_they_are_counted_as_well(sync: Sync, doubled: Datase
         assert (dataset.left_out, dataset.verified) == (2, False)
 
 
+def test_without_provenance_those_with_bad_values_are_counted_with_them(
+    sync: Sync, doubled: Dataset
+) -> None:
+    fields = {"name": "varchar(3)", "acres": ""}
+    sync.spec["target"].update(provenance=False, onBadValue="Skip", fields=fields)
+    doubled.insert({"name": "too long", "acres": 1})
+
+    dataset = sync.one()
+
+    assert (dataset.left_out, dataset.verified) == (3, False)
+
+
 @pytest.mark.parametrize("provenance", [True, False])
 def test_rows_that_go_while_they_are_read_are_no_fault(
     sync: Sync, portal: Portal, parks: Dataset, provenance: bool

@@ -13,6 +13,7 @@ from tests.postgres.conftest import PARK_COLUMNS, PARKS, Sync
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
+from socratasync.pipeline.merge.outranked import MOST_ASKED
 
 OTHERS = "othe-rone"
 
@@ -109,7 +110,7 @@ def test_many_rows_that_are_owed_are_read_by_a_full_load(
     sync.spec["parallelism"] = 1  # first come the rows that wait, then those that stood for them go
     sync.spec["target"] = {"dsnSecretRef": {"name": "db"}, "table": "parks", "key": ["name"]}
     sync.spec["target"]["prune"] = True
-    rows = [{"name": f"p{n}", "acres": n} for n in range(150)]
+    rows = [{"name": f"p{n}", "acres": n} for n in range(MOST_ASKED + 100)]
     for minute, id in enumerate((PARKS, OTHERS)):
         clock.at = datetime.now(UTC) + timedelta(minutes=minute)
         portal.add_dataset(id, PARK_COLUMNS, rows)
@@ -118,7 +119,7 @@ def test_many_rows_that_are_owed_are_read_by_a_full_load(
     sync.well(mode="full")
 
     assert {d.id: d.mode for d in sync.well().datasets} == {PARKS: "full", OTHERS: "update"}
-    assert len(sync.acres()) == 150
+    assert len(sync.acres()) == MOST_ASKED + 100
 
 
 @pytest.mark.parametrize("mode", ["update", "full"])
@@ -169,6 +170,20 @@ def test_a_row_comes_back_when_the_one_with_its_key_gets_another(
 
     assert (sync.acres()["p1"], sync.acres()["p9"]) == (1, 100)
     assert (dataset.left_out, dataset.verified, book(sync)) == (0, True, [])
+
+
+@pytest.mark.parametrize(("mode", "asks"), [("update", 1), ("full", 0)])
+def test_a_full_load_need_not_ask_which_rows_still_are_there(
+    sync: Sync, portal: Portal, parks: Dataset, mode: str, asks: int
+) -> None:
+    sync.well()
+    parks.insert({"name": "p1", "acres": 100})
+    before = len(portal.requests)
+
+    assert sync.one(mode=mode).left_out == 1
+
+    asked = [words.get("$where", "") for _, _, words in portal.requests[before:]]
+    assert sum(":id in (" in where for where in asked) == asks
 
 
 def test_a_key_that_moves_away_from_one_dataset_comes_back_from_the_other(
@@ -288,6 +303,24 @@ def test_so_is_the_first_row_that_two_datasets_share(
 
     assert sync.acres()["p7"] == 107
     assert book(sync) == [(PARKS, OTHERS, False)]
+
+
+@pytest.mark.parametrize(("minutes", "in_doubt"), [(64, True), (66, False)])
+def test_its_time_is_not_in_doubt_once_all_that_the_other_may_have_been_told_later_was_read(
+    sync: Sync, portal: Portal, clock: Clock, minutes: int, in_doubt: bool
+) -> None:
+    began = clock.at = datetime.now(UTC) - timedelta(hours=3)
+    for id, name in ((OTHERS, "p7"), (PARKS, "p1")):
+        portal.add_dataset(id, PARK_COLUMNS, [{"name": name, "acres": 100}])
+    sync.spec["target"] = {"dsnSecretRef": {"name": "db"}, "table": "parks", "key": ["name"]}
+    sync.shares_keys = True
+    sync.well()
+    clock.at = began + timedelta(minutes=minutes)
+    portal.datasets[PARKS].insert({"name": "p7", "acres": 70})
+
+    sync.well()
+
+    assert book(sync) == [(OTHERS, PARKS, in_doubt)]
 
 
 @pytest.mark.parametrize("acres", [1, 100], ids=["the one left out", "the one in the table"])

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
 from socratasync.api.manifest import GROUP, KIND, VERSION
 from socratasync.api.schema import JSONSchema, structural
 from socratasync.api.spec import SyncSpec
-from socratasync.api.status import SyncStatus
+from socratasync.api.status import UNSEEN, SyncStatus
 
 PLURAL = "socratasyncs"
 CRD_NAME = f"{PLURAL}.{GROUP}"
-
-UNSEEN: Final = {"observedGeneration": -1}
-"""The status before the operator has seen the resource. Without it, tools that go by kstatus would take one
-that says nothing yet for one that is as it should be."""
 
 _HEADER = "# Generated from the models by `socratasync crd`; change those, not this.\n"
 

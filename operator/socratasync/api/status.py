@@ -287,5 +287,9 @@ class SyncStatus(Part):
     """The last ten runs, newest first; outlives the Jobs."""
 
 
+UNSEEN: Final = {"observedGeneration": -1}
+"""The status before the operator has seen the resource: the API server fills it in. Without it, tools that go by
+kstatus would take a resource that says nothing yet for one that is as it should be."""
+
 STATUS: Final = TypeAdapter(SyncStatus)
 """Reads a status from JSON, and writes one."""

@@ -53,6 +53,15 @@ Namespaces = Annotated[
         show_default=False,
     ),
 ]
+LeaderElect = Annotated[
+    str | None,
+    typer.Option(
+        "--leader-elect",
+        metavar="LEASE",
+        help="Work only while holding the Lease of that name, in POD_NAMESPACE; others stand by.",
+        show_default=False,
+    ),
+]
 MetricsPort = Annotated[
     int, typer.Option("--metrics-port", min=0, max=65535, help="Port of /metrics.")
 ]
@@ -90,6 +99,7 @@ def command(
     image: Image = None,
     job_defaults: Defaults = None,
     namespace: Namespaces = None,
+    leader_elect: LeaderElect = None,
     metrics_port: MetricsPort = 9090,
     health_port: HealthPort = 8080,
     max_active_runs: MaxActiveRuns = 20,
@@ -114,21 +124,16 @@ def command(
         )
         raise typer.Exit(78) from exc
     try:
+        _need_own_pod(image, leader_elect)
         defaults = read_defaults(job_defaults) if job_defaults else NOTHING_SAID
     except InvalidSpec as exc:
         terminal.messages().print(f"error: {exc.message}", markup=False)
         raise typer.Exit(exc.exit_code) from exc
-    if not (image or os.environ.get("POD_NAME")):
-        terminal.messages().print(
-            "error: name the image of runs' Jobs by --image or SOCRATASYNC_IMAGE; only within a pod that POD_NAME "
-            "and POD_NAMESPACE name can it be found out",
-            markup=False,
-        )
-        raise typer.Exit(78)
     wanted = operator.OperatorOptions(
         image=image,
         defaults=defaults,
         namespaces=tuple(namespace or ()),
+        lease=leader_elect,
         metrics_port=metrics_port,
         health_port=health_port,
         max_active_runs=max_active_runs,
@@ -146,3 +151,15 @@ def command(
     except OSError as exc:
         terminal.messages().print(f"error: {exc}; choose other ports", markup=False)
         raise typer.Exit(1) from exc
+
+
+def _need_own_pod(image: str | None, leader_elect: str | None) -> None:
+    """Raises ``InvalidSpec`` if something must be known of the pod and the environment does not name it."""
+    pod, home = (os.environ.get(name) for name in ("POD_NAME", "POD_NAMESPACE"))
+    if not image and not (pod and home):
+        raise InvalidSpec(
+            "name the image of runs' Jobs by --image or SOCRATASYNC_IMAGE; it can be found out only within a pod "
+            "that POD_NAME and POD_NAMESPACE name"
+        )
+    if leader_elect and not home:
+        raise InvalidSpec("--leader-elect needs POD_NAMESPACE, the namespace of the Lease")

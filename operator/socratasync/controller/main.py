@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,10 +19,11 @@ from typing import Any
 from socratasync import __version__
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.credentials import Credentials, load_credentials
-from socratasync.controller.cluster.errors import ClusterError, Unreachable
+from socratasync.controller.cluster.errors import ClusterError
 from socratasync.controller.cluster.own_pod import own_image
 from socratasync.controller.health import Health, health_app
 from socratasync.controller.jobs.defaults import NOTHING_SAID, JobDefaults
+from socratasync.controller.leader import leading
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.metrics.server import metrics_app
 from socratasync.controller.observed.job import owner_key, read_job
@@ -42,16 +45,20 @@ RESYNC_EVERY_S = 300.0
 """Pause between two listings of all resources, which find the changes that a watch has missed."""
 
 _WAIT_FOR_CRD_S = 5.0
+_ASK_EVERY_S = 20.0
+"""Pause between two questions that tell whether the Kubernetes API is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorOptions:
     """The command's flags. Without ``namespaces`` the operator works in all of them; without ``image``, Jobs run
-    that of its own pod; without ``max_active_runs_per_namespace`` a namespace may have as many runs as the operator."""
+    that of its own pod; without ``max_active_runs_per_namespace`` a namespace may have as many runs as the operator;
+    with ``lease`` it works only while it holds that."""
 
     image: str | None = None
     defaults: JobDefaults = NOTHING_SAID
     namespaces: Sequence[str] = ()
+    lease: str | None = None
     metrics_port: int = 9090
     health_port: int = 8080
     max_active_runs: int = 20
@@ -69,11 +76,13 @@ def run(options: OperatorOptions) -> None:
     configure(options.log_format, Redactor(), level=options.log_level)
     for chatty in ("kopf", "aiohttp", "asyncio", "kubernetes"):
         logging.getLogger(chatty).setLevel(max(options.log_level, logging.WARNING))
-    asyncio.run(operate(options))
+    with suppress(asyncio.CancelledError):  # by a signal
+        asyncio.run(operate(options))
 
 
 async def operate(options: OperatorOptions) -> None:
-    """Operate in the caller's event loop, until the first part of the operator ends."""
+    """Operate in the caller's event loop, until the first part of the operator ends or a signal comes."""
+    _end_on_signals()
     credentials = await load_credentials()
     cluster = Cluster(credentials)
     operator = _Operator(options, cluster)
@@ -82,10 +91,8 @@ async def operate(options: OperatorOptions) -> None:
             async with serving(health_app(operator.health), options.health_port):
                 await operator.wait_for_crd()
                 await operator.choose_image()
-                await operator.take_over()
-                await _until_first_end(
-                    operator.scheduler.run(), operator.resync(), operator.watch(credentials)
-                )
+                async with leading(cluster, options.lease, operator.stand_by) as held:
+                    await _until_first_end(operator.work(credentials), held)
     finally:
         await cluster.close()
 
@@ -130,18 +137,29 @@ class _Operator:
 
         Kopf asks for the kind only once, when it starts, and would never watch one installed later.
         """
-        told = ""
-        while True:
-            try:
-                if await self._cluster.serves_syncs():
-                    return
-                trouble = "the CustomResourceDefinition is not installed; kubectl apply -f crds/"
-            except Unreachable as exc:
-                trouble = exc.message
-            if trouble != told:
-                log.warning("waiting: %s", trouble)
-                told = trouble
+        while not await self._is_served():
             await asyncio.sleep(_WAIT_FOR_CRD_S)
+
+    async def keep_asking(self) -> None:
+        """Tell the probes whether the Kubernetes API is there: watches notice it late, and listings are rare."""
+        while True:
+            await self._is_served()
+            await asyncio.sleep(_ASK_EVERY_S)
+
+    async def _is_served(self) -> bool:
+        """Whether the API server serves SocrataSyncs; if not, says why, once for each reason."""
+        trouble = ""
+        try:
+            if await self._cluster.serves_syncs():
+                self.health.answered = _now()
+            else:
+                trouble = "the CustomResourceDefinition is not installed; kubectl apply -f crds/"
+        except ClusterError as exc:
+            trouble = exc.message
+        if trouble and trouble != self.health.unanswered:
+            log.warning("waiting: %s", trouble)
+        self.health.unanswered = trouble
+        return not trouble
 
     async def choose_image(self) -> None:
         """Give runs the image that they are to have. Rights that come after the operator are waited for."""
@@ -152,9 +170,21 @@ class _Operator:
             except ClusterError as exc:
                 if exc.message != told:
                     log.warning("waiting: %s", exc.message)
-                    told = exc.message
+                    self.health.unanswered = told = exc.message
                 await asyncio.sleep(_WAIT_FOR_CRD_S)
         log.info("runs use the image %s", self._runs.image)
+
+    def stand_by(self) -> None:
+        """Another operator works, or none does yet."""
+        self.health.stood_by = _now()
+
+    async def work(self, credentials: Credentials) -> None:
+        """Take over, and go on until a part ends."""
+        self.health.stood_by = None
+        await self.take_over()
+        await _until_first_end(
+            self.scheduler.run(), self.resync(), self.keep_asking(), self.watch(credentials)
+        )
 
     async def take_over(self) -> None:
         """Find out what an earlier process has left, and what came since."""
@@ -176,9 +206,11 @@ class _Operator:
         """List all resources now and then, for those that came, changed or went unseen by the watch."""
         while True:
             try:
-                await self._resync_once()
+                with self.metrics.looks.at_all():
+                    await self._resync_once()
             except ClusterError as exc:
                 log.warning("the resources could not be listed: %s", exc.message)
+            self._look_at_another()
             await asyncio.sleep(RESYNC_EVERY_S)
 
     async def _resync_once(self) -> None:
@@ -194,7 +226,13 @@ class _Operator:
         for key in self._roster.gone(listed, known_before):
             self._forget(key)
         self.health.resynced = _now()
-        self.metrics.alive()
+
+    def _look_at_another(self) -> None:
+        """Where looks fail, one at a resource that is well tells whether it is the operator that is not."""
+        failing = self.metrics.looks.failing
+        well = set(self._roster.keys()) - failing if failing else set()
+        if well:
+            self.scheduler.wake(min(well))
 
     async def _look(self, key: Key) -> datetime | None:
         return await self._reconciler.reconcile(key)
@@ -239,6 +277,14 @@ async def _until_first_end(*parts: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _end_on_signals() -> None:
+    """Until kopf watches, which has handlers of its own: a container's process 1 gets no signal without one."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
 
 
 def _now() -> datetime:

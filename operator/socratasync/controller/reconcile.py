@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from socratasync.api.status import Progress, SyncStatus
 from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.cluster.client import Cluster
-from socratasync.controller.cluster.errors import ClusterError, Refused
+from socratasync.controller.cluster.errors import ClusterError, JobRefused, Refused
 from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome, gone, without_report
 from socratasync.controller.metrics.series import Metrics
@@ -80,7 +80,7 @@ class Reconciler:
 
         Returns when to reconcile again, None for not before it changes. Raises ``ClusterError``.
         """
-        with self._metrics.reconciling():
+        with self._metrics.looks.at(key):
             body = await self._cluster.get_sync(key)
             if body is None:
                 self.forget(key)
@@ -117,7 +117,7 @@ class Reconciler:
         action = decide(resource, [], now, Capacity())
         if action.kind not in (Kind.WAIT, Kind.REJECT):
             return when
-        with self._metrics.reconciling():
+        with self._metrics.looks.at(resource.key):
             return await self._conclude(resource, [], Done(action=action), now)
 
     def forget(self, key: Key) -> None:
@@ -156,11 +156,12 @@ class Reconciler:
         self._count(resource.key, status, done)
         self._metrics.observe(written)
         if done.refused:
-            raise Refused(done.refused)
+            raise JobRefused(done.refused)
         await self._runs.clear_away(written, jobs)
         if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE):
             return _needs_step_at(written, jobs, now)
-        if done.action.kind is Kind.REPLACE:
+        if done.action.kind is Kind.NOTE:
+            self._runs.forget(resource.key)  # what was noted is done only if it still holds
             return now
         return _reconcile_again_at(written, done.action, status, now)
 

@@ -15,8 +15,8 @@ from typing import Any
 from tests.unit.controller.cluster_model import ClusterModel, minutes
 from tests.unit.controller.conftest import SPEC, at
 
-from socratasync.api.crd import UNSEEN
 from socratasync.api.manifest import API_VERSION, KIND
+from socratasync.api.status import UNSEEN
 from socratasync.controller.cluster.errors import Refused
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.reconcile import Reconciler
@@ -222,14 +222,14 @@ STANDINGS = (
         "Failed",
         "Degraded",
         lambda: Story(schedule=None, retry={"limit": 0}).seen().fails(*_PASSING),
-        "no schedule",
+        "nothing tries it again by itself",
     ),
     _standing(
         "first run cancelled, and nothing tries it again",
         "Failed",
         "Degraded",
         lambda: Story(schedule=None).seen().is_cancelled(),
-        "no schedule",
+        "nothing tries it again by itself",
     ),
     _standing(
         "a routine run was cancelled",

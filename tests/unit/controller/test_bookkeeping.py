@@ -118,17 +118,24 @@ def test_the_roster_knows_own_writes_ghosts_and_old_news() -> None:
 
 
 @pytest.mark.parametrize(
-    ("watching", "ticked", "resynced", "alive", "ready"),
+    ("watching", "ticked", "answered", "resynced", "alive", "ready"),
     [
-        pytest.param(False, None, None, True, False, id="starting"),
-        pytest.param(True, "07:59:58", None, True, False, id="not yet listed"),
-        pytest.param(True, "07:59:58", "07:56:00", True, True, id="at work"),
-        pytest.param(True, "07:58:00", "07:56:00", False, False, id="the scheduler stalls"),
-        pytest.param(True, "07:59:58", "07:30:00", True, False, id="the API server is away"),
+        pytest.param(False, None, None, None, True, False, id="starting"),
+        pytest.param(True, "07:59:58", "07:59:40", None, True, False, id="not yet listed"),
+        pytest.param(True, "07:59:58", "07:59:40", "07:56:00", True, True, id="at work"),
+        pytest.param(True, "07:59:58", "07:58:45", "07:56:00", True, True, id="one answer is late"),
+        pytest.param(True, "07:58:00", "07:59:40", "07:56:00", False, False, id="it stalls"),
+        pytest.param(True, "07:59:58", "07:58:44", "07:59:00", True, False, id="the API is away"),
+        pytest.param(True, "07:59:58", "07:59:40", "07:30:00", True, False, id="listings fail"),
     ],
 )
 def test_probes(
-    watching: bool, ticked: str | None, resynced: str | None, alive: bool, ready: bool
+    watching: bool,
+    ticked: str | None,
+    answered: str | None,
+    resynced: str | None,
+    alive: bool,
+    ready: bool,
 ) -> None:
     now = at("2026-11-23T08:00:00")
 
@@ -136,10 +143,19 @@ def test_probes(
         return at(f"2026-11-23T{text}") if text else None
 
     health = Health(lambda: now, lambda: moment(ticked))
-    health.watching, health.resynced = watching, moment(resynced)
+    health.watching, health.answered = watching, moment(answered)
+    health.resynced = moment(resynced)
 
     assert (health.why_dead() is None) is alive
     assert (health.why_not_ready() is None) is ready
+
+
+@pytest.mark.parametrize("watching", [False, True])
+def test_an_operator_that_is_not_ready_says_what_the_api_said(watching: bool) -> None:
+    health = Health(lambda: at("2026-11-23T08:00:00"), lambda: at("2026-11-23T08:00:00"))
+    health.watching, health.unanswered = watching, "no answer"
+
+    assert "no answer" in str(health.why_not_ready())
 
 
 def test_a_scheduler_that_never_came_round_is_found_out() -> None:

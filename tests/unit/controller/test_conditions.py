@@ -297,8 +297,10 @@ def test_stalled_is_what_no_run_will_mend(
     assert (told is not None) is stalled
     if told is not None and status.last_run is not None:
         assert told[:2] == ("True", status.last_run.reason)
-        assert "no" in told[2].split()
-        assert ("requestedAt" in told[2]) is (schedule is None)
+        assert ": no. An edit of the spec" in told[2]
+        assert told[2].endswith(
+            'kubectl annotate socratasync la-311 -n data socratasync.dev/requestedAt="$(date +%s)" --overwrite'
+        )
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from socratasync.api.status import (
     Trigger,
 )
 from socratasync.controller.action import Action, Kind
-from socratasync.controller.observed.resource import Resource, fingerprint_of_version_0
+from socratasync.controller.observed.resource import Key, Resource, fingerprint_of_version_0
 from socratasync.controller.status.conditions import judge, phase
 from socratasync.controller.status.loaded import after_an_end, before_a_start, is_synced
 
@@ -217,7 +217,7 @@ def test_what_is_suspended_is_never_on_its_way_for_ever(
     assert ("Reconciling" in told) is (status.active_run is not None)
     assert told.get("Stalled", (None, None))[1] == stalled
     if stalled:
-        assert told["Stalled"][2].startswith("spec.suspend is true, so no further try until it is")
+        assert told["Stalled"][2].endswith("spec.suspend is true: no run starts until it is false")
 
 
 def test_a_spec_that_was_never_loaded_is_told_with_its_new_datasets(resource: MakeResource) -> None:
@@ -450,6 +450,16 @@ def test_of_many_new_datasets_ten_are_named(resource: MakeResource) -> None:
 
     assert "0009-abcd" in message
     assert "0010-abcd" not in message
+
+
+def test_however_long_a_run_speaks_what_to_do_is_told(resource: MakeResource) -> None:
+    run = replace(HOPELESS, message="m" * 4000)
+    seen = replace(resource(), key=Key("n" * 63, "s" * 253))
+
+    said = found(seen, ran(run, LOADED, LOADED, None))["Stalled"][2]
+
+    assert said.endswith("--overwrite")
+    assert len(said) <= 1024
 
 
 # what is remembered

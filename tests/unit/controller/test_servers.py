@@ -16,6 +16,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 from tests.cluster.processes import wait_until
+from tests.skipped import needs_ipv6
 
 from socratasync.controller.health import Health, health_app
 from socratasync.controller.metrics.server import Scrape, metrics_app
@@ -64,22 +65,11 @@ async def chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
         yield (await reader.readexactly(size + 2))[:-2]
 
 
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize(
     "host",
     [
         "127.0.0.1",
-        pytest.param(
-            "::1", marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 here")
-        ),
+        pytest.param("::1", marks=needs_ipv6),
     ],
 )
 def test_one_port_answers_over_ipv4_and_ipv6(host: str) -> None:
@@ -297,7 +287,8 @@ def test_a_scrape_that_fails_is_no_whole_answer() -> None:
 def test_a_probe_says_why(ready: bool, status: int, said: bytes) -> None:
     async def story() -> Answer:
         health = Health(lambda: NOW, lambda: NOW)
-        health.watching, health.resynced = ready, NOW if ready else None
+        health.watching = ready
+        health.answered = health.resynced = NOW if ready else None
         async with serving(health_app(health), 0) as port:
             return await ask(port, "GET /readyz")
 

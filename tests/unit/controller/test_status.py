@@ -10,7 +10,7 @@ import pytest
 from tests.unit.controller.conftest import at
 
 from socratasync.api.dataset_status import RowCounts
-from socratasync.api.status import STATUS, Condition, Phase, Result, SyncStatus
+from socratasync.api.status import STATUS, UNSEEN, Condition, Phase, Result, SyncStatus
 from socratasync.contract.report_text import Report, read
 from socratasync.controller.action import Action, Capacity
 from socratasync.controller.decide import decide
@@ -463,6 +463,13 @@ def test_fields_of_a_newer_release_are_left_alone(resource: MakeResource, ran: R
 @pytest.mark.parametrize("written", ["text", 5, [], None], ids=repr)
 def test_what_is_no_status_at_all_is_an_empty_one(resource: MakeResource, written: Any) -> None:
     assert resource(status=written).status == SyncStatus()
+
+
+def test_what_the_api_server_says_of_a_new_resource_is_none(resource: MakeResource) -> None:
+    new = resource(status=dict(UNSEEN))
+
+    assert new.status == SyncStatus()
+    assert status_patch(new, after(new))["observedGeneration"] == 1
 
 
 def test_an_instant_of_any_zone_is_read_and_written_in_utc(resource: MakeResource) -> None:

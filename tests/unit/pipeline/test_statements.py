@@ -12,8 +12,8 @@ from tests.unit.pipeline import plans
 
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.columns import PROVENANCE, Column
+from socratasync.pipeline.merge import outranked_statements, table_statements
 from socratasync.pipeline.merge import statements as merge_statements
-from socratasync.pipeline.merge import table_statements
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.stage import statements
 from socratasync.pipeline.target import catalog
@@ -251,5 +251,11 @@ def test_a_table_of_nothing_but_its_key_can_be_merged() -> None:
         merge_statements.difference,
         merge_statements.merge,
     ):
-        assert "SET ," not in text(build(bare))
-        assert "SET WHERE" not in text(build(bare))
+        assert 'SET "srnumber" = t."srnumber" ' in text(build(bare)) + " "
+
+
+def test_rows_whose_key_changed_are_looked_for_by_their_ids_where_they_are_few() -> None:
+    few = text(outranked_statements.delete_rekeyed("here", SHAPE, ["row-1"]))
+    many = text(outranked_statements.delete_rekeyed("here", SHAPE, None))
+
+    assert few.replace(" AND t.socrata_id = ANY ('{row-1}')", "") == many != few

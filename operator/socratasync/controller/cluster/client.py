@@ -7,7 +7,7 @@ which watches, has connections of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -35,6 +35,7 @@ FIELD_MANAGER = "socratasync-operator"
 _TIMEOUT_S = 30
 _CHUNK = 500
 _CHUNK_OF_SYNCS = 100
+_LEASES = "/apis/coordination.k8s.io/v1"
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
@@ -46,6 +47,8 @@ class Cluster:
 
     def __init__(self, configuration: Credentials) -> None:
         self._configuration = configuration
+        self.may_write: Callable[[], bool] = lambda: True
+        """Asked before each write, but for those of a Lease: whether it is this process that works."""
         self._http = client.ApiClient(configuration).rest_client
 
     async def close(self) -> None:
@@ -157,6 +160,23 @@ class Cluster:
         except Conflict:
             return
 
+    async def get_lease(self, key: Key) -> Object | None:
+        """The Lease as it is now."""
+        try:
+            return await self._call("GET", f"{_leases(key.namespace)}/{key.name}")
+        except NotThere:
+            return None
+
+    async def create_lease(self, lease: Mapping[str, Any]) -> Object:
+        """The created Lease. Raises ``Conflict`` if there is one of that name."""
+        return await self._call("POST", _leases(lease["metadata"]["namespace"]), body=lease)
+
+    async def replace_lease(self, lease: Mapping[str, Any]) -> Object:
+        """The Lease as it was written. Raises ``Conflict`` if it changed since it was read."""
+        metadata = lease["metadata"]
+        path = f"{_leases(metadata['namespace'])}/{metadata['name']}"
+        return await self._call("PUT", path, body=lease)
+
     async def _list(
         self, path: str, query: Mapping[str, str], accept: str = _JSON, chunk: int = _CHUNK
     ) -> AsyncIterator[Object]:
@@ -194,6 +214,8 @@ class Cluster:
         content: str = _JSON,
         accept: str = "*/*",
     ) -> bytes:
+        if method != "GET" and not path.startswith(_LEASES) and not self.may_write():
+            raise Unreachable("this operator does not hold the lease: another one may work now")
         if method in ("POST", "PATCH"):
             query = {**(query or {}), "fieldManager": FIELD_MANAGER}
         url = f"{self._configuration.host}{quote(path)}" + (f"?{urlencode(query)}" if query else "")
@@ -225,6 +247,10 @@ def _error(code: int, answer: bytes) -> ClusterError:
     except (ValueError, KeyError, TypeError):
         message = answer[:200].decode(errors="replace")
     return from_status(code, message)
+
+
+def _leases(namespace: str) -> str:
+    return f"{_LEASES}/namespaces/{namespace}/leases"
 
 
 def _within(namespace: str | None) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from socratasync.api.status import STATUS, SyncStatus
+from socratasync.api.status import STATUS, UNSEEN, SyncStatus
 
 Path = tuple[int | str, ...]
 """Where a value stands: ``("history", 3, "trigger")``."""
@@ -27,8 +27,9 @@ class ReadStatus:
 
 
 def read_status(written: Mapping[str, object]) -> ReadStatus:
-    """A status from the API. Never raises; the parts of it that cannot be read are absent."""
-    readable: object = written
+    """A status from the API. Never raises; the parts of it that cannot be read are absent. What the API server
+    says of a resource that nobody has seen is none."""
+    readable: object = {} if written == UNSEEN else written
     unreadable: dict[str, object] = {}
     while True:
         try:

@@ -14,7 +14,7 @@ from socratasync.api.status import (
     Trigger,
     Truth,
 )
-from socratasync.contract.report import listed
+from socratasync.contract.report import listed, shorten
 from socratasync.controller.action import Action, Kind
 from socratasync.controller.observed.memory import unanswered
 from socratasync.controller.observed.reasons import (
@@ -24,6 +24,7 @@ from socratasync.controller.observed.reasons import (
 )
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.observed.verdict import is_good, wants_another_run
+from socratasync.controller.status.advice import how_to_run_again
 from socratasync.controller.status.condition_types import (
     LAST_SYNC_SUCCEEDED,
     READY,
@@ -44,6 +45,9 @@ from socratasync.controller.status.loaded import (
 )
 from socratasync.controller.status.verdicts import data_verified, schema_in_sync
 from socratasync.errors import NEEDS_A_PERSON
+
+_ROOM_FOR_ADVICE = 480
+"""Characters of a run's message, after which there is room for a command with the longest names."""
 
 
 def judge(resource: Resource, action: Action, status: SyncStatus, now: datetime) -> list[Finding]:
@@ -197,12 +201,14 @@ def _stalled(resource: Resource, action: Action, status: SyncStatus) -> Finding 
     run = judging_run_of_spec(resource, status) or _cancelled_run(resource, status.last_run)
     if run is None or is_good(run):
         return None
+    said = shorten(_message(run), _ROOM_FOR_ADVICE)
     if isinstance(run, LastRun) and run.exit_code in NEEDS_A_PERSON:
-        again = f"another run would fail the same way: {_message(run)}"
-        return finding(STALLED, "True", _reason(run), again)
-    if _comes_by_itself(resource, action, status):
+        why = f"another run would fail the same way: {said}"
+    elif _comes_by_itself(resource, action, status):
         return None
-    return finding(STALLED, "True", _reason(run), f"{_how_to_go_on(resource)}. {_message(run)}")
+    else:
+        why = f"nothing tries it again by itself: {said}"
+    return finding(STALLED, "True", _reason(run), f"{why}. {_how_to_go_on(resource)}")
 
 
 def _is_mended_by_the_next_run(resource: Resource, status: SyncStatus) -> bool:
@@ -237,9 +243,8 @@ def _comes_by_itself(resource: Resource, action: Action, status: SyncStatus) -> 
 
 
 def _how_to_go_on(resource: Resource) -> str:
-    if _is_suspended(resource):
-        return "spec.suspend is true, so no further try until it is false"
+    first = "spec.suspend is true, so set it to false first. " if _is_suspended(resource) else ""
     return (
-        "there is no schedule, so no further try; set the annotation socratasync.dev/requestedAt "
-        "to run again"
+        f"{first}An edit of the spec that mends it starts a run; after what is mended elsewhere, this does: "
+        f"{how_to_run_again(resource.key)}"
     )

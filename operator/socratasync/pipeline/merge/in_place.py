@@ -21,6 +21,8 @@ Counts = tuple[int, int]
 def in_place(connection: Connection, staged: StagedDataset, write: Callable[[], Counts]) -> Counts:
     """``write`` the staged rows, in the caller's transaction. Raises ``TargetMismatch`` if the table's triggers
     gave some of them another key."""
+    if not staged.plan.row_triggers:
+        return write()
     before = _count(connection, staged)
     counts = write()
     check_in_place(connection, staged, inserted=counts[0], before=before)
@@ -36,8 +38,6 @@ def check_in_place(
 
 
 def _count(connection: Connection, staged: StagedDataset) -> int:
-    if not staged.plan.row_triggers:
-        return 0
     return catalog.count(connection, statements.count_in_place(staged.shape))
 
 

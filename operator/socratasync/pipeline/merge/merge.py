@@ -8,16 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from psycopg import errors as pg
 from psycopg import sql
 
-from socratasync.contract.report import DatasetReport, Rows
+from socratasync.contract.report import DatasetReport
 from socratasync.errors import RowCountMismatch
 from socratasync.pipeline.merge import outranked, statements, table_statements
 from socratasync.pipeline.merge.clean import NOTHING, Cleaned, clean
 from socratasync.pipeline.merge.in_place import Counts, in_place
+from socratasync.pipeline.merge.merged import Merged, Written, merged, written
 from socratasync.pipeline.merge.strategy import Strategy, choose, choose_by_key
 from socratasync.pipeline.merge.table import complete_table, create_target, is_complete
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
@@ -33,29 +33,13 @@ log = logging.getLogger(__name__)
 
 _UNCLEAN = (pg.UniqueViolation, pg.NotNullViolation, pg.CardinalityViolation)
 
-_TRIES = 3
+_AGAIN = range(2)
 """``MERGE`` fails on a key that somebody else inserts at the same moment; next time it finds the row."""
 
 _SETTINGS = "SET LOCAL work_mem = '64MB'"
 _FOR_INDEX = "SET LOCAL maintenance_work_mem = '256MB'"
 _NO_NESTED_LOOPS = "SET LOCAL enable_nestloop = off"
 """On a target that was filled since it was analysed, the planner believes it to be tiny and loops."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What a merge wrote, and what it had to leave out."""
-
-    rows: Rows
-    cleaned: Cleaned = NOTHING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
-    """A dataset that is in: its report, and sentences about what was left out."""
-
-    report: DatasetReport
-    warnings: tuple[str, ...] = ()
 
 
 def bring_in(context: RunContext, connection: Connection, staged: StagedDataset) -> Merged:
@@ -98,7 +82,7 @@ def _fill(context: RunContext, connection: Connection, staged: StagedDataset) ->
 def _merge(context: RunContext, connection: Connection, staged: StagedDataset) -> Merged:
     """A dataset some of whose keys are there: alone."""
     existing = outranked.find_existing(context, connection, staged)
-    for _ in range(_TRIES - 1):
+    for _ in _AGAIN:
         try:
             return _merge_once(context, connection, staged, existing)
         except pg.UniqueViolation as exc:
@@ -132,22 +116,22 @@ def _write_and_record(
     strategy: Strategy,
     existing: Collection[str] = (),
 ) -> Merged:
-    written = write(context, connection, strategy, staged, existing)
-    return conclude(context, connection, staged, written, strategy)
+    what = write(context, connection, strategy, staged, existing)
+    return conclude(context, connection, staged, what, strategy)
 
 
 def conclude(
     context: RunContext,
     connection: Connection,
     staged: StagedDataset,
-    written: Written,
+    what: Written,
     strategy: Strategy,
 ) -> Merged:
     """What belongs into the transaction that wrote rows: deletions, watermark and run record."""
     if staged.delete_missing:
         connection.execute(_NO_NESTED_LOOPS)
-        written.rows.deleted += outranked.remove_missing(context, connection, staged)
-    return record(context, connection, staged, written, strategy)
+        what.rows.deleted += outranked.remove_missing(context, connection, staged)
+    return record(context, connection, staged, what, strategy)
 
 
 def write(
@@ -172,7 +156,7 @@ def write(
             )
         case _:
             return _write_by_key(context, connection, strategy, staged, existing)
-    return Written(rows=_rows(staged, cleaned, *counts), cleaned=cleaned)
+    return written(staged, cleaned, *counts)
 
 
 def _write_by_key(
@@ -193,9 +177,9 @@ def _write_by_key(
         outranked.note_rivals(context, connection, staged, existing)
     statement = _BY_KEY[strategy](staged.shape)
     counts = in_place(connection, staged, lambda: _counted(connection, statement))
-    rows = _rows(staged, cleaned, *counts)
-    rows.deleted = rekeyed
-    return Written(rows=rows, cleaned=cleaned)
+    what = written(staged, cleaned, *counts)
+    what.rows.deleted = rekeyed
+    return what
 
 
 _BY_KEY = {
@@ -203,16 +187,6 @@ _BY_KEY = {
     Strategy.MERGE: statements.merge,
     Strategy.DIFFERENCE: statements.difference,
 }
-
-
-def _rows(staged: StagedDataset, cleaned: Cleaned, inserted: int, updated: int) -> Rows:
-    unchanged = staged.staged_rows - cleaned.left_out - inserted - updated
-    return Rows(
-        downloaded=staged.staged_rows + staged.skipped,
-        inserted=inserted,
-        updated=updated,
-        unchanged=unchanged,
-    )
 
 
 def _create(connection: Connection, staged: StagedDataset) -> Counts:
@@ -258,44 +232,29 @@ def record(
     context: RunContext,
     connection: Connection,
     staged: StagedDataset,
-    written: Written,
+    what: Written,
     strategy: Strategy,
 ) -> Merged:
     """Watermark and run record, in the caller's transaction."""
-    plan, cleaned = staged.plan, written.cleaned
-    known = known_after(plan, trusted=staged.trusted, left_out=cleaned.left_out + staged.skipped)
+    plan, left_out = staged.plan, what.cleaned.left_out + staged.skipped
+    known = known_after(plan, trusted=staged.trusted, left_out=left_out)
     counted = context.request.spec.verify.row_count != "Off"
-    report = DatasetReport(
-        id=plan.dataset,
-        year=plan.year,
-        mode="full" if plan.load.full else "update",
-        rows=written.rows,
-        duplicates=cleaned.duplicates,
-        bad_values=staged.bad,
-        source_rows=plan.snapshot.rows,
-        source_updated_at=plan.snapshot.rows_updated_at,
-        last_synced_since=known.synced_since,
-        strategy=strategy.value,
-        verified=staged.trusted if counted else None,
-        schema_in_sync=plan.schema_in_sync,
-        frozen_columns=plan.frozen.named,
-    )
+    done = merged(staged, what, known, strategy, counted=counted)
     ledger = context.ledger.on(connection)
     ledger.record_watermark(known)
-    ledger.record_merge(report)
+    ledger.record_merge(done.report)
     ledger.drop_checkpoint(staged.shape.stage)  # with the merge: no later run may go on with it
-    told = [staged.bad.sentence(plan.dataset)] if staged.bad.found else []
-    return Merged(report=report, warnings=(*cleaned.warnings, *told))
+    return done
 
 
 def settle(
-    context: RunContext, connection: Connection, staged: StagedDataset, merged: Merged
+    context: RunContext, connection: Connection, staged: StagedDataset, done: Merged
 ) -> DatasetReport:
     """What is left once the rows are in: say what was left out, and let go of the stage."""
-    for warning in merged.warnings:
+    for warning in done.warnings:
         context.journal.warn(warning)
     drop_stage(connection, staged.shape)
-    return merged.report
+    return done.report
 
 
 def tidy(context: RunContext, plans: Iterable[DatasetPlan]) -> None:

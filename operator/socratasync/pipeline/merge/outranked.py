@@ -29,6 +29,14 @@ MOST_ASKED = 1000
 """After more rows the source is not asked one by one, or rather a hundred by a hundred: so many in the place of
 others of their dataset are a replacement of it, and so many others a full run counts anew."""
 
+_LOOKED_FOR = MOST_ASKED + 1
+"""So many rows are looked for, to see whether there are more."""
+
+
+def are_many(found: Collection[object]) -> bool:
+    """Whether these are too many to ask for."""
+    return len(found) > MOST_ASKED
+
 
 def find_existing(
     context: RunContext, connection: Connection, staged: StagedDataset
@@ -37,13 +45,13 @@ def find_existing(
     they still are at the source and meet its ``where``: not replaced, but two rows with one key. Asks the source, so before the
     transaction that merges."""
     plan = staged.plan
-    if plan.load.full or not plan.shape.provenance or not plan.before.exists:
+    if plan.load.full or not plan.shape.provenance:
         return ()
     try:
-        found = connection.execute(statements.find_rivals(plan.shape, MOST_ASKED + 1)).fetchall()
+        found = connection.execute(statements.find_rivals(plan.shape, _LOOKED_FOR)).fetchall()
     except (pg.UndefinedTable, pg.UndefinedColumn):
         return ()  # others altered the table: the merge will find it so, and give way
-    if not found or len(found) > MOST_ASKED:
+    if are_many(found):
         return ()
     return context.source.existing(plan.dataset, [row[0] for row in found], plan.where)
 
@@ -78,9 +86,8 @@ def find_displaced(connection: Connection, staged: StagedDataset) -> Displaced:
     """One look by key, so that a dataset whose rows are all in their place costs no more than that."""
     if not staged.shape.provenance:
         return NONE_DISPLACED
-    statement = statements.find_displaced(staged.shape, MOST_ASKED + 1)
-    found = connection.execute(statement).fetchall()
-    if len(found) > MOST_ASKED:
+    found = connection.execute(statements.find_displaced(staged.shape, _LOOKED_FOR)).fetchall()
+    if are_many(found):
         return Displaced(ids=None, taken=True)
     return Displaced(ids=tuple(row[0] for row in found), taken=any(row[1] for row in found))
 
@@ -152,12 +159,13 @@ def count_stale(context: RunContext, dataset: str, table: Relation) -> int:
 def forget_gone(context: RunContext, dataset: str) -> None:
     """Take rows out of the book that are no more at the source, or no longer meet its ``where``: only a full
     load would notice."""
-    ids = context.ledger.outranked_ids(dataset, MOST_ASKED + 1)
-    if ids and len(ids) <= MOST_ASKED:
-        try:
-            where = context.request.spec.dataset(dataset).where
-            existing = context.source.existing(dataset, ids, where)
-        except SyncError as exc:
-            log.info("%s: not looked for what is gone, since %s", dataset, exc.message)
-            return
-        context.ledger.forget_rows(dataset, [each for each in ids if each not in existing])
+    ids = context.ledger.outranked_ids(dataset, _LOOKED_FOR)
+    if are_many(ids):
+        return
+    try:
+        where = context.request.spec.dataset(dataset).where
+        existing = context.source.existing(dataset, ids, where)
+    except SyncError as exc:
+        log.info("%s: not looked for what is gone, since %s", dataset, exc.message)
+        return
+    context.ledger.forget_rows(dataset, [each for each in ids if each not in existing])

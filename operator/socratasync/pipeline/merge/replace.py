@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from socratasync.contract.report import DatasetReport
 from socratasync.errors import RowCountMismatch, SyncError
 from socratasync.pipeline.merge import table_statements
-from socratasync.pipeline.merge.merge import Merged, merging, record, settle, write
+from socratasync.pipeline.merge.merge import merging, record, settle, write
+from socratasync.pipeline.merge.merged import Merged
 from socratasync.pipeline.merge.strategy import Strategy, join_for
 from socratasync.pipeline.merge.table import complete_table
 from socratasync.pipeline.request import RunContext

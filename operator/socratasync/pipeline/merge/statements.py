@@ -7,10 +7,11 @@ Statements that merge return one row ``(inserted, updated)``, so counts are the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from psycopg import sql
 
-from socratasync.pipeline.columns import PROVENANCE, Column
+from socratasync.pipeline.columns import Column
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT
 from socratasync.pipeline.stage.statements import ARRIVAL, names
@@ -25,47 +26,43 @@ _COMPARED_DIRECTLY = frozenset(
 case, a box's compares areas) are compared as text."""
 
 
-def _written(shape: Shape) -> list[str]:
-    return [c.name for c in shape.columns] + (list(PROVENANCE) if shape.provenance else [])
+Source = Literal["s", "excluded"]
+"""Where values come from: the stage, or in ``ON CONFLICT`` the row that was to be inserted, which has the
+target's own names."""
+
+_NEVER_YET = "infinity"
+"""The time that nothing is later than."""
 
 
-def _values(shape: Shape, source: str = "s") -> list[sql.Composable]:
-    """What is written, in the order of ``_written``: from the stage, or in ``ON CONFLICT`` from
-    ``excluded``, which has the target's own names."""
-    if source == "excluded":
-        return [sql.Identifier("excluded", name) for name in _written(shape)]
-    values: list[sql.Composable] = [sql.Identifier("s", c.staged) for c in shape.columns]
+def _written(shape: Shape, source: Source) -> dict[str, sql.Composable]:
+    """Column of the target → what is written into it."""
+    values: dict[str, sql.Composable] = {
+        c.name: sql.Identifier("s", c.staged) for c in shape.columns
+    }
     if shape.provenance:
-        values += [
-            sql.Literal(shape.dataset),
-            sql.Identifier("s", ROW_ID),
-            sql.Identifier("s", UPDATED_AT),
-        ]
-    return values
+        values |= {
+            "socrata_dataset": sql.Literal(shape.dataset),
+            "socrata_id": sql.Identifier("s", ROW_ID),
+            "socrata_updated_at": stamp("s"),
+        }
+    return values if source == "s" else {name: sql.Identifier(source, name) for name in values}
 
 
 def _value_list(shape: Shape) -> sql.Composed:
-    return sql.SQL(", ").join(_values(shape))
+    return sql.SQL(", ").join(_written(shape, "s").values())
 
 
 def _staged_key(shape: Shape) -> list[tuple[str, sql.Composable]]:
     """Key column → its value in the stage ``s``. A table keyed by the source's own row id finds it
     there under its Socrata name."""
-    system = {
-        "socrata_id": sql.Identifier("s", ROW_ID),
-        "socrata_updated_at": sql.Identifier("s", UPDATED_AT),
-        "socrata_dataset": sql.Literal(shape.dataset),
-    }
-    staged = {c.name: sql.Identifier("s", c.staged) for c in shape.columns}
-    if not shape.provenance:
-        return [(name, staged[name]) for name in shape.key]
-    return [(name, system[name] if name in system else staged[name]) for name in shape.key]
+    staged = _written(shape, "s")
+    return [(name, staged[name]) for name in shape.key]
 
 
 def _varying_key(shape: Shape) -> sql.Composed:
     """The key's values that differ within one stage."""
     return sql.SQL(", ").join(
-        value for name, value in _staged_key(shape) if not isinstance(value, sql.Literal)
+        value for _, value in _staged_key(shape) if not isinstance(value, sql.Literal)
     )
 
 
@@ -77,14 +74,14 @@ def same_key(shape: Shape) -> sql.Composed:
     )
 
 
-def _compared(column: Column, alias: str) -> sql.Composable:
-    identifier = sql.Identifier(alias, column.staged if alias == "s" else column.name)
+def _compared(column: Column, source: Source | Literal["t"]) -> sql.Composable:
+    identifier = sql.Identifier(source, column.staged if source == "s" else column.name)
     if bare_type(column.type) in _COMPARED_DIRECTLY:
         return identifier
     return sql.SQL("{}::text").format(identifier)
 
 
-def differs(shape: Shape, source: str) -> sql.Composed:
+def differs(shape: Shape, source: Source) -> sql.Composed:
     """Whether the target row ``t`` must be rewritten from ``source`` (``s``, or ``excluded``).
 
     The source's ``:id`` and ``:updated_at`` do not count: a dataset republished as it was gets
@@ -96,13 +93,13 @@ def differs(shape: Shape, source: str) -> sql.Composed:
     left: list[sql.Composable] = [_compared(c, "t") for c in data]
     right: list[sql.Composable] = [_compared(c, source) for c in data]
     if not shape.provenance:
-        return _distinct(left, right) if data else sql.Composed([sql.SQL("false")])
-    left.append(sql.SQL("t.socrata_dataset"))
+        return _distinct(left, right) if data else sql.Composed([sql.Literal(False)])
+    left.append(sql.Identifier("t", "socrata_dataset"))
     right.append(sql.Literal(shape.dataset))
     left.append(_lacks_provenance(source))
-    right.append(sql.SQL("false"))
+    right.append(sql.Literal(False))
     if shape.stamps_equal_rows:
-        left.append(sql.SQL("t.socrata_updated_at"))
+        left.append(sql.Identifier("t", "socrata_updated_at"))
         right.append(stamp(source))
     newer = sql.SQL(
         "(t.socrata_dataset IS NULL OR (t.socrata_dataset = {0}{1}) OR "
@@ -112,14 +109,14 @@ def differs(shape: Shape, source: str) -> sql.Composed:
     return sql.SQL("{} AND {}").format(_distinct(left, right), newer)
 
 
-def _lacks_provenance(source: str) -> sql.Composed:
+def _lacks_provenance(source: Source) -> sql.Composed:
     """Whether ``t`` lacks what ``source`` has: the columns were dropped, or switched off for a while."""
     return sql.SQL(
         "(t.socrata_id IS NULL OR (t.socrata_updated_at IS NULL AND {} IS NOT NULL))"
     ).format(stamp(source))
 
 
-def replaceable(shape: Shape, source: str) -> sql.Composed:
+def replaceable(shape: Shape, source: Source) -> sql.Composed:
     """The further condition under which ``source`` may replace the dataset's own row ``t``
     (``KeepsNewer``): `` AND (…)``, or nothing for a full load."""
     keeps = shape.keeps_newer
@@ -134,12 +131,12 @@ def replaceable(shape: Shape, source: str) -> sql.Composed:
         stamp=stamp(source),
         id=sql.Identifier(source, "socrata_id" if source == "excluded" else ROW_ID),
         believed_until=sql.Literal(keeps.believed_until),
-        read_again_after=sql.Literal(keeps.read_again_after or "infinity"),
-        asked_since=sql.Literal(keeps.asked_since or "infinity"),
+        read_again_after=sql.Literal(keeps.read_again_after or _NEVER_YET),
+        asked_since=sql.Literal(keeps.asked_since or _NEVER_YET),
     )
 
 
-def stamp(source: str) -> sql.Composable:
+def stamp(source: Source) -> sql.Composable:
     """When the row changed, at its source."""
     return sql.Identifier(source, "socrata_updated_at" if source == "excluded" else UPDATED_AT)
 
@@ -149,13 +146,13 @@ def _distinct(left: Sequence[sql.Composable], right: Sequence[sql.Composable]) -
     return sql.SQL("ROW({}) IS DISTINCT FROM ROW({})").format(comma.join(left), comma.join(right))
 
 
-def _assignments(shape: Shape, source: str) -> sql.Composed:
-    if set(_written(shape)) <= set(shape.key):
+def _assignments(shape: Shape, source: Source) -> sql.Composed:
+    written = _written(shape, source)
+    if written.keys() <= set(shape.key):
         return sql.SQL("{0} = t.{0}").format(sql.Identifier(shape.key[0]))
-    pairs = zip(_written(shape), _values(shape, source), strict=True)
     return sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(name), value)
-        for name, value in pairs
+        for name, value in written.items()
         if name not in shape.key
     )
 
@@ -163,7 +160,7 @@ def _assignments(shape: Shape, source: str) -> sql.Composed:
 def insert_all(shape: Shape) -> sql.Composed:
     """Every staged row into an empty target; the row count is the number inserted."""
     return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} s").format(
-        shape.target, names(_written(shape)), _value_list(shape), shape.staged
+        shape.target, names(_written(shape, "s")), _value_list(shape), shape.staged
     )
 
 
@@ -186,7 +183,7 @@ def insert_stragglers(shape: Shape, xid: str, first_block: int, next_block: int)
 
 
 def _beginning_of(block: int) -> sql.Composed:
-    return sql.SQL("{}::tid").format(sql.Literal(f"({block},0)"))
+    return sql.SQL("CAST({} AS tid)").format(sql.Literal(f"({block},0)"))
 
 
 _COUNTED = sql.SQL(
@@ -222,7 +219,7 @@ def _on_conflict(shape: Shape, rows: sql.Composed) -> sql.Composed:
         "RETURNING (t.xmax = 0) AS is_new"
     ).format(
         shape.target,
-        names(_written(shape)),
+        names(_written(shape, "s")),
         _value_list(shape),
         rows,
         names(shape.key),
@@ -246,7 +243,7 @@ def _in_two(shape: Shape) -> sql.Composed:
         assignments=_assignments(shape, "s"),
         same_key=same_key(shape),
         differs=differs(shape, "s"),
-        columns=names(_written(shape)),
+        columns=names(_written(shape, "s")),
         values=_value_list(shape),
     )
 
@@ -262,7 +259,7 @@ def merge(shape: Shape) -> sql.Composed:
         same_key(shape),
         differs(shape, "s"),
         _assignments(shape, "s"),
-        names(_written(shape)),
+        names(_written(shape, "s")),
         _value_list(shape),
     )
     return _COUNTED.format(statement)

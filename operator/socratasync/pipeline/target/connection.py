@@ -103,8 +103,13 @@ class Connections:
         with self._guard:
             connections = list(self._open)
         for connection in connections:
-            with suppress(psycopg.Error, OSError):
-                connection.cancel_safe(timeout=1.0)
+            cancel(connection)
+
+
+def cancel(connection: Connection) -> None:
+    """Ask the server to stop what the connection is doing. Never raises."""
+    with suppress(psycopg.Error, OSError):
+        connection.cancel_safe(timeout=1.0)
 
 
 def milliseconds(seconds: float) -> str:
