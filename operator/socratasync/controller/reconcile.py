@@ -21,7 +21,6 @@ from socratasync.controller.jobs.outcome import Outcome, gone, without_report
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.memory import (
-    is_untold,
     known_away,
     recorded_runs,
     settled_through,
@@ -112,7 +111,7 @@ class Reconciler:
         it was started by an operator that was killed before it wrote so, and is the caller's to find.
         """
         when, now = self.needs_reconcile_at(resource), self._now()
-        if when is None or when > now or not is_untold(resource.status) or resource.deleting:
+        if when is None or when > now or resource.status != SyncStatus() or resource.deleting:
             return when
         action = decide(resource, [], now, Capacity())
         if action.kind not in (Kind.WAIT, Kind.REJECT):

@@ -12,10 +12,10 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from socratasync.api.status import SyncStatus
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import ClusterError
 from socratasync.controller.observed.job import ObservedJob, owner_key, read_job
-from socratasync.controller.observed.memory import is_untold
 from socratasync.controller.observed.resource import Key, read_resource
 from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
@@ -109,7 +109,7 @@ class Takeover:
         if key in self._with_jobs:
             self._scheduler.plan(key, self._reconciler.needs_reconcile_at(resource))
             return
-        if is_untold(resource.status):
+        if resource.status == SyncStatus():
             self._new.add(key)
         try:
             self._scheduler.plan(key, await self._reconciler.first_look(resource))

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from socratasync.api.crd import UNSEEN
+from socratasync.api.status import UNSEEN
 from socratasync.controller.cluster.errors import Conflict, Refused
 from socratasync.controller.observed.labels import FINGERPRINT
 from socratasync.controller.observed.resource import Key

@@ -14,7 +14,7 @@ from tests.unit.controller.cluster_model import ClusterModel, Killed
 from tests.unit.controller.conftest import SPEC, at
 from tests.unit.controller.test_any_sequence import World
 
-from socratasync.api.crd import UNSEEN
+from socratasync.api.status import UNSEEN
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import read_job
 from socratasync.controller.observed.resource import Key

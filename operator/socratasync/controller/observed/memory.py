@@ -15,11 +15,6 @@ from socratasync.controller.observed.worker import Away
 from socratasync.errors import InvalidSchedule
 
 
-def is_untold(status: SyncStatus) -> bool:
-    """Whether no operator has written it: it is empty, or as the definition makes that of a new resource."""
-    return status in (SyncStatus(), SyncStatus(observed_generation=-1))
-
-
 def recorded_runs(status: SyncStatus) -> set[str]:
     """The uids of the Jobs whose results the status tells."""
     runs = [*([status.last_run] if status.last_run else []), *(status.history or ())]
