@@ -411,4 +411,7 @@ def test_a_pod_that_cannot_start_is_told_while_the_run_goes_on(sync: Sync) -> No
         timeout_s=40,
     )
 
-    assert 'secret "db" not found' in condition_of({"status": status}, "Synchronizing")["message"]
+    for kind in ("Synchronizing", "Ready"):
+        assert 'secret "db" not found' in condition_of({"status": status}, kind)["message"]
+    assert condition_of({"status": status}, "Ready")["reason"] == "PodNotStarting"
+    assert status["phase"] == "Pending"

@@ -20,6 +20,9 @@ _TOO_SLOW = "tests/unit/controller/test_any_sequence.py"
 """Seconds for each mutant; what it notices, a table should notice as well."""
 
 
+_READ = ("docs", "manifests", "operator")
+"""What tests read as text, at the place where they look for it."""
+
 _NOT_REACHED = "could not find any test case for any mutant"
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -30,6 +33,7 @@ only_mutate = {files}
 pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["-p", "no:cacheprovider", "--ignore={slow}"]
 type_check_command = {types}
+also_copy = {read}
 do_not_mutate_patterns = ['^\\s*[rf]*"[^"]* [^"]*"[,)]*$', '^\\s*log\\.\\w+\\("(?!.*extra=).*$']
 """
 """A line that is nothing but a sentence for people is not worth trying, in a log without facts neither."""
@@ -50,7 +54,11 @@ _OTHERWISE = {
 
 def lay_out(folder: Path) -> None:
     """A copy of what mutants and their tests need."""
-    for ours, theirs in (("operator", "src"), ("tests", "tests")):
+    for ours, theirs in (
+        ("operator", "src"),
+        ("tests", "tests"),
+        *((each, each) for each in _READ),
+    ):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / ours, folder / theirs, ignore=ignored)
 
@@ -99,7 +107,11 @@ def project_text(files: list[str], tests: Sequence[str]) -> str:
         assert ours in project, f"pyproject.toml no longer has {ours}"
         project = project.replace(ours, theirs)
     return project + _SETTINGS.format(
-        files=files, tests=list(tests), slow=_TOO_SLOW, types=_type_check(files)
+        files=files,
+        tests=list(tests),
+        slow=_TOO_SLOW,
+        types=_type_check(files),
+        read=list(_READ),
     )
 
 
