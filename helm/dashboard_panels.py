@@ -53,6 +53,7 @@ DRIFT = (
     " - on (namespace, name, dataset) "
     f"{of('socratasync_dataset_source_rows', 'by (namespace, name, dataset)')}"
 )
+THE_OPERATORS = "and on (job, instance) socratasync_operator_build_info"
 FAILED = f"{of('socratasync_last_run_succeeded')} == 0"
 RED_IF_ANY = (("green", None), ("red", 1.0))
 YES_NO = (
@@ -88,6 +89,24 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 kind="stat",
                 width=4,
                 height=4,
+            ),
+            Panel(
+                title="Cannot start",
+                says="Syncs whose run is refused by the cluster, or whose pod does not start.",
+                queries=((f"count({of('socratasync_run_stuck')} == 1) or vector(0)", ""),),
+                kind="stat",
+                width=4,
+                height=4,
+                steps=RED_IF_ANY,
+            ),
+            Panel(
+                title="Stalled",
+                says="Syncs that need a person; their condition Stalled says for what.",
+                queries=((f"count({condition('Stalled', 'True')} == 1) or vector(0)", ""),),
+                kind="stat",
+                width=4,
+                height=4,
+                steps=RED_IF_ANY,
             ),
             Panel(
                 title="Suspended",
@@ -140,16 +159,11 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 unit="s",
             ),
             Panel(
-                title="Time since the last good run, in intervals of the schedule",
-                says="At 2 the alert SocrataSyncStale fires.",
-                queries=(
-                    (
-                        f"({FRESHNESS}) / on (namespace, name) "
-                        f"({of('socratasync_expected_interval_seconds')} > 0)",
-                        SYNC,
-                    ),
-                ),
-                steps=(("green", None), ("yellow", 1.1), ("red", 2.0)),
+                title="A good run is due in",
+                says="Ten minutes below zero the alert SocrataSyncStale fires.",
+                queries=((f"{of('socratasync_success_due_timestamp_seconds')} - time()", SYNC),),
+                unit="s",
+                steps=(("red", None), ("green", 0.0)),
             ),
             Panel(
                 title="Source ahead of the target",
@@ -232,6 +246,16 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 ),
             ),
             Panel(
+                title="Failures by reason, per day",
+                says="Why runs fail.",
+                queries=(
+                    (
+                        f"sum by (reason) (increase(socratasync_failures_total{{{PICKED}}}[1d])) > 0",
+                        "{{reason}}",
+                    ),
+                ),
+            ),
+            Panel(
                 title="Duration by stage, mean over a day",
                 says="Where the time of the runs goes.",
                 queries=(
@@ -264,11 +288,12 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 title=title,
                 says=says,
                 queries=((f"{condition(kind, 'False')} == 1", SYNC),),
-                width=8,
+                width=6,
                 height=6,
             )
             for title, says, kind in (
                 ("Not ready", "Condition Ready is False.", "Ready"),
+                ("Not fresh", "Condition Fresh is False.", "Fresh"),
                 ("Counts differ", "Condition DataVerified is False.", "DataVerified"),
                 ("Columns changed or frozen", "Condition SchemaInSync is False.", "SchemaInSync"),
             )
@@ -300,6 +325,33 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                     ),
                 ),
                 unit="s",
+            ),
+            Panel(
+                title="Runs by state",
+                says="At work, between two tries, not able to start, or waiting for others to end; of all syncs.",
+                queries=(("max by (state) (socratasync_operator_runs)", "{{state}}"),),
+            ),
+            Panel(
+                title="Looks that failed, per hour",
+                says="Looks at a resource, or listings of all, that failed, by reason.",
+                queries=(
+                    (
+                        "sum by (reason) "
+                        "(increase(socratasync_operator_reconcile_failures_total[1h])) > 0",
+                        "{{reason}}",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Operator's processor",
+                says="Seconds of a core per second.",
+                queries=((f"rate(process_cpu_seconds_total[5m]) {THE_OPERATORS}", "{{instance}}"),),
+            ),
+            Panel(
+                title="Operator's memory",
+                says="Resident memory.",
+                queries=((f"process_resident_memory_bytes {THE_OPERATORS}", "{{instance}}"),),
+                unit="bytes",
             ),
         ),
     ),

@@ -29,7 +29,7 @@ def shipped() -> list[dict[str, Any]]:
 
 
 def test_prometheus_accepts_the_rules() -> None:
-    assert "8 rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", RULES)
+    assert "12 rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", RULES)
 
 
 def test_prometheus_accepts_the_rules_as_the_chart_renders_them(tmp_path: Path) -> None:
@@ -37,12 +37,19 @@ def test_prometheus_accepts_the_rules_as_the_chart_renders_them(tmp_path: Path) 
     rendered = tmp_path / "rendered.yaml"
     rendered.write_text(yaml.safe_dump(rule["spec"]))
 
-    assert "8 rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", rendered)
+    assert "12 rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", rendered)
     assert [r["expr"] for r in rule["spec"]["groups"][0]["rules"]] == [r["expr"] for r in shipped()]
 
 
 def test_alerts_fire_and_stay_silent_as_the_situations_say() -> None:
     assert "SUCCESS" in promtool("test", "rules", SITUATIONS)
+
+
+def test_of_a_suspended_sync_no_alert_speaks_but_one() -> None:
+    silent = "unless on (namespace, name) max by (namespace, name) (socratasync_suspended) == 1"
+    speak = {each["alert"] for each in shipped() if not each["expr"].strip().endswith(silent)}
+
+    assert speak == {"SocrataSyncSuspendedTooLong", "SocrataSyncOperatorDown"}
 
 
 def test_every_alert_has_a_situation_in_which_it_fires_and_one_in_which_it_is_silent() -> None:

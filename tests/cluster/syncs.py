@@ -91,6 +91,18 @@ class Sync:
         body = {"metadata": {"annotations": notes}}
         self.api.patch(KIND, self.name, body, namespace=self.namespace)
 
+    def quota(self, **hard: str) -> None:
+        """No more than that in the namespace. There is no quota controller to count what is used."""
+        path = f"/api/v1/namespaces/{self.namespace}/resourcequotas"
+        quota = {"metadata": {"name": "none"}, "spec": {"hard": hard}}
+        self.api.call("POST", path, {"apiVersion": "v1", "kind": "ResourceQuota", **quota})
+        used = {"status": {"hard": hard, "used": dict.fromkeys(hard, "0")}}
+        self.api.call("PATCH", f"{path}/none/status", used, patch="merge")
+
+    def lift_quota(self) -> None:
+        """The quota goes."""
+        self.api.call("DELETE", f"/api/v1/namespaces/{self.namespace}/resourcequotas/none")
+
     def status(self) -> Object:
         found: Object = self.api.get(KIND, self.name, namespace=self.namespace).get("status", {})
         return found
@@ -120,9 +132,18 @@ class Sync:
         )
         return str(status["activeRun"]["job"])
 
-    def succeed(self, job: str, **more: Any) -> Object:
-        """The run succeeds; the status once it says so."""
-        pod = self.kubelet.run(job, namespace=self.namespace)
+    def at_work(self, job: str) -> str:
+        """The Job's next pod, in which the worker begins."""
+        return self.kubelet.run(job, namespace=self.namespace)
+
+    def fail(self, job: str, pod: str, code: int, reason: str, message: str) -> None:
+        """The pod's worker reports a failure."""
+        said = failure(job, reason, message)
+        self.kubelet.failed(pod, namespace=self.namespace, code=code, message=said)
+
+    def succeed(self, job: str, pod: str | None = None, **more: Any) -> Object:
+        """The run succeeds, in this pod or in its next; the status once it says so."""
+        pod = pod or self.at_work(job)
         self.kubelet.succeeded(pod, namespace=self.namespace, message=report(job, **more))
         return self.ended(job)
 

@@ -120,13 +120,15 @@ def test_the_job_is_what_a_restricted_namespace_admits(sync: Sync) -> None:
 def test_an_edit_during_a_run_does_not_change_the_run_and_makes_another(sync: Sync) -> None:
     sync.apply()
     job = sync.started()
+    pod = sync.at_work(job)
     sync.edit(datasets=[{"id": "pvft-t768", "year": 2019}])
     told = sync.api.get("Job", job, namespace=sync.namespace)
     env = {e["name"]: e for e in told["spec"]["template"]["spec"]["containers"][0]["env"]}
     assert "rq3b-xjk8" in env["SOCRATASYNC_SPEC"]["value"]
     assert env["SOCRATASYNC_DSN"]["valueFrom"]["secretKeyRef"] == {"name": "db", "key": "dsn"}
 
-    sync.succeed(job)
+    sync.until(lambda s: s["observedGeneration"] == 2)
+    sync.succeed(job, pod)
     again = sync.started(2)
 
     assert again != job
@@ -156,8 +158,9 @@ def test_a_scheduled_slot_is_run_at_its_minute(sync: Sync) -> None:
     assert run["trigger"] == "Schedule"
     assert run["scheduledAt"] == status["lastScheduleTime"] == status["slotsSettledThrough"]
     assert run["start"][:17] == run["scheduledAt"][:17]
+    pod = sync.at_work(run["job"])
     sync.edit(schedule="0 0 29 2 *")
-    sync.succeed(run["job"])
+    sync.succeed(run["job"], pod)
 
 
 def test_requests_run_beside_the_schedule_and_are_echoed(sync: Sync) -> None:
@@ -167,8 +170,9 @@ def test_requests_run_beside_the_schedule_and_are_echoed(sync: Sync) -> None:
     sync.annotate(requestedAt="one")
     manual = sync.started(2)
     assert sync.status()["lastHandledReconcileAt"] == "one"
+    pod = sync.at_work(manual)
     sync.annotate(full="two")
-    sync.succeed(manual)
+    sync.succeed(manual, pod)
     full = sync.started(3)
     status = sync.succeed(full)
 
@@ -258,16 +262,36 @@ def test_an_evicted_pod_is_replaced_and_not_counted(sync: Sync) -> None:
     assert status["lastRun"]["result"] == "Succeeded"
 
 
-def test_retries_end_at_the_backoff_limit_with_the_last_reason(sync: Sync) -> None:
-    sync.apply(job={"backoffLimit": 0})
+def test_tries_of_the_job_and_then_of_the_operator_are_told_with_reason_and_time(
+    sync: Sync,
+) -> None:
+    sync.apply(job={"backoffLimit": 1}, retry={"interval": "1s"})
     job = sync.started()
-    pod = sync.kubelet.run(job, namespace=sync.namespace)
-    message = failure(job, "SourceUnavailable", "data.lacity.org does not answer")
-    sync.kubelet.failed(pod, namespace=sync.namespace, code=75, message=message)
-    status = sync.ended(job)
+    away = "data.lacity.org does not answer"
+    sync.fail(job, sync.at_work(job), 75, "SourceUnavailable", away)
+    status = sync.until(lambda s: s.get("activeRun", {}).get("reason") == "WaitingToRetry")
+    assert f"try 1 of 2 failed (SourceUnavailable: {away})" in status["activeRun"]["message"]
+    assert condition_of({"status": status}, "Synchronizing")["reason"] == "WaitingToRetry"
 
-    assert status["lastRun"]["reason"] == "SourceUnavailable"
-    assert condition_of({"status": status}, "Stalled") == {}, "the next slot tries again"
+    second = sync.at_work(job)
+    sync.until(lambda s: "reason" not in s["activeRun"])
+    sync.fail(job, second, 75, "TargetUnavailable", "the connection was refused")
+    status = sync.ended(job)
+    assert status["lastRun"]["reason"] == "TargetUnavailable"
+    assert condition_of({"status": status}, "Stalled") == {}, "it is tried again"
+
+    again = sync.started(2)
+    run = sync.status()["activeRun"]
+    assert (run["trigger"], run["retry"]) == ("Retry", 1)
+    status = sync.succeed(again)
+    assert (status["phase"], status["consecutiveFailures"]) == ("Synced", 0)
+    assert "nextRetryTime" not in status
+    told = sync.events()
+    assert [told.count(each) for each in ("WaitingToRetry", "WaitingForRetry", "SyncFailed")] == [
+        1,
+        1,
+        1,
+    ]
 
 
 def test_a_deadline_is_told_as_one(sync: Sync) -> None:
@@ -359,20 +383,7 @@ def test_data_gets_stale_with_time_alone(sync: Sync) -> None:
 
 
 def test_a_job_that_the_cluster_refuses_is_told_and_tried_again(sync: Sync) -> None:
-    quota = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "none"},
-        "spec": {"hard": {"count/jobs.batch": "0"}},
-    }
-    path = f"/api/v1/namespaces/{sync.namespace}/resourcequotas"
-    sync.api.call("POST", path, quota)
-    sync.api.call(
-        "PATCH",
-        f"{path}/none/status",
-        {"status": {"hard": {"count/jobs.batch": "0"}, "used": {"count/jobs.batch": "0"}}},
-        patch="merge",
-    )
+    sync.quota(**{"count/jobs.batch": "0"})
     sync.apply()
 
     status = sync.until(lambda s: s.get("phase") == "Failed")
@@ -380,38 +391,63 @@ def test_a_job_that_the_cluster_refuses_is_told_and_tried_again(sync: Sync) -> N
     assert ready["reason"] == "JobRefused"
     assert "quota" in ready["message"]
 
-    sync.api.call("DELETE", f"{path}/none")
+    sync.lift_quota()
     sync.succeed(sync.started())
 
 
-def test_a_pod_that_cannot_start_is_told_while_the_run_goes_on(sync: Sync) -> None:
-    sync.apply()
+def test_a_run_that_cannot_start_is_told_and_makes_way_for_its_repair(sync: Sync) -> None:
+    mistyped = {"dsnSecretRef": {"name": "bd"}, "table": "requests", "key": ["srnumber"]}
+    sync.apply(target=mistyped)
     job = sync.started()
     pod = sync.kubelet.next_pod(job, namespace=sync.namespace)
     sync.kubelet.bind(pod, namespace=sync.namespace)
-    waiting = {"reason": "CreateContainerConfigError", "message": 'secret "db" not found'}
-    body = {
-        "status": {
-            "containerStatuses": [
-                {
-                    "name": "sync",
-                    "image": "i",
-                    "imageID": "",
-                    "ready": False,
-                    "restartCount": 0,
-                    "state": {"waiting": waiting},
-                }
-            ]
-        }
-    }
-    sync.api.patch("Pod", pod, body, namespace=sync.namespace, part="status")
+    why = {"reason": "CreateContainerConfigError", "message": 'secret "bd" not found'}
+    sync.kubelet.held_up(pod, namespace=sync.namespace, **why)
 
     status = sync.until(
-        lambda s: condition_of({"status": s}, "Synchronizing")["reason"] == "PodNotStarting",
-        timeout_s=40,
+        lambda s: s.get("activeRun", {}).get("reason") == "PodNotStarting", timeout_s=40
     )
+    told = condition_of({"status": status}, "Synchronizing")
+    assert (told["reason"], told["message"]) == ("PodNotStarting", status["activeRun"]["message"])
+    assert 'secret "bd" not found' in told["message"]
 
-    for kind in ("Synchronizing", "Ready"):
-        assert 'secret "db" not found' in condition_of({"status": status}, kind)["message"]
-    assert condition_of({"status": status}, "Ready")["reason"] == "PodNotStarting"
+    ready = condition_of({"status": status}, "Ready")
+    assert ready["reason"] == "PodNotStarting"
+    assert 'secret "bd" not found' in ready["message"]
     assert status["phase"] == "Pending"
+
+    sync.edit(target={**mistyped, "dsnSecretRef": {"name": "db"}})
+    sync.api.wait_for(
+        "Pod", pod, lambda p: "deletionTimestamp" in p["metadata"], namespace=sync.namespace
+    )
+    sync.api.delete("Pod", pod, namespace=sync.namespace, grace_s=0)
+    again = sync.started(2)
+    status = sync.status()
+
+    assert (status["lastRun"]["reason"], status["lastRun"]["result"]) == ("Replaced", "Cancelled")
+    assert 'secret "bd" not found' in status["lastRun"]["message"]
+    assert status["activeRun"]["trigger"] == "SpecChange"
+    assert status.get("consecutiveFailures", 0) == 0
+    assert sync.succeed(again)["phase"] == "Synced"
+
+
+def test_a_run_that_does_not_start_in_time_fails_with_what_held_it_up_and_is_tried_again(
+    sync: Sync,
+) -> None:
+    """No quota for its pod: Kubernetes tells that on the Job alone."""
+    sync.quota(pods="0")
+    sync.apply(job={"startDeadlineSeconds": 30}, retry={"interval": "1s"})
+    job = sync.started()
+
+    status = sync.ended(job)
+    assert (status["lastRun"]["reason"], status["lastRun"]["result"]) == (
+        "PodNotStarting",
+        "Failed",
+    )
+    assert f"kubectl describe job {job} -n {sync.namespace}" in status["lastRun"]["message"]
+    assert status["lastRun"]["message"].endswith("(spec.job.startDeadlineSeconds)")
+
+    sync.lift_quota()
+    again = sync.started(2)
+    assert sync.status()["activeRun"]["trigger"] == "Retry"
+    assert sync.succeed(again)["phase"] == "Synced"

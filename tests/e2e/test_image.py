@@ -7,10 +7,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from tests.e2e.cluster import Cluster, Object
 from tests.e2e.test_worker import ended, job
 
 from socratasync import __version__
+from socratasync.api.pod import VolumeMount
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 SCRIPTS = sorted(PROJECT["scripts"])
@@ -90,6 +92,33 @@ def test_no_variable_puts_code_into_the_images_programs(cluster: Cluster, namesp
     ended = run(cluster, namespace, ["python", "-c", trap], trapped, **folder)
 
     assert ended == [(0, ""), (0, f"socratasync {__version__}")]
+
+
+LOADED = """
+import json, ssl, sys
+import socratasync.worker, socratasync.controller.main
+ssl.create_default_context()
+mapped = {line.split()[-1] for line in open("/proc/self/maps") if " r-x" in line and "/" in line}
+modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+print(json.dumps(sorted(path for path in mapped | modules if path)))
+"""
+
+
+def test_all_code_that_a_worker_loads_lies_where_nothing_may_be_mounted(
+    cluster: Cluster, namespace: str
+) -> None:
+    ((code, said),) = run(cluster, namespace, ["python", "-I", "-c", LOADED])
+    assert code == 0, said
+    loaded = json.loads(said)
+
+    def may_be_mounted_over(path: str) -> bool:
+        try:
+            return bool(VolumeMount.model_validate({"name": "x", "mountPath": path}))
+        except ValidationError:
+            return False
+
+    assert len(loaded) > 500
+    assert [path for path in loaded if may_be_mounted_over(path)] == []
 
 
 def test_the_plugin_asks_the_cluster_and_what_the_image_leaves_out_is_told(

@@ -60,7 +60,9 @@ def test_a_query_names_only_conditions_results_and_labels_that_there_are(query: 
     grouped = {g.strip() for found in GROUPING.findall(query) for g in found.split(",")}
     results = {r for found in re.findall(r'result=~"([^"]*)"', query) for r in found.split("|")}
 
-    assert grouped <= {"namespace", "name", "dataset", "op", "result", "stage", "reason", "le"}
+    assert grouped <= set(
+        "namespace name dataset op result stage state reason le job instance".split()
+    )
     assert set(re.findall(r'type="(\w+)"', query)) <= set(conditions.ORDER)
     assert set(re.findall(r'status="(\w+)"', query)) <= {"True", "False", "Unknown"}
     assert results <= set(Result)

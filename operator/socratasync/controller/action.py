@@ -21,8 +21,8 @@ class Kind(StrEnum):
     """A Job that ran is no longer there: write down that it was cancelled, or its result lost."""
     FOLLOW = "Follow"
     """A run is active: note it, and how far it is."""
-    REPLACE = "Replace"
-    """The active run's worker is not at work and another run is wanted: note that, before it is stopped."""
+    NOTE = "Note"
+    """The active run is about to be stopped, since its worker is not at work: note why, then look again."""
     CANCEL = "Cancel"
     """Stop the active run."""
     REJECT = "Reject"
@@ -71,7 +71,7 @@ class Capacity:
 class Action:
     """What to do, and why. Reason and message go into conditions.
 
-    ``job`` belongs to RECORD, FOLLOW, REPLACE and CANCEL, ``run`` to START. ``away`` says why the job's worker is
+    ``job`` belongs to RECORD, FOLLOW, NOTE and CANCEL, ``run`` to START. ``away`` says why the job's worker is
     not at work. ``settled`` and ``next_due`` are the schedule's part, ``refused`` says that new requests
     are answered with a no.
     """

@@ -125,7 +125,7 @@ def a_run_that_does_no_work_makes_way(at: Situation) -> Action | None:
     Noted before it is done: the sentence must outlive the Job, whenever the operator is killed.
     """
     job, seen = active_job(at.jobs), at.seen
-    if job is None or job.deleting or seen is None or not seen.idle:
+    if job is None or job.deleting or seen is None or seen.away is None:
         return None
     wanted = _why_another_is_wanted(at, job)
     if wanted is None:
@@ -133,26 +133,28 @@ def a_run_that_does_no_work_makes_way(at: Situation) -> Action | None:
     noted = known_away(at.resource.status, job)
     if noted and noted.reason == REPLACING:
         return _of_active(at, job, Kind.CANCEL, noted)
-    held_up = seen.away.message if seen.away else "its pod has not started yet"
     message = (
         f"run {job.name} makes way for another, since {wanted} while its worker was not at work: "
-        f"{held_up}"
+        f"{seen.away.message}"
     )
-    return _of_active(at, job, Kind.REPLACE, Away(reason=REPLACING, message=message))
+    return _of_active(at, job, Kind.NOTE, Away(reason=REPLACING, message=message))
 
 
 def a_run_that_does_not_start_in_time_is_ended(at: Situation) -> Action | None:
-    """Once the status says what holds it up, for the same reason."""
+    """Noted before it is done, for the same reason."""
     job, seen, spec = active_job(at.jobs), at.seen, at.resource.spec
-    if job is None or job.deleting or seen is None or seen.starting_since is None or spec is None:
+    if job is None or job.deleting or spec is None:
+        return None
+    if seen is None or seen.away is None or seen.starting_since is None:
+        return None
+    limit = timedelta(seconds=spec.job.start_deadline_seconds)
+    if at.now - seen.starting_since < limit:
         return None
     noted = known_away(at.resource.status, job)
-    limit = timedelta(seconds=spec.job.start_deadline_seconds)
-    if at.now - seen.starting_since < limit or not (noted and noted.reason == POD_NOT_STARTING):
-        return None
-    held_up = seen.away.message if seen.away else noted.message
-    message = f"{held_up}; given up after {write_duration(limit)} (spec.job.startDeadlineSeconds)"
-    return _of_active(at, job, Kind.CANCEL, Away(reason=POD_NOT_STARTING, message=message))
+    message = f"{seen.away.message}; given up after {write_duration(limit)} (spec.job.startDeadlineSeconds)"
+    is_noted = noted is not None and noted.reason == POD_NOT_STARTING
+    kind = Kind.CANCEL if is_noted else Kind.NOTE
+    return _of_active(at, job, kind, Away(reason=POD_NOT_STARTING, message=message))
 
 
 def an_active_run_is_followed(at: Situation) -> Action | None:
@@ -160,8 +162,9 @@ def an_active_run_is_followed(at: Situation) -> Action | None:
     job = active_job(at.jobs)
     if job is None:
         return None
-    away = at.seen.away if at.seen and not job.deleting else known_away(at.resource.status, job)
-    return _of_active(at, job, Kind.FOLLOW, away)
+    if at.seen is None or job.deleting:
+        return _of_active(at, job, Kind.FOLLOW, known_away(at.resource.status, job))
+    return _of_active(at, job, Kind.FOLLOW, None if at.seen.ordinary else at.seen.away)
 
 
 def an_unreadable_spec_starts_nothing(at: Situation) -> Action | None:

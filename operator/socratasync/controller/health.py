@@ -14,6 +14,10 @@ from aiohttp import web
 STALLED_AFTER = timedelta(seconds=30)
 """The scheduler wakes at least every five seconds, even if nothing is due."""
 
+UNREACHED_AFTER = timedelta(seconds=75)
+"""One question to the Kubernetes API may remain without an answer, for half a minute. With the three probes that
+Kubernetes waits for, a pod that lost the API is not ready within two minutes."""
+
 UNSEEN_AFTER = timedelta(minutes=15)
 """That is three listings of all resources that failed in a row."""
 
@@ -22,7 +26,7 @@ _NO_LEASE = "standing by: the Kubernetes API has not shown the lease for a while
 
 
 class Health:
-    """What the probes answer from. The operator's parts set ``watching`` and ``resynced``."""
+    """What the probes answer from. The operator's parts set what they know."""
 
     def __init__(self, now: Callable[[], datetime], ticked: Callable[[], datetime | None]) -> None:
         self._now = now
@@ -34,9 +38,13 @@ class Health:
         """When it was last seen that another operator works, or none does yet; None without an election."""
         self.resynced: datetime | None = None
         """When all resources were last listed."""
+        self.answered: datetime | None = None
+        """When the Kubernetes API last answered that it serves SocrataSyncs."""
+        self.unanswered = ""
+        """Why it did not when it was asked last; empty if it did."""
 
     def why_dead(self) -> str | None:
-        """Why a restart would help. None if it would not."""
+        """Why a restart would help. None if it would not: none brings the Kubernetes API back."""
         ticked = self._ticked() or self._born
         if self.watching and self._now() - ticked > STALLED_AFTER:
             return f"the scheduler has not come round since {ticked.isoformat()}"
@@ -48,7 +56,9 @@ class Health:
             # It does what it is there for. Were it not ready, no rollout would come to an end.
             return None if self._now() - self.stood_by <= STALLED_AFTER else _NO_LEASE
         if not self.watching:
-            return "starting: waiting for the Kubernetes API and the CustomResourceDefinition"
+            return f"starting: {self.unanswered or 'waiting for the Kubernetes API'}"
+        if self.answered is None or self._now() - self.answered > UNREACHED_AFTER:
+            return self.unanswered or "the Kubernetes API has not answered for a while"
         if self.resynced is None or self._now() - self.resynced > UNSEEN_AFTER:
             return "the Kubernetes API has not listed the resources for a while"
         return self.why_dead()

@@ -19,7 +19,7 @@ from typing import Any
 from socratasync import __version__
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.credentials import Credentials, load_credentials
-from socratasync.controller.cluster.errors import ClusterError, Unreachable
+from socratasync.controller.cluster.errors import ClusterError
 from socratasync.controller.cluster.own_pod import own_image
 from socratasync.controller.health import Health, health_app
 from socratasync.controller.jobs.defaults import NOTHING_SAID, JobDefaults
@@ -31,7 +31,7 @@ from socratasync.controller.observed.resource import Key, read_resource
 from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import Runs
-from socratasync.controller.scheduler import BEFORE_ALL_OTHERS, Scheduler
+from socratasync.controller.scheduler import Scheduler
 from socratasync.controller.serving import serving, serving_apart
 from socratasync.controller.slots import RunSlots
 from socratasync.controller.takeover import Takeover
@@ -45,6 +45,8 @@ RESYNC_EVERY_S = 300.0
 """Pause between two listings of all resources, which find the changes that a watch has missed."""
 
 _WAIT_FOR_CRD_S = 5.0
+_ASK_EVERY_S = 20.0
+"""Pause between two questions that tell whether the Kubernetes API is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,18 +137,29 @@ class _Operator:
 
         Kopf asks for the kind only once, when it starts, and would never watch one installed later.
         """
-        told = ""
-        while True:
-            try:
-                if await self._cluster.serves_syncs():
-                    return
-                trouble = "the CustomResourceDefinition is not installed; kubectl apply -f crds/"
-            except Unreachable as exc:
-                trouble = exc.message
-            if trouble != told:
-                log.warning("waiting: %s", trouble)
-                told = trouble
+        while not await self._is_served():
             await asyncio.sleep(_WAIT_FOR_CRD_S)
+
+    async def keep_asking(self) -> None:
+        """Tell the probes whether the Kubernetes API is there: watches notice it late, and listings are rare."""
+        while True:
+            await self._is_served()
+            await asyncio.sleep(_ASK_EVERY_S)
+
+    async def _is_served(self) -> bool:
+        """Whether the API server serves SocrataSyncs; if not, says why, once for each reason."""
+        trouble = ""
+        try:
+            if await self._cluster.serves_syncs():
+                self.health.answered = _now()
+            else:
+                trouble = "the CustomResourceDefinition is not installed; kubectl apply -f crds/"
+        except ClusterError as exc:
+            trouble = exc.message
+        if trouble and trouble != self.health.unanswered:
+            log.warning("waiting: %s", trouble)
+        self.health.unanswered = trouble
+        return not trouble
 
     async def choose_image(self) -> None:
         """Give runs the image that they are to have. Rights that come after the operator are waited for."""
@@ -157,7 +170,7 @@ class _Operator:
             except ClusterError as exc:
                 if exc.message != told:
                     log.warning("waiting: %s", exc.message)
-                    told = exc.message
+                    self.health.unanswered = told = exc.message
                 await asyncio.sleep(_WAIT_FOR_CRD_S)
         log.info("runs use the image %s", self._runs.image)
 
@@ -169,7 +182,9 @@ class _Operator:
         """Take over, and go on until a part ends."""
         self.health.stood_by = None
         await self.take_over()
-        await _until_first_end(self.scheduler.run(), self.resync(), self.watch(credentials))
+        await _until_first_end(
+            self.scheduler.run(), self.resync(), self.keep_asking(), self.watch(credentials)
+        )
 
     async def take_over(self) -> None:
         """Find out what an earlier process has left, and what came since."""
@@ -191,9 +206,11 @@ class _Operator:
         """List all resources now and then, for those that came, changed or went unseen by the watch."""
         while True:
             try:
-                await self._resync_once()
+                with self.metrics.looks.at_all():
+                    await self._resync_once()
             except ClusterError as exc:
                 log.warning("the resources could not be listed: %s", exc.message)
+            self._look_at_another()
             await asyncio.sleep(RESYNC_EVERY_S)
 
     async def _resync_once(self) -> None:
@@ -209,7 +226,13 @@ class _Operator:
         for key in self._roster.gone(listed, known_before):
             self._forget(key)
         self.health.resynced = _now()
-        self.metrics.alive()
+
+    def _look_at_another(self) -> None:
+        """Where looks fail, one at a resource that is well tells whether it is the operator that is not."""
+        failing = self.metrics.looks.failing
+        well = set(self._roster.keys()) - failing if failing else set()
+        if well:
+            self.scheduler.wake(min(well))
 
     async def _look(self, key: Key) -> datetime | None:
         return await self._reconciler.reconcile(key)
@@ -230,11 +253,13 @@ class _Operator:
         key, seen = Key(*owner), read_job(job)
         if not seen.is_active and self._roster.is_old_news(key, seen.uid):
             return
-        del kind  # whether the Job came, changed or went: looking at the resource tells
-        self.scheduler.wake(key, BEFORE_ALL_OTHERS)  # others may wait for its place
+        # One that succeeds leaves the watch as it was before; whether it did, or is gone, a look tells.
+        if seen.is_active and kind != "DELETED" and self._roster.is_same(key, seen):
+            return
+        self.scheduler.hurry(key)  # if its run has ended, others wait for its place
 
     def _let_in(self, key: Key) -> None:
-        self.scheduler.wake(key, BEFORE_ALL_OTHERS)
+        self.scheduler.hurry(key)
 
     def _forget(self, key: Key) -> None:
         self.scheduler.forget(key)

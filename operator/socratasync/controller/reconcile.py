@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from socratasync.api.status import Progress, SyncStatus
 from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.cluster.client import Cluster
-from socratasync.controller.cluster.errors import ClusterError, Refused
+from socratasync.controller.cluster.errors import ClusterError, JobRefused, Refused
 from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome, gone, without_report
 from socratasync.controller.metrics.series import Metrics
@@ -75,7 +75,7 @@ class Reconciler:
 
         Returns when to reconcile again, None for not before it changes. Raises ``ClusterError``.
         """
-        with self._metrics.reconciling():
+        with self._metrics.looks.at(key):
             body = await self._cluster.get_sync(key)
             if body is None:
                 self.forget(key)
@@ -97,14 +97,7 @@ class Reconciler:
             return None
         if resource.status.active_run or unrecorded:
             return now
-        action = decide(resource, [], now, Capacity())
-        if action.run is not None:
-            return min(action.run.due, now)
-        if action.kind not in (Kind.WAIT, Kind.REJECT):
-            return now
-        if status_patch(resource, next_status(resource, action, now)):
-            return now
-        return _reconcile_again_at(resource, action, resource.status, now)
+        return _needs_step_at(resource, [], now)
 
     async def first_look(self, resource: Resource) -> datetime | None:
         """As ``needs_reconcile_at``; but where all that is to be done is to write a new resource's first
@@ -119,7 +112,7 @@ class Reconciler:
         action = decide(resource, [], now, Capacity())
         if action.kind not in (Kind.WAIT, Kind.REJECT):
             return when
-        with self._metrics.reconciling():
+        with self._metrics.looks.at(resource.key):
             return await self._conclude(resource, [], Done(action=action), now)
 
     def forget(self, key: Key) -> None:
@@ -158,9 +151,12 @@ class Reconciler:
         self._count(resource.key, status, done)
         self._metrics.observe(written)
         if done.refused:
-            raise Refused(done.refused)
+            raise JobRefused(done.refused)
         await self._runs.clear_away(written, jobs)
-        if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE, Kind.REPLACE):
+        if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE):
+            return _needs_step_at(written, jobs, now)
+        if done.action.kind is Kind.NOTE:
+            self._runs.forget(resource.key)  # what was noted is done only if it still holds
             return now
         return _reconcile_again_at(written, done.action, status, now)
 
@@ -293,6 +289,21 @@ def _refused(resource: Resource, action: Action, message: str, now: datetime) ->
         settled=settled_through(resource, now),
         next_due=action.next_due,
     )
+
+
+def _needs_step_at(
+    resource: Resource, jobs: Sequence[ObservedJob], now: datetime
+) -> datetime | None:
+    """When something is to be done for a resource that has these Jobs: now, for a run that is overdue since
+    when it was due; later; or (None) not before it changes."""
+    action = decide(resource, jobs, now, Capacity())
+    if action.run is not None:
+        return min(action.run.due, now)
+    if action.kind not in (Kind.WAIT, Kind.REJECT):
+        return now
+    if status_patch(resource, next_status(resource, action, now)):
+        return now
+    return _reconcile_again_at(resource, action, resource.status, now)
 
 
 def _reconcile_again_at(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.resource import Key
 
 
@@ -21,11 +23,22 @@ class Seen:
     earlier_runs: frozenset[str] = frozenset()
 
 
+class JobSeen(NamedTuple):
+    """What of an active Job is worth a look when it changes."""
+
+    uid: str
+    running_pods: int
+    failed_pods: int
+    suspended: bool
+    deleting: bool
+
+
 class Roster:
     """What was seen of each resource, until ``forget``."""
 
     def __init__(self) -> None:
         self._seen: dict[Key, Seen] = {}
+        self._jobs: dict[Key, JobSeen] = {}
         self._early: dict[Key, set[str]] = {}
 
     def __len__(self) -> int:
@@ -43,6 +56,16 @@ class Roster:
         """Whether this version of the resource is another than the one acted on."""
         seen = self._seen.get(key)
         return seen is None or seen.version != version
+
+    def is_same(self, key: Key, job: ObservedJob) -> bool:
+        """Whether nothing worth a look has changed of an active Job since it was last asked for. One without
+        a pod at its first sight was created just now, by the operator, which looks at it by itself."""
+        mark = JobSeen(job.uid, job.running_pods, job.failed_pods, job.suspended, job.deleting)
+        before = self._jobs.get(key)
+        self._jobs[key] = mark
+        if before is None or before.uid != job.uid:
+            before = JobSeen(job.uid, 0, 0, suspended=False, deleting=False)
+        return mark == before
 
     def is_old_news(self, key: Key, job_uid: str) -> bool:
         """Whether a finished Job's result is recorded: it was the last, or known to be when it was seen.
@@ -69,6 +92,7 @@ class Roster:
         """The resource is gone."""
         self._seen.pop(key, None)
         self._early.pop(key, None)
+        self._jobs.pop(key, None)
 
     def gone(self, listed: Mapping[Key, str], known_before: Iterable[Key]) -> list[Key]:
         """Resources known before a listing began that the listing does not have."""

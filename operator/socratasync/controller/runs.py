@@ -29,8 +29,7 @@ from socratasync.controller.observed.job import (
     read_job,
 )
 from socratasync.controller.observed.memory import has_recorded, known_away
-from socratasync.controller.observed.reasons import REPLACING
-from socratasync.controller.observed.resource import Asked, Key, Resource
+from socratasync.controller.observed.resource import Key, Resource
 from socratasync.controller.observed.worker import WorkerSeen
 
 log = logging.getLogger("socratasync.operator")
@@ -40,10 +39,10 @@ LOOK_EVERY = timedelta(seconds=15)
 
 
 class Looked(NamedTuple):
-    """The last look at a run's pods: when it was, and at which generation and requests."""
+    """The last look at a run's pods: when it was, and what was known of the run and of what is wanted."""
 
     at: datetime
-    about: tuple[int, Asked]
+    about: tuple[object, ...]
 
 
 class Runs:
@@ -96,11 +95,11 @@ class Runs:
     ) -> WorkerSeen | None:
         """How the worker of the active run stands; None without one, and where nobody has looked just now.
 
-        At most every fifteen seconds, and at once when the spec changed or something was asked for; trouble
-        here is no trouble of the run's.
+        At most every fifteen seconds, and at once when the spec changed, something was asked for, or a pod
+        became ready or failed; trouble here is no trouble of the run's.
         """
         job, key = active_job(jobs), resource.key
-        if job is None or job.deleting or not self._is_time(resource, now):
+        if job is None or job.deleting or not self._is_time(resource, job, now):
             return None
         try:
             pods = await self._cluster.list_pods(key.namespace, job.name)
@@ -127,7 +126,7 @@ class Runs:
         return read_progress(text)
 
     def forget(self, key: Key) -> None:
-        """No run of this resource is followed any more."""
+        """Look again as soon as there is something to look at."""
         self._looked.pop(key, None)
 
     async def clear_away(self, resource: Resource, jobs: Sequence[ObservedJob]) -> None:
@@ -139,12 +138,10 @@ class Runs:
                 resource.key.namespace, job.name, job.uid, pods_first=False
             )
 
-    def _is_time(self, resource: Resource, now: datetime) -> bool:
+    def _is_time(self, resource: Resource, job: ObservedJob, now: datetime) -> bool:
         looked = self._looked.get(resource.key)
-        about = (resource.generation, resource.asked)
-        noted = known_away(resource.status)
-        replacing = noted is not None and noted.reason == REPLACING
-        if looked and looked.about == about and now - looked.at < LOOK_EVERY and not replacing:
+        about = (resource.generation, resource.asked, job.uid, job.running_pods, job.failed_pods)
+        if looked and looked.about == about and now - looked.at < LOOK_EVERY:
             return False
         self._looked[resource.key] = Looked(now, about)
         return True

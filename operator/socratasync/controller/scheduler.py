@@ -11,7 +11,7 @@ import heapq
 import logging
 import zlib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from socratasync.controller.cluster.errors import ClusterError, Conflict
 from socratasync.controller.observed.resource import Key
@@ -26,8 +26,8 @@ _LONGEST_SLEEP_S = 5.0
 
 _LONGEST_BACKOFF_S = 60.0
 
-BEFORE_ALL_OTHERS = datetime.fromtimestamp(0, UTC)
-"""Overdue for longer than anything: for what others wait for, such as a run that ends."""
+_A_CENTURY_S = 100 * 365 * 86_400.0
+"""Nothing is overdue for so long."""
 
 Reconcile = Callable[[Key], Awaitable[datetime | None]]
 """Brings one resource a step further; returns when to do so again, None for not before it changes."""
@@ -54,6 +54,11 @@ class Scheduler:
         """Reconcile it as soon as possible; before others if it is overdue, and they are so for less long."""
         overdue = (since or self._now()).timestamp()
         self.at(key, min(overdue, self._due.get(key, float("inf"))))
+
+    def hurry(self, key: Key) -> None:
+        """Reconcile it before all that is due, after those that hurried earlier: others wait for it."""
+        ahead = self._now().timestamp() - _A_CENTURY_S
+        self.at(key, min(ahead, self._due.get(key, float("inf"))))
 
     def at(self, key: Key, due: float | datetime) -> None:
         """Reconcile it then; replaces what was planned."""

@@ -123,8 +123,9 @@ class World(RuleBasedStateMachine):
     """How many Jobs there were when the operator last saw another schedule, and when that was."""
 
     def _note_suspension(self) -> None:
-        spec = self.cluster.body["spec"]
-        if spec.get("suspend") and not self._is_open():
+        """One in a spec that cannot be read is not seen."""
+        spec = read_resource(self.cluster.body).spec
+        if spec and spec.suspend and not self._is_open():
             self.suspensions.append([self.cluster.now])
 
     def _is_open(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -68,6 +69,31 @@ def test_history_limits_spare_what_is_not_recorded(resource: MakeResource, job: 
     assert [each.name for each in gone] == ["good-1", "bad-1"]
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "looked_at"),
+    [
+        pytest.param({}, None, False, id="just created, by the operator itself"),
+        pytest.param({}, {}, False, id="a change that says nothing"),
+        pytest.param({}, {"running_pods": 1}, True, id="its pod starts"),
+        pytest.param({}, {"failed_pods": 1}, True, id="a try fails"),
+        pytest.param({}, {"deleting": True}, True, id="somebody deletes it"),
+        pytest.param({}, {"suspended": True}, True, id="a queue holds it"),
+        pytest.param({"running_pods": 1}, {"running_pods": 1}, False, id="its pod still runs"),
+        pytest.param({"running_pods": 1}, {"uid": "next"}, False, id="the next run's"),
+        pytest.param({"running_pods": 1}, None, True, id="at work at first sight"),
+    ],
+)
+def test_an_active_job_is_worth_a_look_when_what_matters_of_it_changes(
+    job: MakeJob, first: dict[str, Any], then: dict[str, Any] | None, looked_at: bool
+) -> None:
+    roster, seen = Roster(), replace(job(), **first)
+    same = roster.is_same(KEY, seen)
+    if then is not None:
+        same = roster.is_same(KEY, replace(job(), **then))
+
+    assert same is not looked_at
+
+
 def test_the_roster_knows_own_writes_ghosts_and_old_news() -> None:
     roster = Roster()
     assert roster.is_news(KEY, "7")
@@ -92,17 +118,24 @@ def test_the_roster_knows_own_writes_ghosts_and_old_news() -> None:
 
 
 @pytest.mark.parametrize(
-    ("watching", "ticked", "resynced", "alive", "ready"),
+    ("watching", "ticked", "answered", "resynced", "alive", "ready"),
     [
-        pytest.param(False, None, None, True, False, id="starting"),
-        pytest.param(True, "07:59:58", None, True, False, id="not yet listed"),
-        pytest.param(True, "07:59:58", "07:56:00", True, True, id="at work"),
-        pytest.param(True, "07:58:00", "07:56:00", False, False, id="the scheduler stalls"),
-        pytest.param(True, "07:59:58", "07:30:00", True, False, id="the API server is away"),
+        pytest.param(False, None, None, None, True, False, id="starting"),
+        pytest.param(True, "07:59:58", "07:59:40", None, True, False, id="not yet listed"),
+        pytest.param(True, "07:59:58", "07:59:40", "07:56:00", True, True, id="at work"),
+        pytest.param(True, "07:59:58", "07:58:45", "07:56:00", True, True, id="one answer is late"),
+        pytest.param(True, "07:58:00", "07:59:40", "07:56:00", False, False, id="it stalls"),
+        pytest.param(True, "07:59:58", "07:58:44", "07:59:00", True, False, id="the API is away"),
+        pytest.param(True, "07:59:58", "07:59:40", "07:30:00", True, False, id="listings fail"),
     ],
 )
 def test_probes(
-    watching: bool, ticked: str | None, resynced: str | None, alive: bool, ready: bool
+    watching: bool,
+    ticked: str | None,
+    answered: str | None,
+    resynced: str | None,
+    alive: bool,
+    ready: bool,
 ) -> None:
     now = at("2026-11-23T08:00:00")
 
@@ -110,10 +143,19 @@ def test_probes(
         return at(f"2026-11-23T{text}") if text else None
 
     health = Health(lambda: now, lambda: moment(ticked))
-    health.watching, health.resynced = watching, moment(resynced)
+    health.watching, health.answered = watching, moment(answered)
+    health.resynced = moment(resynced)
 
     assert (health.why_dead() is None) is alive
     assert (health.why_not_ready() is None) is ready
+
+
+@pytest.mark.parametrize("watching", [False, True])
+def test_an_operator_that_is_not_ready_says_what_the_api_said(watching: bool) -> None:
+    health = Health(lambda: at("2026-11-23T08:00:00"), lambda: at("2026-11-23T08:00:00"))
+    health.watching, health.unanswered = watching, "no answer"
+
+    assert "no answer" in str(health.why_not_ready())
 
 
 def test_a_scheduler_that_never_came_round_is_found_out() -> None:

@@ -23,9 +23,10 @@ MakeJob = Callable[..., ObservedJob]
 
 MADE, NOW = at("2026-11-23T07:00"), at("2026-11-23T07:05")
 HELD_UP = Away(reason="PodNotStarting", message='pod p does not start: secret "bd" not found')
-STUCK = WorkerSeen(idle=True, away=HELD_UP, starting_since=MADE)
-STARTING = WorkerSeen(idle=True, starting_since=MADE)
-BETWEEN = WorkerSeen(idle=True, away=Away(reason="WaitingToRetry", message="try 1 of 4 failed"))
+STUCK = WorkerSeen(away=HELD_UP, starting_since=MADE)
+SLOW = Away(reason="PodNotStarting", message="pod p has not started yet")
+STARTING = WorkerSeen(away=SLOW, ordinary=True, starting_since=MADE)
+BETWEEN = WorkerSeen(away=Away(reason="WaitingToRetry", message="try 1 of 4 failed"))
 AT_WORK = WorkerSeen(pod="p")
 ENDING = WorkerSeen()
 FIXED = {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]}
@@ -97,10 +98,21 @@ def test_what_takes_the_place_of_a_run_whose_worker_is_not_at_work(
     if why is None:
         assert action.kind is Kind.FOLLOW
     else:
-        assert (action.kind, action.reason) == (Kind.REPLACE, "Replacing")
+        assert (action.kind, action.reason) == (Kind.NOTE, "Replacing")
         assert why in action.message
-        said = seen.away.message if seen and seen.away else "its pod has not started yet"
-        assert action.message.endswith(said)
+        assert seen is not None
+        assert seen.away is not None
+        assert action.message.endswith(seen.away.message)
+
+
+def test_a_pod_that_takes_its_ordinary_time_is_not_worth_a_word(
+    resource: MakeResource, stuck: Callable[..., ObservedJob]
+) -> None:
+    waiting = resource(status=running(), target=MISTYPED)
+
+    action = next_for(waiting, stuck(), STARTING)
+    assert (action.kind, action.reason, action.away) == (Kind.FOLLOW, "SyncInProgress", None)
+    assert next_for(waiting, stuck(), STUCK).away == HELD_UP
 
 
 def test_a_pause_is_no_change_of_the_spec(
@@ -117,7 +129,7 @@ def test_a_job_of_an_earlier_release_makes_way_for_a_request_only(
 ) -> None:
     assert next_for(resource(status=running()), job(), STUCK).kind is Kind.FOLLOW
     asked = resource(status=running(), asked={"requestedAt": "1"})
-    assert next_for(asked, job(), STUCK).kind is Kind.REPLACE
+    assert next_for(asked, job(), STUCK).kind is Kind.NOTE
 
 
 def test_a_request_that_the_run_itself_answers_does_not_replace_it(
@@ -153,7 +165,6 @@ def test_it_is_noted_before_it_is_done_and_done_if_it_still_holds(
         pytest.param(
             STUCK, HELD_UP, "07:01", {"job": {"startDeadlineSeconds": 60}}, True, id="at its own"
         ),
-        pytest.param(STUCK, None, "08:00", {}, False, id="not before it was told"),
         pytest.param(AT_WORK, HELD_UP, "08:00", {}, False, id="never one at work"),
         pytest.param(BETWEEN, HELD_UP, "08:00", {}, False, id="nor between two tries"),
         pytest.param(None, HELD_UP, "08:00", {}, False, id="nor while nobody has looked"),
@@ -180,6 +191,24 @@ def test_a_run_that_does_not_start_in_time_is_ended(
         assert action.message == (
             f"{HELD_UP.message}; given up after {limit} (spec.job.startDeadlineSeconds)"
         )
+
+
+def test_the_end_is_noted_first_with_what_is_known(
+    resource: MakeResource, stuck: Callable[..., ObservedJob]
+) -> None:
+    late = "2026-11-23T08:00"
+    unheard = next_for(
+        resource(status=running(), target=MISTYPED), stuck(spec_hash=None), STARTING, now=late
+    )
+    assert (unheard.kind, unheard.reason) == (Kind.NOTE, "PodNotStarting")
+    assert unheard.message == (
+        "pod p has not started yet; given up after 10m (spec.job.startDeadlineSeconds)"
+    )
+
+    noted = next_status(resource(status=running(), target=MISTYPED), unheard, at(late))
+    again = resource(status=noted, target=MISTYPED)
+    assert next_for(again, stuck(spec_hash=None), STARTING, now=late).kind is Kind.CANCEL
+    assert next_for(again, stuck(spec_hash=None), AT_WORK, now=late).kind is Kind.FOLLOW
 
 
 def test_a_request_to_stop_comes_before_all_that(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -61,9 +62,23 @@ STATUS = SyncStatus(
 )
 
 
+class Clock:
+    """A time that a test sets."""
+
+    now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture(name="clock")
+def _clock() -> Clock:
+    return Clock()
+
+
 @pytest.fixture(name="metrics")
-def _metrics() -> Metrics:
-    return Metrics(lambda: NOW)
+def _metrics(clock: Clock) -> Metrics:
+    return Metrics(clock)
 
 
 def scrape(metrics: Metrics) -> list[str]:
@@ -113,6 +128,68 @@ def test_frozen_columns_are_counted(
     )
 
 
+def counts(metrics: Metrics, name: str = "socratasync_runs_total") -> dict[str, float]:
+    """The scrape's series of one counter that are not 0, by their labels other than the resource's."""
+    found = {}
+    for line in scrape(metrics):
+        if line.startswith(f"{name}{{"):
+            labels, number = line.removeprefix(f"{name}{{").split("} ")
+            found[labels.replace(f"{WHERE},", "").replace(WHERE, "")] = float(number)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("spec", "trigger"),
+    [({}, "Schedule"), ({"schedule": None}, "SpecChange")],
+    ids=["with a schedule", "without one"],
+)
+def test_what_ordinarily_comes_is_there_with_0_from_the_first_scrape(
+    metrics: Metrics, resource: MakeResource, spec: dict[str, None], trigger: str
+) -> None:
+    metrics.observe(resource(**spec))
+
+    assert counts(metrics) == {
+        f'result="{result}",trigger="{trigger}"': 0
+        for result in ("Succeeded", "NoChange", "Failed")
+    }
+    ops = ("downloaded", "inserted", "updated", "unchanged", "deleted")
+    assert counts(metrics, "socratasync_rows_total") == {f'op="{op}"': 0 for op in ops}
+    assert counts(metrics, "socratasync_downloaded_bytes_total") == {"": 0}
+    assert set(counts(metrics, "socratasync_missed_runs_total").values()) <= {0}
+    assert len(counts(metrics, "socratasync_operator_reconcile_failures_total")) == 6
+
+
+@pytest.mark.parametrize("trigger", [Trigger.SCHEDULE, Trigger.MANUAL])
+def test_a_new_series_shows_0_until_every_scraper_has_seen_it(
+    metrics: Metrics, clock: Clock, resource: MakeResource, trigger: Trigger
+) -> None:
+    one = resource(status=STATUS)
+    metrics.observe(one)
+    run = replace(LAST_RUN, result=Result.FAILED, reason="BadValue", trigger=trigger)
+    labels = f'result="Failed",trigger="{trigger}"'
+    seconds = f'socratasync_run_duration_seconds_count{{{WHERE},stage="merge"}} '
+
+    for passed, shown in ((0, 0), (119, 0), (1, 1)):
+        if passed == 0:
+            metrics.run_ended(one.key, run)
+        clock.now += timedelta(seconds=passed)
+        assert counts(metrics)[labels] == shown
+        assert counts(metrics, "socratasync_failures_total") == {'reason="BadValue"': shown}
+        assert f"{seconds}{float(shown)}" in scrape(metrics)
+    metrics.run_ended(one.key, run)
+
+    assert counts(metrics)[labels] == 2, "what was seen once is counted at once"
+
+
+def test_no_series_comes_twice(metrics: Metrics, resource: MakeResource) -> None:
+    for each in (resource(status=STATUS), resource(name="other", status=STATUS)):
+        metrics.observe(each)
+        metrics.run_ended(each.key, LAST_RUN)
+    series = [line.rpartition(" ")[0] for line in scrape(metrics) if not line.startswith("#")]
+
+    assert len(series) == len(set(series))
+
+
 def test_every_documented_name_is_there(metrics: Metrics) -> None:
     described = {line.split()[2] for line in scrape(metrics) if line.startswith("# TYPE")}
 
@@ -128,22 +205,33 @@ def test_every_documented_name_is_there(metrics: Metrics) -> None:
         "socratasync_dataset_synced_through_timestamp_seconds socratasync_dataset_frozen_columns "
         "socratasync_operator_build_info "
         "socratasync_operator_reconcile_duration_seconds "
-        "socratasync_operator_last_reconcile_timestamp_seconds".split()
+        "socratasync_operator_last_reconcile_timestamp_seconds "
+        "socratasync_operator_reconcile_failures_total socratasync_operator_runs "
+        "socratasync_success_due_timestamp_seconds socratasync_failures_total socratasync_status_reason "
+        "socratasync_active_run_start_timestamp_seconds socratasync_run_stuck "
+        "process_cpu_seconds_total process_resident_memory_bytes process_start_time_seconds".split()
     )
 
 
-def test_a_run_that_ended_is_counted(metrics: Metrics, resource: MakeResource) -> None:
+def test_a_run_that_ended_is_counted(
+    metrics: Metrics, clock: Clock, resource: MakeResource
+) -> None:
     key = resource().key
     metrics.run_ended(key, LAST_RUN)
     metrics.run_ended(
-        key, replace(LAST_RUN, result=Result.FAILED, rows=None, bytes=None, seconds=None)
+        key,
+        replace(
+            LAST_RUN, result=Result.FAILED, reason="BadValue", rows=None, bytes=None, seconds=None
+        ),
     )
     metrics.slots_missed(key, Missed(newest=NOW, count=3, reason="Superseded"))
+    clock.now += timedelta(minutes=2)
     lines = scrape(metrics)
 
     for line in (
         f'socratasync_runs_total{{{WHERE},result="Succeeded",trigger="Schedule"}} 1.0',
         f'socratasync_runs_total{{{WHERE},result="Failed",trigger="Schedule"}} 1.0',
+        f'socratasync_failures_total{{{WHERE},reason="BadValue"}} 1.0',
         f'socratasync_missed_runs_total{{{WHERE},reason="Superseded"}} 3.0',
         f'socratasync_rows_total{{{WHERE},op="inserted"}} 2.0',
         f"socratasync_downloaded_bytes_total{{{WHERE}}} 4096.0",

@@ -11,22 +11,30 @@ from hypothesis import strategies as st
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from socratasync.controller.metrics.text import Histogram, Slices, counter, gauge, histogram, write
+from socratasync.controller.metrics.text import (
+    Family,
+    Histogram,
+    counter,
+    gauge,
+    histogram,
+    write,
+    written,
+)
 
-Make = Callable[[int], Slices]
+Make = Callable[[int], Family]
 
 
-def gauges(count: int) -> Slices:
-    return gauge("rows", "Rows.", ("name",), (((f"n{i}",), float(i)) for i in range(count)))
+def gauges(count: int) -> Family:
+    return gauge("rows", "Rows.", ((written(name=f"n{i}"), float(i)) for i in range(count)))
 
 
-def counters(count: int) -> Slices:
-    return counter("runs_total", "Runs.", ("name",), (((f"n{i}",), float(i)) for i in range(count)))
+def counters(count: int) -> Family:
+    return counter("runs_total", "Runs.", ((written(name=f"n{i}"), float(i)) for i in range(count)))
 
 
-def histograms(count: int) -> Slices:
+def histograms(count: int) -> Family:
     return histogram(
-        "seconds", "S.", ("name",), (((f"n{i}",), observed(0.5)) for i in range(count))
+        "seconds", "S.", ((written(name=f"n{i}"), observed(0.5)) for i in range(count))
     )
 
 
@@ -37,8 +45,8 @@ def observed(*values: float) -> Histogram:
     return made
 
 
-def read(slices: Slices) -> list[Metric]:
-    return list(text_string_to_metric_families(b"".join(write([slices])).decode()))
+def read(family: Family) -> list[Metric]:
+    return list(text_string_to_metric_families(b"".join(write([family])).decode()))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +72,7 @@ def test_a_family_of_any_size_is_described_once_and_whole(
 
 @given(st.lists(st.floats(min_value=0, max_value=1e6)))
 def test_a_histogram_counts_each_value_in_every_bucket_that_holds_it(values: list[float]) -> None:
-    (family,) = read(histogram("seconds", "S.", (), [((), observed(*values))]))
+    (family,) = read(histogram("seconds", "S.", [("", observed(*values))]))
     found = {(s.name, s.labels.get("le")): s.value for s in family.samples}
 
     for bound in (0.1, 1.0, 10.0):
@@ -75,7 +83,7 @@ def test_a_histogram_counts_each_value_in_every_bucket_that_holds_it(values: lis
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_label_may_hold_anything(value: str) -> None:
-    (family,) = read(gauge("rows", "Rows.", ("name",), [((value,), 1.0)]))
+    (family,) = read(gauge("rows", "Rows.", [(written(name=value), 1.0)]))
 
     assert [s.labels for s in family.samples] == [{"name": value}]
 

@@ -10,7 +10,7 @@ import pytest
 
 from socratasync.controller.cluster.errors import Conflict, Unreachable
 from socratasync.controller.observed.resource import Key
-from socratasync.controller.scheduler import AT_ONCE, BEFORE_ALL_OTHERS, Scheduler
+from socratasync.controller.scheduler import AT_ONCE, Scheduler
 
 A, B = Key("data", "a"), Key("data", "b")
 Look = Callable[[Key], Awaitable[datetime | None]]
@@ -111,15 +111,24 @@ def order_of(wake: Callable[[Scheduler, datetime], None], count: int) -> list[Ke
 
 
 def test_what_has_been_overdue_for_longer_is_looked_at_first() -> None:
-    hour, c = timedelta(hours=1), Key("data", "c")
-
     def wake(scheduler: Scheduler, now: datetime) -> None:
         scheduler.wake(A)
-        scheduler.wake(B, now - hour)
+        scheduler.wake(B, now - timedelta(hours=1))
         scheduler.wake(B)
-        scheduler.wake(c, BEFORE_ALL_OTHERS)
 
-    assert order_of(wake, 3) == [c, B, A]
+    assert order_of(wake, 2) == [B, A]
+
+
+def test_those_that_hurry_come_before_all_others_in_the_order_in_which_they_first_did() -> None:
+    hurried = [Key("data", name) for name in "fedc"]
+
+    def wake(scheduler: Scheduler, now: datetime) -> None:
+        scheduler.wake(A, now - timedelta(days=9000))
+        for key in [*hurried, *hurried]:
+            scheduler.hurry(key)
+            scheduler.wake(key)
+
+    assert order_of(wake, 5) == [*hurried, A]
 
 
 def test_of_those_due_at_one_moment_it_is_not_always_the_same_that_comes_last() -> None:

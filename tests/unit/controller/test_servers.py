@@ -287,7 +287,8 @@ def test_a_scrape_that_fails_is_no_whole_answer() -> None:
 def test_a_probe_says_why(ready: bool, status: int, said: bytes) -> None:
     async def story() -> Answer:
         health = Health(lambda: NOW, lambda: NOW)
-        health.watching, health.resynced = ready, NOW if ready else None
+        health.watching = ready
+        health.answered = health.resynced = NOW if ready else None
         async with serving(health_app(health), 0) as port:
             return await ask(port, "GET /readyz")
 

@@ -6,6 +6,7 @@
     ├── NotThere       404: the object is gone, or its kind is not installed
     ├── Conflict       409: it changed meanwhile, or exists already; look again
     ├── Refused        400, 403, 422, …: a person must change something; the message says what
+    │   └── JobRefused     of a run's Job; the status tells it
     └── Unreachable    no answer, 401, 429, 5xx: the same call may succeed later
 """
 
@@ -30,6 +31,10 @@ class Conflict(ClusterError):
 
 class Refused(ClusterError):
     """The same call will be refused again."""
+
+
+class JobRefused(Refused):
+    """The API server does not take the Job of a run, and the status says so."""
 
 
 class Unreachable(ClusterError):

@@ -36,7 +36,8 @@ class JobDefaults(Block):
     ca_bundle: Authorities | None = None
     """The authorities that a worker trusts for HTTPS: a key of a config map or secret in each sync's namespace."""
     user_ids: Literal["Fixed", "FromCluster"] = "Fixed"
-    """Whose user and groups a pod has: the image's (65532), or what the cluster chooses, as OpenShift does."""
+    """Whose user and groups a pod has: the image's (65532), or what the cluster chooses for every pod, as OpenShift
+    does: without a group the worker cannot read mounted keys."""
     pod_template: PodTemplate = PodTemplate()
     """What is added to each worker's pod, as in ``spec.job.podTemplate``."""
 

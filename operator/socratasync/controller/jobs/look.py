@@ -41,7 +41,7 @@ def look_at(job: ObservedJob, namespace: str, pods: Sequence[Pod], now: datetime
         return _starting(since, held_up or _slow(live[0], namespace), now, known=bool(held_up))
     if job.suspended:
         message = f"Job {job.name} is suspended, so it has no pod; a queue such as Kueue resumes it"
-        return WorkerSeen(idle=True, away=Away(reason=POD_NOT_STARTING, message=message))
+        return WorkerSeen(away=Away(reason=POD_NOT_STARTING, message=message))
     if ends or job.failed_pods:
         return _between_tries(job, namespace, ends, now)
     return _starting(job.started or job.created, _no_pod(job, namespace), now)
@@ -49,9 +49,11 @@ def look_at(job: ObservedJob, namespace: str, pods: Sequence[Pod], now: datetime
 
 def _starting(since: datetime, message: str, now: datetime, *, known: bool = False) -> WorkerSeen:
     """A pod is expected that does not run; what holds it up is told at once if it is known, else a little later."""
-    told = known or now - since >= SOON
-    away = Away(reason=POD_NOT_STARTING, message=message) if told else None
-    return WorkerSeen(idle=True, away=away, starting_since=since)
+    return WorkerSeen(
+        away=Away(reason=POD_NOT_STARTING, message=message),
+        ordinary=not known and now - since < SOON,
+        starting_since=since,
+    )
 
 
 def _between_tries(
@@ -73,7 +75,7 @@ def _between_tries(
         f"{shorten(mask_passwords(said), _SAID_CHARACTERS)}); "
         f"Kubernetes makes the next pod at about {write_instant(due, 'seconds')}"
     )
-    return WorkerSeen(idle=True, away=Away(reason=WAITING_TO_RETRY, message=message))
+    return WorkerSeen(away=Away(reason=WAITING_TO_RETRY, message=message))
 
 
 def pause_after(failures: int) -> timedelta:

@@ -1,20 +1,37 @@
 """What `/metrics` says of one resource, taken from its status: a few numbers, kept instead of it. Pure.
 
-Read from the status and nothing else, so the gauges are back as soon as the operator is.
+Read from the status and nothing else, so the gauges are back as soon as the operator is. While a spec cannot be
+read, what the status remembers of it counts: a sync whose series went would be missed by no alert.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from sys import intern
 from typing import TypeVar
 
 from socratasync.api.dataset_status import DatasetStatus
-from socratasync.api.status import Result, SyncStatus
+from socratasync.api.status import Condition, Result, SyncStatus
+from socratasync.controller.metrics.expected import success_due
+from socratasync.controller.metrics.text import written
+from socratasync.controller.observed.memory import known_schedule
+from socratasync.controller.observed.reasons import (
+    JOB_REFUSED,
+    POD_NOT_STARTING,
+    WAITING_FOR_CAPACITY,
+    WAITING_TO_RETRY,
+)
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.observed.verdict import judging_run
+from socratasync.controller.status.condition_types import (
+    READY,
+    STALLED,
+    SUSPENDED,
+    SYNCHRONIZING,
+    find,
+)
 
 PER_RESOURCE = {
     "socratasync_suspended": "Whether spec.suspend is true.",
@@ -23,7 +40,10 @@ PER_RESOURCE = {
     "socratasync_last_synced_since_timestamp_seconds": "Where the next update starts.",
     "socratasync_next_run_timestamp_seconds": "When the next run is due, jitter included.",
     "socratasync_expected_interval_seconds": "The longest ordinary pause between two runs.",
+    "socratasync_success_due_timestamp_seconds": "When the sync is stale if no run succeeds before.",
     "socratasync_last_run_succeeded": "Whether the last run that ended was good.",
+    "socratasync_active_run_start_timestamp_seconds": "When the run under way was started.",
+    "socratasync_run_stuck": "Whether a run is wanted and cannot start.",
 }
 PER_DATASET = {
     "socratasync_dataset_source_rows": "Rows that the source counts.",
@@ -35,39 +55,84 @@ PER_DATASET = {
     "socratasync_dataset_frozen_columns": "Columns that keep old values, as it fills them no more.",
 }
 
+ACTIVE, RETRYING, STUCK, WAITING = RUN_STATES = ("Active", "Retrying", "Stuck", "Waiting")
+
+_A_MOMENT = timedelta(minutes=1)
+
 Numbers = tuple[float | None, ...]
-Labels = tuple[str, ...]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """``numbers`` are in the order of ``PER_RESOURCE``, each dataset's in that of ``PER_DATASET``."""
+    """``numbers`` are in the order of ``PER_RESOURCE``, each dataset's in that of ``PER_DATASET``. Labels are
+    as ``text.written`` writes them; ``reasons`` has those conditions that tell of trouble. ``run`` is one
+    of ``RUN_STATES`` or empty."""
 
-    info: Labels
+    info: str
     numbers: Numbers
-    conditions: tuple[Labels, ...]
+    conditions: tuple[str, ...]
+    reasons: tuple[str, ...]
     datasets: tuple[tuple[str, Numbers], ...]
+    run: str
+    scheduled: bool
 
 
 def read_gauges(resource: Resource, now: datetime) -> Gauges:
     """The gauges of a resource as it stands."""
-    status, spec = resource.status, resource.spec
-    gap = resource.schedule.longest_gap(now).total_seconds() if resource.schedule else None
+    status, schedule = resource.status, known_schedule(resource)
+    due, run = success_due(schedule, status) if schedule else None, _run(status, now)
     return Gauges(
-        info=_shared((spec.domain, spec.mode, spec.schedule or "") if spec else ("", "", "")),
+        info=_shared(_info(resource)),
         numbers=(
-            float(spec.suspend) if spec else None,
+            _suspended(resource),
             _seconds(status.last_successful_time),
             _seconds(status.last_failure_time),
             _seconds(status.last_synced_since),
             _seconds(status.next_schedule_time),
-            gap,
+            schedule.longest_gap(now).total_seconds() if schedule else None,
+            _seconds(due),
             _succeeded(status),
+            _seconds(status.active_run.start if status.active_run else None),
+            float(run == STUCK),
         ),
-        conditions=_shared(tuple((each.type, each.status) for each in status.conditions or ())),
+        conditions=_shared(
+            tuple(written(type=each.type, status=each.status) for each in status.conditions or ())
+        ),
+        reasons=_shared(
+            tuple(
+                written(type=each.type, reason=each.reason)
+                for each in status.conditions or ()
+                if _is_trouble(each)
+            )
+        ),
         datasets=tuple(_dataset(dataset) for dataset in status.datasets or ()),
+        run=run,
+        scheduled=schedule is not None,
     )
+
+
+def _run(status: SyncStatus, now: datetime) -> str:
+    """Where the run that is wanted now stands; empty if none is.
+
+    After one that never started the next is taken for stuck, too, until it has had a moment to show that it is
+    not: between the tries of a night an alert does not come and go.
+    """
+    told = [find(status, kind) for kind in (READY, SYNCHRONIZING)]
+    reasons = {each.reason for each in told if each is not None}
+    active, never_started = status.active_run, _never_started(status)
+    if active is not None and active.reason == WAITING_TO_RETRY:
+        return RETRYING
+    if active is not None and active.reason is None:
+        is_new = active.start is None or now - active.start < _A_MOMENT
+        return STUCK if never_started and is_new else ACTIVE
+    if active is not None or never_started or JOB_REFUSED in reasons:
+        return STUCK
+    return WAITING if WAITING_FOR_CAPACITY in reasons else ""
+
+
+def _never_started(status: SyncStatus) -> bool:
+    return status.last_run is not None and status.last_run.reason == POD_NOT_STARTING
 
 
 @lru_cache(maxsize=4096)
@@ -76,8 +141,29 @@ def _shared(labels: T) -> T:
     return labels
 
 
+def _info(resource: Resource) -> str:
+    spec = resource.spec
+    if spec is None:
+        schedule = (resource.status.observed_schedule or "").rpartition(" ")[0]
+        return written(domain="", mode="", schedule=schedule)
+    return written(domain=spec.domain, mode=spec.mode, schedule=spec.schedule or "")
+
+
+def _suspended(resource: Resource) -> float | None:
+    if resource.spec is not None:
+        return float(resource.spec.suspend)
+    known = find(resource.status, SUSPENDED)
+    return float(known.status == "True") if known else None
+
+
+def _is_trouble(condition: Condition) -> bool:
+    if condition.type in (SUSPENDED, SYNCHRONIZING):
+        return False
+    return condition.status == ("True" if condition.type == STALLED else "False")
+
+
 def _dataset(dataset: DatasetStatus) -> tuple[str, Numbers]:
-    return intern(dataset.id), (
+    return intern(written(dataset=dataset.id)), (
         _number(dataset.source_rows),
         _number(dataset.rows.target if dataset.rows else None),
         _number(dataset.left_out),

@@ -1,35 +1,39 @@
-"""Metric families as Prometheus' text, written by prometheus-client a slice of a family at a time. Pure.
+"""Metric families as Prometheus' text, a slice of a family at a time. Pure.
 
-Ten thousand resources have a quarter of a million series; all at once, as the library's objects, they
-would take more memory for a moment than the operator does all day.
+Ten thousand resources have a quarter of a million series. So a series is a line and nothing besides: as the
+library's objects they take more memory for a moment than the operator does all day, and four times as long.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import accumulate, islice
-from typing import TypeVar
+from typing import Literal
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
+from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
-Labels = tuple[str, ...]
-Slices = Iterator[Metric]
-"""One family in parts: each has the family's name and kind, and some of its series."""
+Lines = Iterable[str]
+Series = Iterable[tuple[str, float]]
+"""For each series its labels, as ``written`` writes them, and its number."""
 
-T = TypeVar("T")
+_LINES_AT_ONCE = 1000
+_ESCAPED = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
-_SERIES_AT_ONCE = 1000
-_HISTOGRAMS_AT_ONCE = 100
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What a family is, and the lines of its series, made while they are read."""
+
+    name: str
+    kind: Literal["gauge", "counter", "histogram"]
+    text: str
+    lines: Lines
 
 
 class Histogram:
@@ -47,64 +51,58 @@ class Histogram:
         self._counts[bisect_left(self._bounds, value)] += 1
         self._total += value
 
-    def buckets(self) -> list[tuple[str, float]]:
-        """(upper bound, how many values up to it), the bounds as labels; the last one is infinite."""
-        bounds = (*map(str, self._bounds), "+Inf")
-        return list(zip(bounds, map(float, accumulate(self._counts)), strict=True))
-
-    @property
-    def total(self) -> float:
-        """The sum of all values."""
-        return self._total
-
-
-def gauge(name: str, text: str, labels: Labels, series: Iterable[tuple[Labels, float]]) -> Slices:
-    """A gauge: for each series its labels' values, and its number."""
-    for part in _parts(series, _SERIES_AT_ONCE):
-        family = GaugeMetricFamily(name, text, labels=labels)
-        for values, number in part:
-            family.add_metric(values, number)
-        yield family
+    def lines(self, name: str, labels: str) -> Iterator[str]:
+        """Its buckets, its count and its sum."""
+        counts = list(accumulate(self._counts))
+        before = f"{labels}," if labels else ""
+        for bound, count in zip((*self._bounds, "+Inf"), counts, strict=True):
+            yield f'{name}_bucket{{{before}le="{bound}"}} {count}.0\n'
+        within = f"{{{labels}}}" if labels else ""
+        yield f"{name}_count{within} {counts[-1]}.0\n"
+        yield f"{name}_sum{within} {self._total}\n"
 
 
-def counter(name: str, text: str, labels: Labels, series: Iterable[tuple[Labels, float]]) -> Slices:
+def written(**labels: str) -> str:
+    """Labels with their values, as they stand between the braces of a series."""
+    return ",".join(f'{name}="{value.translate(_ESCAPED)}"' for name, value in labels.items())
+
+
+def gauge(name: str, text: str, series: Series) -> Family:
+    """A gauge."""
+    return Family(name, "gauge", text, _lines(name, series))
+
+
+def counter(name: str, text: str, series: Series) -> Family:
     """A counter, whose ``name`` ends in ``_total``."""
-    for part in _parts(series, _SERIES_AT_ONCE):
-        family = CounterMetricFamily(name, text, labels=labels)
-        for values, number in part:
-            family.add_metric(values, number)
-        yield family
+    return Family(name, "counter", text, _lines(name, series))
 
 
-def histogram(
-    name: str, text: str, labels: Labels, series: Iterable[tuple[Labels, Histogram]]
-) -> Slices:
-    """A histogram: each of its series is one, with buckets, sum and count."""
-    for part in _parts(series, _HISTOGRAMS_AT_ONCE):
-        family = HistogramMetricFamily(name, text, labels=labels)
-        for values, counted in part:
-            family.add_metric(values, counted.buckets(), counted.total)
-        yield family
+def histogram(name: str, text: str, series: Iterable[tuple[str, Histogram]]) -> Family:
+    """A histogram: each of its series is one, with buckets, count and sum."""
+    lines = (line for labels, counted in series for line in counted.lines(name, labels))
+    return Family(name, "histogram", text, lines)
 
 
-def write(families: Iterable[Slices]) -> Iterator[bytes]:
+def write(families: Iterable[Family]) -> Iterator[bytes]:
     """The families' text, slice by slice; what a family is stands once, before its first series."""
-    for slices in families:
-        for number, metric in enumerate(slices):
-            text = generate_latest(_Only(metric))
-            yield text if number == 0 else text.removeprefix(_head(metric))
+    for family in families:
+        yield f"# HELP {family.name} {family.text}\n# TYPE {family.name} {family.kind}\n".encode()
+        lines = iter(family.lines)
+        while some := "".join(islice(lines, _LINES_AT_ONCE)):
+            yield some.encode(errors="replace")
 
 
-def _head(metric: Metric) -> bytes:
-    return generate_latest(_Only(Metric(metric.name, metric.documentation, metric.type)))
+def write_collected(collector: Collector) -> Iterator[bytes]:
+    """What one of the library's own collectors tells, family by family."""
+    for metric in collector.collect():
+        yield generate_latest(_Only(metric))
 
 
-def _parts(series: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of so many; at least one, if need be an empty one: a family without series is described."""
-    rest = iter(series)
-    yield list(islice(rest, size))
-    while part := list(islice(rest, size)):
-        yield part
+def _lines(name: str, series: Series) -> Lines:
+    return (
+        f"{name}{{{labels}}} {value}\n" if labels else f"{name} {value}\n"
+        for labels, value in series
+    )
 
 
 class _Only(Collector):

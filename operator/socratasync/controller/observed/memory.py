@@ -10,7 +10,9 @@ from datetime import datetime
 from socratasync.api.status import Condition, SyncStatus
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.resource import Asked, Resource
+from socratasync.controller.observed.schedule import Schedule, read_schedule
 from socratasync.controller.observed.worker import Away
+from socratasync.errors import InvalidSchedule
 
 
 def recorded_runs(status: SyncStatus) -> set[str]:
@@ -76,6 +78,17 @@ def written_schedule(resource: Resource) -> str:
     if spec is None or spec.schedule is None:
         return ""
     return f"{spec.schedule} {spec.time_zone}"
+
+
+def known_schedule(resource: Resource) -> Schedule | None:
+    """The resource's schedule; while its spec cannot be read, the one that the status remembers."""
+    if resource.spec is not None:
+        return resource.schedule
+    fields, _, zone = (resource.status.observed_schedule or "").rpartition(" ")
+    try:
+        return read_schedule(fields, zone) if fields else None
+    except InvalidSchedule:  # somebody else's writing
+        return None
 
 
 def settled_through(resource: Resource, now: datetime) -> datetime:

@@ -28,6 +28,9 @@ _WINDOWS = tuple(timedelta(days=days) for days in (1 / 24, 1, 32, 366, 5 * 366))
 schedule is one of minutes or of years."""
 
 
+_WEEK, _GAPS = timedelta(days=7), 9
+"""How far ahead the longest pause is looked for: over a weekend, and over nine pauses of a rare schedule."""
+
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 """Any day will do to find out that a schedule names none."""
 
@@ -51,6 +54,16 @@ class Schedule:
         """The first slot later than ``at``; None if there is none within cronsim's fifty years."""
         return _after(self, at)
 
+    def after_near(self, at: datetime, slot: datetime | None) -> datetime | None:
+        """The same as ``after``. ``slot`` is one that lies perhaps just before: then nothing is searched for, since
+        the one after it is known from other resources."""
+        following = self.after(slot) if slot is not None and slot <= at else None
+        return following if following is not None and following > at else self.after(at)
+
+    def before(self, slot: datetime) -> datetime | None:
+        """The newest slot earlier than ``slot``; None if there is none within five years."""
+        return _before(self, slot)
+
     def passed(self, after: datetime, until: datetime) -> Passed | None:
         """The newest slot later than ``after`` and not later than ``until``."""
         newest = self._newest(after, until)
@@ -60,7 +73,8 @@ class Schedule:
         return Passed(newest=newest, older=older)
 
     def longest_gap(self, at: datetime) -> timedelta:
-        """The longest pause between the ten slots from today on: longer silence is unusual."""
+        """The longest pause between the slots of the week that begins today, ten at least: longer silence is
+        unusual."""
         return _longest_gap(self, at.replace(hour=0, minute=0, second=0, microsecond=0))
 
     def _newest(self, after: datetime, until: datetime) -> datetime | None:
@@ -131,10 +145,18 @@ def _after(schedule: Schedule, at: datetime) -> datetime | None:
 
 
 @lru_cache(maxsize=4096)
+def _before(schedule: Schedule, slot: datetime) -> datetime | None:
+    return schedule._newest(slot - _WINDOWS[-1], slot - timedelta(seconds=1))
+
+
+@lru_cache(maxsize=4096)
 def _longest_gap(schedule: Schedule, at: datetime) -> timedelta:
-    slots = list(islice(schedule._slots(at), 10))
-    gaps = (later - earlier for earlier, later in pairwise(slots))
-    return max(gaps, default=timedelta(0))
+    longest = timedelta(0)
+    for number, (earlier, later) in enumerate(pairwise(schedule._slots(at)), start=1):
+        longest = max(longest, later - earlier)
+        if number >= _GAPS and later - at > _WEEK:
+            break
+    return longest
 
 
 def stable_jitter(uid: str, jitter_seconds: int) -> timedelta:

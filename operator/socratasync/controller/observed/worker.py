@@ -18,12 +18,12 @@ class Away:
 class WorkerSeen:
     """One look at the pods of an active Job.
 
-    ``pod``: in which the worker is at work. ``idle``: it is at work in none, and the Job is not about to end;
-    ``away`` says why, unless it is ordinary so far. ``starting_since``: from when on a pod was expected to
+    ``pod``: in which the worker is at work. ``away``: why it is in none; None also while the Job is about to
+    end. ``ordinary``: nobody need be told of that yet. ``starting_since``: from when on a pod was expected to
     start that has not; None while nobody expects one, as between two tries.
     """
 
     pod: str | None = None
-    idle: bool = False
     away: Away | None = None
+    ordinary: bool = False
     starting_since: datetime | None = None

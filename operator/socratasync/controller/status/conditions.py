@@ -243,9 +243,8 @@ def _comes_by_itself(resource: Resource, action: Action, status: SyncStatus) -> 
 
 
 def _how_to_go_on(resource: Resource) -> str:
-    if _is_suspended(resource):
-        return "spec.suspend is true: no run starts until it is false"
+    first = "spec.suspend is true, so set it to false first. " if _is_suspended(resource) else ""
     return (
-        "An edit of the spec that mends it starts a run; after what is mended elsewhere, this does: "
+        f"{first}An edit of the spec that mends it starts a run; after what is mended elsewhere, this does: "
         f"{how_to_run_again(resource.key)}"
     )

@@ -25,7 +25,7 @@ from socratasync.controller.slots import RunSlots
 from socratasync.controller.status.advice import how_to_run_again
 from socratasync.controller.status.condition_types import find
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "operator" / "socratasync"
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
 TARGET = {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]}
@@ -174,6 +174,15 @@ def failed(reason: str, code: str) -> World:
     return world
 
 
+def advised(world: World) -> str:
+    """The command that the condition Stalled shows; without one, that of the documentation."""
+    stalled = find(read_resource(world.cluster.body).status, "Stalled")
+    if stalled is None:
+        return how_to_run_again(world.cluster.key)
+    (command,) = re.findall(r"kubectl annotate .*? --overwrite", stalled.message)
+    return str(command)
+
+
 def annotated(world: World, command: str) -> None:
     """What the command does that a message shows."""
     words = shlex.split(command)
@@ -209,12 +218,42 @@ def test_whatever_a_run_failed_for_an_edit_and_a_request_each_start_another(
     assert edited.made == before + 1
     assert edited.spec_of_run()["parallelism"] == 5
 
-    command = how_to_run_again(asked.cluster.key)
-    stalled = find(read_resource(asked.cluster.body).status, "Stalled")
-    assert stalled is None or stalled.message.endswith(command)
-    annotated(asked, command)
+    annotated(asked, advised(asked))
     asked.look()
     assert asked.made == before + 1
+
+
+@pytest.mark.parametrize("reason_code", [("TargetMismatch", "78"), ("BadValue", "65")])
+def test_a_run_that_needs_a_person_names_the_command_however_much_it_said(
+    reason_code: tuple[str, str],
+) -> None:
+    reason, code = reason_code
+    world = World()
+    world.look()
+    error = {"reason": reason, "message": "what it said. " * 300}
+    world.cluster.end(world.running(), ok=False, code=int(code), error=error)
+    world.look()
+
+    stalled = find(read_resource(world.cluster.body).status, "Stalled")
+    assert stalled is not None
+    assert how_to_run_again(world.cluster.key) in stalled.message
+
+
+def test_suspended_and_stalled_it_says_both_steps() -> None:
+    world = failed("TargetMismatch", "78")
+    world.cluster.edit(suspend=True)
+    world.look()
+    stalled = find(read_resource(world.cluster.body).status, "Stalled")
+    assert stalled is not None
+    assert "spec.suspend is true, so set it to false first. An edit" in stalled.message
+    command = advised(world)
+
+    world.cluster.edit(suspend=False)
+    world.look()
+    annotated(world, command)
+    world.look()
+
+    assert world.made == 2
 
 
 def test_every_field_that_a_message_names_is_among_those_that_are_edited() -> None:
