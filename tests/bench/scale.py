@@ -167,7 +167,7 @@ class Bench:
         all_handled = threading.Event()
 
         def seen(sync: Object) -> None:
-            if (sync.get("status") or {}).get("observedGeneration"):
+            if (sync.get("status") or {}).get("observedGeneration", 0) > 0:
                 handled.add(sync["metadata"]["name"])
             if len(handled) >= self._size:
                 all_handled.set()

@@ -411,6 +411,11 @@ def test_a_run_that_cannot_start_is_told_and_makes_way_for_its_repair(sync: Sync
     assert (told["reason"], told["message"]) == ("PodNotStarting", status["activeRun"]["message"])
     assert 'secret "bd" not found' in told["message"]
 
+    ready = condition_of({"status": status}, "Ready")
+    assert ready["reason"] == "PodNotStarting"
+    assert 'secret "bd" not found' in ready["message"]
+    assert status["phase"] == "Pending"
+
     sync.edit(target={**mistyped, "dsnSecretRef": {"name": "db"}})
     sync.api.wait_for(
         "Pod", pod, lambda p: "deletionTimestamp" in p["metadata"], namespace=sync.namespace

@@ -44,7 +44,7 @@ class KillAt:
     [
         pytest.param("before", True, 6, id="before each write"),
         pytest.param("after", True, 6, id="after each write"),
-        pytest.param("before", False, 7, id="before each read"),
+        pytest.param("before", False, 5, id="before each read"),
     ],
 )
 def test_killed_at_any_call_it_ends_as_if_never_killed(

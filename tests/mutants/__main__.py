@@ -37,6 +37,9 @@ UNIT_TESTS = {
     "socratasync.pipeline": ("tests/unit/pipeline",),
 }
 """Wing → the folders of its tests."""
+ROOM = "socratasync.pipeline.merge"
+"""Of a wing's tests only the files that import this room are about its modules; to count and to try all others
+takes minutes."""
 STORIES = (
     "bad_values clocks data_safety drift extra_rows fill_ahead frozen left_out merge merge_statements "
     "others_ddl outranked stage"
@@ -65,6 +68,8 @@ STORIES_OF = {
 }
 """Module → the files of `tests/postgres` that are about it, or single tests of them. Of other modules all
 ``STORIES`` are: a mutant that none notices runs all that reach it, which takes minutes."""
+DATABASES_S = 60.0
+"""What it takes to make a database for each test of a story, on a machine that has other work, too."""
 MOST_SURVIVORS = 250
 """So many are tried with a database, which takes seconds for each. More are too many to judge, too."""
 
@@ -151,7 +156,7 @@ def _survivors(
         still: dict[str, Mutant] = {}
         with _database():
             for tests, names in by_story(left, again[:MOST_SURVIVORS]):
-                tried = mutate(folder, modules, tests, only=names)
+                tried = mutate(folder, modules, tests, only=names, patience_s=DATABASES_S)
                 still |= {name: tried[name] for name in names if name in tried}
         not_tried = {left[name] for name in left if name not in again[:MOST_SURVIVORS]}
         return set(left.values()), set(left.values()) - set(still.values()) - not_tried
@@ -171,9 +176,18 @@ def by_story(
 
 
 def unit_tests(modules: Iterable[str]) -> list[str]:
-    """The folders of tests without a database that are about these modules."""
-    wings = {".".join(module.split(".")[:2]) for module in modules}
-    return [folder for wing in sorted(wings) for folder in UNIT_TESTS[wing]]
+    """The folders, or files, of tests without a database that are about these modules."""
+    return sorted({path for module in modules for path in _unit_tests(module)})
+
+
+def _unit_tests(module: str) -> Sequence[str]:
+    folders = UNIT_TESTS[".".join(module.split(".")[:2])]
+    if not module.startswith(f"{ROOM}."):
+        return folders
+    files = [file for folder in folders for file in (ROOT / folder).glob("test_*.py")]
+    return [
+        str(file.relative_to(ROOT)) for file in files if ROOM in file.read_text(encoding="utf-8")
+    ]
 
 
 def stories(modules: Iterable[str]) -> list[str]:

@@ -33,6 +33,7 @@ only_mutate = {files}
 pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["-p", "no:cacheprovider", "--ignore={slow}"]
 type_check_command = {types}
+timeout_constant = {patience}
 also_copy = {read}
 do_not_mutate_patterns = ['^\\s*[rf]*"[^"]* [^"]*"[,)]*$', '^\\s*log\\.\\w+\\("(?!.*extra=).*$']
 """
@@ -64,13 +65,19 @@ def lay_out(folder: Path) -> None:
 
 
 def mutate(
-    folder: Path, modules: Iterable[str], tests: Sequence[str], only: Iterable[str] = ()
+    folder: Path,
+    modules: Iterable[str],
+    tests: Sequence[str],
+    only: Iterable[str] = (),
+    patience_s: float = 1.0,
 ) -> dict[str, Mutant]:
-    """Try every mutant of the modules, or ``only`` those of that name, against the tests that reach it.
-    Returns those that neither a test noticed nor mypy. Raises ``RuntimeError`` where the tests fail without
-    any mutant."""
+    """Try every mutant of the modules, or ``only`` those of that name (which mypy let pass), against the
+    tests that reach it. Returns those that neither a test noticed nor mypy. ``patience_s``: what the tests'
+    fixtures take, which mutmut does not count; a mutant that takes many times as long as all of it passes for
+    noticed. Raises ``RuntimeError`` where the tests fail without any mutant."""
     files = [f"src/{module.replace('.', '/')}.py" for module in modules]
-    (folder / "pyproject.toml").write_text(project_text(files, tests), encoding="utf-8")
+    text = project_text(files, tests, patience_s, check_types=not only)
+    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "mutmut", "run", f"--max-children={os.cpu_count() or 1}"]
     own = folder / "tmp"  # tests lock each other out by a file there
     own.mkdir(exist_ok=True)
@@ -86,7 +93,7 @@ def mutate(
     if done.returncode and _NOT_REACHED not in done.stdout:
         words = "\n".join(line for line in done.stdout.splitlines() if line[:1] not in _SPINNER)
         raise RuntimeError(f"mutmut failed ({done.returncode}): {words[-3000:]}")
-    noticed = _noticed_by_mypy(folder)
+    noticed = set() if only else _noticed_by_mypy(folder)
     left = survivors(folder / "mutants" / "src")
     return {name: mutant for name, mutant in left.items() if name not in noticed}
 
@@ -100,7 +107,9 @@ def _noticed_by_mypy(folder: Path) -> set[str]:
     return set(told.stdout.split())
 
 
-def project_text(files: list[str], tests: Sequence[str]) -> str:
+def project_text(
+    files: list[str], tests: Sequence[str], patience_s: float, *, check_types: bool
+) -> str:
     """Our own pyproject.toml, for the other layout, with mutmut's settings."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for ours, theirs in _OTHERWISE.items():
@@ -110,7 +119,8 @@ def project_text(files: list[str], tests: Sequence[str]) -> str:
         files=files,
         tests=list(tests),
         slow=_TOO_SLOW,
-        types=_type_check(files),
+        types=_type_check(files) if check_types else [],
+        patience=patience_s,
         read=list(_READ),
     )
 

@@ -174,7 +174,7 @@ def test_every_module_of_the_scope_is_judged_or_said_to_be_unjudged() -> None:
 
 
 def test_mutmut_is_told_where_its_copy_lies() -> None:
-    project = tomllib.loads(project_text(["src/a.py"], ["tests/unit"]))
+    project = tomllib.loads(project_text(["src/a.py"], ["tests/unit"], 1.0, check_types=True))
 
     assert project["tool"]["pytest"]["pythonpath"] == ["src", "."]
     assert project["tool"]["mypy"]["mypy_path"].startswith("$MYPY_CONFIG_FILE_DIR/src:")
@@ -190,7 +190,10 @@ def test_there_are_tests_with_a_database_for_each_module() -> None:
         file, _, test = path.partition("::")
         assert (ROOT / file).exists()
         assert not test or f"def {test}(" in (ROOT / file).read_text(encoding="utf-8")
-    assert command.unit_tests(["socratasync.pipeline.merge.clean"]) == ["tests/unit/pipeline"]
+    assert command.unit_tests(["socratasync.pipeline.plan.drift"]) == ["tests/unit/pipeline"]
+    of_merge = command.unit_tests(["socratasync.pipeline.merge.clean"])
+    assert "tests/unit/pipeline/test_clean.py" in of_merge
+    assert "tests/unit/pipeline/test_drift.py" not in of_merge
     assert command.stories(["socratasync.pipeline.merge.clean"]) == [
         "tests/postgres/test_left_out.py"
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer.core
 import yaml
+from tests.unit.controller.standings import STANDINGS, Standing
 from typer.main import get_command
 
 from socratasync import errors
@@ -148,6 +149,14 @@ def test_every_reason_of_a_failed_run_is_explained() -> None:
             assert cells[2] == str(failure.exit_code), row
         if failure.exit_code in errors.NEEDS_A_PERSON:
             assert cells[3] == "no", row
+
+
+@pytest.mark.parametrize("standing", STANDINGS, ids=lambda standing: standing.name)
+def test_every_reason_of_a_condition_is_explained(standing: Standing) -> None:
+    page = (DOCS / "conditions.md").read_text()
+    told = standing.story().object["status"].get("conditions", [])
+
+    assert [each["reason"] for each in told if f"`{each['reason']}`" not in page] == []
 
 
 def test_every_condition_and_event_is_explained() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
-from tests.postgres.conftest import PARKS, Sync
+from tests.conftest import Clock
+from tests.postgres.conftest import PARK_COLUMNS, PARKS, Sync
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
@@ -126,6 +129,27 @@ def test_a_row_that_takes_the_key_of_one_that_stays_leaves_it_out(
     dataset = sync.one()
 
     assert (dataset.left_out, dataset.verified, sync.acres()["p1"]) == (1, False, 100)
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_nor_need_the_one_that_stays_be_read_again(
+    sync: Sync, portal: Portal, clock: Clock, stays: bool
+) -> None:
+    clock.at = datetime.now(UTC) - timedelta(days=9)
+    sync.spec["target"] = {"dsnSecretRef": {"name": "db"}, "table": "parks", "key": ["name"]}
+    parks = portal.add_dataset(PARKS, PARK_COLUMNS, [{"name": "p1", "acres": 1}])
+    clock.at += timedelta(days=1)
+    parks.insert({"name": "p2", "acres": 2})
+    sync.well()
+    clock.at += timedelta(days=1)
+    if not stays:
+        parks.delete(parks.find(name="p1"))
+    parks.insert({"name": "p1", "acres": 100})
+
+    dataset = sync.one()
+
+    assert (dataset.rows.downloaded, sync.acres()) == (2, {"p1": 100, "p2": 2})
+    assert (dataset.left_out, dataset.verified) == (int(stays), not stays)
 
 
 def test_a_row_that_replaces_another_leaves_nothing_out(sync: Sync, parks: Dataset) -> None:

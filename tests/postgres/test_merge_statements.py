@@ -100,6 +100,14 @@ def test_new_changed_and_equal_rows_are_told_apart(staged: Connection, how: str)
 
 
 @pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("stamps", [False, True])
+def test_an_equal_row_is_written_for_its_time_where_another_dataset_may_have_its_key(
+    staged: Connection, how: str, stamps: bool
+) -> None:
+    assert merge_by(staged, how, shape(stamps_equal_rows=stamps)) == (1, 1 + stamps)
+
+
+@pytest.mark.parametrize("how", WAYS)
 def test_merging_again_changes_nothing(staged: Connection, how: str) -> None:
     merge_by(staged, how)
 

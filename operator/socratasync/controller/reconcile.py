@@ -20,7 +20,11 @@ from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome, gone, without_report
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import ObservedJob
-from socratasync.controller.observed.memory import known_away, recorded_runs, settled_through
+from socratasync.controller.observed.memory import (
+    known_away,
+    recorded_runs,
+    settled_through,
+)
 from socratasync.controller.observed.reasons import JOB_REFUSED, WAITING_FOR_CAPACITY
 from socratasync.controller.observed.resource import Key, Resource, read_resource
 from socratasync.controller.observed.worker import WorkerSeen

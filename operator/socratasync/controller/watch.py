@@ -61,7 +61,7 @@ def watch_settings() -> kopf.OperatorSettings:
     settings.networking.connect_timeout = 10
     settings.watching.connect_timeout = 10
     settings.watching.server_timeout = 10 * 60
-    settings.watching.chunk_size = 500  # whole lists of whole objects are what memory goes to
+    settings.watching.chunk_size = 100  # whole lists of whole objects are what memory goes to
     settings.watching.label_selectors["batch", "v1", "jobs"] = JOB_SELECTOR
     # A Job that succeeded leaves the watch, which is how its end is noticed, and is not kept in memory.
     settings.watching.field_selectors["batch", "v1", "jobs"] = "status.successful=0"

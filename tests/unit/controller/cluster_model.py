@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from socratasync.api.status import UNSEEN
 from socratasync.controller.cluster.errors import Conflict, Refused
 from socratasync.controller.observed.labels import FINGERPRINT
 from socratasync.controller.observed.resource import Key
@@ -59,7 +60,7 @@ class ClusterModel:
                 "annotations": {},
             },
             "spec": dict(spec),
-            "status": {},
+            "status": dict(UNSEEN),
         }
 
     # what users and Kubernetes do

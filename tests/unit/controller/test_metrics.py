@@ -181,6 +181,21 @@ def test_a_new_series_shows_0_until_every_scraper_has_seen_it(
     assert counts(metrics)[labels] == 2, "what was seen once is counted at once"
 
 
+def test_a_resource_that_comes_again_starts_from_0(
+    metrics: Metrics, clock: Clock, resource: MakeResource
+) -> None:
+    one, labels = resource(status=STATUS), 'result="Succeeded",trigger="Schedule"'
+    metrics.run_ended(one.key, LAST_RUN)
+    clock.now += timedelta(minutes=1)
+    metrics.forget(one.key)
+    metrics.run_ended(one.key, LAST_RUN)
+
+    for passed, shown in ((0, 0), (119, 0), (1, 1)):
+        clock.now += timedelta(seconds=passed)
+        metrics.run_ended(Key("data", f"other-{passed}"), LAST_RUN)  # which clears away what is old
+        assert counts(metrics)[labels] == shown
+
+
 def test_no_series_comes_twice(metrics: Metrics, resource: MakeResource) -> None:
     for each in (resource(status=STATUS), resource(name="other", status=STATUS)):
         metrics.observe(each)

@@ -14,6 +14,7 @@ from tests.unit.controller.cluster_model import ClusterModel, Killed
 from tests.unit.controller.conftest import SPEC, at
 from tests.unit.controller.test_any_sequence import World
 
+from socratasync.api.status import UNSEEN
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import read_job
 from socratasync.controller.observed.resource import Key
@@ -110,7 +111,7 @@ def a_run_unknown_to_the_status() -> ClusterModel:
         asyncio.run(operator.look_while_it_is_due())
     model.calls_left = None
     assert model.jobs
-    assert not model.body["status"]
+    assert model.body["status"] == UNSEEN
     return model
 
 

@@ -16,7 +16,7 @@ from prometheus_client import ProcessCollector
 from socratasync.api.status import LastRun, Result, StageSeconds, Trigger
 from socratasync.contract.report import ROWS_MOVED
 from socratasync.controller.action import Missed, RunToStart
-from socratasync.controller.metrics.counts import Counted, Tally
+from socratasync.controller.metrics.counts import Counts
 from socratasync.controller.metrics.gauges import (
     PER_DATASET,
     PER_RESOURCE,
@@ -38,10 +38,15 @@ from socratasync.controller.metrics.text import (
 )
 from socratasync.controller.observed.resource import Key, Resource
 
-_STAGE_SECONDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21600.0)
 _SKEW_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 _STEPS = tuple(each.name for each in fields(StageSeconds))
 _ENDS = (Result.SUCCEEDED, Result.NO_CHANGE, Result.FAILED)
+_RUNS_TOTAL = "socratasync_runs_total"
+_FAILURES_TOTAL = "socratasync_failures_total"
+_MISSED_TOTAL = "socratasync_missed_runs_total"
+_ROWS_TOTAL = "socratasync_rows_total"
+_BYTES_TOTAL = "socratasync_downloaded_bytes_total"
+_DURATION = "socratasync_run_duration_seconds"
 _MISSED = ("StartingDeadlineExceeded", "Superseded")
 
 
@@ -51,12 +56,7 @@ class Metrics:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._gauges: dict[Key, tuple[str, Gauges]] = {}
-        self._runs = Counted(Tally)
-        self._failures = Counted(Tally)
-        self._missed = Counted(Tally)
-        self._rows = Counted(Tally)
-        self._bytes = Counted(Tally)
-        self._stages = Counted(lambda: Histogram(_STAGE_SECONDS))
+        self._counts = Counts()
         self._skew = Histogram(_SKEW_SECONDS)
         self._process = ProcessCollector(registry=None)
         self.looks = Looks(now)
@@ -71,9 +71,7 @@ class Metrics:
         """All series of the resource go."""
         self._gauges.pop(key, None)
         self.looks.forget(key)
-        for counted in (self._runs, self._failures, self._missed, self._rows, self._bytes):
-            counted.forget(key)
-        self._stages.forget(key)
+        self._counts.forget(key)
 
     def job_created(self, run: RunToStart, now: datetime) -> None:
         """How late a slot's Job was; a catch-up's lateness is the downtime's, not the operator's."""
@@ -82,26 +80,26 @@ class Metrics:
 
     def slots_missed(self, key: Key, missed: Missed) -> None:
         """Slots that passed without a run."""
-        self._count(self._missed, key, missed.count, reason=missed.reason)
+        self._count(key, _MISSED_TOTAL, missed.count, reason=missed.reason)
 
     def run_ended(self, key: Key, run: LastRun) -> None:
         """Count a run. To be called once for each, after its result is in the status."""
-        self._count(self._runs, key, 1, result=run.result or "", trigger=run.trigger or "")
+        self._count(key, _RUNS_TOTAL, 1, result=run.result or "", trigger=run.trigger or "")
         if run.result is Result.FAILED:
-            self._count(self._failures, key, 1, reason=run.reason or "Failed")
+            self._count(key, _FAILURES_TOTAL, 1, reason=run.reason or "Failed")
         for op in ROWS_MOVED:
             if count := getattr(run.rows, op, None):
-                self._count(self._rows, key, count, op=op)
+                self._count(key, _ROWS_TOTAL, count, op=op)
         if run.bytes:
-            self._count(self._bytes, key, run.bytes)
+            self._count(key, _BYTES_TOTAL, run.bytes)
         for stage in _STEPS:
             seconds: float | None = getattr(run.seconds, stage, None)
             if seconds is not None:
-                labels = _of(key, stage=stage)
-                self._stages.under(key, labels, self._now().timestamp()).observe(seconds)
+                now = self._now().timestamp()
+                self._counts.observe(key, _DURATION, _more(stage=stage), seconds, now)
 
-    def _count(self, counted: Counted[Tally], key: Key, number: int, **labels: str) -> None:
-        counted.under(key, _of(key, **labels), self._now().timestamp()).number += number
+    def _count(self, key: Key, family: str, number: int, **labels: str) -> None:
+        self._counts.add(key, family, _more(**labels), number, self._now().timestamp())
 
     def scrape(self) -> Iterator[bytes]:
         """Everything, in Prometheus' text format, piece by piece. May be read in another thread."""
@@ -122,41 +120,44 @@ class Metrics:
         yield from self._of_runs(everything)
 
     def _of_runs(self, everything: Everything) -> Iterator[Family]:
-        now = self._now().timestamp()
-        for name, text, counted, ordinary in (
-            ("socratasync_runs_total", "Runs that ended.", self._runs, _ordinary_runs),
-            ("socratasync_failures_total", "Failed runs by reason.", self._failures, _none),
-            ("socratasync_missed_runs_total", "Slots without a run.", self._missed, _misses),
-            ("socratasync_rows_total", "Rows by what became of them.", self._rows, _row_counts),
-            ("socratasync_downloaded_bytes_total", "Bytes received.", self._bytes, _one),
+        now, counts = self._now().timestamp(), self._counts
+        for name, text, ordinary in (
+            (_RUNS_TOTAL, "Runs that ended.", _ordinary_runs),
+            (_FAILURES_TOTAL, "Failed runs by reason.", _none),
+            (_MISSED_TOTAL, "Slots without a run.", _misses),
+            (_ROWS_TOTAL, "Rows by what became of them.", _row_counts),
+            (_BYTES_TOTAL, "Bytes received.", _one),
         ):
             zeros = (
-                (labels, 0.0)
+                (own + labels, 0.0)
                 for key, (own, gauges) in everything
-                for more in ordinary(gauges)
-                if not counted.has(key, labels := own + more)
+                for labels in ordinary(gauges)
+                if not counts.has(key, name, labels)
             )
-            shown = ((labels, tally.number) for labels, tally in counted.shown(now))
+            shown = (
+                (_of(key) + labels, number) for key, labels, number in counts.numbers(name, now)
+            )
             yield counter(name, text, chain(zeros, shown))
         yield histogram(
-            "socratasync_run_duration_seconds",
+            _DURATION,
             "Seconds that runs spent, by stage.",
-            self._stages.shown(now),
+            ((_of(key) + labels, seen) for key, labels, seen in counts.histograms(_DURATION, now)),
         )
 
 
 Everything = list[tuple[Key, tuple[str, Gauges]]]
 
 
-def _of(key: Key, **more: str) -> str:
-    return written(namespace=key.namespace, name=key.name, **more)
+def _of(key: Key) -> str:
+    return written(name=key.name, namespace=key.namespace)
 
 
 # What is there with 0 before it is counted: what ordinarily comes. The rest shows 0 when it comes (``counts``).
 
 
 def _more(**labels: str) -> str:
-    return f",{written(**labels)}"
+    """Labels that a series has besides the resource's."""
+    return f",{written(**labels)}" if labels else ""
 
 
 _ON_SCHEDULE, _ON_CHANGE = (
@@ -235,4 +236,4 @@ def _dataset_series(everything: Everything, number: int) -> Series:
     for _, (own, gauges) in everything:
         for dataset, numbers in gauges.datasets:
             if (value := numbers[number]) is not None:
-                yield f"{own},{dataset}", value
+                yield f"{dataset},{own}", value

@@ -93,7 +93,7 @@ def differs(shape: Shape, source: Source) -> sql.Composed:
     left: list[sql.Composable] = [_compared(c, "t") for c in data]
     right: list[sql.Composable] = [_compared(c, source) for c in data]
     if not shape.provenance:
-        return _distinct(left, right) if data else sql.Composed([sql.Literal(False)])
+        return _distinct(left, right)
     left.append(sql.Identifier("t", "socrata_dataset"))
     right.append(sql.Literal(shape.dataset))
     left.append(_lacks_provenance(source))
@@ -142,6 +142,7 @@ def stamp(source: Source) -> sql.Composable:
 
 
 def _distinct(left: Sequence[sql.Composable], right: Sequence[sql.Composable]) -> sql.Composed:
+    """Two rows of no columns are not, as PostgreSQL has it."""
     comma = sql.SQL(", ")
     return sql.SQL("ROW({}) IS DISTINCT FROM ROW({})").format(comma.join(left), comma.join(right))
 
