@@ -24,6 +24,8 @@ _PLURALS = {
     "Secret": "/api/v1/{}secrets",
     "ConfigMap": "/api/v1/{}configmaps",
     "ServiceAccount": "/api/v1/{}serviceaccounts",
+    "ResourceQuota": "/api/v1/{}resourcequotas",
+    "LimitRange": "/api/v1/{}limitranges",
     "Node": "/api/v1/nodes",
     "Job": "/apis/batch/v1/{}jobs",
     "SocrataSync": "/apis/socratasync.dev/v1alpha1/{}socratasyncs",

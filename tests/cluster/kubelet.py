@@ -77,6 +77,17 @@ class Kubelet:
         self.running(pod, namespace=namespace)
         return pod
 
+    def unschedulable(self, pod: str, *, namespace: str, message: str) -> None:
+        """What the scheduler says when no node fits."""
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+        body = {"status": {"phase": "Pending", "conditions": [{**condition, "message": message}]}}
+        self.api.patch("Pod", pod, body, namespace=namespace, part="status")
+
+    def waits(self, pod: str, *, namespace: str, reason: str, message: str) -> None:
+        """The container is not started, for a ``reason`` that lasts."""
+        state = {"waiting": {"reason": reason, "message": message}}
+        self._report(pod, namespace, "Pending", state)
+
     def running(self, pod: str, *, namespace: str) -> None:
         """The container started and is ready."""
         state = {"running": {"startedAt": _now()}}
@@ -98,6 +109,10 @@ class Kubelet:
     def killed_for_memory(self, pod: str, *, namespace: str) -> None:
         """The kernel killed the container at its memory limit: no message, exit code 137."""
         self._exited(pod, namespace, "Failed", code=137, reason="OOMKilled")
+
+    def cannot_run(self, pod: str, *, namespace: str) -> None:
+        """The runtime could not start the container's program: it never ran, and yet it has ended."""
+        self._exited(pod, namespace, "Failed", code=128, reason="StartError")
 
     def evicted(self, pod: str, *, namespace: str) -> None:
         """The node ran short and ended the pod; podFailurePolicy sees a disruption."""
@@ -123,6 +138,12 @@ class Kubelet:
         """Ends a pod that was deleted: SIGTERM reached the container, then the pod goes."""
         self._exited(pod, namespace, "Failed", code=code, reason="Error")
         self.api.delete("Pod", pod, namespace=namespace, grace_s=0)
+
+    def confirms_stopped(self, *, namespace: str) -> None:
+        """Pods that are being deleted stop and go, as a node lets them."""
+        for pod in self.api.list("Pod", namespace=namespace):
+            if "deletionTimestamp" in pod["metadata"]:
+                self.stops_deleted(pod["metadata"]["name"], namespace=namespace)
 
     def log(self, pod: str, text: str, *, namespace: str) -> None:
         """What the container has logged so far; replaces what was there."""
