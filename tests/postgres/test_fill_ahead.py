@@ -75,6 +75,7 @@ def test_a_first_load_is_in_when_its_download_is(
     dataset = sync.one()
 
     assert (dataset.rows.downloaded, dataset.rows.inserted, dataset.strategy) == (5, 5, "create")
+    assert (dataset.rows.updated, dataset.rows.unchanged) == (0, 0)
     assert sync.acres() == EXPECTED
     assert said(BEGUN) == 1
     assert merged_as_usual() == []

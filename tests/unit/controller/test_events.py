@@ -205,6 +205,19 @@ def test_a_wait_is_told_when_it_begins(reason: str, type_: str) -> None:
     assert told(new, old) == []
 
 
+@pytest.mark.parametrize("reason", ["WaitingToRetry", "WaitingForRetry"])
+def test_each_try_that_is_waited_for_is_told_once(reason: str) -> None:
+    def waiting(message: str) -> SyncStatus:
+        now = status(("Synchronizing", "False", reason), active_run=RUN)
+        return replace(now, conditions=(replace((now.conditions or ())[0], message=message),))
+
+    first, second = waiting("try 1 of 4"), waiting("try 2 of 4")
+
+    assert [event.about for event in told(status(active_run=RUN), first)] == ["uid-9 try 1 of 4"]
+    assert [event.about for event in told(first, second)] == ["uid-9 try 2 of 4"]
+    assert told(second, second) == []
+
+
 def test_the_object_is_what_the_core_api_takes(resource: MakeResource) -> None:
     event = Event(type="Warning", reason="Stale", message="m" * 2000, about="since then")
     name = hashlib.sha256(f"{UID}\0Stale\0since then".encode()).hexdigest()[:16]

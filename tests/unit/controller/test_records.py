@@ -33,6 +33,7 @@ from socratasync.controller.action import Action, Kind, Missed
 from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.resource import Resource
+from socratasync.controller.observed.worker import Away
 from socratasync.controller.status.next import next_status
 from socratasync.controller.status.records import (
     active_run,
@@ -56,6 +57,8 @@ ACTIVE = ActiveRun(
     start=START,
     scheduled_at=SLOT,
     generation=4,
+    spec_hash="1-abc",
+    retry=2,
     progress=Progress(stage="merge"),
 )
 
@@ -76,11 +79,14 @@ def ended(result: Result = Result.SUCCEEDED, report: Report | None = None) -> Ou
 
 
 def test_the_active_run_is_told_from_its_job(job: MakeJob) -> None:
-    seen = replace(
-        job("la-311-9", trigger="CatchUp", mode="full", slot="2026-11-23T06:59:00Z"), generation=4
-    )
+    notes = {"spec-hash": "1-abc", "retry": "2"}
+    slot = "2026-11-23T06:59:00Z"
+    made = job("la-311-9", trigger="CatchUp", mode="full", slot=slot, notes=notes)
+    seen, away = replace(made, generation=4), Away(reason="PodNotStarting", message="no secret")
 
     assert active_run(seen, ACTIVE.progress) == ACTIVE
+    idle = replace(ACTIVE, reason="PodNotStarting", message="no secret")
+    assert active_run(seen, ACTIVE.progress, away) == idle
 
 
 def test_the_last_run_is_the_active_one_and_how_it_ended() -> None:
@@ -97,6 +103,8 @@ def test_the_last_run_is_the_active_one_and_how_it_ended() -> None:
         mode="full",
         scheduled_at=SLOT,
         generation=4,
+        spec_hash="1-abc",
+        retry=2,
         created_at=START,
         start=START,
         end=at("2026-11-23T07:04:12"),
@@ -395,8 +403,10 @@ def test_at_first_sight_a_job_says_what_it_was_started_for(
     )
 
     def told(one: ObservedJob, status: SyncStatus) -> tuple[Any, ...]:
-        now = next_status(resource(status=status), wait(job=one), NOW, progress=ACTIVE.progress)
-        assert now.active_run == active_run(one, ACTIVE.progress)
+        away = Away(reason="PodNotStarting", message="no secret")
+        action = wait(job=one, away=away)
+        now = next_status(resource(status=status), action, NOW, progress=ACTIVE.progress)
+        assert now.active_run == active_run(one, ACTIVE.progress, away)
         return (
             now.loaded_spec_hash,
             now.last_handled_reconcile_at,

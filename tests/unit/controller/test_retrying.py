@@ -178,6 +178,7 @@ def test_a_failure_is_told_with_the_retry_that_follows_and_does_not_stall(
     told = find(recorded, "Synchronizing")
     assert told is not None
     assert (told.status, told.reason) == ("False", "WaitingForRetry")
+    assert "retry 1 of 10 is due at" in told.message
     events = transitions(status, recorded, record, outcome)
     assert [event.reason for event in events] == ["SyncFailed", "WaitingForRetry"]
     again = transitions(recorded, next_status(running, record, END, outcome=outcome), record, None)
