@@ -345,8 +345,8 @@ WAYS: tuple[Way, ...] = (
         reason=STUCK,
         says=NO_SECRET,
         event="SyncFailed",
-        mend=_asks,
-        trigger="Manual",
+        mend=_edits(job={"startDeadlineSeconds": 600}),
+        trigger="SpecChange",
     ),
     Way(
         name="a container that cannot be made",
