@@ -7,12 +7,14 @@ started it. A wait is always bounded, and ends at once when the program does.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,13 +43,18 @@ def wait_until(
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nothing listens on just now, each another."""
-    sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(count)]
-    try:
-        return [held.getsockname()[1] for held in sockets]
-    finally:
-        for held in sockets:
-            held.close()
+    """Ports of the loopback that nothing listens on just now, each another.
+
+    Below those that the kernel gives to outgoing connections: one of these may be taken again before
+    it is listened on.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = 10_000 + secrets.randbelow(20_000)
+        with suppress(OSError), socket.create_server((LOOPBACK, port)):
+            if port not in found:
+                found.append(port)
+    return found
 
 
 def start(name: str, command: Sequence[str | Path], *, folder: Path) -> None:
