@@ -232,7 +232,9 @@ def test_an_operator_of_one_namespace_works_there_and_looks_nowhere_else(
             "get", "clusterroles", "-l", "app.kubernetes.io/part-of=socratasync"
         )
 
-    assert "status" not in unseen
+    assert unseen["status"] == {"observedGeneration": -1}, (
+        "what the definition gives it, and no more"
+    )
     assert not roles
 
 
