@@ -42,6 +42,13 @@ def condition(kind: str, status: str) -> str:
     return f"max {BY} (socratasync_status_condition{{{labels}}})"
 
 
+def number(title: str, says: str, query: str, **more: Any) -> Panel:
+    """A small panel with one number."""
+    return Panel(
+        title=title, says=says, queries=((query, ""),), kind="stat", width=4, height=4, **more
+    )
+
+
 FRESHNESS = f"time() - ({of('socratasync_last_success_timestamp_seconds')} > 0)"
 LAG = (
     f"{of('socratasync_dataset_source_updated_timestamp_seconds', 'by (namespace, name, dataset)')}"
@@ -65,66 +72,45 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
     (
         "Now",
         (
-            Panel(
-                title="Syncs",
-                says="SocrataSyncs that the operator looks after.",
-                queries=((f"count({of('socratasync_info')})", ""),),
-                kind="stat",
-                width=4,
-                height=4,
+            number(
+                "Syncs",
+                "SocrataSyncs that the operator looks after.",
+                f"count({of('socratasync_info')})",
             ),
-            Panel(
-                title="Last run failed",
-                says="Syncs whose last run failed.",
-                queries=((f"count({FAILED}) or vector(0)", ""),),
-                kind="stat",
-                width=4,
-                height=4,
+            number(
+                "Last run failed",
+                "Syncs whose last run failed.",
+                f"count({FAILED}) or vector(0)",
                 steps=RED_IF_ANY,
             ),
-            Panel(
-                title="Running",
-                says="Syncs with an active run.",
-                queries=((f"count({condition('Synchronizing', 'True')} == 1) or vector(0)", ""),),
-                kind="stat",
-                width=4,
-                height=4,
+            number(
+                "Running",
+                "Syncs with an active run.",
+                f"count({condition('Synchronizing', 'True')} == 1) or vector(0)",
             ),
-            Panel(
-                title="Cannot start",
-                says="Syncs whose run is refused by the cluster, or whose pod does not start.",
-                queries=((f"count({of('socratasync_run_stuck')} == 1) or vector(0)", ""),),
-                kind="stat",
-                width=4,
-                height=4,
+            number(
+                "Cannot start",
+                "Syncs whose run is refused by the cluster, or whose pod does not start.",
+                f"count({of('socratasync_run_stuck')} == 1) or vector(0)",
                 steps=RED_IF_ANY,
             ),
-            Panel(
-                title="Stalled",
-                says="Syncs that need a person; their condition Stalled says for what.",
-                queries=((f"count({condition('Stalled', 'True')} == 1) or vector(0)", ""),),
-                kind="stat",
-                width=4,
-                height=4,
+            number(
+                "Stalled",
+                "Syncs that need a person; their condition Stalled says for what.",
+                f"count({condition('Stalled', 'True')} == 1) or vector(0)",
                 steps=RED_IF_ANY,
             ),
-            Panel(
-                title="Suspended",
-                says="Syncs that start no run because spec.suspend is true.",
-                queries=((f"count({of('socratasync_suspended')} == 1) or vector(0)", ""),),
-                kind="stat",
-                width=4,
-                height=4,
+            number(
+                "Suspended",
+                "Syncs that start no run because spec.suspend is true.",
+                f"count({of('socratasync_suspended')} == 1) or vector(0)",
                 steps=(("green", None), ("yellow", 1.0)),
             ),
-            Panel(
-                title="Oldest success",
-                says="Time since the last good run, of the sync where it is longest.",
-                queries=((f"max({FRESHNESS})", ""),),
-                kind="stat",
+            number(
+                "Oldest success",
+                "Time since the last good run, of the sync where it is longest.",
+                f"max({FRESHNESS})",
                 unit="s",
-                width=4,
-                height=4,
             ),
             Panel(
                 title="Operator last reconciled",

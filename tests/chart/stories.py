@@ -14,14 +14,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from tests.unit.controller.cluster_model import ClusterModel, Object
+from tests.unit.controller.cluster_model import ClusterModel, Object, operator_of
 
 from socratasync.controller.cluster.errors import ClusterError, Unreachable
 from socratasync.controller.metrics.series import Metrics
-from socratasync.controller.reconcile import Reconciler
-from socratasync.controller.roster import Roster
-from socratasync.controller.runs import Runs
-from socratasync.controller.slots import RunSlots
 
 START = datetime.fromtimestamp(0, UTC)
 SPEC: Mapping[str, Any] = {
@@ -88,20 +84,12 @@ class Story:
 
     def restart(self, *, waits_for_crd: bool = False) -> None:
         """A new pod, with nothing in memory."""
-        cluster: Any = self.cluster
-
-        def now() -> datetime:
-            return self.cluster.now
-
         self._pods += 1
-        self.metrics: Metrics | None = Metrics(now)
+        self.metrics: Metrics | None = Metrics(lambda: self.cluster.now)
         self._waits_for_crd = waits_for_crd
-        self._due: datetime | None = now()
+        self._due: datetime | None = self.cluster.now
         self._seen: object = None
-        slots = RunSlots(20, 4, lambda _: None)
-        self._operator = Reconciler(
-            cluster, Runs(cluster, "image"), slots, Roster(), self.metrics, now
-        )
+        self._operator = operator_of(self.cluster, metrics=self.metrics)
 
     def stop(self) -> None:
         """The operator is gone."""

@@ -12,18 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.controller.cluster_model import ClusterModel, minutes
+from tests.unit.controller.cluster_model import ClusterModel, minutes, operator_of
 
 from socratasync import errors
 from socratasync.controller.cluster.errors import Refused
-from socratasync.controller.metrics.series import Metrics
+from socratasync.controller.observed.memory import find
 from socratasync.controller.observed.resource import Key, read_resource
-from socratasync.controller.reconcile import Reconciler
-from socratasync.controller.roster import Roster
-from socratasync.controller.runs import Runs
-from socratasync.controller.slots import RunSlots
 from socratasync.controller.status.advice import how_to_run_again
-from socratasync.controller.status.condition_types import find
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "operator" / "socratasync"
@@ -109,14 +104,8 @@ class World:
     def look(self) -> None:
         """Until the operator wants to wait."""
         for _ in range(10):
-            cluster: Any = self.cluster
-            now = lambda: self.cluster.now  # noqa: E731
-            slots = RunSlots(20, 4, lambda _: None)
-            operator = Reconciler(
-                cluster, Runs(cluster, "image"), slots, Roster(), Metrics(now), now
-            )
             try:
-                operator.reconcile(self.cluster.key).send(None)
+                operator_of(self.cluster).reconcile(self.cluster.key).send(None)
             except StopIteration as end:
                 if end.value is None or end.value > self.cluster.now:
                     return

@@ -164,9 +164,10 @@ class Leadership:
         lease = await self._cluster.get_lease(self._lease)
         if lease is None:
             raise Unreachable("it is gone")
-        if look(lease, None, 0).holder != self._me:
+        holder = look(lease, None, 0).holder
+        if holder != self._me:
             self._until = float("-inf")
-            raise Unreachable(f"{look(lease, None, 0).holder or 'nobody'} holds it")
+            raise Unreachable(f"{holder or 'nobody'} holds it")
         lease["spec"] |= {"renewTime": _now(), "leaseDurationSeconds": LASTS_S}
         self._is_mine(await self._cluster.replace_lease(lease), asked_at)
 

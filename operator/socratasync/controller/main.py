@@ -163,14 +163,13 @@ class _Operator:
 
     async def choose_image(self) -> None:
         """Give runs the image that they are to have. Rights that come after the operator are waited for."""
-        told = ""
         while not self._runs.image:
             try:
                 self._runs.image = await own_image(self._cluster, os.environ)
             except ClusterError as exc:
-                if exc.message != told:
+                if exc.message != self.health.unanswered:
                     log.warning("waiting: %s", exc.message)
-                    self.health.unanswered = told = exc.message
+                    self.health.unanswered = exc.message
                 await asyncio.sleep(_WAIT_FOR_CRD_S)
         log.info("runs use the image %s", self._runs.image)
 

@@ -9,7 +9,7 @@ from socratasync.api.status import SyncStatus, Trigger
 from socratasync.controller.action import RunToStart
 from socratasync.controller.observed.due import Slots
 from socratasync.controller.observed.labels import asked_job_name, slot_job_name
-from socratasync.controller.observed.memory import condition, unanswered
+from socratasync.controller.observed.memory import find, unanswered
 from socratasync.controller.observed.reasons import JOB_REFUSED, WAITING_FOR_CAPACITY
 from socratasync.controller.observed.resource import Resource, fingerprint, is_loaded, spec_hash
 from socratasync.controller.observed.retry import Retry
@@ -67,7 +67,7 @@ def _trigger(
 def _was_missed(status: SyncStatus, due: datetime, now: datetime) -> bool:
     """Whether nobody looked when the slot could have been run: when it was due, or when the run before it had
     ended. One that waits for a place, or for its Job to be accepted, was seen: the status says so."""
-    waiting = condition(status, "Synchronizing")
+    waiting = find(status, "Synchronizing")
     after = status.next_schedule_time
     if waiting and waiting.reason in _WAITS and (after is None or due < after):
         return False

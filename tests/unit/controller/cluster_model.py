@@ -15,8 +15,13 @@ from typing import Any
 
 from socratasync.api.status import UNSEEN
 from socratasync.controller.cluster.errors import Conflict, Refused
+from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.labels import FINGERPRINT
 from socratasync.controller.observed.resource import Key
+from socratasync.controller.reconcile import Reconciler
+from socratasync.controller.roster import Roster
+from socratasync.controller.runs import Runs
+from socratasync.controller.slots import RunSlots
 from socratasync.times import write_instant
 
 Object = dict[str, Any]
@@ -244,6 +249,29 @@ class ClusterModel:
 
 def _is_complete(job: Object) -> bool:
     return any(each["type"] == "Complete" for each in job["status"].get("conditions", []))
+
+
+def operator_of(
+    model: ClusterModel,
+    *,
+    slots: RunSlots | None = None,
+    roster: Roster | None = None,
+    metrics: Metrics | None = None,
+) -> Reconciler:
+    """A new process: nothing in memory but what is given."""
+
+    def now() -> datetime:
+        return model.now
+
+    cluster: Any = model
+    return Reconciler(
+        cluster,
+        Runs(cluster, "image"),
+        slots or RunSlots(20, 4, lambda _: None),
+        roster or Roster(),
+        metrics or Metrics(now),
+        now,
+    )
 
 
 def _merge(old: Any, patch: Any) -> Any:

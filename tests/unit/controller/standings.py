@@ -12,17 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.unit.controller.cluster_model import ClusterModel, minutes
+from tests.unit.controller.cluster_model import ClusterModel, minutes, operator_of
 from tests.unit.controller.conftest import SPEC, at
 
 from socratasync.api.manifest import API_VERSION, KIND
 from socratasync.api.status import UNSEEN
 from socratasync.controller.cluster.errors import Refused
-from socratasync.controller.metrics.series import Metrics
-from socratasync.controller.reconcile import Reconciler
-from socratasync.controller.roster import Roster
-from socratasync.controller.runs import Runs
-from socratasync.controller.slots import RunSlots
 
 UNSCHEDULED = {name: value for name, value in SPEC.items() if name != "schedule"}
 
@@ -35,10 +30,7 @@ class Story:
         told = {name: value for name, value in spec.items() if value is not None}
         self.model = ClusterModel(at("2026-11-23T12:00"), {**base, **told})
         self.model.body["status"] = dict(UNSEEN)
-        cluster: Any = self.model
-        now = lambda: self.model.now  # noqa: E731
-        slots = RunSlots(20, 4, lambda _: None)
-        self._operator = Reconciler(cluster, Runs(cluster, "i"), slots, Roster(), Metrics(now), now)
+        self._operator = operator_of(self.model)
 
     def seen(self, times: int = 2) -> Story:
         """The operator looks: a run that is due is started, one that has ended is recorded."""

@@ -19,17 +19,11 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from tests.unit.controller.cluster_model import ClusterModel, Killed, minutes
+from tests.unit.controller.cluster_model import ClusterModel, Killed, minutes, operator_of
 
 from socratasync.api.status import Phase, Result
-from socratasync.controller.metrics.series import Metrics
-from socratasync.controller.observed.memory import written_schedule
+from socratasync.controller.observed.memory import find, written_schedule
 from socratasync.controller.observed.resource import fingerprint, read_resource
-from socratasync.controller.reconcile import Reconciler
-from socratasync.controller.roster import Roster
-from socratasync.controller.runs import Runs
-from socratasync.controller.slots import RunSlots
-from socratasync.controller.status.condition_types import find
 from socratasync.times import instant_or_none
 
 SPEC: dict[str, Any] = {
@@ -60,16 +54,7 @@ class World(RuleBasedStateMachine):
     @rule()
     def operator_starts(self) -> None:
         """A new process: nothing in memory."""
-        cluster: Any = self.cluster
-        now = lambda: self.cluster.now  # noqa: E731
-        self.reconciler = Reconciler(
-            cluster,
-            Runs(cluster, "image"),
-            RunSlots(20, 4, lambda _: None),
-            Roster(),
-            Metrics(now),
-            now,
-        )
+        self.reconciler = operator_of(self.cluster)
 
     @rule(calls=st.integers(min_value=0, max_value=9))
     def operator_is_killed_within_a_look(self, calls: int) -> None:

@@ -6,14 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.unit.controller.cluster_model import ClusterModel, minutes
+from tests.unit.controller.cluster_model import ClusterModel, minutes, operator_of
 from tests.unit.controller.conftest import SPEC, at
 
-from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.resource import Key, read_resource
-from socratasync.controller.reconcile import Reconciler
-from socratasync.controller.roster import Roster
-from socratasync.controller.runs import Runs
 from socratasync.controller.slots import RunSlots
 
 OTHER = Key("data", "other")
@@ -27,10 +23,7 @@ class Scene:
         self.model = ClusterModel(DUE, SPEC)
         self.let_in: list[Key] = []
         self.slots = RunSlots(1, 1, self.let_in.append)
-        cluster: Any = self.model
-        now = lambda: self.model.now  # noqa: E731
-        runs = Runs(cluster, "image")
-        self.operator = Reconciler(cluster, runs, self.slots, Roster(), Metrics(now), now)
+        self.operator = operator_of(self.model, slots=self.slots)
 
     def delete(self) -> None:
         """A user deletes it; with foreground propagation it stays until its Job is gone."""

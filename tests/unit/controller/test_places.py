@@ -7,15 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.unit.controller.cluster_model import ClusterModel
+from tests.unit.controller.cluster_model import ClusterModel, operator_of
 from tests.unit.controller.conftest import SPEC, at
 
 from socratasync.api.names import portal_of
-from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.resource import Key, read_resource
-from socratasync.controller.reconcile import LOOK_AT_QUEUE, Reconciler
-from socratasync.controller.roster import Roster
-from socratasync.controller.runs import LOOK_EVERY, Runs
+from socratasync.controller.reconcile import LOOK_AT_QUEUE
+from socratasync.controller.runs import LOOK_EVERY
 from socratasync.controller.slots import RunSlots
 
 OTHER = Key("data", "other")
@@ -29,10 +27,7 @@ class Scene:
         self.model = ClusterModel(DUE, SPEC)
         self.let_in: list[Key] = []
         self.slots = RunSlots(20, 1, self.let_in.append)
-        cluster: Any = self.model
-        now = lambda: self.model.now  # noqa: E731
-        runs = Runs(cluster, "image")
-        self.operator = Reconciler(cluster, runs, self.slots, Roster(), Metrics(now), now)
+        self.operator = operator_of(self.model, slots=self.slots)
 
     def look(self) -> timedelta | None:
         """One look; how long it is until the next."""

@@ -6,15 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.unit.controller.cluster_model import ClusterModel, minutes
+from tests.unit.controller.cluster_model import ClusterModel, minutes, operator_of
 from tests.unit.controller.conftest import SPEC, at
 
 from socratasync.controller.cluster.errors import Refused
-from socratasync.controller.metrics.series import Metrics
-from socratasync.controller.reconcile import Reconciler
-from socratasync.controller.roster import Roster
-from socratasync.controller.runs import Runs
-from socratasync.controller.slots import RunSlots
 
 ODD = "a warning that no status takes"
 
@@ -24,11 +19,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.model = ClusterModel(at("2026-11-23T12:00"), SPEC)
-        cluster: Any = self.model
-        slots = RunSlots(20, 4, lambda _: None)
-        metrics = Metrics(lambda: self.model.now)
-        runs = Runs(cluster, "image")
-        self.operator = Reconciler(cluster, runs, slots, Roster(), metrics, lambda: self.model.now)
+        self.operator = operator_of(self.model)
 
     def look(self) -> None:
         """Until nothing is left to be done for now."""

@@ -15,9 +15,9 @@ from socratasync.api.status import ActiveRun, Condition, LastRun, Result, SyncSt
 from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome
+from socratasync.controller.observed.memory import find
 from socratasync.controller.observed.resource import Resource, fingerprint, spec_hash
 from socratasync.controller.observed.retry import passes, pause
-from socratasync.controller.status.condition_types import find
 from socratasync.controller.status.events import transitions
 from socratasync.controller.status.next import next_status
 

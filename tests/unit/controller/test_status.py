@@ -16,8 +16,8 @@ from socratasync.controller.action import Action, Capacity
 from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.job import ObservedJob
+from socratasync.controller.observed.memory import find
 from socratasync.controller.observed.resource import Resource
-from socratasync.controller.status.condition_types import find
 from socratasync.controller.status.events import transitions
 from socratasync.controller.status.next import next_status
 from socratasync.controller.status.patch import as_json, difference, status_patch

@@ -10,17 +10,14 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
-from tests.unit.controller.cluster_model import ClusterModel, Killed
+from tests.unit.controller.cluster_model import ClusterModel, Killed, operator_of
 from tests.unit.controller.conftest import SPEC, at
 from tests.unit.controller.test_any_sequence import World
 
 from socratasync.api.status import UNSEEN
-from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import read_job
 from socratasync.controller.observed.resource import Key
-from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
-from socratasync.controller.runs import Runs
 from socratasync.controller.slots import RunSlots
 from socratasync.controller.takeover import Takeover
 
@@ -56,9 +53,7 @@ class Operator:
         self.roster = Roster()
         cluster: Any = model
         scheduler: Any = self.plan
-        now = lambda: self.model.now  # noqa: E731
-        runs = Runs(cluster, "image")
-        self.reconciler = Reconciler(cluster, runs, self.slots, self.roster, Metrics(now), now)
+        self.reconciler = operator_of(model, slots=self.slots, roster=self.roster)
         self._takeover = Takeover(
             cluster, [None], self.roster, self.slots, scheduler, self.reconciler
         )

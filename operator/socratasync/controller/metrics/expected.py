@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from socratasync.api.status import SyncStatus
+from socratasync.controller.observed.memory import find
 from socratasync.controller.observed.schedule import Schedule
-from socratasync.controller.status.condition_types import SUSPENDED, find
+from socratasync.controller.status.condition_types import SUSPENDED
 
 
 def success_due(schedule: Schedule, status: SyncStatus) -> datetime | None:

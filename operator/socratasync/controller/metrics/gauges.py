@@ -16,7 +16,7 @@ from socratasync.api.dataset_status import DatasetStatus
 from socratasync.api.status import Condition, Result, SyncStatus
 from socratasync.controller.metrics.expected import success_due
 from socratasync.controller.metrics.text import written
-from socratasync.controller.observed.memory import known_schedule
+from socratasync.controller.observed.memory import find, known_schedule
 from socratasync.controller.observed.reasons import (
     JOB_REFUSED,
     POD_NOT_STARTING,
@@ -25,13 +25,7 @@ from socratasync.controller.observed.reasons import (
 )
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.observed.verdict import judging_run
-from socratasync.controller.status.condition_types import (
-    READY,
-    STALLED,
-    SUSPENDED,
-    SYNCHRONIZING,
-    find,
-)
+from socratasync.controller.status.condition_types import READY, STALLED, SUSPENDED, SYNCHRONIZING
 
 PER_RESOURCE = {
     "socratasync_suspended": "Whether spec.suspend is true.",

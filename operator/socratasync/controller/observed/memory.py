@@ -47,14 +47,14 @@ def known_away(status: SyncStatus, job: ObservedJob | None = None) -> Away | Non
     return Away(reason=run.reason, message=run.message or "")
 
 
-def condition(status: SyncStatus, kind: str) -> Condition | None:
+def find(status: SyncStatus, kind: str) -> Condition | None:
     """A condition of a status by its type."""
     return next((each for each in status.conditions or () if each.type == kind), None)
 
 
 def is_condition_true(status: SyncStatus, kind: str) -> bool:
     """Whether the condition is there and True."""
-    found = condition(status, kind)
+    found = find(status, kind)
     return found is not None and found.status == "True"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from socratasync.api.status import Condition, SyncStatus, Truth
+from socratasync.api.status import Condition, Truth
 from socratasync.contract.report import shorten
 
 READY: Final = "Ready"
@@ -105,8 +105,3 @@ def _merged(old: Condition | None, new: Finding, generation: int, now: datetime)
 def truth(value: bool) -> Truth:
     """As a condition says it."""
     return "True" if value else "False"
-
-
-def find(status: SyncStatus, kind: str) -> Condition | None:
-    """A condition of a status by its type."""
-    return next((each for each in status.conditions or () if each.type == kind), None)

@@ -16,7 +16,7 @@ from socratasync.api.status import (
 )
 from socratasync.contract.report import listed, shorten
 from socratasync.controller.action import Action, Kind
-from socratasync.controller.observed.memory import unanswered
+from socratasync.controller.observed.memory import find, unanswered
 from socratasync.controller.observed.reasons import (
     JOB_REFUSED,
     POD_NOT_STARTING,
@@ -33,7 +33,6 @@ from socratasync.controller.status.condition_types import (
     SUSPENDED,
     SYNCHRONIZING,
     Finding,
-    find,
     finding,
     truth,
 )

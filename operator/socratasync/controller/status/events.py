@@ -13,6 +13,7 @@ from socratasync.api.status import ActiveRun, Condition, Result, RunSummary, Syn
 from socratasync.contract.report import shorten
 from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome
+from socratasync.controller.observed.memory import find
 from socratasync.controller.observed.reasons import (
     JOB_REFUSED,
     POD_NOT_STARTING,
@@ -28,7 +29,6 @@ from socratasync.controller.status.condition_types import (
     SCHEMA_IN_SYNC,
     SUSPENDED,
     SYNCHRONIZING,
-    find,
 )
 from socratasync.times import write_instant
 
