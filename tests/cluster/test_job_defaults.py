@@ -93,10 +93,10 @@ def test_a_job_that_a_queue_holds_back_is_a_run_that_waits(
             timeout_s=60,
             what="the pod to go",
         )
-        held = sync.status()
+        held = sync.until(lambda status: "is suspended" in status["activeRun"].get("message", ""))
         api.patch("Job", name, {"spec": {"suspend": False}}, namespace=namespace)
         status = sync.succeed(name)
 
-    assert held["phase"] == "Syncing"
+    assert held["phase"] == "Pending"
     assert "lastRun" not in held
     assert status["lastRun"]["result"] == "Succeeded"
