@@ -61,7 +61,7 @@ def another_connection(plane: ControlPlane) -> Api:
 
 
 class Watch:
-    """Calls ``seen`` with every object of a kind that comes or changes, until the block ends."""
+    """Calls ``seen`` with every object of a kind that is there, comes or changes, until the block ends."""
 
     def __init__(self, plane: ControlPlane, path: str, seen: Callable[[Object], None]) -> None:
         self._plane = plane
@@ -79,10 +79,12 @@ class Watch:
 
     def _follow(self) -> None:
         try:
-            for change in self._changes():
-                if self._over.is_set():
-                    return
-                self._seen(change)
+            # The API server ends a watch that falls behind; another begins with all that is there.
+            while not self._over.is_set():
+                for change in self._changes():
+                    if self._over.is_set():
+                        return
+                    self._seen(change)
         except requests.RequestException:
             if not self._over.is_set():  # the API server goes when the bench is over, not before
                 raise
