@@ -280,6 +280,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             for title, says, kind in (
                 ("Not ready", "Condition Ready is False.", "Ready"),
                 ("Not fresh", "Condition Fresh is False.", "Fresh"),
+                ("Source frozen", "Condition SourceFresh is False.", "SourceFresh"),
                 ("Counts differ", "Condition DataVerified is False.", "DataVerified"),
                 ("Columns changed or frozen", "Condition SchemaInSync is False.", "SchemaInSync"),
             )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tests.chart.stories import GOOD, SCRAPE_EVERY, Ends, Story
+from tests.chart.stories import GOOD, SCRAPE_EVERY, START, Ends, Story
 from tests.chart.test_rules import RULES, promtool
 
 FIRING = 'count by (alertname) (ALERTS{alertstate="firing"})'
@@ -240,6 +240,59 @@ def runs_that_follow_each_other_all_day_are_none_that_hangs() -> Story:
 def a_max_lag_that_is_over_is_stale_whatever_the_schedule() -> Story:
     told = Story(freshness={"maxLag": "2h"})
     told.until(day=0, hour=8)
+    return told
+
+
+def published(day_is_good: Callable[[int], bool]) -> Callable[[datetime], Ends]:
+    """Good runs of a city that publishes at six on such days; a run says when it last did."""
+
+    def ends(created: datetime) -> Ends:
+        six = (created - START - timedelta(hours=6)).days
+        newest = max((day for day in range(six + 1) if day_is_good(day)), default=-1)
+        said = (START + timedelta(days=newest, hours=6)).isoformat()
+        (dataset,) = GOOD.report["datasets"]
+        return Ends(report={"datasets": [{**dataset, "sourceUpdatedAt": said}]})
+
+    return ends
+
+
+def is_weekday(day: int) -> bool:
+    """The first day is a Thursday."""
+    return (day + 3) % 7 < 5
+
+
+@story()
+def a_city_that_rests_over_the_weekend_is_not_frozen() -> Story:
+    told = Story(freshness={"sourceMaxAge": "3d"}, ends=published(is_weekday))
+    told.until(day=4, hour=12)
+    return told
+
+
+@story(
+    "SourceFrozen",
+    {
+        minute(4, 7): "",
+        minute(4, 7, 20): "SourceFrozen",
+        minute(5, 7): "SourceFrozen",
+        minute(5, 7, 20): "",
+    },
+)
+def one_that_stops_on_friday_is_told_by_mondays_run_until_it_goes_on() -> Story:
+    told = Story(
+        freshness={"sourceMaxAge": "3d"}, ends=published(lambda day: day != 4 and is_weekday(day))
+    )
+    told.until(day=4, hour=12)
+    told.restart()
+    told.until(day=5, hour=12)
+    return told
+
+
+@story("Failed NotReady Stale", {minute(4, 12): "Failed NotReady Stale"})
+def a_source_that_does_not_answer_is_stale_and_nobody_says_that_it_is_frozen() -> Story:
+    told = Story(freshness={"sourceMaxAge": "2d"}, ends=published(is_weekday))
+    told.until(day=1, hour=12)
+    told.ends_from(lambda _: SOURCE_AWAY)
+    told.until(day=4, hour=12)
     return told
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
-from tests.cluster.api import Api, condition_of
+from tests.cluster.api import Api, Object, condition_of
 from tests.cluster.conftest import make_namespace
 from tests.cluster.controlplane import CommandFailed, ControlPlane
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.processes import wait_until
 from tests.cluster.running import ACCOUNT, IMAGE, RunningOperator, allow_in_namespace
 from tests.cluster.syncs import KIND, Sync, failure
+
+from socratasync.times import write_instant
 
 
 @pytest.fixture(scope="module")
@@ -380,6 +383,32 @@ def test_data_gets_stale_with_time_alone(sync: Sync) -> None:
 
     assert condition_of({"status": status}, "Ready")["status"] == "True"
     wait_until(lambda: "Stale" in sync.events(), timeout_s=10, what="an event")
+
+
+def test_a_source_that_stands_still_is_told_by_the_run_that_asks_after_the_limit(
+    sync: Sync,
+) -> None:
+    def truth(status: Object) -> object:
+        return condition_of({"status": status}, "SourceFresh")["status"]
+
+    changed = write_instant(datetime.now(UTC), "seconds")
+    sync.apply(freshness={"sourceMaxAge": "5s"})
+    sync.succeed(sync.started(), mark=changed)
+    sync.until(lambda s: truth(s) == "Unknown", timeout_s=15)
+
+    sync.annotate(requestedAt="to ask again")
+    status = sync.succeed(sync.started(2), mark=changed)
+    assert truth(status) == "False"
+    assert (
+        "https://data.lacity.org/d/" in condition_of({"status": status}, "SourceFresh")["message"]
+    )
+    assert condition_of({"status": status}, "Ready")["status"] == "True"
+
+    sync.edit(freshness={"sourceMaxAge": "1d"})
+    sync.until(lambda s: truth(s) == "True", timeout_s=15)
+    wait_until(
+        lambda: {"SourceFrozen", "SourceFresh"} <= set(sync.events()), timeout_s=10, what="events"
+    )
 
 
 def test_a_job_that_the_cluster_refuses_is_told_and_tried_again(sync: Sync) -> None:

@@ -40,6 +40,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "spec.datasets": {"datasets": [{**DATASET, "id": "pvft-t768"}]},
     "spec.domain": {"domain": "data.cityofnewyork.us"},
     "spec.freshness.maxLag": {"freshness": {"maxLag": "2d"}},
+    "spec.freshness.sourceMaxAge": {"freshness": {"sourceMaxAge": "30d"}},
     "spec.job.activeDeadlineSeconds": {"job": {"activeDeadlineSeconds": 90_000}},
     "spec.job.backoffLimit": {"job": {"backoffLimit": 9}},
     "spec.job.podTemplate": {"job": {"podTemplate": {"labels": {"team": "data"}}}},

@@ -384,6 +384,20 @@ def test_the_source_as_it_was_before_the_first_page_counts_for_a_resumed_stage(
     assert sync.acres()["p0"] == 100
 
 
+def test_whoever_goes_on_with_a_stage_tells_when_the_portal_now_says_that_rows_changed(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
+    sync.spec["source"] = {"pageSize": 1}
+    stopped_after(sync, 3)
+    later = parks.truth.changed_at // 1000 + 60
+    parks.metadata["rowsUpdatedAt"] = later
+
+    told = sync.one().source_updated_at
+
+    assert told is not None
+    assert told.timestamp() == later
+
+
 def test_a_killed_process_loses_no_page_that_was_staged(sync: Sync, portal: Portal) -> None:
     portal.add_synthetic("abcd-1234", rows=1000)
     sync.spec["source"] = {"pageSize": 100}

@@ -81,7 +81,10 @@ class DatasetStatus(Part):
     source_rows: Count | None = None
     """Rows that the source counts."""
     source_updated_at: Instant | None = None
-    """When the source last changed."""
+    """When rows of the dataset last changed, as the portal says (rowsUpdatedAt): those of the whole dataset, whatever
+    spec.datasets[].where leaves out. Rows that a publisher writes anew count, be they equal."""
+    source_asked_at: Instant | None = None
+    """When the run started that last learned sourceUpdatedAt. Until then, at least, there was no later change."""
     rows: RowCounts | None = None
     """Row counts of its last run; target is its share of the table."""
     left_out: Count | None = None

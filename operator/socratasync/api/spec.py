@@ -108,7 +108,8 @@ class SyncSpec(Block):
     verify: VerifySpec = VerifySpec()
     """Whether rows are counted against the source's own count."""
     freshness: FreshnessSpec | None = None
-    """How long ago the last good run may have ended before the condition Fresh is False."""
+    """How long ago the last good run may have ended before the condition Fresh is False, and how long the source
+    may stand still before SourceFresh is."""
     hooks: Annotated[tuple[HookSpec, ...], Field(max_length=16)] = ()
     """HTTP calls after a run that changed data, in this order."""
     notify: NotifySpec | None = None

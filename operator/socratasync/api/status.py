@@ -223,8 +223,8 @@ class SyncStatus(Part):
     ) = None
     """Ready: the spec is valid, and the last run of what it says now was good. Reconciling, only when true:
     what the spec says now was never loaded, and a run is to come. Synchronizing: a run is under way.
-    LastSyncSucceeded. Fresh: the last good run is no longer ago than freshness.maxLag. DataVerified: rows
-    agree with the source's count. SchemaInSync: columns are as agreed. Suspended. Stalled, only when
+    LastSyncSucceeded. Fresh: the last good run is no longer ago than freshness.maxLag. SourceFresh: the source's
+    newest change is no longer ago than freshness.sourceMaxAge. DataVerified: rows agree with the source's count. SchemaInSync: columns are as agreed. Suspended. Stalled, only when
     true: no run will succeed, or none will start, until a person acts."""
     phase: Phase | None = None
     """All of it in one word: Pending, Syncing, Synced, Failed, Suspended or Invalid."""

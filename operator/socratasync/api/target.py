@@ -146,8 +146,20 @@ class VerifySpec(Block):
 
 
 class FreshnessSpec(Block):
-    """How long the table may go without a good run."""
+    """How long the table may go without a good run, and its source without a change."""
 
-    max_lag: Duration
+    rules = (
+        Rule(
+            message="must be given, or sourceMaxAge, or both; to watch neither, take freshness out",
+            holds=lambda freshness: freshness.max_lag or freshness.source_max_age,
+            cel="has(self.maxLag) || has(self.sourceMaxAge)",
+            field="maxLag",
+        ),
+    )
+
+    max_lag: Duration | None = None
     """The condition Fresh is False when the last good run, be it one that found nothing new, ended longer
-    ago than this, such as 36h, 90m or 1d12h."""
+    ago than this, such as 36h, 90m or 1d12h. It says nothing of the source."""
+    source_max_age: Duration | None = None
+    """The condition SourceFresh is False when a run has found that none of the datasets in use changed for so
+    long, such as 4d. The newest change of all of them counts: those of past years are expected to stand still."""

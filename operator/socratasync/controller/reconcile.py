@@ -35,6 +35,7 @@ from socratasync.controller.status.events import Event, event_object, transition
 from socratasync.controller.status.freshness import read_freshness
 from socratasync.controller.status.next import next_status
 from socratasync.controller.status.patch import status_patch
+from socratasync.controller.status.source_freshness import read_source_freshness
 from socratasync.errors import InvalidSpec
 
 log = logging.getLogger("socratasync.operator")
@@ -314,8 +315,8 @@ def _reconcile_again_at(
     resource: Resource, action: Action, status: SyncStatus, now: datetime
 ) -> datetime | None:
     """The earliest moment at which time alone changes something."""
-    fresh = read_freshness(resource, status, now)
-    moments = [fresh.turns if fresh else None]
+    by_time = (read_freshness(resource, status, now), read_source_freshness(resource, status, now))
+    moments = [each.turns for each in by_time if each]
     if action.kind in (Kind.FOLLOW, Kind.START, Kind.CANCEL):
         moments.append(now + LOOK_EVERY)
     else:

@@ -69,7 +69,7 @@ def _no_change(context: RunContext, plan: DatasetPlan) -> DatasetReport:
         mode="update",
         result="NoChange",
         source_rows=plan.snapshot.rows,
-        source_updated_at=plan.snapshot.rows_updated_at,
+        source_updated_at=plan.source_updated_at,
         last_synced_since=plan.known.synced_since if plan.known else None,
         verified=None if context.request.spec.verify.row_count == "Off" else True,
         schema_in_sync=plan.schema_in_sync,

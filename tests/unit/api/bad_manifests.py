@@ -156,8 +156,8 @@ BAD = [
          "is missing; write it", "spec.target.dsnSecretRef.name: Required value"),
     _bad("a dataset without its id", {"datasets": [{"year": 2019}]}, "datasets[0].id",
          "is missing; write it", "spec.datasets[0].id: Required value"),
-    _bad("freshness without a lag", {"freshness": {}}, "freshness.maxLag", "is missing; write it",
-         "spec.freshness.maxLag: Required value"),
+    _bad("freshness without a limit", {"freshness": {}}, "freshness.maxLag",
+         "must be given, or sourceMaxAge, or both; to watch neither, take freshness out"),
     # -- what does not exist ---------------------------------------------------------------------
     _bad("a field misspelt", {"dataset": []}, "dataset", "is not a field; did you mean datasets?",
          'unknown field "spec.dataset"'),
@@ -323,6 +323,7 @@ BAD = [
     _bad("a lag without its unit", {"freshness": {"maxLag": "36"}}, "freshness.maxLag", _LAG),
     _bad("a lag of nothing", {"freshness": {"maxLag": "0h"}}, "freshness.maxLag", _LAG),
     _bad("a lag in words", {"freshness": {"maxLag": "two days"}}, "freshness.maxLag", _LAG),
+    _bad("an age without its unit", {"freshness": {"sourceMaxAge": "4"}}, "freshness.sourceMaxAge", _LAG),
     # -- the rest --------------------------------------------------------------------------------
     _bad("a tolerance below zero", {"verify": {"tolerance": -1}}, "verify.tolerance", _TOLERANCE),
     _bad("a tolerance above everything", {"verify": {"tolerance": "101%"}}, "verify.tolerance", _TOLERANCE),

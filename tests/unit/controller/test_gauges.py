@@ -62,6 +62,18 @@ def test_a_spec_that_turned_invalid_keeps_what_the_status_remembers(
 
 
 @pytest.mark.parametrize(
+    ("freshness", "seconds"),
+    [(None, None), ({"maxLag": "1h"}, None), ({"maxLag": "1h", "sourceMaxAge": "4d"}, 4 * DAY)],
+)
+def test_how_long_the_source_may_stand_still_is_the_specs(
+    resource: MakeResource, freshness: dict[str, str] | None, seconds: float | None
+) -> None:
+    found = read_gauges(resource(freshness=freshness), NOW)
+
+    assert number(found, "source_max_age_seconds") == seconds
+
+
+@pytest.mark.parametrize(
     "written", [None, "", " Etc/UTC", "0 7 * * *", "61 7 * * * Etc/UTC", "0 7 * * * Atlantis"]
 )
 def test_a_remembered_schedule_that_cannot_be_read_counts_as_none(

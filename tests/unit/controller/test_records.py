@@ -162,6 +162,7 @@ KNOWN = DatasetStatus(
     last_synced_since=START,
     source_rows=9,
     source_updated_at=START,
+    source_asked_at=START,
     rows=ROWS,
     verified=True,
     schema_in_sync=True,
@@ -172,6 +173,7 @@ KNOWN = DatasetStatus(
     error=RunError(reason="Old", message="old"),
 )
 LATER = "2026-11-23T08:00:00Z"
+STARTED = at("2026-11-23T07:59")
 
 
 def spec_of(resource: MakeResource, **more: Any) -> SyncSpec:
@@ -205,6 +207,7 @@ def spec_of(resource: MakeResource, **more: Any) -> SyncSpec:
             {
                 "last_synced_since": at("2026-11-23T08:00"),
                 "source_updated_at": at("2026-11-23T08:00"),
+                "source_asked_at": STARTED,
                 "error": None,
             },
             id="later times",
@@ -250,7 +253,7 @@ def spec_of(resource: MakeResource, **more: Any) -> SyncSpec:
 def test_a_report_overlays_what_is_known_of_a_dataset(
     resource: MakeResource, told: dict[str, Any], becomes: dict[str, Any]
 ) -> None:
-    (now,) = dataset_records(spec_of(resource), [KNOWN], said({"id": "rq3b-xjk8", **told}))
+    (now,) = dataset_records(spec_of(resource), [KNOWN], said({"id": "rq3b-xjk8", **told}), STARTED)
 
     error = (now.error.reason, len(now.error.message or "")) if now.error else None
     assert {name: error if name == "error" else getattr(now, name) for name in becomes} == becomes
@@ -261,7 +264,7 @@ def test_a_report_overlays_what_is_known_of_a_dataset(
 def test_bad_values_are_those_of_the_last_run_or_none(resource: MakeResource) -> None:
     known = replace(KNOWN, bad_values=BadValues(nulled=2))
 
-    (now,) = dataset_records(spec_of(resource), [known], said({"id": "rq3b-xjk8"}))
+    (now,) = dataset_records(spec_of(resource), [known], said({"id": "rq3b-xjk8"}), STARTED)
 
     assert now.bad_values is None
 
@@ -272,15 +275,15 @@ def test_as_many_frozen_columns_are_named_as_the_status_has_room_for(
     names = [f"c{number}" for number in range(FROZEN_COLUMNS + 1)]
     report = said({"id": "rq3b-xjk8", "frozenColumns": names, "frozenColumnCount": len(names)})
 
-    (now,) = dataset_records(spec_of(resource), [KNOWN], report)
+    (now,) = dataset_records(spec_of(resource), [KNOWN], report, STARTED)
 
     assert now.frozen_columns == tuple(names[:-1])
     assert now.frozen_column_count == len(names)
 
 
 def test_a_dataset_that_the_report_leaves_out_stays_as_it_is_known(resource: MakeResource) -> None:
-    assert dataset_records(spec_of(resource), [KNOWN], said()) == (KNOWN,)
-    assert dataset_records(spec_of(resource), [KNOWN], None) == (KNOWN,)
+    assert dataset_records(spec_of(resource), [KNOWN], said(), STARTED) == (KNOWN,)
+    assert dataset_records(spec_of(resource), [KNOWN], None, STARTED) == (KNOWN,)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +295,7 @@ def test_the_year_is_the_manifests_if_it_gives_one(
     dataset = {"id": "rq3b-xjk8"} | ({"year": in_spec} if in_spec else {})
     spec = resource(datasets=[dataset]).spec
 
-    (now,) = dataset_records(spec, [replace(KNOWN, year=known)], None)
+    (now,) = dataset_records(spec, [replace(KNOWN, year=known)], None, STARTED)
 
     assert now == replace(KNOWN, year=year)
 
@@ -301,7 +304,7 @@ def test_datasets_are_those_in_use_in_the_manifests_order(resource: MakeResource
     spec = resource(datasets=[{"id": "aaaa-aaaa", "year": 7000 - 5000}, {"id": "rq3b-xjk8"}]).spec
     gone = DatasetStatus(id="gone-gone")
 
-    assert dataset_records(spec, [gone, KNOWN], None) == (
+    assert dataset_records(spec, [gone, KNOWN], None, STARTED) == (
         DatasetStatus(id="aaaa-aaaa", year=2000),
         KNOWN,
     )
@@ -312,10 +315,10 @@ def test_without_a_readable_spec_they_are_those_known_and_those_told() -> None:
         {"id": "rq3b-xjk8", "year": 1999, "verified": True}, {"id": "new4-new4", "year": 5}
     )
 
-    now = dataset_records(None, [KNOWN], report)
+    now = dataset_records(None, [KNOWN], report, STARTED)
 
     assert now == (replace(KNOWN, error=None), DatasetStatus(id="new4-new4", year=5))
-    assert dataset_records(None, [KNOWN], None) == (KNOWN,)
+    assert dataset_records(None, [KNOWN], None, STARTED) == (KNOWN,)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def test_a_report_says_what_was_planned_staged_and_written() -> None:
         year=2023,
         load=Load(full=False),
         snapshot=Snapshot(rows=200, newest=NOON, rows_updated_at=EARLIER),
+        source_updated_at=NOON,
         schema_in_sync=False,
         frozen=Frozen(named=("status",)),
     )
@@ -52,7 +53,7 @@ def test_a_report_says_what_was_planned_staged_and_written() -> None:
         duplicates=4,
         bad_values=BAD,
         source_rows=200,
-        source_updated_at=EARLIER,
+        source_updated_at=NOON,
         last_synced_since=since,
         strategy="merge",
         verified=True,

@@ -124,6 +124,7 @@ FIRST = DatasetPlan(
     where=None,
     watermark=Watermark(),
     snapshot=Snapshot(rows=2, newest=NEWEST, rows_updated_at=CHANGED, taken_at=NOW),
+    source_updated_at=CHANGED,
     source=(SourceColumn(field="name", type="text"), SourceColumn(field="acres", type="number")),
     before=Before(exists=False, rows=0, server_version=170004),
     table=(*NEW_TABLE, *PROVENANCE.items()),
@@ -166,6 +167,7 @@ def test_a_dataset_that_changed(source: Source, parks: Dataset, clock: Clock) ->
     assert plan(source, LOADED) == replace(
         UPDATE,
         snapshot=replace(UPDATE.snapshot, rows=3, newest=clock.at, rows_updated_at=clock.at),
+        source_updated_at=clock.at,
         nothing_to_do=False,
     )
 

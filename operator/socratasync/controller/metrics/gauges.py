@@ -38,6 +38,7 @@ PER_RESOURCE = {
     "socratasync_last_run_succeeded": "Whether the last run that ended was good.",
     "socratasync_active_run_start_timestamp_seconds": "When the run under way was started.",
     "socratasync_run_stuck": "Whether a run is wanted and cannot start.",
+    "socratasync_source_max_age_seconds": "How long the source may stand still.",
 }
 PER_DATASET = {
     "socratasync_dataset_source_rows": "Rows that the source counts.",
@@ -89,6 +90,7 @@ def read_gauges(resource: Resource, now: datetime) -> Gauges:
             _succeeded(status),
             _seconds(status.active_run.start if status.active_run else None),
             float(run == STUCK),
+            _source_max_age(resource),
         ),
         conditions=_shared(
             tuple(written(type=each.type, status=each.status) for each in status.conditions or ())
@@ -148,6 +150,12 @@ def _suspended(resource: Resource) -> float | None:
         return float(resource.spec.suspend)
     known = find(resource.status, SUSPENDED)
     return float(known.status == "True") if known else None
+
+
+def _source_max_age(resource: Resource) -> float | None:
+    freshness = resource.spec.freshness if resource.spec else None
+    limit = freshness.source_max_age if freshness else None
+    return limit.total_seconds() if limit else None
 
 
 def _is_trouble(condition: Condition) -> bool:

@@ -35,6 +35,11 @@ FRESH: Final = "Fresh"
 """False: the last good run is longer ago than spec.freshness.maxLag. Moves with time, not only with
 runs. Only present with a maxLag."""
 
+SOURCE_FRESH: Final = "SourceFresh"
+"""False: a run has found that no dataset in use changed for spec.freshness.sourceMaxAge. Unknown: nobody has
+learned so much, or nobody since that time is over, by which alone it is no longer True. Only present with a
+sourceMaxAge, and no part of Ready: a city that publishes nothing is no failure of the sync's."""
+
 DATA_VERIFIED: Final = "DataVerified"
 """Whether the last run's rows were counted against the source's own count, and matched. Unknown:
 nobody counted."""
@@ -56,6 +61,7 @@ ORDER: Final = (
     SYNCHRONIZING,
     LAST_SYNC_SUCCEEDED,
     FRESH,
+    SOURCE_FRESH,
     DATA_VERIFIED,
     SCHEMA_IN_SYNC,
     SUSPENDED,

@@ -42,6 +42,7 @@ from socratasync.controller.status.loaded import (
     is_synced,
     judging_run_of_spec,
 )
+from socratasync.controller.status.source_freshness import read_source_freshness
 from socratasync.controller.status.verdicts import data_verified, schema_in_sync
 from socratasync.errors import NEEDS_A_PERSON
 
@@ -52,6 +53,7 @@ _ROOM_FOR_ADVICE = 480
 def judge(resource: Resource, action: Action, status: SyncStatus, now: datetime) -> list[Finding]:
     """All conditions that are to be present, given the records of ``status``."""
     fresh = read_freshness(resource, status, now)
+    source = read_source_freshness(resource, status, now)
     stalled = _stalled(resource, action, status)
     found = [
         _ready(resource, action, status),
@@ -59,6 +61,7 @@ def judge(resource: Resource, action: Action, status: SyncStatus, now: datetime)
         _synchronizing(action, status),
         _last_sync_succeeded(status),
         fresh.condition if fresh else None,
+        source.condition if source else None,
         data_verified(resource, status),
         schema_in_sync(resource, status),
         _suspended(resource, status),

@@ -27,6 +27,7 @@ from socratasync.controller.status.condition_types import (
     FRESH,
     READY,
     SCHEMA_IN_SYNC,
+    SOURCE_FRESH,
     SUSPENDED,
     SYNCHRONIZING,
 )
@@ -66,10 +67,15 @@ _TURNS: Mapping[tuple[str, str], tuple[Literal["Normal", "Warning"], str]] = {
     (SUSPENDED, "False"): ("Normal", "Resumed"),
     (FRESH, "False"): ("Warning", "Stale"),
     (FRESH, "True"): ("Normal", "Fresh"),
+    (SOURCE_FRESH, "False"): ("Warning", "SourceFrozen"),
+    (SOURCE_FRESH, "True"): ("Normal", "SourceFresh"),
     (DATA_VERIFIED, "False"): ("Warning", "RowCountMismatch"),
     (SCHEMA_IN_SYNC, "False"): ("Warning", "SchemaChanged"),
 }
 """Transitions of conditions that are told, by the status that the condition then has."""
+
+_TRUE_AFTER_UNKNOWN = ("Fresh", "SourceFresh")
+"""Told after bad news only."""
 
 _WAITS: Mapping[str, Literal["Normal", "Warning"]] = {
     WAITING_FOR_CAPACITY: "Normal",
@@ -232,11 +238,11 @@ def _turns(old: SyncStatus, new: SyncStatus) -> list[Event]:
 
 
 def _is_turn(before: Condition | None, now: Condition, told: str) -> bool:
-    """A condition's first appearance is a transition only if it is bad news. Fresh is Unknown until the
-    first good run; that it is True then is no news either, nor that what was created suspended is so."""
+    """A condition's first appearance is a transition only if it is bad news. Fresh and SourceFresh are Unknown
+    until a run tells more; that they are True then is no news either, nor that what was created suspended is so."""
     if before is None:
-        return told not in ("Resumed", "Fresh", "Suspended")
-    if told == "Fresh" and before.status == "Unknown":
+        return told not in ("Resumed", "Suspended", *_TRUE_AFTER_UNKNOWN)
+    if told in _TRUE_AFTER_UNKNOWN and before.status == "Unknown":
         return False
     return before.status != now.status
 

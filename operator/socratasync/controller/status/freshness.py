@@ -21,9 +21,10 @@ class Freshness:
 
 def read_freshness(resource: Resource, status: SyncStatus, now: datetime) -> Freshness | None:
     """None without a maxLag."""
-    if resource.spec is None or resource.spec.freshness is None:
+    freshness = resource.spec.freshness if resource.spec else None
+    if freshness is None or freshness.max_lag is None:
         return None
-    lag = resource.spec.freshness.max_lag
+    lag = freshness.max_lag
     allowed = write_duration(lag)
     succeeded = status.last_successful_time
     expires = (succeeded or resource.created) + lag

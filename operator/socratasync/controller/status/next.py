@@ -132,7 +132,8 @@ def _with_ended_run(status: SyncStatus, resource: Resource, outcome: Outcome) ->
 def _with_datasets(status: SyncStatus, resource: Resource, outcome: Outcome | None) -> SyncStatus:
     """The datasets in use, and where the next update of all of them starts."""
     report = outcome.report if outcome else None
-    datasets = dataset_records(resource.spec, status.datasets or (), report)
+    started = status.last_run.start if status.last_run else None
+    datasets = dataset_records(resource.spec, status.datasets or (), report, started)
     since = oldest_watermark(datasets)
     if (datasets, since) == (status.datasets, status.last_synced_since):
         return status

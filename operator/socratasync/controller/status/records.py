@@ -87,8 +87,10 @@ def dataset_records(
     spec: SyncSpec | None,
     known: Sequence[DatasetStatus],
     report: Report | None,
+    started: datetime | None,
 ) -> tuple[DatasetStatus, ...]:
-    """``status.datasets``: those in use, in the manifest's order; without a readable spec, those known."""
+    """``status.datasets``: those in use, in the manifest's order; without a readable spec, those known.
+    ``started``: when the run of the report was."""
     before = {dataset.id: dataset for dataset in known}
     reported = {dataset.id: dataset for dataset in report.datasets} if report else {}
     if spec is None:
@@ -99,7 +101,7 @@ def dataset_records(
             _of_year(before.get(dataset.id) or DatasetStatus(id=dataset.id), dataset.year)
             for dataset in spec.selected_datasets()
         ]
-    return tuple(_overlaid(dataset, reported.get(dataset.id)) for dataset in in_use)
+    return tuple(_overlaid(dataset, reported.get(dataset.id), started) for dataset in in_use)
 
 
 def _of_year(known: DatasetStatus, year: int | None) -> DatasetStatus:
@@ -113,7 +115,9 @@ def _duration(start: datetime | None, end: datetime) -> str | None:
 # What the worker's report says
 
 
-def _overlaid(known: DatasetStatus, said: DatasetResult | None) -> DatasetStatus:
+def _overlaid(
+    known: DatasetStatus, said: DatasetResult | None, started: datetime | None
+) -> DatasetStatus:
     """What is known of the dataset, with what the report says of it; what it leaves out stays known."""
     if said is None:
         return known
@@ -124,6 +128,7 @@ def _overlaid(known: DatasetStatus, said: DatasetResult | None) -> DatasetStatus
         left_out=_either(said.left_out, known.left_out),
         shared=_either(said.shared, known.shared),
         source_updated_at=said.source_updated_at or known.source_updated_at,
+        source_asked_at=started if said.source_updated_at else known.source_asked_at,
         rows=kept_target(known.rows, said.rows) if counted(said.rows) else known.rows,
         # A verdict goes with the next run in which nobody counted, unless that run failed.
         verified=_either(said.verified, known.verified if said.error else None),

@@ -52,7 +52,7 @@ def merged(
         duplicates=what.cleaned.duplicates,
         bad_values=staged.bad,
         source_rows=plan.snapshot.rows,
-        source_updated_at=plan.snapshot.rows_updated_at,
+        source_updated_at=plan.source_updated_at,
         last_synced_since=known.synced_since,
         strategy=strategy.value,
         verified=staged.trusted if counted else None,

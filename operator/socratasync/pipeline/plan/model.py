@@ -155,6 +155,9 @@ class DatasetPlan:
     """Whether rows that did not change must be read, whatever the mode: what was merged is not there."""
     row_triggers: tuple[str, ...] = ()
     """The table's triggers that may change a row, or keep it out, before it is written."""
+    source_updated_at: datetime | None = None
+    """When rows last changed, as the portal said to this run; ``snapshot`` may be that of an earlier try, whose
+    stage is gone on with."""
     replica_as_of: datetime | None = None
     """How old the rows read were, when they came from a replica that was behind (``rowstream``)."""
 

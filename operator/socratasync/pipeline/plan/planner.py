@@ -158,6 +158,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         where=dataset.where,
         watermark=watermark,
         snapshot=snapshot,
+        source_updated_at=metadata.rows_updated_at,
         source=metadata.columns,
         before=state.before,
         table=_new_table(question),
