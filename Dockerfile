@@ -27,7 +27,7 @@ RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /dis
       /opt/socratasync/lib \
  && /opt/socratasync/bin/socratasync --version \
  && /opt/socratasync/bin/kubectl-socratasync --version \
- && /opt/socratasync/bin/python -c 'import socratasync.controller.main, socratasync.cli.kubectl.cluster'
+ && /opt/socratasync/bin/python -c 'import socratasync.controller.main, socratasync.controller.page.server, socratasync.cli.kubectl.cluster'
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=dev

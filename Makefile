@@ -52,7 +52,7 @@ test-chart: $(STAMP)  ## the Helm chart and the alerts, with helm and promtool (
 
 e2e: $(STAMP)  ## a real node: image, operator, Jobs, PostgreSQL (root on Linux, or KUBECONFIG)
 	@tests/e2e/prepare.sh
-	@$(BIN)/python tests/cluster/programs.py $(if $(KUBECONFIG),chart,api node chart)
+	@$(BIN)/python tests/cluster/programs.py $(if $(KUBECONFIG),api chart,api node chart)
 	$(PYTEST) tests/e2e
 
 bench: bench-load bench-scale  ## speed and memory, measured and asserted; results in bench-results/

@@ -56,7 +56,9 @@ EVERYTHING: Mapping[str, Any] = {
     ],
     "priorityClassName": "system-cluster-critical",
     "service": {"annotations": {"prometheus.io/scrape": "true"}},
+    "statusPage": {"enabled": True, "leaveOutNamespaces": ["maps", "parks"]},
     "networkPolicy": {
+        "statusPageFrom": [{"podSelector": {"matchLabels": {"app": "auth-proxy"}}}],
         "apiServerPorts": [6443],
         "apiServerCIDRs": ["10.0.0.0/8", "fd00::/8"],
         "metricsFrom": [

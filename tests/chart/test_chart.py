@@ -229,7 +229,7 @@ def test_a_scrape_keeps_the_namespace_of_the_sync() -> None:
 
     assert monitor["spec"]["endpoints"][0]["honorLabels"] is True
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
-    service = one(render(EVERYTHING), "Service")
+    service = one(render(EVERYTHING), "Service", "socratasync-metrics")
     assert (
         monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     )
@@ -306,3 +306,50 @@ def test_the_test_pod_finds_the_metrics_at_an_address_of_either_family(host: str
         )
 
     assert (ran.returncode, ran.stdout) == (0, "socratasync_operator_build_info{} 1\n"), ran.stderr
+
+
+def test_the_status_page_is_off_unless_it_is_asked_for() -> None:
+    rendered = render()
+    container = pod_spec(rendered)["containers"][0]
+
+    assert not [arg for arg in container["args"] if "status-page" in arg]
+    assert [port["name"] for port in container["ports"]] == ["metrics", "health"]
+    assert [o["metadata"]["name"] for o in rendered if o["kind"] == "Service"] == [
+        "socratasync-metrics"
+    ]
+
+
+def test_the_status_page_is_reached_through_a_service_of_its_own_by_those_who_may() -> None:
+    rendered = render(EVERYTHING)
+    container = pod_spec(rendered)["containers"][0]
+    name = one(rendered, "Deployment")["metadata"]["name"]
+    service = one(rendered, "Service", f"{name}-status-page")
+    policy = one(rendered, "NetworkPolicy", name)
+
+    (port,) = [each for each in container["ports"] if each["name"] == "status-page"]
+    assert f"--status-page-port={port['containerPort']}" in container["args"]
+    assert [arg for arg in container["args"] if "leave-out" in arg] == [
+        "--status-page-leave-out=maps",
+        "--status-page-leave-out=parks",
+    ]
+    assert [each["targetPort"] for each in service["spec"]["ports"]] == ["status-page"]
+    pod = one(rendered, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= pod.items()
+    (rule,) = [
+        each for each in policy["spec"]["ingress"] if each["ports"][0]["port"] == "status-page"
+    ]
+    assert rule["from"] == EVERYTHING["networkPolicy"]["statusPageFrom"]
+
+
+def test_a_service_monitor_takes_no_service_but_that_of_the_metrics() -> None:
+    rendered = render(EVERYTHING)
+    wanted = one(rendered, "ServiceMonitor")["spec"]["selector"]["matchLabels"]
+
+    found = [
+        o["metadata"]["name"]
+        for o in rendered
+        if o["kind"] == "Service" and wanted.items() <= o["metadata"]["labels"].items()
+    ]
+
+    assert len(found) == 1
+    assert found[0].endswith("-metrics")

@@ -50,16 +50,24 @@ def test_the_chart_for_its_own_namespace_is_the_namespaced_manifests() -> None:
     assert chart == manifests
 
 
-def test_the_chart_with_an_election_is_the_manifests_with_that_component(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("component", "values"),
+    [
+        ("leader-election", {"replicas": 2, "leaderElection": {"enabled": True}}),
+        ("status-page", {"statusPage": {"enabled": True}}),
+    ],
+)
+def test_the_chart_with_an_extra_is_the_manifests_with_its_component(
+    tmp_path: Path, component: str, values: dict[str, Any]
+) -> None:
     shutil.copytree(ROOT / "manifests", tmp_path / "manifests")
     shutil.copytree(ROOT / "crds", tmp_path / "crds")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "kustomization.yaml").write_text(
         "namespace: socratasync-system\n"
         "resources: [../manifests]\n"
-        "components: [../manifests/leader-election]\n"
+        f"components: [../manifests/{component}]\n"
     )
-    values = {"replicas": 2, "leaderElection": {"enabled": True}}
 
     assert compared(render(values)) == compared(kustomize(str(tmp_path / "mine")))
 

@@ -37,7 +37,7 @@ class RunningOperator:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.log = log
-        self.health_port, self.metrics_port = free_ports(2)
+        self.health_port, self.metrics_port, self.page_port = free_ports(3)
         self._kubeconfig = kubeconfig
         self._flags = [*(f"--namespace={name}" for name in namespaces), *flags]
         self._environ = environ or {"SOCRATASYNC_IMAGE": IMAGE}
@@ -55,6 +55,7 @@ class RunningOperator:
         """Starts the process and returns at once."""
         command = [sys.executable, "-m", "socratasync", "operator"]
         command += [f"--health-port={self.health_port}", f"--metrics-port={self.metrics_port}"]
+        command += [f"--status-page-port={self.page_port}"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, *self._flags],
@@ -125,6 +126,10 @@ class RunningOperator:
         code, text = self._get(self.metrics_port, "metrics")
         assert code == 200, f"/metrics answers {code}: {self.words()}"
         return text
+
+    def page(self, path: str = "") -> tuple[int, str]:
+        """Code and text of the status page, or of what is beside it; 0 while nobody answers."""
+        return self._get(self.page_port, path)
 
     def _get(self, port: int, path: str) -> tuple[int, str]:
         """Code and text; no library that keeps a socket when the operator is killed in mid-answer."""

@@ -18,6 +18,8 @@ from tests.cluster.syncs import Sync
 from tests.cluster.wiretap import Call, Wiretap
 
 from socratasync.controller.leader import LASTS_S
+from socratasync.controller.page.html import render_nothing
+from socratasync.controller.page.sight import STANDS_BY, NoSight
 
 LEASE = "socratasync"
 SOON_S = 8.0
@@ -48,7 +50,7 @@ def start(
                 "POD_NAMESPACE": namespace,
                 "SOCRATASYNC_IMAGE": "registry.example.org/socratasync:test",
             }
-            flags = [f"--leader-elect={LEASE}"]
+            flags = [f"--leader-elect={LEASE}", "--status-page"]
             log = tmp_path / f"{name}.log"
             operator = RunningOperator(kubeconfig, log, [namespace], flags, environ)
             return running.enter_context(operator)
@@ -95,6 +97,8 @@ def test_one_works_and_the_other_takes_over_when_it_is_killed_and_when_it_stops(
     assert "socratasync_info{" in first.metrics()
     assert "socratasync_info{" not in second.metrics()  # no series of a sync comes from two
     assert second.probe("readyz") == second.probe("healthz") == 200
+    assert "la-311" in first.page()[1]
+    assert second.page() == (503, render_nothing(NoSight(sentence=STANDS_BY)))
 
     first.kill()
     took = seconds_until(lambda: holder() == "second", "the second operator to take over")
@@ -103,6 +107,7 @@ def test_one_works_and_the_other_takes_over_when_it_is_killed_and_when_it_stops(
     assert len(status["history"]) == 1
     assert sorted(sync.events()) == ["SyncStarted", "SyncSucceeded"]
     assert created(tap.calls) == 1
+    assert "succeeded" in second.page()[1]
 
     third = start("third")
     began = time.monotonic()

@@ -104,6 +104,10 @@ def test_an_applied_sync_is_loaded_and_says_so(
     )
 
 
+def test_there_is_no_status_page_unless_it_is_asked_for(operator: RunningOperator) -> None:
+    assert operator.page() == (0, "")
+
+
 def test_the_job_is_what_a_restricted_namespace_admits(sync: Sync) -> None:
     sync.apply(
         source={"appTokenSecretRef": {"name": "socrata"}},

@@ -6,12 +6,15 @@ import logging
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from socratasync.cli import options, terminal
 from socratasync.errors import InvalidSpec
+
+if TYPE_CHECKING:
+    from socratasync.controller.main import OperatorOptions
 
 
 class LogLevel(StrEnum):
@@ -68,6 +71,26 @@ MetricsPort = Annotated[
 HealthPort = Annotated[
     int, typer.Option("--health-port", min=0, max=65535, help="Port of /healthz and /readyz.")
 ]
+StatusPage = Annotated[
+    bool,
+    typer.Option(
+        "--status-page",
+        help="Serve a page, and status.json, that tell how every sync stands. There is no login: let only those "
+        "reach it who may know.",
+    ),
+]
+StatusPagePort = Annotated[
+    int, typer.Option("--status-page-port", min=0, max=65535, help="Port of the status page.")
+]
+StatusPageLeaveOut = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status-page-leave-out",
+        metavar="NS",
+        help="A namespace of which the status page tells nothing; may be given several times.",
+        show_default=False,
+    ),
+]
 MaxActiveRuns = Annotated[
     int, typer.Option("--max-active-runs", min=1, help="Runs at once; the rest wait in order.")
 ]
@@ -102,6 +125,9 @@ def command(
     leader_elect: LeaderElect = None,
     metrics_port: MetricsPort = 9090,
     health_port: HealthPort = 8080,
+    status_page: StatusPage = False,
+    status_page_port: StatusPagePort = 8081,
+    status_page_leave_out: StatusPageLeaveOut = None,
     max_active_runs: MaxActiveRuns = 20,
     max_active_runs_per_domain: MaxActiveRunsPerDomain = 4,
     max_active_runs_per_namespace: MaxActiveRunsPerNamespace = 0,
@@ -116,7 +142,6 @@ def command(
         from socratasync.controller import (
             main as operator,
         )  # slow to import, and needs the extra `operator`
-        from socratasync.controller.cluster.errors import ClusterError
         from socratasync.controller.jobs.defaults import NOTHING_SAID, read_defaults
     except ModuleNotFoundError as exc:
         terminal.messages().print(
@@ -136,14 +161,25 @@ def command(
         lease=leader_elect,
         metrics_port=metrics_port,
         health_port=health_port,
+        page=operator.PageOptions(port=status_page_port, left_out=status_page_leave_out or ())
+        if status_page
+        else None,
         max_active_runs=max_active_runs,
         max_active_runs_per_domain=max_active_runs_per_domain,
         max_active_runs_per_namespace=max_active_runs_per_namespace or None,
         log_format=log_format.value,
         log_level=logging.getLevelNamesMapping()[log_level.upper()],
     )
+    _operate(wanted)
+
+
+def _operate(wanted: OperatorOptions) -> None:
+    """Until a signal comes; ends the command with a sentence if that cannot be."""
+    from socratasync.controller.cluster.errors import ClusterError
+    from socratasync.controller.main import run
+
     try:
-        operator.run(wanted)
+        run(wanted)
     except ClusterError as exc:
         # Logged, since the log is what is read of a pod that has ended; the sentence is enough.
         logging.getLogger("socratasync.operator").error("%s", exc.message)  # noqa: TRY400

@@ -10,8 +10,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +28,7 @@ from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.metrics.server import metrics_app
 from socratasync.controller.observed.job import owner_key, read_job
 from socratasync.controller.observed.resource import Key, read_resource
+from socratasync.controller.page.board import Board
 from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import Runs
@@ -50,10 +51,18 @@ _ASK_EVERY_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageOptions:
+    """Where the status page is served, and the namespaces of which it tells nothing."""
+
+    port: int = 8081
+    left_out: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorOptions:
     """The command's flags. Without ``namespaces`` the operator works in all of them; without ``image``, Jobs run
     that of its own pod; without ``max_active_runs_per_namespace`` a namespace may have as many runs as the operator;
-    with ``lease`` it works only while it holds that."""
+    with ``lease`` it works only while it holds that; without ``page`` there is no status page."""
 
     image: str | None = None
     defaults: JobDefaults = NOTHING_SAID
@@ -61,6 +70,7 @@ class OperatorOptions:
     lease: str | None = None
     metrics_port: int = 9090
     health_port: int = 8080
+    page: PageOptions | None = None
     max_active_runs: int = 20
     max_active_runs_per_domain: int = 4
     max_active_runs_per_namespace: int | None = None
@@ -87,7 +97,8 @@ async def operate(options: OperatorOptions) -> None:
     cluster = Cluster(credentials)
     operator = _Operator(options, cluster)
     try:
-        with serving_apart(metrics_app(operator.metrics.scrape), options.metrics_port):
+        metrics = serving_apart(metrics_app(operator.metrics.scrape), options.metrics_port)
+        with metrics, _status_page(operator, options.page):
             async with serving(health_app(operator.health), options.health_port):
                 await operator.wait_for_crd()
                 await operator.choose_image()
@@ -108,6 +119,7 @@ class _Operator:
         self.metrics = Metrics(_now)
         self.scheduler = Scheduler(self._look, _now)
         self.health = Health(_now, lambda: self.scheduler.ticked)
+        self.board = Board(options.page.left_out) if options.page else None
         self._slots = RunSlots(
             options.max_active_runs,
             options.max_active_runs_per_domain,
@@ -122,6 +134,7 @@ class _Operator:
             self._roster,
             self.metrics,
             _now,
+            self.board,
         )
         self._takeover = Takeover(
             cluster,
@@ -263,6 +276,18 @@ class _Operator:
     def _forget(self, key: Key) -> None:
         self.scheduler.forget(key)
         self._reconciler.forget(key)
+
+
+@contextmanager
+def _status_page(operator: _Operator, options: PageOptions | None) -> Iterator[None]:
+    """Serve the page until the block ends, if there is to be one. Raises ``OSError`` if the port is taken."""
+    if options is None or operator.board is None:
+        yield
+        return
+    from socratasync.controller.page.server import page_app  # takes memory, and few want it
+
+    with serving_apart(page_app(operator.board, operator.health, _now), options.port):
+        yield
 
 
 async def _until_first_end(*parts: Coroutine[Any, Any, None]) -> None:

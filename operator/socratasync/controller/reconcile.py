@@ -28,6 +28,7 @@ from socratasync.controller.observed.memory import (
 from socratasync.controller.observed.reasons import JOB_REFUSED, WAITING_FOR_CAPACITY
 from socratasync.controller.observed.resource import Key, Resource, read_resource
 from socratasync.controller.observed.worker import WorkerSeen
+from socratasync.controller.page.board import Board
 from socratasync.controller.roster import Roster
 from socratasync.controller.runs import LOOK_EVERY, Runs
 from socratasync.controller.slots import RunSlots
@@ -67,13 +68,16 @@ class Reconciler:
         roster: Roster,
         metrics: Metrics,
         now: Callable[[], datetime],
+        board: Board | None = None,
     ) -> None:
+        """``board``: where the status page reads how resources stand; None without a page."""
         self._cluster = cluster
         self._runs = runs
         self._slots = slots
         self._roster = roster
         self._metrics = metrics
         self._now = now
+        self._board = board
 
     async def reconcile(self, key: Key) -> datetime | None:
         """Bring the resource one step further.
@@ -94,7 +98,7 @@ class Reconciler:
         Judged without any call to the API, for most of ten thousand resources need nothing.
         """
         now = self._now()
-        self._metrics.observe(resource)
+        self._show(resource)
         self._note(resource)
         unrecorded = self._roster.unrecorded(resource.key, recorded_runs(resource.status))
         if resource.deleting:
@@ -124,6 +128,8 @@ class Reconciler:
         """The resource is gone: so are its series, its place in the queue and its slot."""
         self._roster.forget(key)
         self._metrics.forget(key)
+        if self._board is not None:
+            self._board.forget(key)
         self._runs.forget(key)
         self._slots.free(key)
 
@@ -154,7 +160,7 @@ class Reconciler:
             written = await self._write(resource, status)
         self._hold_or_free_slot(resource, done.action, status)
         self._count(resource.key, status, done)
-        self._metrics.observe(written)
+        self._show(written)
         if done.refused:
             raise JobRefused(done.refused)
         await self._runs.clear_away(written, jobs)
@@ -220,6 +226,12 @@ class Reconciler:
         written = replace(resource, version=version, status=status, unreadable={})
         self._note(written)
         return written
+
+    def _show(self, resource: Resource) -> None:
+        """To those who only look: how the resource stands now."""
+        self._metrics.observe(resource)
+        if self._board is not None:
+            self._board.observe(resource)
 
     def _note(self, resource: Resource) -> None:
         last_run = resource.status.last_run

@@ -13,9 +13,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 IDLE_S = 75.0
 """How long a connection may be silent: longer than the minute between two scrapes that share one."""
+
+LONGEST_ANSWER_S = 60.0
+"""How long a client may take to read an answer. Prometheus gives up after ten seconds unless it is told otherwise."""
 
 _SHUTDOWN_S = 1.0
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
@@ -50,6 +54,52 @@ def serving_apart(app: web.Application, port: int, *, idle_s: float = IDLE_S) ->
     finally:
         stopping.set()
         thread.join()
+
+
+def in_turn(most: int) -> Middleware:
+    """A middleware that makes at most so many answers at once; further requests wait. What each holds in memory is
+    bounded thereby for all, however many ask."""
+    turns = asyncio.Semaphore(most)
+
+    @web.middleware
+    async def wait(request: web.Request, handler: Handler) -> web.StreamResponse:
+        async with turns:
+            return await handler(request)
+
+    return wait
+
+
+async def stream(
+    request: web.Request,
+    response: web.StreamResponse,
+    pieces: Iterator[bytes],
+    *,
+    longest_s: float = LONGEST_ANSWER_S,
+) -> web.StreamResponse:
+    """Answer with pieces that are made while they are read, packed if the client takes that; to HEAD with none.
+
+    A client that takes longer than ``longest_s`` is cut off, and one that hangs up is nobody's trouble. Returns the
+    response.
+    """
+    response.enable_compression()
+    try:
+        async with asyncio.timeout(longest_s):
+            await response.prepare(request)
+            if request.method == "GET":
+                await _send(response, pieces)
+            await response.write_eof()
+    except TimeoutError:
+        if request.transport:
+            request.transport.abort()  # close() would wait until everything is read
+    except ConnectionError:
+        pass  # there is nobody left to be told
+    return response
+
+
+async def _send(response: web.StreamResponse, pieces: Iterator[bytes]) -> None:
+    for piece in pieces:
+        await response.write(piece)
+        await asyncio.sleep(0)  # write() may not wait at all; other clients have their turn
 
 
 @asynccontextmanager

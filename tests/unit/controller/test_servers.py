@@ -15,12 +15,14 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
 from tests.cluster.processes import wait_until
 from tests.skipped import needs_ipv6
 
 from socratasync.controller.health import Health, health_app
 from socratasync.controller.metrics.server import Scrape, metrics_app
-from socratasync.controller.serving import serving, serving_apart
+from socratasync.controller.serving import in_turn, serving, serving_apart
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -219,6 +221,18 @@ def test_a_scraper_that_does_not_read_is_cut_off() -> None:
     asyncio.run(story())
 
 
+def test_a_client_that_hangs_up_in_the_middle_is_nobodys_trouble(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with metrics(without_end) as port:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(1)
+        wait_until(lambda: not served(port), timeout_s=10, what="the connection to go")
+
+    assert caplog.records == []
+
+
 def test_a_scrape_that_takes_long_holds_up_neither_probes_nor_the_loop() -> None:
     made, probed = threading.Event(), threading.Event()
 
@@ -296,3 +310,36 @@ def test_a_probe_says_why(ready: bool, status: int, said: bytes) -> None:
 
     assert answered == status
     assert body.startswith(said)
+
+
+def test_no_more_answers_are_made_at_once_than_it_is_said_and_all_are_made() -> None:
+    async def story() -> tuple[int, list[Answer]]:
+        came, under_way, most = 0, 0, 0
+        all_came = asyncio.Event()
+
+        @web.middleware
+        async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+            nonlocal came
+            came += 1
+            if came == 7:
+                all_came.set()
+            return await handler(request)
+
+        async def answer(_: web.Request) -> web.Response:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await all_came.wait()
+            under_way -= 1
+            return web.Response(text="done")
+
+        app = web.Application(middlewares=[count, in_turn(2)])
+        app.router.add_get("/", answer)
+        async with serving(app, 0) as port:
+            answers = await asyncio.gather(*(ask(port, "GET /") for _ in range(7)))
+        return most, answers
+
+    most, answers = asyncio.run(story())
+
+    assert [answer[0] for answer in answers] == [200] * 7
+    assert most == 2
