@@ -20,9 +20,11 @@ from typing import Any
 
 import psycopg
 import pytest
+import trustme
 from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tests.listener import Listener, listen
 from tests.skipped import SkippedTests
 
 from socrata_simulator.http.certificates import Tls, issue
@@ -214,3 +216,16 @@ def socrata(portal: Portal, tls: Tls, monkeypatch: pytest.MonkeyPatch) -> Iterat
     with serve(portal, tls=tls) as server:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", server.ca_file)
         yield server
+
+
+@pytest.fixture
+def listener(
+    socrata: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Listener]:
+    """Somebody to call and to tell, trusted beside the portal."""
+    authority = trustme.CA()
+    with listen(authority) as heard:
+        bundle = tmp_path / "ca.pem"
+        bundle.write_bytes(Path(socrata.ca_file).read_bytes() + authority.cert_pem.bytes())
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        yield heard

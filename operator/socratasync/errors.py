@@ -104,6 +104,11 @@ class DeadlineExceeded(TryAgain):
 class HookFailed(TryAgain):
     """The data is in, but somebody who must be told was not."""
 
+    def __init__(self, message: str, *, passes: bool = True) -> None:
+        super().__init__(message)
+        self.passes = passes
+        """Whether the same call may be answered well later, without anybody doing something about it."""
+
 
 class DataRefused(SyncError):
     """The data is not what the manifest agreed to load."""

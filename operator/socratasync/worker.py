@@ -11,7 +11,6 @@ import logging
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from socratasync.contract import environment
 from socratasync.contract.progress import Logged
@@ -21,6 +20,7 @@ from socratasync.errors import SyncError, Terminated, Unexpected
 from socratasync.pipeline.request import RunOptions, RunRequest, read_lock_wait, read_policy
 from socratasync.pipeline.run import run
 from socratasync.process import logs
+from socratasync.process.last_words import leave_word
 from socratasync.process.redact import Redactor
 from socratasync.process.signals import Interruption, interruptible, leave
 
@@ -52,7 +52,7 @@ class Teller:
     """Tells the outcome, once: the signal's last words may come from another thread."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._file = environment.termination_log(environ)
+        self._environ = environ
         self._guard = threading.Lock()
         self._told = False
 
@@ -64,16 +64,9 @@ class Teller:
             self._told = True
             told = report.as_dict()
             log.info("done, exit code %d", code, extra={"facts": {"event": "done", "exit": code}})
-            _write(self._file, fit(told))
+            leave_word(self._environ, fit(told))
             sys.stdout.write(encode(told) + "\n")
             sys.stdout.flush()
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as exc:
-        log.warning("the termination log %s cannot be written: %s", file, exc.strerror)
 
 
 def _carry_out(
@@ -110,6 +103,7 @@ def _request(
         log.warning("%s", warning)
     request = RunRequest(
         name=assignment.name,
+        namespace=assignment.namespace,
         run=assignment.run,
         spec=assignment.spec,
         mode=assignment.mode,

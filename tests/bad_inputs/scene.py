@@ -46,7 +46,7 @@ SECRETS = {
     "SOCRATASYNC_APP_TOKEN": "secret-app-token",
     "SOCRATASYNC_USERNAME": "secret-account",
     "SOCRATASYNC_PASSWORD": "secret-account-password",
-    "SOCRATASYNC_SLACK_WEBHOOK": "https://127.0.0.1:1/secret-webhook",
+    "SOCRATASYNC_NOTIFY_0": "https://127.0.0.1:1/secret-webhook",
 }
 QUICKLY = {
     "SOCRATASYNC_ATTEMPTS": "3",

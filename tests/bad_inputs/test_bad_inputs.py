@@ -847,7 +847,7 @@ def test_a_hook_that_must_be_called_and_does_not_answer_is_owed_until_it_does(sc
 def test_people_read_what_failed_and_what_to_do_next(scene: Scene, arguments: list[str]) -> None:
     scene.dataset.make_private()
     scene.set(source={"credentialsSecretRef": {"name": "account"}})
-    scene.give("SOCRATASYNC_USERNAME", "SOCRATASYNC_PASSWORD", "SOCRATASYNC_SLACK_WEBHOOK")
+    scene.give("SOCRATASYNC_USERNAME", "SOCRATASYNC_PASSWORD", "SOCRATASYNC_NOTIFY_0")
     scene.arguments = ["-o", "text", *arguments]
 
     ended = scene.run()

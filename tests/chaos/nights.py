@@ -17,8 +17,8 @@ from tests.chaos.judge.judge import Judge
 from tests.chaos.judge.witness import Witness
 from tests.chaos.setting import Setting
 from tests.chaos.world import World
+from tests.listener import Listener
 from tests.postgres.conftest import Sync
-from tests.postgres.listener import Listener
 
 from socrata_simulator.portal.portal import Portal
 from socratasync.contract.report import RunReport

@@ -9,8 +9,8 @@ from hypothesis import given
 from tests.chaos.length import at_length
 from tests.chaos.nights import NIGHTS, begin, end_quietly, live_through
 from tests.chaos.setting import SETTINGS
+from tests.listener import Listener
 from tests.postgres.conftest import Sync
-from tests.postgres.listener import Listener
 
 from socrata_simulator.portal.portal import Portal
 

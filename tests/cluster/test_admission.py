@@ -91,8 +91,8 @@ def test_the_least_spec_is_stored_with_the_models_defaults(api: Api) -> None:
 
 
 def test_kubectl_takes_on_without_its_quotes(control_plane: ControlPlane, tmp_path: Path) -> None:
-    manifest = yaml.safe_dump(sync(changed({"notify": {"slackWebhookSecretRef": {"name": "s"}}})))
-    bare = manifest.replace("  notify:\n", "  notify:\n    on: [Success]\n")
+    manifest = yaml.safe_dump(sync(changed({"notify": [{"slack": {"secretRef": {"name": "s"}}}]})))
+    bare = manifest.replace("  - slack:\n", "  - on: [Success]\n    slack:\n")
     file = tmp_path / "sync.yaml"
     file.write_text(bare, encoding="utf-8")
 
@@ -100,8 +100,7 @@ def test_kubectl_takes_on_without_its_quotes(control_plane: ControlPlane, tmp_pa
 
     stored = SyncSpec.from_json(yaml.safe_load(printed)["spec"])
     assert stored == read_manifest(bare).spec
-    assert stored.notify
-    assert stored.notify.on == ("Success",)
+    assert [channel.on for channel in stored.notify] == [("Success",)]
 
 
 def test_the_columns_show_how_a_sync_stands(

@@ -101,9 +101,10 @@ def data_folder() -> Iterator[Path]:
 def socratasync(
     tmp_path: Path, data_folder: Path, request: pytest.FixtureRequest
 ) -> Iterator[Command]:
-    """The command. A simulated portal, if the test has one, is trusted by it."""
-    if "socrata" in request.fixturenames:
-        request.getfixturevalue("socrata")  # its authority is in the environment from now on
+    """The command. Who is served over HTTPS in the test, if anybody, is trusted by it."""
+    for served in ("socrata", "listener"):
+        if served in request.fixturenames:
+            request.getfixturevalue(served)  # its authority is in the environment from now on
     command = Command(tmp_path, data_folder)
     try:
         yield command

@@ -197,13 +197,13 @@ def test_secrets_that_the_manifest_names_and_nobody_gave_are_done_without(
 ) -> None:
     file = manifest(
         source={"appTokenSecretRef": {"name": "token"}, "credentialsSecretRef": {"name": "me"}},
-        notify={"slackWebhookSecretRef": {"name": "slack"}},
+        notify=[{"slack": {"secretRef": {"name": "slack"}}}],
         hooks=[{"url": "https://127.0.0.1:1/hook", "headersSecretRef": {"name": "headers"}}],
     )
     ran = socratasync("run", "-f", file, "-o", "json", SOCRATASYNC_DSN=dsn)
 
     warnings = " ".join(json.loads(ran.stdout)["warnings"])
-    for name in ("APP_TOKEN", "USERNAME", "SLACK_WEBHOOK", "HOOK_0_HEADERS"):
+    for name in ("APP_TOKEN", "USERNAME", "NOTIFY_0", "HOOK_0_HEADERS"):
         assert f"SOCRATASYNC_{name}" in warnings
     assert ran.returncode == 0
 
@@ -270,7 +270,7 @@ SECRETS = {
     "SOCRATASYNC_APP_TOKEN": "the-App-Token",
     "SOCRATASYNC_USERNAME": "the-Key-Id",
     "SOCRATASYNC_PASSWORD": 'the-"Key"-Secret',
-    "SOCRATASYNC_SLACK_WEBHOOK": "https://127.0.0.1:1/services/Slack-Path",
+    "SOCRATASYNC_NOTIFY_0": "https://127.0.0.1:1/services/Slack-Path",
     "SOCRATASYNC_HOOK_0_HEADERS": '{"Authorization": "Bearer Hook-Header"}',
 }
 HIDDEN = [
@@ -290,7 +290,7 @@ def test_no_secret_is_shown_whatever_goes_wrong(
 ) -> None:
     file = manifest(
         source={"credentialsSecretRef": {"name": "me"}, "appTokenSecretRef": {"name": "token"}},
-        notify={"slackWebhookSecretRef": {"name": "slack"}, "on": ["Failure", "Success"]},
+        notify=[{"slack": {"secretRef": {"name": "slack"}}, "on": ["Failure", "Success"]}],
         hooks=[{"url": "https://127.0.0.1:1/hook", "headersSecretRef": {"name": "headers"}}],
     )
     environ = dict(SECRETS)

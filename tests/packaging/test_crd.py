@@ -174,7 +174,7 @@ def test_the_api_servers_defaults_are_the_models() -> None:
             "credentialsSecretRef": {"name": "a"},
         },
         "hooks": [{"url": "https://example.org/"}],
-        "notify": {"slackWebhookSecretRef": {"name": "a"}},
+        "notify": [{"slack": {"secretRef": {"name": "a"}}}],
         "archive": {"persistentVolumeClaim": "a"},
     }
 

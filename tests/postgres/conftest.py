@@ -11,10 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
-import trustme
 from psycopg import sql
 from psycopg.rows import dict_row
-from tests.postgres.listener import Listener, listen
 from tests.skipped import NO_REAL_DATA
 
 from socrata_simulator.http.server import Server
@@ -219,19 +217,6 @@ def stage(context: RunContext, plan: DatasetPlan) -> StagedDataset:
 def sync(portal: Portal, socrata: Server, dsn: str) -> Sync:
     """A manifest for the table ``requests`` with the key ``srnumber``."""
     return Sync(portal, socrata.domain, dsn)
-
-
-@pytest.fixture
-def listener(
-    socrata: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Listener]:
-    """Somebody to call and to tell, trusted beside the portal."""
-    authority = trustme.CA()
-    with listen(authority) as heard:
-        bundle = tmp_path / "ca.pem"
-        bundle.write_bytes(Path(socrata.ca_file).read_bytes() + authority.cert_pem.bytes())
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-        yield heard
 
 
 @pytest.fixture

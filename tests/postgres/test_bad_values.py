@@ -521,7 +521,7 @@ def test_what_was_done_is_warned_of(portal: Portal, sync: Sync) -> None:
 def test_a_secret_that_is_a_value_is_shown_nowhere(portal: Portal, sync: Sync, policy: str) -> None:
     load(portal, sync, "text", "at https://hooks.example.org/hunter2", "integer", policy)
 
-    report = sync.run(slack_webhook="https://hooks.example.org/hunter2")
+    report = sync.run(channels={0: "https://hooks.example.org/hunter2"})
 
     assert "hunter2" not in str(report.as_dict())
     kept = sync.query(

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.chaos.nights import NIGHTS, begin, end_quietly, live_through
 from tests.chaos.setting import SETTINGS
+from tests.listener import Listener
 from tests.postgres.conftest import Sync
-from tests.postgres.listener import Listener
 
 from socrata_simulator.portal.portal import Portal
 

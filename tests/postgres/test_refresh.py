@@ -1,4 +1,4 @@
-"""What follows a merge: vacuum of the target, its views, hooks, people, archives."""
+"""What follows a merge: vacuum of the target, its views, hooks, archives."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.listener import Listener
 from tests.postgres.conftest import Sync
-from tests.postgres.listener import Listener
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
+from socratasync.contract.news import News
 
 
 @pytest.fixture
@@ -159,10 +160,10 @@ def test_the_target_is_vacuumed_and_nothing_else(
     assert after["other"] == before["other"]
 
 
-# -- hooks and people --------------------------------------------------------------------------------
+# -- hooks -------------------------------------------------------------------------------------------
 
 
-def test_hooks_are_called_with_the_report_after_a_change_only(
+def test_hooks_are_called_with_the_news_after_a_change_only(
     sync: Sync, parks: Dataset, listener: Listener
 ) -> None:
     sync.spec["hooks"] = [
@@ -170,11 +171,18 @@ def test_hooks_are_called_with_the_report_after_a_change_only(
         {"url": f"{listener.url}/reload", "method": "GET"},
     ]
 
-    sync.well(hook_headers={0: {"X-Token": "abc"}})
+    report = sync.well(hook_headers={0: {"X-Token": "abc"}}, namespace="data")
 
     (first, second) = listener.calls
     assert (first[0], first[1], first[2]["X-Token"]) == ("POST", "/reset?key=secret", "abc")
-    assert first[3]["rows"]["inserted"] == 5
+    told = News.from_json(json.dumps(first[3]))
+    assert (told.namespace, told.name, told.domain) == ("data", "test", sync.spec["domain"])
+    assert told.succeeded
+    assert told.run
+    assert (told.run.job, told.run.result) == (report.run, "Succeeded")
+    assert [(d.id, d.inserted, d.updated, d.deleted) for d in told.datasets] == [
+        (parks.id, 5, 0, 0)
+    ]
     assert (second[0], second[3]) == ("GET", None)
     sync.well()
     assert len(listener.calls) == 2
@@ -206,54 +214,6 @@ def test_a_hook_that_nobody_answers_is_told_without_its_key(sync: Sync, parks: D
     assert report.exit_code == 75
     assert report.as_dict()["error"]["reason"] == "HookFailed"
     assert "secret" not in json.dumps(report.as_dict())
-
-
-def test_people_are_told_of_failures_recoveries_and_successes(
-    sync: Sync, portal: Portal, parks: Dataset, listener: Listener
-) -> None:
-    sync.spec["notify"] = {
-        "slackWebhookSecretRef": {"name": "slack"},
-        "on": ["Failure", "Recovery", "Success"],
-    }
-    webhook = f"{listener.url}/services/T0/B0/secret"
-
-    sync.well(slack_webhook=webhook)
-    portal.faults.add(Fault.status(503), times=None, on="metadata")
-    sync.run(slack_webhook=webhook)
-    portal.faults.clear()
-    sync.well(slack_webhook=webhook)
-    sync.well(slack_webhook=webhook)  # changes nothing, so it is no news
-
-    texts = [call[3]["text"] for call in listener.calls]
-    assert ["synced" in texts[0], "sync failed" in texts[1], "works again" in texts[2]] == [
-        True
-    ] * 3
-    assert len(texts) == 3
-
-
-def test_people_hear_of_a_database_that_is_away(
-    sync: Sync, parks: Dataset, listener: Listener
-) -> None:
-    sync.spec["notify"] = {"slackWebhookSecretRef": {"name": "slack"}}
-    sync.dsn = "postgresql://x:hunter2@127.0.0.1:1/x"
-
-    sync.run(slack_webhook=listener.url)
-
-    (call,) = listener.calls
-    assert "TargetUnavailable" in call[3]["text"]
-    assert "hunter2" not in call[3]["text"]
-
-
-def test_a_webhook_that_fails_is_a_warning_that_does_not_show_it(
-    sync: Sync, parks: Dataset, listener: Listener
-) -> None:
-    listener.status = 404
-    sync.spec["notify"] = {"slackWebhookSecretRef": {"name": "slack"}, "on": ["Success"]}
-
-    report = sync.well(slack_webhook=f"{listener.url}/services/secret")
-
-    assert any("the Slack webhook answered HTTP 404" in w for w in report.warnings)
-    assert "services" not in json.dumps(report.as_dict())
 
 
 # -- archives --------------------------------------------------------------------------------------

@@ -1,17 +1,39 @@
-"""``spec.hooks`` and ``spec.notify``: the programs and the people that are told of a run."""
+"""``spec.hooks`` and ``spec.notify``: the programs and the people that are told how a sync stands."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, model_validator
 
 from socratasync.api.names import Address, distinct
-from socratasync.api.rules import Block
-from socratasync.api.secrets import HeadersSecretRef, SlackWebhookSecretRef
+from socratasync.api.rules import Block, Rule
+from socratasync.api.secrets import HeadersSecretRef, WebhookSecretRef
 
-Occasion = Literal["Failure", "Recovery", "Success"]
+Occasion = Literal[
+    "Failure",
+    "Recovery",
+    "Success",
+    "Stale",
+    "SourceFrozen",
+    "SchemaChanged",
+    "RowCountMismatch",
+    "Invalid",
+]
+"""What a channel can ask for."""
+
+TROUBLES: Final[tuple[Occasion, ...]] = (
+    "Failure",
+    "Stale",
+    "SourceFrozen",
+    "SchemaChanged",
+    "RowCountMismatch",
+    "Invalid",
+)
+"""The occasions that begin, last, and are over."""
+
+ChannelKind = Literal["slack", "teams", "webhook"]
 
 
 class HookSpec(Block):
@@ -20,7 +42,7 @@ class HookSpec(Block):
     url: Address
     """The address to call, http:// or https://. Redirects are not followed."""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    """The HTTP method. The run's report is the body, but for GET and DELETE."""
+    """The HTTP method. The JSON object that docs/notifications.md describes is the body, but for GET and DELETE."""
     headers_secret_ref: HeadersSecretRef | None = None
     """The secret whose keys and values are sent as headers."""
     timeout_seconds: Annotated[StrictInt, Field(ge=1, le=300)] = 30
@@ -38,21 +60,68 @@ def _bare_on(schema: dict[str, Any]) -> None:
     }
 
 
+class Webhook(Block):
+    """Where a channel is: an address that is a secret."""
+
+    secret_ref: WebhookSecretRef
+    """The secret that holds the address."""
+
+
 class NotifySpec(Block):
-    """Messages to people."""
+    """A channel, and when to write to it."""
 
     model_config = ConfigDict(json_schema_extra=_bare_on)
 
-    slack_webhook_secret_ref: SlackWebhookSecretRef
-    """The secret that holds the Slack webhook's address."""
+    slack: Webhook | None = None
+    """A Slack incoming webhook, or one of a program that takes the same (Mattermost, Rocket.Chat)."""
+    teams: Webhook | None = None
+    """A Microsoft Teams webhook of a workflow ("When a Teams webhook request is received")."""
+    webhook: Webhook | None = None
+    """Any other address. It gets the JSON object that docs/notifications.md describes, by POST."""
     on: Annotated[
         tuple[Occasion, ...],
-        Field(min_length=1, max_length=3),
+        Field(min_length=1, max_length=8),
         distinct("must name each occasion once"),
-    ] = ("Failure", "Recovery")
-    """When the worker writes: Failure (each try that ends with an error; a pod that is killed or never
-    starts writes nothing), Recovery (the first success after a failure that the target's bookkeeping
-    knows of), Success (every one that changed data, and every recovery)."""
+    ] = (
+        "Failure",
+        "Recovery",
+        "Stale",
+        "SourceFrozen",
+        "SchemaChanged",
+        "RowCountMismatch",
+        "Invalid",
+    )
+    """When to write. Failure: a run failed, does not start, or cannot be started. Recovery: what this
+    channel was told of is over. Success: a run changed data. Stale: Fresh became False. SourceFrozen:
+    SourceFresh became False. SchemaChanged: SchemaInSync became False. RowCountMismatch: DataVerified became
+    False. Invalid: the spec cannot be carried out."""
+
+    rules = (
+        Rule(
+            message="must name one of slack, teams and webhook; write an entry of the list for each",
+            holds=lambda each: sum(1 for c in (each.slack, each.teams, each.webhook) if c) == 1,
+            cel="[has(self.slack), has(self.teams), has(self.webhook)].exists_one(there, there)",
+        ),
+        Rule(
+            field="on",
+            message="must name what Recovery is a recovery from, such as Failure",
+            holds=lambda each: "Recovery" not in each.on or bool({*TROUBLES} & {*each.on}),
+            cel="!has(self.on) || !('Recovery' in self.on) || "
+            "self.on.exists(each, !(each in ['Recovery', 'Success']))",
+        ),
+    )
+
+    @property
+    def kind(self) -> ChannelKind:
+        """Which of the three it is."""
+        return "slack" if self.slack else "teams" if self.teams else "webhook"
+
+    @property
+    def address(self) -> WebhookSecretRef:
+        """The secret that holds its address."""
+        channel = self.slack or self.teams or self.webhook
+        assert channel is not None, "a rule wants one"
+        return channel.secret_ref
 
     @model_validator(mode="before")
     @classmethod

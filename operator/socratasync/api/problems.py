@@ -63,7 +63,8 @@ def _lines(model: type[BaseModel], found: Mapping[str, Any], root: str) -> Itera
         yield f"{path(model, location, root)}: {_unknown(model, location, root)}"
     elif kind == "rules":
         for field, sentence in context["broken"]:
-            yield f"{path(model, (*location, field), root)}: {sentence}"
+            at = (*location, field) if field else location
+            yield f"{path(model, at, root)}: {sentence}"
     elif sentence := _SENTENCES.get(kind):
         yield f"{path(model, location, root)}: {sentence(context, found['input'])}"
     else:
@@ -131,6 +132,8 @@ def _unquote(given: Any) -> str:
 
 
 def _as_list(given: Any) -> str:
+    if isinstance(given, Mapping):
+        return "; write its entries with - in front"
     return f"; write [{given}]" if isinstance(given, str | int) else ""
 
 

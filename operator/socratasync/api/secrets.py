@@ -53,8 +53,8 @@ class CredentialsSecretRef(Block):
     """Key of the password or API key secret."""
 
 
-class SlackWebhookSecretRef(Block):
-    """The secret that holds a Slack incoming webhook's address."""
+class WebhookSecretRef(Block):
+    """The secret that holds an address to write to. Whoever has it may write there, so all of it is secret."""
 
     name: ObjectName
     """Name of the secret."""

@@ -112,8 +112,8 @@ class SyncSpec(Block):
     may stand still before SourceFresh is."""
     hooks: Annotated[tuple[HookSpec, ...], Field(max_length=16)] = ()
     """HTTP calls after a run that changed data, in this order."""
-    notify: NotifySpec | None = None
-    """Messages to people."""
+    notify: Annotated[tuple[NotifySpec, ...], Field(max_length=8)] = ()
+    """Messages to people: a list of channels, each with its occasions."""
     archive: ArchiveSpec | None = None
     """Keep each download as gzip CSV."""
     parallelism: Annotated[StrictInt, Field(ge=1, le=16)] = 2
@@ -158,7 +158,9 @@ class SyncSpec(Block):
         except ValidationError as exc:
             raise InvalidSpec("\n".join(problems(cls, exc))) from exc
 
-    def to_json(self, *, without_job: bool = False) -> str:
-        """Compact JSON in the manifest's names that ``from_json`` reads back to an equal spec."""
-        data = {k: v for k, v in self.as_manifest().items() if not (without_job and k == "job")}
+    def to_json(self, *, for_worker: bool = False) -> str:
+        """Compact JSON in the manifest's names that ``from_json`` reads back to an equal spec; ``for_worker``
+        leaves out what only the operator needs."""
+        left_out = ("job", "notify") if for_worker else ()
+        data = {k: v for k, v in self.as_manifest().items() if k not in left_out}
         return json.dumps(data, ensure_ascii=False, separators=(",", ":"))

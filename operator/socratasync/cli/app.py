@@ -13,6 +13,7 @@ from socratasync.cli import (
     demo,
     failures,
     inputs,
+    notify,
     operator,
     plan,
     psql,
@@ -66,6 +67,7 @@ app.command("status")(status.command)
 app.command("psql", context_settings=_PASSED_ON)(psql.command)
 app.command("operator")(operator.command)
 app.command("worker")(worker.command)
+app.command("notify")(notify.command)
 app.command("crd")(crd.command)
 app.command("demo")(demo.command)
 

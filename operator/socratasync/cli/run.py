@@ -6,8 +6,8 @@ import contextlib
 import logging
 import secrets as randomness
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +15,15 @@ from typing import Annotated
 import typer
 
 from socratasync.api.manifest import Manifest
-from socratasync.cli import inputs, options, report_table, terminal
+from socratasync.cli import inputs, news, options, report_table, terminal
 from socratasync.contract.environment import Secrets, not_given, redactor
+from socratasync.contract.notification import read_channels
 from socratasync.contract.progress import Logged, Progress
 from socratasync.contract.report import RunReport
 from socratasync.contract.report_text import encode
 from socratasync.embedded.folder import data_folder
-from socratasync.errors import SyncError, Terminated
+from socratasync.errors import SyncError, TargetUnavailable, Terminated
+from socratasync.notify.by_hand import Past, news_of_run
 from socratasync.pipeline.request import RunOptions, RunRequest, read_lock_wait, read_policy
 from socratasync.pipeline.run import run
 from socratasync.process import logs
@@ -67,7 +69,7 @@ def command(
     """Run a manifest once, here: download, stage, merge, refresh.
 
     Secrets that the manifest names come from --dsn or SOCRATASYNC_DSN, SOCRATASYNC_APP_TOKEN,
-    SOCRATASYNC_USERNAME and SOCRATASYNC_PASSWORD, SOCRATASYNC_SLACK_WEBHOOK.
+    SOCRATASYNC_USERNAME and SOCRATASYNC_PASSWORD, SOCRATASYNC_NOTIFY_0, _1 and so on.
 
     Exit codes: 0 done, 65 data refused, 75 try again later, 77 not allowed, 78 configuration,
     143 stopped.
@@ -88,11 +90,12 @@ def command(
         outcome = _Outcome(RunReport(run="", mode=mode or "update", redact=redact))
         try:
             _carry_out(wish, environ, redact, interruption, outcome)
-            interruption.too_late()
         except SyncError as exc:
             outcome.report.error = exc
         except Terminated:
             outcome.report.terminated = True
+        interruption.too_late()
+        _tell_people(outcome, environ)
         _tell(wish, outcome)
     code = (outcome.report.terminated and interruption.exit_code) or outcome.report.exit_code
     if interruption.exit_code is not None:
@@ -105,8 +108,10 @@ class _Outcome:
     """What is printed at the end. What the run did not reach is None."""
 
     report: RunReport
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
     manifest: Manifest | None = None
     database: inputs.Database | None = None
+    past: Sequence[Past] = ()
     seconds: float = 0.0
 
 
@@ -140,6 +145,21 @@ def _carry_out(
             outcome.report = run(request, options)
             outcome.report.warnings[:0] = warnings
             outcome.seconds = time.monotonic() - started
+            if given.channels and not isinstance(outcome.report.error, TargetUnavailable):
+                outcome.past = news.past_runs(database.dsn, request.target, request.run)
+
+
+def _tell_people(outcome: _Outcome, environ: Mapping[str, str]) -> None:
+    """Nobody is told of a run that was stopped, or of a manifest that cannot be read: who is at the terminal knows."""
+    manifest, report = outcome.manifest, outcome.report
+    channels = read_channels(environ)
+    if manifest is None or report.terminated or not channels:
+        return
+    told = news_of_run(manifest, report, outcome.past, start=outcome.began, end=datetime.now(UTC))
+    warnings = news.tell_people(told, manifest.spec, environ, channels)
+    for warning in warnings:
+        log.warning("%s", warning)
+    report.warnings += [report.told(warning) for warning in warnings]
 
 
 def _request(

@@ -1,4 +1,4 @@
-"""What a process is told by its environment: a Job's variables, written and read, and the secrets.
+"""What a run is told by its environment: a Job's variables, written and read, and the secrets.
 
 Every variable of a run is written and read here and nowhere else. None of the secrets is ever a process
 argument, where other users of the machine could read it; in a Job they are references that the kubelet
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from socratasync.api.secrets import AppTokenSecretRef, DsnSecretRef, SlackWebhookSecretRef
+from socratasync.api.secrets import AppTokenSecretRef, DsnSecretRef
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.contract.dsn_parts import read_parts, write_parts
 from socratasync.contract.hook_headers import (
@@ -23,15 +23,13 @@ from socratasync.contract.hook_headers import (
     hooks_with_headers,
     read_headers,
 )
+from socratasync.contract.notification import ADDRESS, channel_variable, read_channels
+from socratasync.contract.variables import LONGEST_VARIABLE, without_dollars
 from socratasync.errors import AuthenticationFailed, InvalidAppToken, InvalidSpec, SyncError
 from socratasync.process.redact import Redactor
 from socratasync.times import is_within_reach, write_instant
 
-TERMINATION_LOG: Final = "/dev/termination-log"
 ARCHIVE_FOLDER: Final = Path("/var/lib/socratasync/archive")
-
-_LONGEST_VARIABLE = 120_000
-"""Linux takes 131,072 bytes for one variable, name included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +65,7 @@ def _secret(**where: Any) -> Any:
 
 
 def _key_of(
-    secret: DsnSecretRef | AppTokenSecretRef | SlackWebhookSecretRef | None,
+    secret: DsnSecretRef | AppTokenSecretRef | None,
 ) -> tuple[str, str] | None:
     return (secret.name, secret.key) if secret else None
 
@@ -110,13 +108,9 @@ class Secrets:
         refused=AuthenticationFailed,
         ends="\r\n",  # blanks may well be part of a password
     )
-    slack_webhook: str | None = _secret(
-        variable="SOCRATASYNC_SLACK_WEBHOOK",
-        reference=lambda spec: _key_of(spec.notify and spec.notify.slack_webhook_secret_ref),
-        without="notify.slackWebhookSecretRef is named, but SOCRATASYNC_SLACK_WEBHOOK is not set: nobody "
-        "will be told",
-    )
     hook_headers: Mapping[int, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    channels: Mapping[int, str] = field(default_factory=dict, repr=False)
+    """The addresses of ``spec.notify``, by place. A run's Job has none: there the operator tells."""
 
     @property
     def credentials(self) -> tuple[str, str] | None:
@@ -127,7 +121,7 @@ class Secrets:
         """Everything that must never be shown."""
         given = [getattr(self, name) for name in _SECRETS]
         headers = [value for pair in self.hook_headers.values() for value in pair.values()]
-        return [value for value in [*given, *headers] if value]
+        return [value for value in [*given, *headers, *self.channels.values()] if value]
 
     def redactor(self) -> Redactor:
         """What masks them all, the password within the DSN included."""
@@ -151,12 +145,13 @@ def read_secrets(environ: Mapping[str, str]) -> Secrets:
         name: secret.check(secret.read(environ)) for name, secret in _SECRETS.items()
     }
     given["dsn"] = given["dsn"] or read_parts(environ)
-    return Secrets(**given, hook_headers=read_headers(environ))
+    return Secrets(**given, hook_headers=read_headers(environ), channels=read_channels(environ))
 
 
 def redactor(environ: Mapping[str, str]) -> Redactor:
     """What masks the environment's secrets; never raises, for errors about them are masked, too."""
     redact = Redactor(secret.read(environ) for secret in _SECRETS.values())
+    redact.add(*read_channels(environ).values(), environ.get(ADDRESS))
     redact.add_dsn(environ.get("SOCRATASYNC_DSN"))
     redact.add_dsn(read_parts(environ))
     return redact
@@ -175,7 +170,12 @@ def not_given(spec: SyncSpec, secrets: Secrets) -> list[str]:
         for number in hooks_with_headers(spec)
         if number not in secrets.hook_headers
     ]
-    return [*dict.fromkeys(missing), *headers]
+    channels = [
+        f"notify[{number}] is not told, because {channel_variable(number)} is not set"
+        for number in range(len(spec.notify))
+        if number not in secrets.channels
+    ]
+    return [*dict.fromkeys(missing), *headers, *channels]
 
 
 # -- a Job's variables ------------------------------------------------------------------------------
@@ -223,11 +223,11 @@ def write_environment(assignment: Assignment) -> list[dict[str, Any]]:
 
 
 def _spec_text(spec: SyncSpec) -> str:
-    text = spec.to_json(without_job=True)
-    if len(text.encode()) > _LONGEST_VARIABLE:
+    text = without_dollars(spec.to_json(for_worker=True))
+    if len(text.encode()) > LONGEST_VARIABLE:
         raise InvalidSpec(
             f"spec: is {len(text.encode()):,} bytes long and a worker can be told at most "
-            f"{_LONGEST_VARIABLE:,}; split it into several SocrataSyncs"
+            f"{LONGEST_VARIABLE:,}; split it into several SocrataSyncs"
         )
     return text
 
@@ -279,8 +279,3 @@ def _mode(text: str) -> Mode:
     if text == "full":
         return "full"
     raise InvalidSpec(f"SOCRATASYNC_MODE must be update or full, not {text!r}")
-
-
-def termination_log(environ: Mapping[str, str]) -> Path:
-    """The file whose content Kubernetes keeps as the container's last words."""
-    return Path(environ.get("SOCRATASYNC_TERMINATION_LOG") or TERMINATION_LOG)

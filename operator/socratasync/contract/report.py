@@ -1,5 +1,5 @@
-"""What a run did, as one JSON object, version 1: standard output, the bookkeeping row, hooks and, by way
-of ``report_text``, the operator's status carry this. Pure.
+"""What a run did, as one JSON object, version 1: standard output, the bookkeeping row and, by way of
+``report_text``, the operator's status carry this. Pure.
 
 Secrets are masked here, once: whatever leaves a report as text has gone through its ``redact``.
 """

@@ -20,8 +20,6 @@ class Journal:
 
     def __init__(self, report: RunReport) -> None:
         self.report = report
-        self.follows_failure = False
-        """Whether the run before this one failed, as the bookkeeping has it."""
         self._guard = threading.Lock()
 
     def fail(self, error: SyncError) -> None:

@@ -30,6 +30,7 @@ class RunRequest:
     """What to run. Secrets are values here; nothing in this class is ever logged."""
 
     name: str
+    namespace: str | None = None
     run: str
     spec: SyncSpec
     mode: Mode
@@ -136,6 +137,7 @@ class RunContext:
     ledger: Ledger
     lock: TableLock
     table: PlannedTable
+    started: datetime
 
     @property
     def patience(self) -> Patience:

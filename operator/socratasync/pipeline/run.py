@@ -1,4 +1,4 @@
-"""One run, on one screen: plan, load (stage → verify → merge), recount, refresh, tell.
+"""One run, on one screen: plan, load (stage → verify → merge), recount, refresh, call hooks.
 
 Everything that may go wrong ends in the report: a run always tells what it did. Datasets go side
 by side, ``parallelism`` at once, each on a connection of its own.
@@ -18,7 +18,6 @@ from socratasync.pipeline.dataset import load_dataset
 from socratasync.pipeline.finish.hooks import call_hooks
 from socratasync.pipeline.finish.recount import recount
 from socratasync.pipeline.finish.refresh import refresh
-from socratasync.pipeline.finish.slack import tell_people
 from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.merge.merge import tidy
 from socratasync.pipeline.merge.replace import Deferred, Outcome, replace_all
@@ -61,7 +60,6 @@ def run(request: RunRequest, options: RunOptions) -> RunReport:
                     refresh(context, is_new=is_new)
                     call_hooks(context)
                 context.ledger.mark_refreshed()
-    tell_people(request, journal)
     return journal.report
 
 
@@ -107,6 +105,7 @@ def opened(request: RunRequest, options: RunOptions, journal: Journal) -> Iterat
                 ledger=Ledger(connection, request.target, request.run, lock),
                 lock=TableLock(request.target),
                 table=PlannedTable(),
+                started=options.clock(),
             )
 
 
@@ -169,7 +168,6 @@ def recorded(context: RunContext) -> Iterator[dict[str, DatasetReport]]:
     """The run's row in the bookkeeping, begun and finished. Gives what an earlier try of this very run
     merged; an error ends in the report, and so in the row."""
     migrations.bring_up_to_date(context.connection)
-    context.journal.follows_failure = context.ledger.last_run_failed()
     done = context.ledger.begin(context.request.mode)
     try:
         with translated():

@@ -1,4 +1,4 @@
-"""What others get to know of a run: the bookkeeping's row of it, those whom hooks call, people."""
+"""What others get to know of a run: the bookkeeping's row of it, and those whom hooks call."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.judge.look import Look
+from tests.listener import Listener
 from tests.postgres.conftest import Row, Sync
-from tests.postgres.listener import Listener
 
+from socratasync.contract.news import News
 from socratasync.contract.report import RunReport
 
-TOKEN, QUERY, WEBHOOK = "t0ken-of-the-hook", "k3y-of-the-hook", "w3bhook-of-the-people"
-SECRETS = (TOKEN, QUERY, WEBHOOK)
+TOKEN, QUERY = "t0ken-of-the-hook", "k3y-of-the-hook"
+SECRETS = (TOKEN, QUERY)
 
 
 @dataclass(slots=True)
@@ -26,25 +27,17 @@ class Witness:
     _heard: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("hooks", "notify"):
-            self.sync.spec.pop(name, None)
+        self.sync.spec.pop("hooks", None)
         if self.listener:
             self.sync.spec["hooks"] = [
                 {"url": f"{self.listener.url}/reset?key={QUERY}", "required": True},
                 {"url": f"{self.listener.url}/reload", "method": "GET"},
             ]
-            self.sync.spec["notify"] = {
-                "slackWebhookSecretRef": {"name": "slack"},
-                "on": ["Failure", "Recovery", "Success"],
-            }
 
     @property
     def words(self) -> dict[str, Any]:
         """What the run is told of secrets."""
-        if not self.listener:
-            return {}
-        webhook = f"{self.listener.url}/slack/{WEBHOOK}"
-        return {"hook_headers": {0: {"X-Token": TOKEN}}, "slack_webhook": webhook}
+        return {"hook_headers": {0: {"X-Token": TOKEN}}} if self.listener else {}
 
     def answers(self, *, well: bool) -> None:
         """From now on whoever is called answers well, or not at all well."""
@@ -85,28 +78,32 @@ class Witness:
         if report.terminated and row["finished_at"] is None:
             return  # stopped while it was at work: nothing more is written then
         assert (row["finished_at"] is not None, row["ok"]) == (True, report.ok)
-        assert self._as_recorded(report) == row["report"]
+        assert json.loads(json.dumps(report.as_dict())) == row["report"]
         if wrote:
             assert row["changed"], f"{row} changed rows"
 
-    def _as_recorded(self, report: RunReport) -> dict[str, Any]:
-        """The report as it was before people were told, who may not have been there to listen."""
-        told: dict[str, Any] = json.loads(json.dumps(report.as_dict()))
-        told["warnings"] = [w for w in told["warnings"] if not w.startswith("nobody was told")]
-        return told
-
     def _is_told(self, report: RunReport, listener: Listener) -> None:
         calls = listener.calls[self._heard :]
-        texts = [call[3]["text"] for call in calls if call[1].startswith("/slack/")]
-        hooks = [call for call in calls if not call[1].startswith("/slack/")]
-        assert len(texts) <= 1, f"people were told {texts}"
         if report.ok and (report.rows.changed or self._owed):
-            assert {call[1].partition("?")[0] for call in hooks} == {"/reset", "/reload"}
-            assert all(c[2]["X-Token"] == TOKEN for c in hooks if c[1].startswith("/reset"))
+            assert {call[1].partition("?")[0] for call in calls} == {"/reset", "/reload"}
+        for _, path, headers, body in calls:
+            if path.startswith("/reset"):
+                assert headers["X-Token"] == TOKEN
+                self._is_news_of(report, News.from_json(json.dumps(body)))
         if report.ok and not report.rows.changed and not self._owed:
-            assert hooks == []
-        if not report.terminated and (report.rows.changed or not report.ok):
-            assert len(texts) == 1, f"{report.as_dict()} told {texts}"
+            assert calls == []
+
+    def _is_news_of(self, report: RunReport, news: News) -> None:
+        """What a hook is told agrees with what the run reports in the end."""
+        assert news.succeeded
+        assert news.run
+        assert news.run.job == report.run
+        changed = {each.id: each for each in report.datasets if each.rows.changed or each.error}
+        assert {each.id for each in news.datasets} == {*changed}
+        for each in news.datasets:
+            rows = changed[each.id].rows
+            told = (each.inserted, each.updated, each.deleted)
+            assert told == (rows.inserted, rows.updated, rows.deleted)
 
     def _no_secret_is_told(self, report: RunReport, row: Row | None) -> None:
         calls = self.listener.calls[self._heard :] if self.listener else []

@@ -38,6 +38,8 @@ def in_parts(**parts: Any) -> dict[str, Any]:
     return {"target/dsnSecretRef": GONE, "target/dsnFrom": {**PARTS, **parts}}
 
 
+SLACK: Object = {"slack": {"secretRef": {"name": "s"}}}
+
 _MOUNT_PATH = "job.podTemplate.volumeMounts[0].mountPath"
 
 
@@ -206,8 +208,31 @@ BAD = [
          'supported values: "update", "full"'),
     _bad("an unknown vacuum", {"refresh": {"vacuum": "Freeze"}}, "refresh.vacuum",
          'must be Analyze, Full or None, not "Freeze"', 'supported values: "Analyze", "Full", "None"'),
-    _bad("an unknown occasion", {"notify": {"slackWebhookSecretRef": {"name": "s"}, "on": ["Always"]}},
-         "notify.on[0]", 'must be Failure, Recovery or Success, not "Always"', "supported values:"),
+    # -- who is told -----------------------------------------------------------------------------
+    _bad("an unknown occasion", {"notify": [{**SLACK, "on": ["Always"]}]}, "notify[0].on[0]",
+         "must be Failure, Recovery, Success, Stale, SourceFrozen, SchemaChanged, RowCountMismatch or Invalid, "
+         'not "Always"', "supported values:"),
+    _bad("no occasion", {"notify": [{**SLACK, "on": []}]}, "notify[0].on",
+         "must not be empty; name at least one", "should have at least 1 items"),
+    _bad("an occasion twice", {"notify": [{**SLACK, "on": ["Failure", "Failure"]}]}, "notify[0].on",
+         "must name each occasion once"),
+    _bad("a recovery from nothing", {"notify": [{**SLACK, "on": ["Recovery", "Success"]}]},
+         "notify[0].on", "must name what Recovery is a recovery from, such as Failure"),
+    _bad("a channel that is none", {"notify": [{"on": ["Failure"]}]}, "notify[0]",
+         "must name one of slack, teams and webhook; write an entry of the list for each"),
+    _bad("two channels in one entry", {"notify": [{**SLACK, "teams": {"secretRef": {"name": "t"}}}]},
+         "notify[0]", "must name one of slack, teams and webhook; write an entry of the list for each"),
+    _bad("an address that everybody could read", {"notify": [{"slack": "https://hooks.example/T0"}]},
+         "notify[0].slack", 'must be a mapping (name: value), not "https://hooks.example/T0"',
+         "in body must be of type object"),
+    _bad("the one channel of old", {"notify": {"slackWebhookSecretRef": {"name": "s"}}}, "notify",
+         'must be a list, not {"slackWebhookSecretRef": {"name": "s"}}; write its entries with - in front',
+         'unknown field "spec.notify.slackWebhookSecretRef"'),
+    _bad("the one channel of old in a list", {"notify": [{"slackWebhookSecretRef": {"name": "s"}}]},
+         "notify[0].slackWebhookSecretRef", "is not a field; there are slack, teams, webhook, on",
+         'unknown field "spec.notify[0].slackWebhookSecretRef"'),
+    _bad("more channels than anybody reads", {"notify": [SLACK] * 9}, "notify",
+         "must have at most 8 entries", "must have at most 8 items"),
     _bad("no parallelism", {"parallelism": 0}, "parallelism", "must be at least 1, not 0",
          "should be greater than or equal to 1"),
     _bad("too much parallelism", {"parallelism": 17}, "parallelism", "must be at most 16, not 17",

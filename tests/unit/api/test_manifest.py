@@ -69,11 +69,10 @@ def test_a_moment_without_quotes_is_read() -> None:
 
 def test_on_without_quotes_is_read() -> None:
     manifest = read_manifest(
-        MANIFEST + "  notify:\n    slackWebhookSecretRef: {name: slack}\n    on: [Success]\n"
+        MANIFEST + "  notify:\n  - slack: {secretRef: {name: slack}}\n    on: [Success]\n"
     )
 
-    assert manifest.spec.notify
-    assert manifest.spec.notify.on == ("Success",)
+    assert [channel.on for channel in manifest.spec.notify] == [("Success",)]
 
 
 def test_a_status_that_came_along_with_kubectl_get_is_no_problem() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.api.bad_manifests import BAD, GOOD, Bad, changed
 
 from socratasync.api.job import Resources
+from socratasync.api.notify import TROUBLES
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.source.deadlines import Timeouts
@@ -60,7 +61,7 @@ def test_the_least_spec_has_the_defaults_that_were_promised() -> None:
 
     assert spec.mode == "update"
     assert spec.time_zone == "Etc/UTC"
-    assert (spec.schedule, spec.since, spec.freshness, spec.notify, spec.archive) == (None,) * 5
+    assert (spec.schedule, spec.since, spec.freshness, spec.archive) == (None,) * 4
     assert (spec.successful_runs_history_limit, spec.failed_runs_history_limit) == (3, 1)
     assert (spec.parallelism, spec.jitter_seconds, spec.suspend) == (2, 0, False)
     assert (spec.source.page_size, spec.source.watermark) == (50_000, ":updated_at")
@@ -145,7 +146,7 @@ def test_a_spec_survives_being_written_as_json() -> None:
                 "freshness": {"maxLag": "90m"},
                 "verify": {"tolerance": "0.5%"},
                 "target/fields": {"srnumber": "", "createddate": "timestamp with time zone"},
-                "notify": {"slackWebhookSecretRef": {"name": "slack"}},
+                "notify": [{"slack": {"secretRef": {"name": "slack"}}}],
                 "job": {
                     "podTemplate": {"env": [{"name": "HTTPS_PROXY", "value": "http://p:3128"}]}
                 },
@@ -156,21 +157,34 @@ def test_a_spec_survives_being_written_as_json() -> None:
     assert SyncSpec.from_json(spec.to_json()) == spec
 
 
-def test_the_spec_of_a_run_leaves_the_job_out() -> None:
-    written = json.loads(SyncSpec.from_json(GOOD).to_json(without_job=True))
+def test_the_spec_of_a_run_leaves_out_what_only_the_operator_needs() -> None:
+    spec = changed({"notify": [{"teams": {"secretRef": {"name": "teams"}}}]})
 
-    assert "job" not in written
+    written = json.loads(SyncSpec.from_json(spec).to_json(for_worker=True))
+
+    assert not {"job", "notify"} & set(written)
     assert written["target"]["table"] == "requests"
     assert SyncSpec.from_json(written) == SyncSpec.from_json(GOOD)
 
 
 def test_what_yaml_makes_of_a_bare_on_means_on() -> None:
-    spec = changed({"notify": {"slackWebhookSecretRef": {"name": "s"}, "true": ["Success"]}})
+    spec = changed({"notify": [{"slack": {"secretRef": {"name": "s"}}, "true": ["Success"]}]})
 
-    notify = SyncSpec.from_json(spec).notify
+    (channel,) = SyncSpec.from_json(spec).notify
 
-    assert notify
-    assert notify.on == ("Success",)
+    assert channel.on == ("Success",)
+
+
+@pytest.mark.parametrize("kind", ["slack", "teams", "webhook"])
+def test_a_channel_is_one_of_three_and_knows_its_address(kind: str) -> None:
+    spec = changed({"notify": [{kind: {"secretRef": {"name": "s", "key": "k"}}}]})
+
+    (channel,) = SyncSpec.from_json(spec).notify
+
+    assert channel.kind == kind
+    assert (channel.address.name, channel.address.key) == ("s", "k")
+    assert "Success" not in channel.on
+    assert set(channel.on) == {*TROUBLES, "Recovery"}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"text"', "null"])

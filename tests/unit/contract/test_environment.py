@@ -19,7 +19,6 @@ from socratasync.contract.environment import (
     read_moment,
     read_secrets,
     redactor,
-    termination_log,
     write_environment,
 )
 from socratasync.embedded.folder import data_folder
@@ -34,7 +33,8 @@ def test_secrets_come_from_the_environment() -> None:
             "SOCRATASYNC_APP_TOKEN": "token",
             "SOCRATASYNC_USERNAME": "joe",
             "SOCRATASYNC_PASSWORD": "hunter2",
-            "SOCRATASYNC_SLACK_WEBHOOK": "https://hooks.example/x",
+            "SOCRATASYNC_NOTIFY_1": "https://hooks.example/x\n",
+            "SOCRATASYNC_NOTIFY_0": " ",
             "SOCRATASYNC_HOOK_0_HEADERS": '{"Authorization": "Bearer x"}',
         }
     )
@@ -42,6 +42,7 @@ def test_secrets_come_from_the_environment() -> None:
     assert secrets.dsn == "postgresql://db/x"
     assert secrets.credentials == ("joe", "hunter2")
     assert secrets.hook_headers == {0: {"Authorization": "Bearer x"}}
+    assert secrets.channels == {1: "https://hooks.example/x"}
     assert set(secrets.values()) == {
         "postgresql://db/x",
         "token",
@@ -70,7 +71,6 @@ def test_the_line_end_of_a_secret_file_is_no_part_of_the_secret() -> None:
         ("SOCRATASYNC_APP_TOKEN", "app_token", "x y"),
         ("SOCRATASYNC_USERNAME", "username", "x y"),
         ("SOCRATASYNC_PASSWORD", "password", " \tx y "),
-        ("SOCRATASYNC_SLACK_WEBHOOK", "slack_webhook", "x y"),
     ],
 )
 def test_white_space_around_a_secret_is_no_part_of_it_unless_it_may_be(
@@ -211,7 +211,6 @@ SPEC = SyncSpec.from_json(
         "datasets": [{"id": "rq3b-xjk8"}],
         "since": "2024-01-01T00:00:00Z",
         "source": {"appTokenSecretRef": {"name": "a"}, "credentialsSecretRef": {"name": "b"}},
-        "notify": {"slackWebhookSecretRef": {"name": "c"}, "on": ["Failure"]},
         "hooks": [{"url": "https://app.example.org/reload", "headersSecretRef": {"name": "d"}}],
         "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]},
     }
@@ -219,7 +218,7 @@ SPEC = SyncSpec.from_json(
 ORDERS = {
     "SOCRATASYNC_NAME": "la-311",
     "SOCRATASYNC_RUN": "la-311-1234",
-    "SOCRATASYNC_SPEC": SPEC.to_json(without_job=True),
+    "SOCRATASYNC_SPEC": SPEC.to_json(for_worker=True),
     "SOCRATASYNC_DSN": "postgresql://db/x",
 }
 
@@ -299,7 +298,6 @@ def test_every_secret_that_is_named_and_not_given_is_told() -> None:
     assert [sentence.partition(" ")[0] for sentence in told] == [
         "source.appTokenSecretRef",
         "source.credentialsSecretRef",
-        "notify.slackWebhookSecretRef",
         "hooks[0].headersSecretRef",
     ]
     secrets = read_secrets(
@@ -307,11 +305,22 @@ def test_every_secret_that_is_named_and_not_given_is_told() -> None:
             "SOCRATASYNC_APP_TOKEN": "x",
             "SOCRATASYNC_USERNAME": "x",
             "SOCRATASYNC_PASSWORD": "x",
-            "SOCRATASYNC_SLACK_WEBHOOK": "x",
             "SOCRATASYNC_HOOK_0_HEADERS": "{}",
         }
     )
     assert not_given(SPEC, secrets) == []
+
+
+def test_a_channel_whose_address_nobody_gave_is_told_by_its_variable() -> None:
+    channel = {"webhook": {"secretRef": {"name": "c"}}}
+    spec = SyncSpec.from_json({**SPEC.as_manifest(), "notify": [channel] * 3})
+
+    told = not_given(spec, read_secrets({"SOCRATASYNC_NOTIFY_1": "https://x"}))
+
+    assert [sentence for sentence in told if "notify" in sentence] == [
+        "notify[0] is not told, because SOCRATASYNC_NOTIFY_0 is not set",
+        "notify[2] is not told, because SOCRATASYNC_NOTIFY_2 is not set",
+    ]
 
 
 def test_what_masks_the_secrets_knows_the_password_within_the_dsn() -> None:
@@ -319,23 +328,12 @@ def test_what_masks_the_secrets_knows_the_password_within_the_dsn() -> None:
         "SOCRATASYNC_DSN": "postgresql://joe:hunter2@db/x",
         "SOCRATASYNC_APP_TOKEN": "my-token",
         "SOCRATASYNC_HOOK_0_HEADERS": '{"Authorization": "Bearer my-bearer"}',
+        "SOCRATASYNC_NOTIFY_7": "https://hooks.example/my-webhook",
     }
 
     for redact in (redactor(environ), read_secrets(environ).redactor()):
-        assert redact("hunter2 my-token") == "*** ***"
+        assert redact("hunter2 my-token https://hooks.example/my-webhook") == "*** *** ***"
     assert read_secrets(environ).redactor()("x Bearer my-bearer") == "x ***"
-
-
-@pytest.mark.parametrize(
-    ("environ", "file"),
-    [
-        ({}, "/dev/termination-log"),
-        ({"SOCRATASYNC_TERMINATION_LOG": ""}, "/dev/termination-log"),
-        ({"SOCRATASYNC_TERMINATION_LOG": "/tmp/words"}, "/tmp/words"),
-    ],
-)
-def test_the_termination_log_is_where_kubernetes_looks(environ: dict[str, str], file: str) -> None:
-    assert termination_log(environ) == Path(file)
 
 
 # -- written and read ---------------------------------------------------------------------------
@@ -345,7 +343,6 @@ KUBERNETES = {
     ("a", "token"): "token",
     ("b", "username"): "joe",
     ("b", "password"): "hunter2",
-    ("c", "url"): "https://hooks.example/x",
 }
 names = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=40)
 assignments = st.builds(
@@ -399,6 +396,27 @@ def test_orders_are_read_as_they_were_written(assignment: Assignment) -> None:
     assert read_assignment(resolved(assignment)) == assignment
 
 
+def test_a_run_is_told_nothing_of_those_whom_the_operator_tells() -> None:
+    channel = {"slack": {"secretRef": {"name": "who-is-told"}}}
+    spec = SyncSpec.from_json({**SPEC.as_manifest(), "notify": [channel]})
+    assignment = Assignment(name="n", namespace="d", run="r", mode="full", since=None, spec=spec)
+
+    assert "who-is-told" not in str(write_environment(assignment))
+    assert read_assignment(resolved(assignment)).spec == SPEC
+
+
+def test_the_kubelet_finds_no_name_of_a_variable_in_a_spec() -> None:
+    where = "a = '$(SOCRATASYNC_DSN)' AND b = '$$'"
+    datasets = [{"id": "rq3b-xjk8", "where": where}]
+    spec = SyncSpec.from_json({**SPEC.as_manifest(), "datasets": datasets})
+    assignment = Assignment(name="n", namespace="d", run="r", mode="full", since=None, spec=spec)
+
+    environ = resolved(assignment)
+
+    assert "$" not in environ["SOCRATASYNC_SPEC"]
+    assert read_assignment(environ).spec.datasets[0].where == where
+
+
 def test_every_secret_that_a_spec_names_reaches_its_field_by_reference() -> None:
     assignment = Assignment(
         name="n", namespace="d", run="r", mode="full", since=None, spec=SPEC, archive=None
@@ -412,10 +430,9 @@ def test_every_secret_that_a_spec_names_reaches_its_field_by_reference() -> None
         app_token="token",
         username="joe",
         password="hunter2",
-        slack_webhook="https://hooks.example/x",
         hook_headers={0: {"Authorization": "Bearer x"}},
     )
-    assert all(getattr(secrets, field.name) for field in fields(Secrets))
+    assert all(getattr(secrets, f.name) for f in fields(Secrets) if f.name != "channels")
     written = str(write_environment(assignment))
     assert not any(value in written for value in KUBERNETES.values() if len(value) > 5)
     redact = redactor(environ)

@@ -39,7 +39,7 @@ KEY = Key("data", "la-311")
         ({"jitterSeconds": 5, "startingDeadlineSeconds": 5}, False),
         ({"successfulRunsHistoryLimit": 0, "failedRunsHistoryLimit": 0}, False),
         ({"freshness": {"maxLag": "1h"}}, False),
-        ({"notify": {"slackWebhookSecretRef": {"name": "s"}}}, False),
+        ({"notify": [{"slack": {"secretRef": {"name": "s"}}}]}, False),
         ({"hooks": [{"url": "https://a.example.org"}]}, False),
         ({"job": {"backoffLimit": 0}}, False),
         ({"refresh": {"vacuum": "None"}}, False),

@@ -72,7 +72,7 @@ def test_secrets_travel_by_reference_only(resource: MakeResource) -> None:
                     "appTokenSecretRef": {"name": "socrata"},
                     "credentialsSecretRef": {"name": "login", "usernameKey": "u"},
                 },
-                notify={"slackWebhookSecretRef": {"name": "slack"}},
+                notify=[{"slack": {"secretRef": {"name": "told-by-the-operator"}}}],
             )
         )
     )
@@ -81,7 +81,7 @@ def test_secrets_travel_by_reference_only(resource: MakeResource) -> None:
     assert env["SOCRATASYNC_APP_TOKEN"] == {"secretKeyRef": {"name": "socrata", "key": "token"}}
     assert env["SOCRATASYNC_USERNAME"] == {"secretKeyRef": {"name": "login", "key": "u"}}
     assert env["SOCRATASYNC_PASSWORD"] == {"secretKeyRef": {"name": "login", "key": "password"}}
-    assert env["SOCRATASYNC_SLACK_WEBHOOK"] == {"secretKeyRef": {"name": "slack", "key": "url"}}
+    assert "told-by-the-operator" not in str(env)
 
 
 def test_hooks_headers_and_the_archive_are_mounted(resource: MakeResource) -> None:

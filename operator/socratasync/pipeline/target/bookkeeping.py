@@ -198,11 +198,6 @@ class Ledger:
         """The target was emptied, by this transaction or by somebody before the run."""
         self._connection.execute(_SQL["forget_outranked"], self._words)
 
-    def last_run_failed(self) -> bool:
-        """Whether the run before this one ended badly."""
-        row = self._connection.execute(_SQL["last_run_failed"], self._words).fetchone()
-        return bool(row and row[0])
-
     def refresh_is_pending(self) -> bool:
         """Whether something was merged that views and hooks have not seen, by this run or before."""
         row = self._connection.execute(_SQL["refresh_is_pending"], self._words).fetchone()

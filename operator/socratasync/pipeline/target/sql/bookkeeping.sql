@@ -91,12 +91,6 @@ UPDATE socratasync.runs SET refreshed = true WHERE target = %(target)s AND chang
 -- Whether something was merged that views and hooks have not seen.
 SELECT EXISTS (SELECT FROM socratasync.runs WHERE target = %(target)s AND changed AND NOT refreshed)
 
--- last_run_failed --
--- Whether the run before this one ended badly; null when there was none.
-SELECT NOT ok FROM socratasync.runs
-WHERE target = %(target)s AND run <> %(run)s AND finished_at IS NOT NULL
-ORDER BY started_at DESC LIMIT 1
-
 -- forget_old_runs --
 -- Two thousand runs are years of nightly ones; older rows go.
 DELETE FROM socratasync.runs WHERE target = %(target)s AND refreshed IS NOT DISTINCT FROM changed AND run IN (

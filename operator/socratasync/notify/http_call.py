@@ -30,6 +30,9 @@ ANSWER_BYTES = 8 * 1024
 
 QUOTED_CHARACTERS = 200
 
+_PASSING = (408, 425, 429)
+"""Of the statuses that blame the call, those that ask for it once more: too slow, too early, too many."""
+
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
@@ -65,10 +68,12 @@ def send(call: HttpCall) -> None:
         to = _quoted(call, _target(call.url, answer.location))
         raise HookFailed(
             f"{sentence}, a redirect{to and f' to {to}'}, which is not followed: write the final address in "
-            f"{call.written_in}"
+            f"{call.written_in}",
+            passes=False,
         )
     said = _quoted(call, answer.body)
-    raise HookFailed(f"{sentence}: {said}" if said else sentence)
+    passes = answer.status >= 500 or answer.status in _PASSING
+    raise HookFailed(f"{sentence}: {said}" if said else sentence, passes=passes)
 
 
 def without_secrets(url: str) -> str:
@@ -99,9 +104,11 @@ def _in_time(call: HttpCall) -> _Answer:
         ) from exc
     except (OSError, ValueError, urllib3.exceptions.HTTPError) as exc:
         # An address may be none in many ways. The library's own text quotes all of it.
-        advice = f". For an authority of your own, {NAME_AUTHORITY}" if _is_untrusted(exc) else ""
+        is_untrusted = _is_untrusted(exc)
+        advice = f". For an authority of your own, {NAME_AUTHORITY}" if is_untrusted else ""
         said = _quoted(call, _reason(exc))
-        raise HookFailed(f"calling {call.shown} failed: {said}{advice}") from exc
+        passes = not (is_untrusted or isinstance(exc, ValueError))
+        raise HookFailed(f"calling {call.shown} failed: {said}{advice}", passes=passes) from exc
 
 
 def _ask_for(answer: Future[_Answer], call: HttpCall) -> None:
@@ -181,7 +188,8 @@ def _quoted(call: HttpCall, text: str) -> str:
 def _secrets(call: HttpCall) -> Iterator[str]:
     address, _, query = call.url.partition("?")
     yield from (query, *(value for _, value in parse_qsl(query)))
-    if without_secrets(call.url) != call.shown:
-        yield from address.split("/")[3:]
+    if without_secrets(call.url) != call.shown:  # all of the address is one
+        host, *path = address.split("/")[2:]
+        yield from (call.url, *path, *re.split("[:@]", host.rpartition("@")[0]))
     for value in call.headers.values():
         yield from (value, *value.split()[-1:])  # some echo "Bearer x" without its first word

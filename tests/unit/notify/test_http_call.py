@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.unit.pipeline.strangers import (
+from tests.strangers import (
     PATIENCE_S,
     Script,
     Stranger,
@@ -22,7 +22,7 @@ from tests.unit.pipeline.strangers import (
 )
 
 from socratasync.errors import HookFailed
-from socratasync.pipeline.finish.http_call import HttpCall, send, without_secrets
+from socratasync.notify.http_call import HttpCall, send, without_secrets
 
 SECRET = "s3cret-of-the-hook"
 OK = says(answer(200))
@@ -128,6 +128,23 @@ TOO_SLOW = {
 @pytest.mark.parametrize("script", TOO_SLOW.values(), ids=TOO_SLOW)
 def test_the_whole_call_has_one_deadline(script: Script) -> None:
     assert failure(script, timeout_s=SOON) == f"URL/ did not answer completely within {SOON} s"
+
+
+def test_a_call_that_is_late_may_be_answered_in_time_once_more() -> None:
+    with stranger(drips(b"", b"")) as known, pytest.raises(HookFailed) as caught:
+        send(call(known.url, timeout_s=SOON))
+
+    assert caught.value.passes
+
+
+def test_a_certificate_of_nobody_known_is_trusted_no_more_the_next_time() -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+
+    with stranger(OK, tls=tls) as known, pytest.raises(HookFailed) as caught:
+        send(call(known.url.replace("http:", "https:")))
+
+    assert not caught.value.passes
 
 
 @pytest.mark.parametrize("drop", [b"", b"\0"], ids=["is silent", "drips"])

@@ -1,0 +1,1 @@
+"""News reaches people and programs: the words, the form that each channel takes, and the call."""
