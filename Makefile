@@ -10,7 +10,7 @@ WORKERS ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format versions fast test-chart e2e bench bench-load bench-scale chaos mutants crd lock image dist clean
+.PHONY: help setup demo test lint format versions fast test-chart e2e bench bench-load bench-scale chaos mutants crd lock image dist version release-dry-run release-state clean
 
 help:  ## list these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
@@ -72,7 +72,8 @@ chaos: $(STAMP)  ## the property tests at length, the kill tests at every step
 mutants: $(STAMP)  ## which changes of what decides no test notices; MUTANTS=--changed, or --record and modules
 	$(BIN)/python -m tests.mutants $(MUTANTS)
 
-crd: $(STAMP)  ## write crds/ and the pages made from it anew
+crd: $(STAMP)  ## write crds/ and the pages made from it anew, and the version wherever it stands
+	$(BIN)/python -m tools.release.version
 	$(BIN)/socratasync crd > crds/socratasyncs.yaml
 	$(BIN)/python helm/copy_crd.py
 	$(BIN)/python helm/readme.py
@@ -87,6 +88,20 @@ image:  ## the container image, with whatever builds images here
 
 dist: $(STAMP)  ## wheel and sdist
 	$(BIN)/python -m hatchling build
+
+version: $(STAMP)  ## begin a version, as in VERSION=1.2.3: the package, CHANGELOG.md, all that says it
+	$(BIN)/python -m tools.release.version "$(VERSION)"
+	$(MAKE) crd
+
+release-dry-run: $(STAMP)  ## all of a release but its publishing, into dist/ (root on Linux); TAG=v1.2.3 for a release
+	@tools/release/prepare.sh
+	@$(BIN)/python tests/cluster/programs.py chart sbom
+	$(BIN)/python -m tools.release $(if $(TAG),--tag $(TAG))
+	$(PYTEST) tests/release
+
+release-state: $(STAMP)  ## keep what this version leaves in a cluster and a database, for tests of upgrades from it
+	@$(BIN)/python tests/cluster/programs.py api
+	$(PYTEST) -q tests/releases/freeze.py
 
 clean:  ## remove what these verbs made
 	rm -rf $(VENV) dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

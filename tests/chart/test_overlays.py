@@ -10,6 +10,7 @@ import pytest
 import yaml
 from tests.chart.rendering import ROOT, Object, kustomize, one, pod_spec, render
 
+from socratasync import __version__
 from socratasync.controller.jobs.defaults import read_defaults
 
 SHOWN = re.compile(r"```yaml\n# (\S+)\n(.*?)```", re.DOTALL)
@@ -40,7 +41,7 @@ def test_another_image_is_the_operators_alone_to_say(beside: Path) -> None:
     found = built(beside, shown("kustomization.yaml", "images:"))
     container = pod_spec(found)["containers"][0]
 
-    assert container["image"] == "registry.example/socratasync:0.1.0"
+    assert container["image"] == f"registry.example/socratasync:{__version__}"
     # Nothing else names one: the operator reads it off its own pod.
     assert "ghcr.io/socratasync" not in yaml.safe_dump_all(found)
     assert {"POD_NAME", "POD_NAMESPACE"} == {each["name"] for each in container["env"]}

@@ -66,6 +66,9 @@ SETS: Mapping[str, ProgramSet] = {
     "kstatus": ProgramSet(
         module="kstatus", packages={"kstatus": "socratasync.dev/programs/kstatus"}, minutes=1
     ),
+    "sbom": ProgramSet(
+        module="syft", packages={"syft": "github.com/anchore/syft/cmd/syft"}, minutes=7
+    ),
     "scale": ProgramSet(module="kwok", packages={"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, minutes=2),
 }
 
@@ -215,24 +218,31 @@ def _wait_aloud(process: subprocess.Popen[bytes], program: str, started: float) 
 
 
 def _link_flags(go: Path, module: str) -> str:
-    """Kubernetes programs that say their version: kubectl and the API's clients compare them."""
+    """Programs that say their version: kubectl and the API's clients compare them, and SBOMs name their maker's."""
+    if module == "syft":
+        return f"-s -w -X main.version={_pinned(go, module, 'github.com/anchore/syft')[1:]}"
     if module != "kubernetes":
         return "-s -w"
-    said = subprocess.run(
-        [go, "list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes"],
-        cwd=MODULES / module,
-        env=_environment(go, Path(tempfile.gettempdir())),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    version = said.stdout.strip()
+    version = _pinned(go, module, "k8s.io/kubernetes")
     major, minor, _ = version.removeprefix("v").split(".")
     base = "k8s.io/component-base/version"
     return (
         f"-s -w -X {base}.gitVersion={version} -X {base}.gitMajor={major} "
         f"-X {base}.gitMinor={minor} -X k8s.io/client-go/pkg/version.gitVersion={version}"
     )
+
+
+def _pinned(go: Path, module: str, name: str) -> str:
+    """The version of a Go module that ours pins."""
+    said = subprocess.run(
+        [go, "list", "-m", "-f", "{{.Version}}", name],
+        cwd=MODULES / module,
+        env=_environment(go, Path(tempfile.gettempdir())),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return said.stdout.strip()
 
 
 def _go_for(module: str) -> Path:

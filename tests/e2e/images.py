@@ -7,6 +7,7 @@ mounted for the build and leave no trace in the image.
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ IMAGE = "localhost/socratasync:e2e"
 BASE = "localhost/socratasync-base:trixie"  # Python 3.13, as the Dockerfile's own base
 PAUSE = "localhost/socratasync-pause:1"
 
+_NATIVE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
+
 _PIP_SETTINGS = {"index-url", "extra-index-url", "trusted-host", "proxy", "timeout"}
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -30,53 +33,49 @@ class BuildFailed(AssertionError):
     """An image could not be built; the message is the end of what the builder printed."""
 
 
-def build(tag: str = IMAGE, *, version: str = "e2e") -> str:
-    """Builds this checkout's image; its name. Layers that did not change are taken from the cache."""
-    _need_base()
+def build(tag: str = IMAGE, *, version: str = "e2e", arch: str = "", **arguments: str) -> str:
+    """Builds this checkout's image; its name. Layers that did not change are taken from the cache.
+
+    ``arch``: for which processor, as Debian calls it, if not for this machine's. ``arguments``: more build
+    arguments; without ``PYTHON_IMAGE`` the base is the stand-in.
+    """
+    other = arch if arch != _NATIVE else ""
+    # A name in a registry means another image for each processor: one that is here may be the wrong one.
+    how = ["--pull-always"] if arguments.get("PYTHON_IMAGE") else []
+    arguments = {"PYTHON_IMAGE": "", "VERSION": version, **arguments}
+    arguments["PYTHON_IMAGE"] = arguments["PYTHON_IMAGE"] or _need_base(other)
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "pip.conf"
         settings.write_text(_pip_settings())
         mounts = ["--volume", f"{settings}:/etc/pip.conf:ro"]
         if _AUTHORITIES.exists():
             mounts += ["--volume", f"{_AUTHORITIES}:{_AUTHORITIES}:ro"]
-        arguments = ["--build-arg", f"PYTHON_IMAGE={BASE}", "--build-arg", f"VERSION={version}"]
-        _buildah(
-            *(
-                "bud",
-                "--quiet",
-                "--layers",
-                "--force-rm",
-                "--isolation",
-                "chroot",
-                "--network",
-                "host",
-            ),
-            *mounts,
-            *arguments,
-            *("--tag", tag, str(ROOT)),
-        )
+        said = [part for name in arguments for part in ("--build-arg", f"{name}={arguments[name]}")]
+        how += ["--quiet", "--layers", "--force-rm", "--isolation", "chroot", "--network", "host"]
+        how += ["--arch", other] if other else []
+        buildah("bud", *how, *mounts, *said, "--tag", tag, str(ROOT))
     _forget_older_builds()
     return tag
 
 
 def _forget_older_builds() -> None:
     """Of the images without a name, the newest hold the layers that the next build starts from."""
-    unnamed = _buildah("images", "--quiet", "--no-trunc", "--filter", "dangling=true").split()
+    unnamed = buildah("images", "--quiet", "--no-trunc", "--filter", "dangling=true").split()
     for image in unnamed[2:]:
         with suppress(BuildFailed):  # one that another stands on
-            _buildah("rmi", image)
+            buildah("rmi", image)
 
 
 def export(image: str, archive: Path) -> Path:
     """The image as an OCI archive under its own name, for containerd to import."""
     archive.unlink(missing_ok=True)
-    _buildah("push", "--quiet", image, f"oci-archive:{archive}:{image}")
+    buildah("push", "--quiet", image, f"oci-archive:{archive}:{image}")
     return archive
 
 
 def size(image: str) -> int:
     """The bytes that the image has unpacked."""
-    said = _buildah("images", "--format", "{{.Size}}", image)
+    said = buildah("images", "--format", "{{.Size}}", image)
     number, unit = said.split()[:2]
     return int(float(number) * {"KB": 1e3, "MB": 1e6, "GB": 1e9}[unit])
 
@@ -87,31 +86,38 @@ def pause() -> str:
         busybox = shutil.which("busybox")
         if busybox is None:
             raise BuildFailed("busybox is missing: run tests/e2e/prepare.sh")
-        made = _buildah("from", "scratch").strip()
-        _buildah("copy", "--quiet", made, busybox, "/busybox")
-        _buildah("config", "--entrypoint", '["/busybox", "sleep", "2147483647"]', made)
-        _buildah("commit", "--quiet", "--rm", made, PAUSE)
+        made = buildah("from", "scratch").strip()
+        buildah("copy", "--quiet", made, busybox, "/busybox")
+        buildah("config", "--entrypoint", '["/busybox", "sleep", "2147483647"]', made)
+        buildah("commit", "--quiet", "--rm", made, PAUSE)
     return PAUSE
 
 
-def _need_base() -> None:
-    if _is_here(BASE):
-        return
-    _say(f"making {BASE} from Debian's packages: about a minute, once")
+def _need_base(arch: str) -> str:
+    """The stand-in's name, once it is here."""
+    base = f"{BASE}-{arch}" if arch else BASE
+    if _is_here(base):
+        return base
+    _say(f"making {base} from Debian's packages: about a minute, once")
     with tempfile.TemporaryDirectory(prefix="socratasync-base-") as folder:
         packages = "python3,python3-venv,ca-certificates"
-        suite = ["--variant=minbase", f"--include={packages}", "trixie", f"{folder}/root"]
-        _run(["debootstrap", *suite])
-        made = _buildah("from", "scratch").strip()
+        which = [
+            "--variant=minbase",
+            f"--include={packages}",
+            *([f"--arch={arch}"] if arch else []),
+        ]
+        _run(["debootstrap", *which, "trixie", f"{folder}/root"])
+        made = buildah("from", *(["--arch", arch] if arch else []), "scratch").strip()
         for dispensable in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc"):
             shutil.rmtree(Path(folder) / "root" / dispensable, ignore_errors=True)
-        _buildah("copy", "--quiet", made, f"{folder}/root", "/")
-        _buildah("config", "--cmd", "python3", made)
-        _buildah("commit", "--quiet", "--rm", made, BASE)
+        buildah("copy", "--quiet", made, f"{folder}/root", "/")
+        buildah("config", "--cmd", "python3", made)
+        buildah("commit", "--quiet", "--rm", made, base)
+    return base
 
 
 def _is_here(image: str) -> bool:
-    listed = _buildah("images", "--format", "{{.Name}}:{{.Tag}}")
+    listed = buildah("images", "--format", "{{.Name}}:{{.Tag}}")
     return image in listed.split()
 
 
@@ -126,7 +132,8 @@ def _pip_settings() -> str:
     return "".join(["[global]\n", *(f"{key} = {value}\n" for key, value in kept.items())])
 
 
-def _buildah(*arguments: str) -> str:
+def buildah(*arguments: str) -> str:
+    """What buildah printed, with this project's own store of images. Raises ``BuildFailed``."""
     store = cache() / "buildah"
     return _run(["buildah", "--root", store / "root", "--runroot", store / "run", *arguments])
 

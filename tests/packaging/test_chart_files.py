@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import yaml
 
-import socratasync
 from socratasync.api.pod import PodTemplate
 from socratasync.api.rules import Block
 from socratasync.controller.jobs.defaults import JobDefaults
@@ -73,14 +72,6 @@ def test_the_schema_knows_every_field_of_the_job_defaults_and_no_other() -> None
 
     assert set(schema["properties"]) == fields(JobDefaults)
     assert set(schema["properties"]["podTemplate"]["properties"]) == fields(PodTemplate)
-
-
-def test_one_version_is_everywhere() -> None:
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    plain = yaml.safe_load((ROOT / "manifests" / "operator" / "kustomization.yaml").read_text())
-
-    versions = {chart["version"], chart["appVersion"], plain["images"][0]["newTag"]}
-    assert versions == {socratasync.__version__}
 
 
 def _table_paths(text: str) -> Iterator[tuple[str, ...]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from socratasync import __version__
 from socratasync.api.manifest import GROUP, KIND, VERSION
 from socratasync.api.schema import JSONSchema, structural
 from socratasync.api.spec import SyncSpec
@@ -22,7 +23,7 @@ def crd() -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": CRD_NAME},
+        "metadata": {"name": CRD_NAME, "labels": {"app.kubernetes.io/version": __version__}},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",

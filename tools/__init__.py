@@ -1,0 +1,1 @@
+"""Programs that make, check and publish what contributors and users get."""
