@@ -15,7 +15,7 @@ import pytest
 NO_REAL_DATA = "SOCRATASYNC_REAL_DATA names no folder of real Socrata files"
 NO_PGBOUNCER = "pgbouncer is not installed (Debian: apt-get install pgbouncer)"
 NO_IPV6 = "there is no IPv6 here"
-NOT_ROOT = "network namespaces need root and the program ip"
+NOT_ROOT = "namespaces need root, and the programs ip and unshare"
 NOT_A_WHOLE_SERVER = (
     "this PostgreSQL lacks an extension, or ICU; those of `make versions` have both"
 )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.chart.rendering import ROOT, Object, kustomize, one, pod_spec, render
+from tests.pages import File, steps
 
-from socratasync import __version__
 from socratasync.controller.jobs.defaults import read_defaults
-
-SHOWN = re.compile(r"```yaml\n# (\S+)\n(.*?)```", re.DOTALL)
 
 
 @pytest.fixture
@@ -27,9 +24,9 @@ def beside(tmp_path: Path) -> Path:
 
 def shown(file: str, holding: str) -> str:
     """The one text of that name in the guide that holds those words."""
-    texts = SHOWN.findall((ROOT / "docs" / "install.md").read_text())
-    (found,) = [text for name, text in texts if name == file and holding in text]
-    return str(found)
+    files = [step for step in steps("docs/install.md") if isinstance(step, File)]
+    (found,) = [f.text for f in files if f.path == f"../mine/{file}" and holding in f.text]
+    return found
 
 
 def built(folder: Path, kustomization: str) -> list[Object]:
@@ -41,10 +38,33 @@ def test_another_image_is_the_operators_alone_to_say(beside: Path) -> None:
     found = built(beside, shown("kustomization.yaml", "images:"))
     container = pod_spec(found)["containers"][0]
 
-    assert container["image"] == f"registry.example/socratasync:{__version__}"
+    assert container["image"] == "registry.example/open-data/socratasync:dev"
     # Nothing else names one: the operator reads it off its own pod.
     assert "ghcr.io/socratasync" not in yaml.safe_dump_all(found)
     assert {"POD_NAME", "POD_NAMESPACE"} == {each["name"] for each in container["env"]}
+
+
+CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+
+
+@pytest.mark.parametrize("base", ["manifests", "manifests/namespaced"])
+def test_another_namespace_is_everywhere_where_a_namespace_stands(beside: Path, base: str) -> None:
+    shown_one = yaml.safe_load(shown("kustomization.yaml", "images:"))
+    wanted = shown_one | {
+        "resources": [f"../socratasync/{base}"],
+        "components": ["../socratasync/manifests/leader-election"],
+    }
+    found = built(beside, yaml.safe_dump(wanted))
+
+    places = {
+        each["metadata"].get("namespace")
+        or (each["kind"] == "Namespace" and each["metadata"]["name"])
+        for each in found
+        if each["kind"] not in CLUSTER_WIDE
+    }
+    subjects = [subject for each in found for subject in each.get("subjects", [])]
+    assert len(subjects) == 2
+    assert places | {subject["namespace"] for subject in subjects} == {"open-data"}
 
 
 def test_the_defaults_that_are_shown_are_what_the_operator_reads(beside: Path) -> None:

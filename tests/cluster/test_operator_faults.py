@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster import programs
 from tests.cluster.api import Api, condition_of
 from tests.cluster.conftest import install_crd, make_namespace
 from tests.cluster.controlplane import ControlPlane
@@ -207,6 +212,14 @@ def test_the_limits_outlive_a_restart_and_a_run_that_cannot_start_holds_no_place
         third.started()
 
 
+def follow(advice: str, plane: ControlPlane, home: Path) -> None:
+    """Types what the operator says, where kubectl and our programs are on the PATH."""
+    places = [Path(sys.executable).parent, programs.find("api")["kubectl"].parent]
+    path = os.pathsep.join([*map(str, places), os.environ["PATH"]])
+    environment = {"PATH": path, "HOME": str(home), "KUBECONFIG": str(plane.kubeconfig)}
+    subprocess.run(["bash", "-o", "pipefail", "-c", advice], env=environment, check=True)
+
+
 def test_a_kind_that_is_deleted_is_told_of_and_waited_for(
     own_control_plane: ControlPlane, home: str, sync: Sync, tmp_path: Path
 ) -> None:
@@ -218,10 +231,11 @@ def test_a_kind_that_is_deleted_is_told_of_and_waited_for(
         assert not any("trace" in line for line in lines)
 
         operator.start()
-        wait_until(lambda: "is not installed" in operator.words(), timeout_s=30, what="a word")
+        word = re.compile(r'is not installed; whoever may install it runs: ([^"]+)"')
+        advice = wait_until(lambda: word.search(operator.words()), timeout_s=30, what="a word")
         assert operator.probe("readyz") == 503
         assert operator.probe("healthz") == 200
-        install_crd(own_control_plane)
+        follow(advice[1], own_control_plane, tmp_path)
         operator.wait_ready()
         sync.apply()
         sync.started()

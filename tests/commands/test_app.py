@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,28 @@ def test_output_that_nobody_reads_is_no_reason_for_a_traceback(socratasync: Comm
     assert process.stderr is not None
 
     assert "Traceback" not in process.stderr.read()
+
+
+PLUGIN = "from socratasync.cli.kubectl.main import main; main()"
+
+
+def test_what_lacks_a_library_of_an_extra_says_how_to_install_it(
+    socratasync: Command, tmp_path: Path
+) -> None:
+    for library in ("kubernetes", "aiohttp"):
+        (tmp_path / f"{library}.py").write_text(f"raise ModuleNotFoundError(name={library!r})")
+    path = {"PYTHONPATH": f"{tmp_path}:{socratasync.environ['PYTHONPATH']}"}
+
+    operator = socratasync("operator", **path)
+    plugin = subprocess.run(
+        [sys.executable, "-c", PLUGIN, "status"],
+        env=socratasync.environ | path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    for done in (operator, plugin):
+        assert done.returncode == 78
+        assert "pip install '.[operator]'" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +26,7 @@ from tests.commands.conftest import (
     wait_until_gone,
 )
 from tests.commands.test_worker import Job
+from tests.skipped import NOT_ROOT
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
@@ -203,6 +206,29 @@ def test_a_signal_that_comes_before_all_is_loaded_is_not_lost(
 
     assert process.returncode == 143
     assert json.loads(job.termination_log.read_text())["error"]["reason"] == "Terminated"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_containers_process_1_ends_by_a_signal_while_its_modules_are_being_imported(
+    socratasync: Command, tmp_path: Path, number: signal.Signals
+) -> None:
+    """As an operator that an upgrade replaces in its first second; it used to be killed after half a minute."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip(NOT_ROOT)
+    (tmp_path / "typer.py").write_text("import sys; sys.stdin.read()")  # as long as this test likes
+    path = f"{tmp_path}:{socratasync.environ['PYTHONPATH']}"
+    alone = ["unshare", "--pid", "--fork", "--kill-child"]
+    with subprocess.Popen(
+        [*alone, *socratasync.line("operator")],
+        stdin=subprocess.PIPE,
+        env=socratasync.environ | {"PYTHONPATH": path},
+    ) as outside:
+        children = Path(f"/proc/{outside.pid}/task/{outside.pid}/children")
+        inside = int(wait_until(lambda: children.read_text(), timeout_s=10, what="process 1"))
+        caught = Path(f"/proc/{inside}/status")
+        wait_until(lambda: _catches(caught, number), timeout_s=15, what=f"a handler of {number}")
+        os.kill(inside, number)
+        assert outside.wait(timeout=WITHIN_S) == 128 + number
 
 
 def _catches(status: Path, number: int) -> bool:

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 from tests.e2e import cluster as clusters
 from tests.e2e.cluster import Cluster
-from tests.e2e.database import database
+from tests.e2e.database import database, own_database
 from tests.e2e.install import Installation, manifests_installed
 from tests.e2e.syncs import Sync
 
@@ -68,12 +67,8 @@ def server(cluster: Cluster) -> Iterator[str]:
 @pytest.fixture
 def dsn(server: str) -> Iterator[str]:
     """The DSN of a database of the test's own."""
-    name = f"e2e_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield server.removesuffix("postgres") + name
-    with psycopg.connect(server, autocommit=True) as admin:  # a worker may still be at it
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with own_database(server) as made:
+        yield made
 
 
 @pytest.fixture

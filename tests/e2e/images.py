@@ -66,6 +66,12 @@ def _forget_older_builds() -> None:
             buildah("rmi", image)
 
 
+def name(image: str, *others: str) -> None:
+    """Gives an image of this machine further names."""
+    for other in others:
+        buildah("tag", image, other)
+
+
 def export(image: str, archive: Path) -> Path:
     """The image as an OCI archive under its own name, for containerd to import."""
     archive.unlink(missing_ok=True)
@@ -132,10 +138,15 @@ def _pip_settings() -> str:
     return "".join(["[global]\n", *(f"{key} = {value}\n" for key, value in kept.items())])
 
 
+def store() -> tuple[Path, Path]:
+    """Where this project's images lie, and where a program that uses them keeps what it needs while it runs."""
+    return cache() / "buildah" / "root", cache() / "buildah" / "run"
+
+
 def buildah(*arguments: str) -> str:
     """What buildah printed, with this project's own store of images. Raises ``BuildFailed``."""
-    store = cache() / "buildah"
-    return _run(["buildah", "--root", store / "root", "--runroot", store / "run", *arguments])
+    root, run = store()
+    return _run(["buildah", "--root", root, "--runroot", run, *arguments])
 
 
 def _run(command: Sequence[str | Path]) -> str:

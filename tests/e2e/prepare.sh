@@ -10,7 +10,7 @@ if [ -z "${KUBECONFIG:-}" ]; then  # else a cluster was given; nothing runs here
   [ "$(id -u)" = 0 ] || fail "starts a Kubernetes node, which needs root: run it as root, or set KUBECONFIG to a cluster (see tests/e2e/cluster.py)"
   package+=(
     [containerd]=containerd [runc]=runc [nft]=nftables [ip]=iproute2 [nsenter]=util-linux
-    [buildah]=buildah [debootstrap]=debootstrap [busybox]=busybox-static [mount]=mount
+    [buildah]=buildah [podman]=podman [debootstrap]=debootstrap [busybox]=busybox-static [mount]=mount
   )
 fi
 

@@ -102,7 +102,7 @@ def _city(console: Console, rows: int) -> Iterator[tuple[City, str]]:
     except ImportError as exc:
         raise NoSimulator(
             f"the demo needs {exc.name}, which is not installed and never is in the container image; on "
-            "a machine of your own: pip install 'socratasync[local]'"
+            "a machine of your own, in a checkout: pip install '.[local]'"
         ) from exc
     heading(console, f"A city publishes {2 * rows:,} service requests in two datasets")
     city = City(rows)

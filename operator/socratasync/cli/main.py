@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 
 
 def main() -> None:
@@ -14,7 +15,9 @@ def main() -> None:
         sys.exit(_in_a_job(_worker))
     if sys.argv[1:] == ["notify"]:
         sys.exit(_in_a_job(_notify))
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during imports ends without a traceback
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Until the command has handlers of its own: no traceback.
+        signal.signal(number, _end if os.getpid() == 1 else signal.SIG_DFL)
     from socratasync.cli.app import start  # imported here: Jobs need none of it
 
     start()
@@ -23,11 +26,13 @@ def main() -> None:
 Program = Callable[[Mapping[str, str], Sequence[int]], int]
 
 
-def _in_a_job(load: Callable[[], Program]) -> int:
-    """Run the program, and lose no SIGTERM that comes while its modules are still being imported.
+def _end(number: int, _frame: FrameType | None) -> None:
+    """What a signal does by itself, but not to a container's process 1: the kernel drops those without a handler."""
+    os._exit(128 + number)
 
-    A container's process 1 gets only the signals that it has a handler for; the kernel drops others.
-    """
+
+def _in_a_job(load: Callable[[], Program]) -> int:
+    """Run the program, and lose no SIGTERM that comes while its modules are still being imported."""
     early: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: early.append(number))
     return load()(os.environ, early)

@@ -145,7 +145,8 @@ def command(
         from socratasync.controller.jobs.defaults import NOTHING_SAID, read_defaults
     except ModuleNotFoundError as exc:
         terminal.messages().print(
-            f"error: the operator needs {exc.name}; install it with pip install 'socratasync[operator]'"
+            f"error: the operator needs {exc.name}; in a checkout: pip install '.[operator]'",
+            markup=False,
         )
         raise typer.Exit(78) from exc
     try:

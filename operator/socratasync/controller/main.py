@@ -20,7 +20,7 @@ from socratasync import __version__
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.credentials import Credentials, load_credentials
 from socratasync.controller.cluster.errors import ClusterError
-from socratasync.controller.cluster.own_pod import own_image
+from socratasync.controller.cluster.own_pod import as_typed_by_a_person, own_image
 from socratasync.controller.health import Health, health_app
 from socratasync.controller.jobs.defaults import NOTHING_SAID, JobDefaults
 from socratasync.controller.leader import leading
@@ -166,7 +166,10 @@ class _Operator:
             if await self._cluster.serves_syncs():
                 self.health.answered = _now()
             else:
-                trouble = "the CustomResourceDefinition is not installed; kubectl apply -f crds/"
+                trouble = (
+                    "the CustomResourceDefinition is not installed; whoever may install it runs: "
+                    f"{as_typed_by_a_person('socratasync crd', os.environ)} | kubectl apply -f -"
+                )
         except ClusterError as exc:
             trouble = exc.message
         if trouble and trouble != self.health.unanswered:

@@ -26,8 +26,8 @@ Watcher = Callable[[str | None, dict[str, Any]], None]
 
 
 KIND_GONE = (
-    f"the CustomResourceDefinition {CRD_NAME} was deleted, and all SocrataSyncs with it; install it again "
-    "(kubectl apply -f crds/) and apply the manifests: the operator ends, and waits for it once it is started again"
+    f"the CustomResourceDefinition {CRD_NAME} was deleted, and all SocrataSyncs with it. The operator ends; once it is "
+    "started again it says how to install the definition, and waits for it. Then apply the syncs' manifests again"
 )
 
 _TELL_OF_WATCHES = ("kopf._core.reactor.orchestration", "kopf._core.reactor.running")

