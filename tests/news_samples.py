@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from socratasync.api.news_status import Trouble
 from socratasync.api.notify import Occasion
 from socratasync.api.status import Result, Trigger
-from socratasync.contract.news import DatasetNews, News, RunNews, Trouble
+from socratasync.contract.news import DatasetNews, News, RunNews
 
 AT = datetime(2026, 11, 30, 7, 5, tzinfo=UTC)
 

@@ -7,14 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
-from tests.cluster.api import Api, Object, condition_of
+from tests.cluster.api import Object, condition_of
 from tests.cluster.conftest import make_namespace
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.processes import NotReady, wait_until
 from tests.cluster.running import ACCOUNT, RunningOperator, allow_in_namespace
 from tests.cluster.syncs import Sync
-from tests.cluster.ways import WAYS, Way
+from tests.cluster.ways import WAYS, Way, enforce
 
 SHOWN_WITHIN_S = 60
 
@@ -61,20 +61,12 @@ def syncs(
         sync = made[way.name]
         for there in way.there:
             control_plane.apply(there, namespace=sync.namespace)
-            _enforced(sync.api, sync.namespace, there)
+            enforce(sync.api, sync.namespace, there)
         sync.apply(**way.spec)
     for way in WAYS:
         if way.has_job:
             way.play(made[way.name], made[way.name].started())
     return made
-
-
-def _enforced(api: Api, namespace: str, there: Object) -> None:
-    """What the quota controller does: admission goes by what a quota's status says."""
-    if there["kind"] == "ResourceQuota":
-        hard = there["spec"]["hard"]
-        body = {"status": {"hard": hard, "used": dict.fromkeys(hard, "0")}}
-        api.patch("ResourceQuota", "full", body, namespace=namespace, part="status")
 
 
 @dataclass(frozen=True, slots=True)

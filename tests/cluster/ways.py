@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.cluster.api import Object
+from tests.cluster.api import Api, Object
 from tests.cluster.syncs import Sync, failure
 
 Play = Callable[[Sync, str], None]
@@ -19,7 +19,7 @@ Play = Callable[[Sync, str], None]
 STUCK = "PodNotStarting"
 
 
-def _nothing(_sync: Sync, _job: str) -> None:
+def says_nothing(_sync: Sync, _job: str) -> None:
     """No node says anything: no pod, or none that was bound."""
 
 
@@ -35,7 +35,7 @@ class Way:
     name: str
     spec: Mapping[str, Any] = field(default_factory=dict)
     there: Sequence[Object] = ()
-    play: Play = _nothing
+    play: Play = says_nothing
     phase: str
     reason: str
     says: str
@@ -53,7 +53,7 @@ class Way:
 # What a node says
 
 
-def _waits(reason: str, message: str) -> Play:
+def waits(reason: str, message: str) -> Play:
     def play(sync: Sync, job: str) -> None:
         pod = sync.kubelet.next_pod(job, namespace=sync.namespace)
         sync.kubelet.bind(pod, namespace=sync.namespace)
@@ -70,7 +70,7 @@ def _no_node(message: str) -> Play:
     return play
 
 
-def _fails(code: int, reason: str, message: str) -> Play:
+def fails(code: int, reason: str, message: str) -> Play:
     def play(sync: Sync, job: str) -> None:
         pod = sync.kubelet.run(job, namespace=sync.namespace)
         said = failure(job, reason, message) if reason else ""
@@ -79,7 +79,7 @@ def _fails(code: int, reason: str, message: str) -> Play:
     return play
 
 
-def _out_of_memory(sync: Sync, job: str) -> None:
+def out_of_memory(sync: Sync, job: str) -> None:
     pod = sync.kubelet.run(job, namespace=sync.namespace)
     sync.kubelet.killed_for_memory(pod, namespace=sync.namespace)
 
@@ -89,11 +89,11 @@ def _evicted(sync: Sync, job: str) -> None:
     sync.kubelet.evicted(pod, namespace=sync.namespace)
 
 
-def _runs_on(sync: Sync, job: str) -> None:
+def runs_on(sync: Sync, job: str) -> None:
     sync.kubelet.run(job, namespace=sync.namespace)
 
 
-def _job_goes(sync: Sync, job: str) -> None:
+def job_goes(sync: Sync, job: str) -> None:
     pod = sync.kubelet.run(job, namespace=sync.namespace)
     sync.api.delete("Job", job, namespace=sync.namespace)
     sync.kubelet.stops_deleted(pod, namespace=sync.namespace)
@@ -102,15 +102,15 @@ def _job_goes(sync: Sync, job: str) -> None:
 # What a person does
 
 
-def _edits(**spec: Any) -> Callable[[Sync], None]:
+def edits(**spec: Any) -> Callable[[Sync], None]:
     return lambda sync: sync.edit(**spec)
 
 
-def _asks(sync: Sync) -> None:
+def asks(sync: Sync) -> None:
     sync.annotate(requestedAt="mended")
 
 
-def _removes(
+def removes(
     kind: str, name: str, *, then: Callable[[Sync], None] | None = None
 ) -> Callable[[Sync], None]:
     def mend(sync: Sync) -> None:
@@ -121,11 +121,11 @@ def _removes(
     return mend
 
 
-def _nothing_is_done(_sync: Sync) -> None:
+def nothing_is_done(_sync: Sync) -> None:
     """What passes by itself."""
 
 
-def _job(**fields: Any) -> dict[str, Any]:
+def job_spec(**fields: Any) -> dict[str, Any]:
     return {"job": {"backoffLimit": 0, **fields}}
 
 
@@ -134,13 +134,21 @@ def _target(**fields: Any) -> dict[str, Any]:
     return {"target": {"dsnSecretRef": dsn, "table": "requests", "key": ["srnumber"], **fields}}
 
 
-def _quota(**hard: str) -> Object:
+def quota(**hard: str) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
         "metadata": {"name": "full"},
         "spec": {"hard": hard},
     }
+
+
+def enforce(api: Api, namespace: str, there: Object) -> None:
+    """What the quota controller does: admission goes by what a quota's status says."""
+    if there["kind"] == "ResourceQuota":
+        hard = there["spec"]["hard"]
+        body = {"status": {"hard": hard, "used": dict.fromkeys(hard, "0")}}
+        api.patch("ResourceQuota", "full", body, namespace=namespace, part="status")
 
 
 def _cannot_run(sync: Sync, job: str) -> None:
@@ -160,32 +168,32 @@ NO_SECRET = 'secret "db" not found'
 WAYS: tuple[Way, ...] = (
     Way(
         name="a secret that is not there",
-        play=_waits("CreateContainerConfigError", NO_SECRET),
+        play=waits("CreateContainerConfigError", NO_SECRET),
         phase="Pending",
         reason=STUCK,
         says=NO_SECRET,
         event=STUCK,
-        mend=_edits(**_target(dsnSecretRef={"name": "other"})),
+        mend=edits(**_target(dsnSecretRef={"name": "other"})),
         trigger="SpecChange",
     ),
     Way(
         name="a secret that lacks the key",
-        play=_waits("CreateContainerConfigError", "couldn't find key dsn in Secret x/db"),
+        play=waits("CreateContainerConfigError", "couldn't find key dsn in Secret x/db"),
         phase="Pending",
         reason=STUCK,
         says="couldn't find key dsn",
         event=STUCK,
-        mend=_asks,
+        mend=asks,
         trigger="Manual",
     ),
     Way(
         name="an image that cannot be pulled",
-        play=_waits("ImagePullBackOff", "Back-off pulling image"),
+        play=waits("ImagePullBackOff", "Back-off pulling image"),
         phase="Pending",
         reason=STUCK,
         says="cannot be pulled",
         event=STUCK,
-        mend=_edits(job={"podTemplate": {"imagePullSecrets": [{"name": "pull"}]}}),
+        mend=edits(job={"podTemplate": {"imagePullSecrets": [{"name": "pull"}]}}),
         trigger="SpecChange",
     ),
     Way(
@@ -196,7 +204,7 @@ WAYS: tuple[Way, ...] = (
         reason=STUCK,
         says="0/3 nodes are available",
         event=STUCK,
-        mend=_edits(job={"podTemplate": None}),
+        mend=edits(job={"podTemplate": None}),
         trigger="SpecChange",
     ),
     Way(
@@ -207,17 +215,17 @@ WAYS: tuple[Way, ...] = (
         reason=STUCK,
         says='"kept" not found',
         event=STUCK,
-        mend=_edits(archive=None),
+        mend=edits(archive=None),
         trigger="SpecChange",
     ),
     Way(
         name="a quota without room for a pod",
-        there=(_quota(pods="0"),),
+        there=(quota(pods="0"),),
         phase="Pending",
         reason=STUCK,
         says="no pod",
         event=STUCK,
-        mend=_removes("ResourceQuota", "full", then=_asks),
+        mend=removes("ResourceQuota", "full", then=asks),
         trigger="Manual",
     ),
     Way(
@@ -227,7 +235,7 @@ WAYS: tuple[Way, ...] = (
         reason=STUCK,
         says="no pod",
         event=STUCK,
-        mend=_edits(
+        mend=edits(
             job={"resources": {"limits": {"memory": "64Mi"}, "requests": {"memory": "64Mi"}}}
         ),
         trigger="SpecChange",
@@ -239,81 +247,81 @@ WAYS: tuple[Way, ...] = (
         reason=STUCK,
         says="no pod",
         event=STUCK,
-        mend=_edits(job={"podTemplate": None}),
+        mend=edits(job={"podTemplate": None}),
         trigger="SpecChange",
     ),
     Way(
         name="a quota without room for a Job",
-        there=(_quota(**{"count/jobs.batch": "0"}),),
+        there=(quota(**{"count/jobs.batch": "0"}),),
         phase="Failed",
         reason="JobRefused",
         says="exceeded quota",
         event="JobRefused",
         has_job=False,
-        mend=_removes("ResourceQuota", "full"),
+        mend=removes("ResourceQuota", "full"),
         trigger="Creation",
     ),
     Way(
         name="too little memory",
-        spec=_job(),
-        play=_out_of_memory,
+        spec=job_spec(),
+        play=out_of_memory,
         phase="Failed",
         reason="OOMKilled",
         says="raise spec.job.resources.limits.memory",
         event="SyncFailed",
-        mend=_edits(job={"resources": {"limits": {"memory": "2Gi"}}}),
+        mend=edits(job={"resources": {"limits": {"memory": "2Gi"}}}),
         trigger="SpecChange",
     ),
     Way(
         name="a table that cannot take the data",
-        play=_fails(78, "TargetMismatch", "the table has no key"),
+        play=fails(78, "TargetMismatch", "the table has no key"),
         phase="Failed",
         reason="TargetMismatch",
         says="the table has no key",
         event="SyncFailed",
-        mend=_asks,
+        mend=asks,
         trigger="Manual",
     ),
     Way(
         name="a token that is refused",
-        play=_fails(77, "InvalidAppToken", "the token is refused"),
+        play=fails(77, "InvalidAppToken", "the token is refused"),
         phase="Failed",
         reason="InvalidAppToken",
         says="the token is refused",
         event="SyncFailed",
-        mend=_edits(source={"appTokenSecretRef": {"name": "socrata"}}),
+        mend=edits(source={"appTokenSecretRef": {"name": "socrata"}}),
         trigger="SpecChange",
     ),
     Way(
         name="columns that changed",
         spec=_target(onSchemaChange="Fail"),
-        play=_fails(65, "SchemaChanged", "a column is new"),
+        play=fails(65, "SchemaChanged", "a column is new"),
         phase="Failed",
         reason="SchemaChanged",
         says="a column is new",
         event="SyncFailed",
-        mend=_edits(**_target(onSchemaChange="AddColumns")),
+        mend=edits(**_target(onSchemaChange="AddColumns")),
         trigger="SpecChange",
     ),
     Way(
         name="a source that is down, until the Job gives up",
-        spec={**_job(), "retry": {"interval": "20s"}},
-        play=_fails(75, "SourceUnavailable", "no answer"),
+        spec={**job_spec(), "retry": {"interval": "20s"}},
+        play=fails(75, "SourceUnavailable", "no answer"),
         phase="Failed",
         reason="SourceUnavailable",
         says="no answer",
         event="SyncFailed",
-        mend=_nothing_is_done,
+        mend=nothing_is_done,
         trigger="Retry",
     ),
     Way(
         name="a source that is down, between two tries",
-        play=_fails(75, "SourceUnavailable", "no answer yet"),
+        play=fails(75, "SourceUnavailable", "no answer yet"),
         phase="Syncing",
         reason="WaitingToRetry",
         says="no answer yet",
         event="WaitingToRetry",
-        mend=_nothing_is_done,
+        mend=nothing_is_done,
         trigger="",
     ),
     Way(
@@ -323,50 +331,50 @@ WAYS: tuple[Way, ...] = (
         reason=STUCK,
         says="kubectl describe",
         event=STUCK,
-        mend=_nothing_is_done,
+        mend=nothing_is_done,
         trigger="",
     ),
     Way(
         name="a run that takes too long",
-        spec=_job(activeDeadlineSeconds=10),
-        play=_runs_on,
+        spec=job_spec(activeDeadlineSeconds=10),
+        play=runs_on,
         phase="Failed",
         reason="DeadlineExceeded",
         says="spec.job.activeDeadlineSeconds",
         event="SyncFailed",
-        mend=_edits(job={"activeDeadlineSeconds": 3600}),
+        mend=edits(job={"activeDeadlineSeconds": 3600}),
         trigger="SpecChange",
     ),
     Way(
         name="a pod that never starts, until the deadline for that",
-        spec=_job(startDeadlineSeconds=30),
-        play=_waits("CreateContainerConfigError", NO_SECRET),
+        spec=job_spec(startDeadlineSeconds=30),
+        play=waits("CreateContainerConfigError", NO_SECRET),
         phase="Failed",
         reason=STUCK,
         says=NO_SECRET,
         event="SyncFailed",
-        mend=_edits(job={"startDeadlineSeconds": 600}),
+        mend=edits(job={"startDeadlineSeconds": 600}),
         trigger="SpecChange",
     ),
     Way(
         name="a container that cannot be made",
-        spec=_job(),
+        spec=job_spec(),
         play=_cannot_run,
         phase="Failed",
         reason="StartError",
         says="could not be started",
         event="SyncFailed",
-        mend=_asks,
+        mend=asks,
         trigger="Manual",
     ),
     Way(
         name="a Job that somebody deletes",
-        play=_job_goes,
+        play=job_goes,
         phase="Failed",
         reason="ResultLost",
         says="the next run goes on from the watermarks",
         event="ResultLost",
-        mend=_asks,
+        mend=asks,
         trigger="Manual",
     ),
     Way(
@@ -377,7 +385,7 @@ WAYS: tuple[Way, ...] = (
         says="31 2",
         event="InvalidSchedule",
         has_job=False,
-        mend=_edits(schedule="0 0 29 2 *"),
+        mend=edits(schedule="0 0 29 2 *"),
         trigger="Creation",
     ),
 )

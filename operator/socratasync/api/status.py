@@ -1,7 +1,7 @@
 """``status`` of a SocrataSync: the vocabulary in which the operator tells how a sync stands.
 
-Only the operator writes it. Nothing is required but what Kubernetes requires of a condition, for a
-status grows run by run.
+Only the operator writes it. Nothing is required but what Kubernetes requires of a condition, and what news says at
+least, for a status grows run by run.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, TypeAdapter
 
 from socratasync.api.dataset_status import DatasetStatus, RowCounts
+from socratasync.api.news_status import NewsStatus
 from socratasync.api.spec import Mode
 from socratasync.api.status_parts import (
     Count,
@@ -200,6 +201,9 @@ class ActiveRun(Part):
     """Why its worker is not at work, as one stable CamelCase word; absent while it is."""
     message: Sentence | None = None
     """Why its worker is not at work, as a sentence to act on."""
+    news_from: Instant | None = None
+    """From when on that is news for people; absent where it is at once. A pod that waits for a node may get one
+    within minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +287,8 @@ class SyncStatus(Part):
     slots_settled_through: Instant | None = None
     """Times of the schedule, and of retries, up to here are done with: run, missed, or dropped by a suspension
     or an edit. They are never looked at again."""
+    news: NewsStatus | None = None
+    """What people were told, and are to be told; absent where spec.notify names no channel."""
     history: Annotated[tuple[RunSummary, ...], Field(max_length=HISTORY)] | None = None
     """The last ten runs, newest first; outlives the Jobs."""
 

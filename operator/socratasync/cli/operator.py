@@ -16,6 +16,9 @@ from socratasync.errors import InvalidSpec
 if TYPE_CHECKING:
     from socratasync.controller.main import OperatorOptions
 
+RUNBOOKS = "https://github.com/socratasync/socratasync/blob/main/docs/runbooks"
+"""Where the project has them, as the alerts say."""
+
 
 class LogLevel(StrEnum):
     """The least severe log lines that are written."""
@@ -110,6 +113,14 @@ MaxActiveRunsPerNamespace = Annotated[
         help="Runs at once in one namespace; 0 for no limit but the operator's.",
     ),
 ]
+Runbooks = Annotated[
+    str,
+    typer.Option(
+        "--runbooks",
+        metavar="URL",
+        help="Where the runbooks are, for notifications; empty: they name none.",
+    ),
+]
 LogFormat = Annotated[
     options.LogFormat, typer.Option("--log-format", help="Log lines for people or machines.")
 ]
@@ -131,6 +142,7 @@ def command(
     max_active_runs: MaxActiveRuns = 20,
     max_active_runs_per_domain: MaxActiveRunsPerDomain = 4,
     max_active_runs_per_namespace: MaxActiveRunsPerNamespace = 0,
+    runbooks: Runbooks = RUNBOOKS,
     log_format: LogFormat = options.LogFormat.TEXT,
     log_level: LeastSevere = LogLevel.INFO,
 ) -> None:
@@ -168,6 +180,7 @@ def command(
         max_active_runs=max_active_runs,
         max_active_runs_per_domain=max_active_runs_per_domain,
         max_active_runs_per_namespace=max_active_runs_per_namespace or None,
+        runbooks=runbooks or None,
         log_format=log_format.value,
         log_level=logging.getLevelNamesMapping()[log_level.upper()],
     )

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from socratasync.api.news_status import Trouble, Troubles
 from socratasync.api.notify import Occasion
 from socratasync.api.spec import Mode
 from socratasync.api.status import Result, Trigger
@@ -22,20 +23,6 @@ from socratasync.contract.variables import without_dollars
 from socratasync.errors import InvalidSpec
 
 DATASETS: Final = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble(Part):
-    """Something that is wrong, or was."""
-
-    occasion: Occasion
-    """Which of the occasions it is."""
-    reason: Word
-    """The reason of the condition or the run, as one stable word."""
-    message: Sentence
-    """What is wrong, and what to do."""
-    since: Instant
-    """When it began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +83,9 @@ class News(Part):
     """The sync's namespace; absent outside a cluster."""
     domain: Name | None = None
     """The portal; absent where the spec cannot be read."""
-    begun: Annotated[tuple[Trouble, ...], Field(max_length=16)] = ()
+    begun: Troubles = ()
     """What is wrong since just now."""
-    over: Annotated[tuple[Trouble, ...], Field(max_length=16)] = ()
+    over: Troubles = ()
     """What was wrong, and is no longer."""
     succeeded: bool = False
     """Whether a run changed data."""

@@ -26,7 +26,8 @@ from socratasync.controller.jobs.defaults import NOTHING_SAID, JobDefaults
 from socratasync.controller.leader import leading
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.metrics.server import metrics_app
-from socratasync.controller.observed.job import owner_key, read_job
+from socratasync.controller.notifications import Notifications
+from socratasync.controller.observed.job import is_notification, owner_key, read_job
 from socratasync.controller.observed.resource import Key, read_resource
 from socratasync.controller.page.board import Board
 from socratasync.controller.reconcile import Reconciler
@@ -62,10 +63,12 @@ class PageOptions:
 class OperatorOptions:
     """The command's flags. Without ``namespaces`` the operator works in all of them; without ``image``, Jobs run
     that of its own pod; without ``max_active_runs_per_namespace`` a namespace may have as many runs as the operator;
-    with ``lease`` it works only while it holds that; without ``page`` there is no status page."""
+    with ``lease`` it works only while it holds that; without ``page`` there is no status page. ``runbooks`` is the address
+    below which notifications find them."""
 
     image: str | None = None
     defaults: JobDefaults = NOTHING_SAID
+    runbooks: str | None = None
     namespaces: Sequence[str] = ()
     lease: str | None = None
     metrics_port: int = 9090
@@ -127,12 +130,21 @@ class _Operator:
             options.max_active_runs_per_namespace,
         )
         self._runs = Runs(cluster, options.image or "", options.defaults)
+        self._notifications = Notifications(
+            cluster,
+            lambda: self._runs.image,
+            options.defaults,
+            options.runbooks,
+            self.metrics,
+            _now,
+        )
         self._reconciler = Reconciler(
             cluster,
             self._runs,
             self._slots,
             self._roster,
             self.metrics,
+            self._notifications,
             _now,
             self.board,
         )
@@ -266,6 +278,10 @@ class _Operator:
         if owner is None:
             return
         key, seen = Key(*owner), read_job(job)
+        if is_notification(job):
+            if self._notifications.has_ended(key, kind, seen):
+                self.scheduler.wake(key)
+            return
         if not seen.is_active and self._roster.is_old_news(key, seen.uid):
             return
         # One that succeeds leaves the watch as it was before; whether it did, or is gone, a look tells.

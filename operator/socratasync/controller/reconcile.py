@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from socratasync.api.status import Progress, SyncStatus
 from socratasync.controller.action import Action, Capacity, Kind
@@ -19,6 +19,8 @@ from socratasync.controller.cluster.errors import ClusterError, JobRefused, Refu
 from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome, gone, without_report
 from socratasync.controller.metrics.series import Metrics
+from socratasync.controller.next_look import earliest, look_again_at, needs_step_at
+from socratasync.controller.notifications import Notifications
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.memory import (
     known_away,
@@ -30,20 +32,14 @@ from socratasync.controller.observed.resource import Key, Resource, read_resourc
 from socratasync.controller.observed.worker import WorkerSeen
 from socratasync.controller.page.board import Board
 from socratasync.controller.roster import Roster
-from socratasync.controller.runs import LOOK_EVERY, Runs
+from socratasync.controller.runs import Runs
 from socratasync.controller.slots import RunSlots
 from socratasync.controller.status.events import Event, event_object, transitions
-from socratasync.controller.status.freshness import read_freshness
 from socratasync.controller.status.next import next_status
 from socratasync.controller.status.patch import status_patch
-from socratasync.controller.status.source_freshness import read_source_freshness
 from socratasync.errors import InvalidSpec
 
 log = logging.getLogger("socratasync.operator")
-
-LOOK_AT_QUEUE = timedelta(minutes=10)
-"""Between two looks at a resource that waits for capacity: so old gets what its message says of others.
-When a place is free for it, it is looked at at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +63,7 @@ class Reconciler:
         slots: RunSlots,
         roster: Roster,
         metrics: Metrics,
+        notifications: Notifications,
         now: Callable[[], datetime],
         board: Board | None = None,
     ) -> None:
@@ -76,6 +73,7 @@ class Reconciler:
         self._slots = slots
         self._roster = roster
         self._metrics = metrics
+        self._notifications = notifications
         self._now = now
         self._board = board
 
@@ -89,7 +87,10 @@ class Reconciler:
             if body is None:
                 self.forget(key)
                 return None
-            return await self._step(read_resource(body))
+            resource = read_resource(body)
+            await self._look_at_ended(resource)
+            when = await self._step(resource)
+            return earliest(when, self._notifications.due(key))
 
     def needs_reconcile_at(self, resource: Resource) -> datetime | None:
         """When the resource must be reconciled: now, later, or (None) not before it changes. A run that is
@@ -106,7 +107,9 @@ class Reconciler:
             return None
         if resource.status.active_run or unrecorded:
             return now
-        return _needs_step_at(resource, [], now)
+        owes = resource.status.news is not None and resource.status.news.owed is not None
+        told = (self._notifications.due(resource.key) or now) if owes else None
+        return earliest(needs_step_at(resource, [], now), told)
 
     async def first_look(self, resource: Resource) -> datetime | None:
         """As ``needs_reconcile_at``; but where all that is to be done is to write a new resource's first
@@ -122,7 +125,8 @@ class Reconciler:
         if action.kind not in (Kind.WAIT, Kind.REJECT):
             return when
         with self._metrics.looks.at(resource.key):
-            return await self._conclude(resource, [], Done(action=action), now)
+            when = await self._conclude(resource, [], Done(action=action), now)
+            return earliest(when, self._notifications.due(resource.key))
 
     def forget(self, key: Key) -> None:
         """The resource is gone: so are its series, its place in the queue and its slot."""
@@ -130,6 +134,7 @@ class Reconciler:
         self._metrics.forget(key)
         if self._board is not None:
             self._board.forget(key)
+        self._notifications.forget(key)
         self._runs.forget(key)
         self._slots.free(key)
 
@@ -138,6 +143,7 @@ class Reconciler:
             self._slots.free(resource.key)
             return None
         now = self._now()
+        resource = await self._tell_people(resource, now)
         jobs = await self._runs.of(resource)
         seen = await self._runs.look(resource, jobs, now)
         action = self._within_capacity(resource, jobs, now, seen)
@@ -161,15 +167,16 @@ class Reconciler:
         self._hold_or_free_slot(resource, done.action, status)
         self._count(resource.key, status, done)
         self._show(written)
+        written = await self._tell_people(written, now)
         if done.refused:
             raise JobRefused(done.refused)
         await self._runs.clear_away(written, jobs)
         if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE):
-            return _needs_step_at(written, jobs, now)
+            return needs_step_at(written, jobs, now)
         if done.action.kind is Kind.NOTE:
             self._runs.forget(resource.key)  # what was noted is done only if it still holds
             return now
-        return _reconcile_again_at(written, done.action, status, now)
+        return look_again_at(written, done.action, status, now)
 
     def _within_capacity(
         self,
@@ -256,11 +263,8 @@ class Reconciler:
         Events come before the write, because an event that is created twice is one: its name is made of
         what it tells. A kill between the two loses neither.
         """
-        for event in transitions(resource.status, status, done.action, done.outcome):
-            log.info(
-                "%s: %s: %s", resource.key, event.reason, event.message, extra=resource.key.logged
-            )
-            await self._post(resource, event, now)
+        told = transitions(resource.status, status, done.action, done.outcome)
+        await self._post_all(resource, told, now)
 
     def _count(self, key: Key, status: SyncStatus, done: Done) -> None:
         """Counters, unlike events, are not idempotent: so they count once the status is written."""
@@ -268,6 +272,34 @@ class Reconciler:
             self._metrics.run_ended(key, status.last_run)
         if done.action.missed:
             self._metrics.slots_missed(key, done.action.missed)
+
+    async def _look_at_ended(self, resource: Resource) -> None:
+        """What became of earlier notifications is no trouble of the run's."""
+        now = self._now()
+        try:
+            events = await self._notifications.look_at_ended(resource, now)
+        except ClusterError as exc:
+            log.warning(
+                "%s: a notification's end is not known: %s",
+                resource.key,
+                exc.message,
+                extra=resource.key.logged,
+            )
+            return
+        await self._post_all(resource, events, now)
+
+    async def _tell_people(self, resource: Resource, now: datetime) -> Resource:
+        """Start the notifications that the status owes, and write that nothing is owed any more."""
+        status, events = await self._notifications.tell(resource, now)
+        await self._post_all(resource, events, now)
+        return resource if status == resource.status else await self._write(resource, status)
+
+    async def _post_all(self, resource: Resource, events: Sequence[Event], now: datetime) -> None:
+        for event in events:
+            log.info(
+                "%s: %s: %s", resource.key, event.reason, event.message, extra=resource.key.logged
+            )
+            await self._post(resource, event, now)
 
     async def _post(self, resource: Resource, event: Event, now: datetime) -> None:
         try:
@@ -306,38 +338,3 @@ def _refused(resource: Resource, action: Action, message: str, now: datetime) ->
         settled=settled_through(resource, now),
         next_due=action.next_due,
     )
-
-
-def _needs_step_at(
-    resource: Resource, jobs: Sequence[ObservedJob], now: datetime
-) -> datetime | None:
-    """When something is to be done for a resource that has these Jobs: now, for a run that is overdue since
-    when it was due; later; or (None) not before it changes."""
-    action = decide(resource, jobs, now, Capacity())
-    if action.run is not None:
-        return min(action.run.due, now)
-    if action.kind not in (Kind.WAIT, Kind.REJECT):
-        return now
-    if status_patch(resource, next_status(resource, action, now)):
-        return now
-    return _reconcile_again_at(resource, action, resource.status, now)
-
-
-def _reconcile_again_at(
-    resource: Resource, action: Action, status: SyncStatus, now: datetime
-) -> datetime | None:
-    """The earliest moment at which time alone changes something."""
-    by_time = (read_freshness(resource, status, now), read_source_freshness(resource, status, now))
-    moments = [each.turns for each in by_time if each]
-    if action.kind in (Kind.FOLLOW, Kind.START, Kind.CANCEL):
-        moments.append(now + LOOK_EVERY)
-    else:
-        moments += [action.next_due, _later(status.next_retry_time, now)]
-    if action.reason == WAITING_FOR_CAPACITY:
-        moments.append(now + LOOK_AT_QUEUE)
-    return min((moment for moment in moments if moment), default=None)
-
-
-def _later(moment: datetime | None, now: datetime) -> datetime | None:
-    """A retry that is due and waits for a place is woken when there is one."""
-    return moment if moment and moment > now else None

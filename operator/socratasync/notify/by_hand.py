@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from socratasync.api.manifest import Manifest
+from socratasync.api.news_status import Trouble
 from socratasync.api.notify import Occasion
-from socratasync.contract.news import News, Trouble
+from socratasync.contract.news import News
 from socratasync.contract.report import RunReport, listed
 from socratasync.notify.run_news import dataset_news, news_id, run_news
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from socratasync.contract.news import DatasetNews, News, RunNews, Trouble
+from socratasync.api.news_status import Trouble
+from socratasync.contract.news import DatasetNews, News, RunNews
 from socratasync.contract.report import shorten
 from socratasync.notify.occasions import WORDINGS, runbook
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from socratasync.api.news_status import Trouble
 from socratasync.api.notify import Occasion
-from socratasync.contract.news import Trouble
 
 RUNBOOKS: Final = "https://github.com/socratasync/socratasync/blob/main/docs/runbooks"
 """Where the runbooks are, unless the environment names another place."""

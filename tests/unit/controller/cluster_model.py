@@ -15,7 +15,10 @@ from typing import Any
 
 from socratasync.api.status import UNSEEN
 from socratasync.controller.cluster.errors import Conflict, Refused
+from socratasync.controller.jobs.defaults import NOTHING_SAID
 from socratasync.controller.metrics.series import Metrics
+from socratasync.controller.notifications import Notifications
+from socratasync.controller.observed.job import is_notification
 from socratasync.controller.observed.labels import FINGERPRINT
 from socratasync.controller.observed.resource import Key
 from socratasync.controller.reconcile import Reconciler
@@ -40,6 +43,10 @@ class ClusterModel:
         self.jobs: dict[str, Object] = {}
         self.pods: dict[str, list[Object]] = {}
         self.created: list[Object] = []
+        self.notifications: dict[str, Object] = {}
+        """The Jobs that tell people, by name; no list of runs has them."""
+        self.notifications_left: int | None = None
+        """How many more of those a quota has room for."""
         self.recorded: list[str] = []
         self.loaded: set[str] = set()
         """The fingerprints of what runs that ended well were asked to load."""
@@ -175,6 +182,8 @@ class ClusterModel:
     async def create_job(self, job: Object) -> Object:
         self._call()
         name = job["metadata"]["name"]
+        if is_notification(job):
+            return self._notify(name, job)
         if self.refuses_jobs:
             raise Refused(self.refuses_jobs)
         if name in self.jobs:
@@ -190,6 +199,17 @@ class ClusterModel:
         self.created.append(made)
         self._call()
         return copy.deepcopy(made)
+
+    def _notify(self, name: str, job: Object) -> Object:
+        if self.notifications_left == 0:
+            raise Refused("exceeded quota: jobs")
+        if name in self.notifications:
+            raise Conflict(f"jobs {name!r} already exists")
+        if self.notifications_left:
+            self.notifications_left -= 1
+        self.notifications[name] = copy.deepcopy(job)
+        self._call()
+        return copy.deepcopy(job)
 
     async def delete_job(self, _namespace: str, name: str, uid: str, *, pods_first: bool) -> None:
         self._call()
@@ -264,12 +284,14 @@ def operator_of(
         return model.now
 
     cluster: Any = model
+    metrics = metrics or Metrics(now)
     return Reconciler(
         cluster,
         Runs(cluster, "image"),
         slots or RunSlots(20, 4, lambda _: None),
         roster or Roster(),
-        metrics or Metrics(now),
+        metrics,
+        Notifications(cluster, lambda: "image", NOTHING_SAID, None, metrics, now),
         now,
     )
 

@@ -11,8 +11,8 @@ from tests.unit.controller.cluster_model import ClusterModel, operator_of
 from tests.unit.controller.conftest import SPEC, at
 
 from socratasync.api.names import portal_of
+from socratasync.controller.next_look import LOOK_AT_QUEUE
 from socratasync.controller.observed.resource import Key, read_resource
-from socratasync.controller.reconcile import LOOK_AT_QUEUE
 from socratasync.controller.runs import LOOK_EVERY
 from socratasync.controller.slots import RunSlots
 

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import at
 
+from socratasync.api.status import SyncStatus
 from socratasync.controller.jobs.look import look_at, pause_after
 from socratasync.controller.observed.job import ObservedJob
+from socratasync.controller.observed.memory import known_away
 from socratasync.controller.observed.worker import WorkerSeen
+from socratasync.controller.status.records import active_run
 
 MakeJob = Callable[..., ObservedJob]
 Pod = dict[str, Any]
@@ -285,3 +288,27 @@ def test_kubernetes_doubles_its_pauses_up_to_ten_minutes() -> None:
     pauses = [pause_after(count) // timedelta(seconds=1) for count in range(9)]
 
     assert pauses == [10, 10, 20, 40, 80, 160, 320, 600, 600]
+
+
+@pytest.mark.parametrize(
+    ("pods", "told_from"),
+    [
+        pytest.param(
+            [pod("Pending", conditions=NO_NODE)], LATER, id="an autoscaler may make a node"
+        ),
+        pytest.param([pod("Pending", MISSING)], None, id="a secret is missing"),
+        pytest.param(
+            [pod("Pending", MISSING, conditions=NO_NODE)], None, id="a node would not be enough"
+        ),
+        pytest.param([pod("Pending", CREATING)], None, id="nobody knows why"),
+    ],
+)
+def test_people_are_told_at_once_but_for_a_pod_that_waits_for_a_node(
+    pods: list[Pod], told_from: str | None, job: MakeJob
+) -> None:
+    away = seen(job(), pods, "2026-11-23T07:01").away
+
+    assert away is not None
+    assert away.news_from == (at(told_from) if told_from else None)
+    assert known_away(SyncStatus(active_run=active_run(job(), None, away))) == away
+    assert active_run(job(), None).news_from is None

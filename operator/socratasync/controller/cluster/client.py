@@ -24,7 +24,7 @@ from socratasync.controller.cluster.errors import (
     Unreachable,
     from_status,
 )
-from socratasync.controller.observed.labels import JOB_SELECTOR, sync_selector
+from socratasync.controller.observed.labels import RUN_SELECTOR, sync_selector
 from socratasync.controller.observed.resource import Key
 
 Object = dict[str, Any]
@@ -84,14 +84,14 @@ class Cluster:
             yield Key(metadata["namespace"], metadata["name"]), metadata["resourceVersion"]
 
     async def unsuccessful_jobs(self, namespace: str | None) -> AsyncIterator[Object]:
-        """Our Jobs that are active or failed, in one namespace or, for None, in all."""
-        query = {"labelSelector": JOB_SELECTOR, "fieldSelector": "status.successful=0"}
+        """Runs' Jobs that are active or failed, in one namespace or, for None, in all."""
+        query = {"labelSelector": RUN_SELECTOR, "fieldSelector": "status.successful=0"}
         async for job in self._list(f"/apis/batch/v1{_within(namespace)}/jobs", query):
             yield job
 
     async def successful_jobs(self, namespace: str | None) -> AsyncIterator[Object]:
-        """Our Jobs that have succeeded, their metadata alone, in one namespace or, for None, in all."""
-        query = {"labelSelector": JOB_SELECTOR, "fieldSelector": "status.successful=1"}
+        """Runs' Jobs that have succeeded, their metadata alone, in one namespace or, for None, in all."""
+        query = {"labelSelector": RUN_SELECTOR, "fieldSelector": "status.successful=1"}
         path = f"/apis/batch/v1{_within(namespace)}/jobs"
         async for job in self._list(path, query, accept=_METADATA_LIST):
             yield job

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from socratasync.api.annotations import FULL, REQUESTED
-from socratasync.api.manifest import API_VERSION, KIND
 from socratasync.api.spec import SyncSpec
 from socratasync.contract.dsn_parts import DSN_FOLDER, certificate_sources
 from socratasync.contract.environment import (
@@ -15,6 +14,13 @@ from socratasync.contract.environment import (
 )
 from socratasync.contract.hook_headers import hook_folder
 from socratasync.controller.action import RunToStart
+from socratasync.controller.jobs.confinement import (
+    CONTAINED,
+    TMP,
+    confined,
+    failure_rules,
+    owner_of,
+)
 from socratasync.controller.jobs.defaults import JobDefaults
 from socratasync.controller.jobs.overlay import overlaid, resources_of
 from socratasync.controller.observed.labels import (
@@ -31,18 +37,9 @@ from socratasync.controller.observed.labels import (
     sync_label,
 )
 from socratasync.controller.observed.resource import Resource
-from socratasync.errors import NEEDS_A_PERSON
 from socratasync.times import write_instant
 
 CONTAINER: Final = "sync"
-
-WORKER_USER: Final = 65532
-"""``nonroot`` of distroless images, and of ours. A number, for Kubernetes cannot tell by a name."""
-
-_IDS = {"runAsUser": WORKER_USER, "runAsGroup": WORKER_USER, "fsGroup": WORKER_USER}
-
-_GRACE_SECONDS = 30
-"""For a worker to roll back, let go of its lock and report."""
 
 
 def build_job(
@@ -62,7 +59,7 @@ def build_job(
             "namespace": resource.key.namespace,
             "labels": {**defaults.labels, **_labels(resource, run)},
             "annotations": {**defaults.annotations, **_annotations(resource, run)},
-            "ownerReferences": [_owner(resource)],
+            "ownerReferences": [owner_of(resource)],
         },
         "spec": {
             "completions": 1,
@@ -72,7 +69,7 @@ def build_job(
             "ttlSecondsAfterFinished": spec.job.ttl_seconds_after_finished,
             # A new pod only when the old one is gone: never two on one table.
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {"rules": _failure_rules()},
+            "podFailurePolicy": {"rules": failure_rules(CONTAINER)},
             "template": overlaid(
                 _pod(resource, spec, run, image, defaults), defaults, spec.job.pod_template
             ),
@@ -106,35 +103,6 @@ def _annotations(resource: Resource, run: RunToStart) -> dict[str, str]:
     return {name: value for name, value in notes.items() if value is not None}
 
 
-def _owner(resource: Resource) -> dict[str, Any]:
-    """Kubernetes' garbage collector removes the Job with its resource; no finalizer is needed.
-
-    ``blockOwnerDeletion`` stays away: it would need the right to update finalizers.
-    """
-    return {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "name": resource.key.name,
-        "uid": resource.uid,
-        "controller": True,
-    }
-
-
-def _failure_rules() -> list[dict[str, Any]]:
-    """The first rule that fits a failed pod decides; none: it counts against the backoff limit."""
-    return [
-        {
-            "action": "FailJob",
-            "onExitCodes": {
-                "containerName": CONTAINER,
-                "operator": "In",
-                "values": sorted(NEEDS_A_PERSON),
-            },
-        },
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-    ]
-
-
 def _pod(
     resource: Resource, spec: SyncSpec, run: RunToStart, image: str, defaults: JobDefaults
 ) -> dict[str, Any]:
@@ -142,16 +110,7 @@ def _pod(
     return {
         "metadata": {"labels": _labels(resource, run), "annotations": {}},
         "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": _GRACE_SECONDS,
-            "securityContext": {
-                "runAsNonRoot": True,
-                **(_IDS if defaults.user_ids == "Fixed" else {}),
-                "fsGroupChangePolicy": "OnRootMismatch",
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            **confined(defaults),
             "containers": [
                 {
                     "name": CONTAINER,
@@ -160,12 +119,7 @@ def _pod(
                     "args": ["worker"],
                     "env": write_environment(_assignment(resource, spec, run)),
                     "resources": resources_of(spec.job.resources, defaults.resources),
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                    "terminationMessagePolicy": "FallbackToLogsOnError",
+                    **CONTAINED,
                     "volumeMounts": [mount for _, mount in volumes],
                 }
             ],
@@ -189,12 +143,7 @@ def _assignment(resource: Resource, spec: SyncSpec, run: RunToStart) -> Assignme
 def _volumes(spec: SyncSpec) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Volumes and their mounts: a place for temporary files, hooks' headers, the database's
     certificates, the archive."""
-    volumes: list[tuple[dict[str, Any], dict[str, Any]]] = [
-        (
-            {"name": "socratasync-tmp", "emptyDir": {}},
-            {"name": "socratasync-tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
-        )
-    ]
+    volumes: list[tuple[dict[str, Any], dict[str, Any]]] = [TMP]
     for number, hook in enumerate(spec.hooks):
         if secret := hook.headers_secret_ref:
             name = f"socratasync-hook-{number}"

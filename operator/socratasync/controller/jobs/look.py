@@ -10,7 +10,14 @@ from datetime import datetime, timedelta
 
 from socratasync.contract.report import shorten
 from socratasync.controller.jobs.pod_end import LONG_AGO, PodEnd, read_pod_end, why_it_failed
-from socratasync.controller.jobs.pods import Pod, is_over, is_starting, made_at, what_holds_it_up
+from socratasync.controller.jobs.pods import (
+    Pod,
+    is_over,
+    is_starting,
+    made_at,
+    waits_for_a_node,
+    what_holds_it_up,
+)
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.reasons import POD_NOT_STARTING, WAITING_TO_RETRY
 from socratasync.controller.observed.worker import Away, WorkerSeen
@@ -20,6 +27,9 @@ from socratasync.times import write_instant
 
 SOON = timedelta(seconds=40)
 """A pod needs a moment; what lasts longer is worth a word, within a minute."""
+
+FOR_A_NODE = timedelta(minutes=5)
+"""What an autoscaler may take to make a node. Until then nobody is told but those who look."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
 """Of Kubernetes' Job controller, between the pods of a Job."""
@@ -37,8 +47,10 @@ def look_at(job: ObservedJob, namespace: str, pods: Sequence[Pod], now: datetime
     if live:
         untried = not ends and not job.failed_pods
         since = (job.started or job.created) if untried else made_at(live[0])
-        held_up = next(filter(None, map(what_holds_it_up, live)), None)
-        return _starting(since, held_up or _slow(live[0], namespace), now, known=bool(held_up))
+        held_up = next(filter(what_holds_it_up, live), None)
+        if held_up is None:
+            return _starting(since, _slow(live[0], namespace), now)
+        return _held_up(held_up, since)
     if job.suspended:
         message = f"Job {job.name} is suspended, so it has no pod; a queue such as Kueue resumes it"
         return WorkerSeen(away=Away(reason=POD_NOT_STARTING, message=message))
@@ -47,11 +59,21 @@ def look_at(job: ObservedJob, namespace: str, pods: Sequence[Pod], now: datetime
     return _starting(job.started or job.created, _no_pod(job, namespace), now)
 
 
-def _starting(since: datetime, message: str, now: datetime, *, known: bool = False) -> WorkerSeen:
-    """A pod is expected that does not run; what holds it up is told at once if it is known, else a little later."""
+def _held_up(pod: Pod, since: datetime) -> WorkerSeen:
+    """What holds the pod up is known, and shown at once."""
+    away = Away(
+        reason=POD_NOT_STARTING,
+        message=what_holds_it_up(pod) or "",
+        news_from=since + FOR_A_NODE if waits_for_a_node(pod) else None,
+    )
+    return WorkerSeen(away=away, starting_since=since)
+
+
+def _starting(since: datetime, message: str, now: datetime) -> WorkerSeen:
+    """A pod is expected that does not run, and nobody knows why; that is shown a little later."""
     return WorkerSeen(
         away=Away(reason=POD_NOT_STARTING, message=message),
-        ordinary=not known and now - since < SOON,
+        ordinary=now - since < SOON,
         starting_since=since,
     )
 

@@ -25,7 +25,8 @@ Object = dict[str, Any]
 
 CA_FOLDER: Final = "/etc/socratasync/ca"
 _CA_FILE: Final = "bundle.crt"
-_CA_VARIABLES: Final = frozenset({"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"})
+CA_VARIABLES: Final = frozenset({"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"})
+"""Which name the authorities to trust."""
 
 _POD_FIELDS = (
     "nodeSelector",
@@ -102,7 +103,7 @@ def _joined(defaults: JobDefaults, own: PodTemplate) -> Object:
 def _trust(joined: Object, defaults: JobDefaults) -> None:
     """Mount the default's authorities and name them, unless a variable names others. One variable is enough for
     all that a worker calls; the file is no part of the pod where nothing would read it."""
-    if defaults.ca_bundle is None or any(each["name"] in _CA_VARIABLES for each in joined["env"]):
+    if defaults.ca_bundle is None or any(each["name"] in CA_VARIABLES for each in joined["env"]):
         return
     source = {"sources": [authorities_source(defaults.ca_bundle, _CA_FILE)]}
     mount = {"name": "socratasync-ca", "mountPath": CA_FOLDER, "readOnly": True}
@@ -114,7 +115,7 @@ def _trust(joined: Object, defaults: JobDefaults) -> None:
 def _meaning(variable: Mapping[str, Any]) -> str:
     """Variables of one meaning: those that name a CA bundle, and a proxy's in either case."""
     name = str(variable["name"])
-    if name in _CA_VARIABLES:
+    if name in CA_VARIABLES:
         return "a CA bundle"
     return name.upper() if name.upper().endswith("_PROXY") else name
 

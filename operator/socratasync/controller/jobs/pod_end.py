@@ -88,13 +88,18 @@ def _fate(end: PodEnd) -> tuple[str, str]:
         return "Disrupted", f"the pod was removed: {end.message or 'a node went away'}"
     if end.reason in ("StartError", "ContainerCannotRun", "CreateContainerError"):
         return end.reason, f"the worker could not be started: {end.message}"
-    last_line = end.text.strip().splitlines()[-1] if end.text.strip() else end.message
-    said = f": {_log_message(last_line)}" if last_line else ", and left no word in its log"
+    words = last_words(end.text) or end.message
+    said = f": {words}" if words else ", and left no word in its log"
     return "WorkerFailed", f"the worker ended with exit code {end.exit_code}{said}"
 
 
+def last_words(text: str) -> str:
+    """What the last line of a log says, whether it is JSON or plain; empty if there is none."""
+    lines = text.strip().splitlines()
+    return _log_message(lines[-1]) if lines else ""
+
+
 def _log_message(line: str) -> str:
-    """What a log line says, whether it is JSON or plain."""
     try:
         entry = from_json(line)
     except ValueError:

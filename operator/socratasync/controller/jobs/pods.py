@@ -23,8 +23,13 @@ _ORDINARY = ("ContainerCreating", "PodInitializing")
 
 def worker_status(pod: Pod) -> Mapping[str, Any]:
     """The status of the worker's container; empty before there is one."""
+    return container_status(pod, CONTAINER)
+
+
+def container_status(pod: Pod, name: str) -> Mapping[str, Any]:
+    """That of the container of that name."""
     containers = (pod.get("status") or {}).get("containerStatuses") or []
-    return next((each for each in containers if each.get("name") == CONTAINER), {})
+    return next((each for each in containers if each.get("name") == name), {})
 
 
 def is_over(pod: Pod) -> bool:
@@ -50,6 +55,11 @@ def what_holds_it_up(pod: Pod) -> str | None:
     """A sentence on what keeps a pod from starting; None if it may just need a moment."""
     found = _container_trouble(pod) or _no_node(pod)
     return f"pod {pod['metadata']['name']} does not start: {found}" if found else None
+
+
+def waits_for_a_node(pod: Pod) -> bool:
+    """Whether a node is all that it lacks. One that is just being made may be for it."""
+    return _container_trouble(pod) is None and _no_node(pod) is not None
 
 
 def _phase(pod: Pod) -> str:

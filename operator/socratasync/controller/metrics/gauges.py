@@ -71,6 +71,7 @@ class Gauges:
     datasets: tuple[tuple[str, Numbers], ...]
     run: str
     scheduled: bool
+    notifies: bool
 
 
 def read_gauges(resource: Resource, now: datetime) -> Gauges:
@@ -105,6 +106,7 @@ def read_gauges(resource: Resource, now: datetime) -> Gauges:
         datasets=tuple(_dataset(dataset) for dataset in status.datasets or ()),
         run=run,
         scheduled=schedule is not None,
+        notifies=bool(resource.audience.channels),
     )
 
 

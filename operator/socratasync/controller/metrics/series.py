@@ -45,6 +45,7 @@ _RUNS_TOTAL = "socratasync_runs_total"
 _FAILURES_TOTAL = "socratasync_failures_total"
 _MISSED_TOTAL = "socratasync_missed_runs_total"
 _ROWS_TOTAL = "socratasync_rows_total"
+_NOTIFICATIONS_TOTAL = "socratasync_notifications_total"
 _BYTES_TOTAL = "socratasync_downloaded_bytes_total"
 _DURATION = "socratasync_run_duration_seconds"
 _MISSED = ("StartingDeadlineExceeded", "Superseded")
@@ -81,6 +82,10 @@ class Metrics:
     def slots_missed(self, key: Key, missed: Missed) -> None:
         """Slots that passed without a run."""
         self._count(key, _MISSED_TOTAL, missed.count, reason=missed.reason)
+
+    def notified(self, key: Key, result: str) -> None:
+        """A channel was told (``told``) or not (``failed``), or the Job for that is refused for now (``refused``)."""
+        self._count(key, _NOTIFICATIONS_TOTAL, 1, result=result)
 
     def run_ended(self, key: Key, run: LastRun) -> None:
         """Count a run. To be called once for each, after its result is in the status."""
@@ -127,6 +132,7 @@ class Metrics:
             (_MISSED_TOTAL, "Slots without a run.", _misses),
             (_ROWS_TOTAL, "Rows by what became of them.", _row_counts),
             (_BYTES_TOTAL, "Bytes received.", _one),
+            (_NOTIFICATIONS_TOTAL, "Notifications by what became of them.", _notifications),
         ):
             zeros = (
                 (own + labels, 0.0)
@@ -165,6 +171,7 @@ _ON_SCHEDULE, _ON_CHANGE = (
     for trigger in (Trigger.SCHEDULE, Trigger.SPEC_CHANGE)
 )
 _MISSES = tuple(_more(reason=reason) for reason in _MISSED)
+_NOTIFIED = tuple(_more(result=result) for result in ("told", "failed", "refused"))
 _ROWS = tuple(_more(op=op) for op in ROWS_MOVED)
 
 
@@ -178,6 +185,10 @@ def _misses(gauges: Gauges) -> tuple[str, ...]:
 
 def _row_counts(_: Gauges) -> tuple[str, ...]:
     return _ROWS
+
+
+def _notifications(gauges: Gauges) -> tuple[str, ...]:
+    return _NOTIFIED if gauges.notifies else ()
 
 
 def _one(_: Gauges) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from socratasync.controller.observed.labels import (
     FINGERPRINT,
     GENERATION,
     MODE,
+    NOTIFICATION,
     RETRY,
     SCHEDULED_AT,
     SPEC_HASH,
@@ -94,6 +95,11 @@ def owner_key(job: Mapping[str, Any]) -> tuple[str, str] | None:
     owners = job["metadata"].get("ownerReferences") or []
     name = next((o["name"] for o in owners if o.get("controller") and o["kind"] == KIND), None)
     return (job["metadata"]["namespace"], name) if name else None
+
+
+def is_notification(job: Mapping[str, Any]) -> bool:
+    """Whether it is no run, but tells people of one."""
+    return NOTIFICATION in (job["metadata"].get("labels") or {})
 
 
 def active_job(jobs: Iterable[ObservedJob]) -> ObservedJob | None:

@@ -15,7 +15,14 @@ MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 SYNC: Final = f"{GROUP}/sync"
 MODE: Final = f"{GROUP}/mode"
 TRIGGER: Final = f"{GROUP}/trigger"
+NOTIFICATION: Final = f"{GROUP}/notification"
+"""Which sync a Job tells of; such a Job has no label ``SYNC``."""
+
 JOB_SELECTOR: Final = f"{MANAGED_BY}=socratasync"
+"""All Jobs of ours."""
+
+RUN_SELECTOR: Final = f"{JOB_SELECTOR},{SYNC}"
+"""Those of runs."""
 
 SCHEDULED_AT: Final = f"{GROUP}/scheduled-at"
 FINGERPRINT: Final = f"{GROUP}/fingerprint"

@@ -44,7 +44,7 @@ def known_away(status: SyncStatus, job: ObservedJob | None = None) -> Away | Non
     run = status.active_run
     if run is None or not run.reason or (job is not None and run.uid != job.uid):
         return None
-    return Away(reason=run.reason, message=run.message or "")
+    return Away(reason=run.reason, message=run.message or "", news_from=run.news_from)
 
 
 def find(status: SyncStatus, kind: str) -> Condition | None:

@@ -15,6 +15,7 @@ from socratasync.api.annotations import CANCEL, FULL, REQUESTED
 from socratasync.api.names import portal_of
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import SyncStatus
+from socratasync.controller.observed.audience import NOBODY, Audience, audience_of, read_audience
 from socratasync.controller.observed.schedule import Schedule, read_schedule, stable_jitter
 from socratasync.controller.observed.status import read_status
 from socratasync.errors import InvalidSchedule, InvalidSpec, SyncError
@@ -67,6 +68,7 @@ class Resource:
     unreadable: Mapping[str, object] = field(default_factory=dict)
     spec: SyncSpec | None = None
     problem: SyncError | None = None
+    audience: Audience = NOBODY
     schedule: Schedule | None = None
     deleting: bool = False
 
@@ -87,7 +89,8 @@ def read_resource(body: Mapping[str, Any]) -> Resource:
     can be read."""
     metadata = body["metadata"]
     read = read_status(body.get("status") or {})
-    spec, schedule, problem = _read_spec(body.get("spec") or {})
+    written = body.get("spec") or {}
+    spec, schedule, problem = _read_spec(written)
     return Resource(
         key=Key(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
@@ -100,6 +103,7 @@ def read_resource(body: Mapping[str, Any]) -> Resource:
         unreadable=read.unreadable,
         spec=spec,
         problem=problem,
+        audience=audience_of(spec) if spec else read_audience(written),
         schedule=schedule,
         deleting="deletionTimestamp" in metadata,
     )

@@ -8,10 +8,12 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Away:
-    """Why the worker is not at work: a stable reason and a sentence."""
+    """Why the worker is not at work: a stable reason and a sentence. ``news_from``: from when on people are to be
+    told; None for at once."""
 
     reason: str
     message: str
+    news_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

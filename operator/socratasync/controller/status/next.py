@@ -22,6 +22,7 @@ from socratasync.controller.observed.worker import Away
 from socratasync.controller.status.condition_types import merge
 from socratasync.controller.status.conditions import judge, phase
 from socratasync.controller.status.loaded import after_an_end, before_a_start
+from socratasync.controller.status.outbox import next_news
 from socratasync.controller.status.records import (
     active_run,
     dataset_records,
@@ -63,7 +64,8 @@ def next_status(
         resource.generation,
         now,
     )
-    return replace(status, conditions=conditions, phase=phase(resource, action, status))
+    status = replace(status, conditions=conditions, phase=phase(resource, action, status))
+    return replace(status, news=next_news(resource, status, now))
 
 
 def _with_schedule(resource: Resource, action: Action) -> SyncStatus:

@@ -39,6 +39,7 @@ def active_run(job: ObservedJob, progress: Progress | None, away: Away | None = 
         progress=progress,
         reason=away.reason if away else None,
         message=away.message if away else None,
+        news_from=away.news_from if away else None,
     )
 
 
