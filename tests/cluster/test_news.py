@@ -7,11 +7,11 @@ from contextlib import suppress
 
 import pytest
 from tests.cluster.causes import CAUSES, Cause, Story
-from tests.cluster.conftest import make_namespace
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.processes import NotReady, wait_until
-from tests.cluster.running import ACCOUNT, RunningOperator, allow_in_namespace
+from tests.cluster.rooms import operator_of_rooms, rooms_for
+from tests.cluster.running import RunningOperator
 from tests.cluster.syncs import Sync
 from tests.cluster.ways import enforce
 
@@ -26,11 +26,8 @@ def node(control_plane: ControlPlane) -> Iterator[Kubelet]:
 
 @pytest.fixture(scope="module")
 def rooms(control_plane: ControlPlane) -> Iterator[Mapping[str, str]]:
-    """A namespace for each cause."""
-    made = {cause.name: make_namespace(control_plane) for cause in CAUSES}
-    yield made
-    for name in made.values():
-        control_plane.api.delete("Namespace", name)
+    with rooms_for(control_plane, (cause.name for cause in CAUSES)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +36,7 @@ def operator(
     rooms: Mapping[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningOperator]:
-    home, *_ = rooms.values()
-    for room in rooms.values():
-        allow_in_namespace(control_plane, room, account_in=home)
-    kubeconfig = control_plane.kubeconfig_for(ACCOUNT, namespace=home)
-    log = tmp_path_factory.mktemp("operator") / "operator.log"
-    many = ["--max-active-runs=100", "--max-active-runs-per-domain=100"]
-    with RunningOperator(kubeconfig, log, [*rooms.values()], many) as running:
+    with operator_of_rooms(control_plane, rooms, tmp_path_factory.mktemp("operator")) as running:
         yield running
 
 

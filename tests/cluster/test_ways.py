@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 from tests.cluster.api import Object, condition_of
-from tests.cluster.conftest import make_namespace
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.processes import NotReady, wait_until
-from tests.cluster.running import ACCOUNT, RunningOperator, allow_in_namespace
+from tests.cluster.rooms import operator_of_rooms, rooms_for
+from tests.cluster.running import RunningOperator
 from tests.cluster.syncs import Sync
 from tests.cluster.ways import WAYS, Way, enforce
 
@@ -27,11 +27,8 @@ def node(control_plane: ControlPlane) -> Iterator[Kubelet]:
 
 @pytest.fixture(scope="module")
 def rooms(control_plane: ControlPlane) -> Iterator[Mapping[str, str]]:
-    """A namespace for each way."""
-    made = {way.name: make_namespace(control_plane) for way in WAYS}
-    yield made
-    for name in made.values():
-        control_plane.api.delete("Namespace", name)
+    with rooms_for(control_plane, (way.name for way in WAYS)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +37,7 @@ def operator(
     rooms: Mapping[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningOperator]:
-    home, *_ = rooms.values()
-    for room in rooms.values():
-        allow_in_namespace(control_plane, room, account_in=home)
-    kubeconfig = control_plane.kubeconfig_for(ACCOUNT, namespace=home)
-    log = tmp_path_factory.mktemp("operator") / "operator.log"
-    many = ["--max-active-runs=100", "--max-active-runs-per-domain=100"]
-    with RunningOperator(kubeconfig, log, [*rooms.values()], many) as running:
+    with operator_of_rooms(control_plane, rooms, tmp_path_factory.mktemp("operator")) as running:
         yield running
 
 

@@ -37,6 +37,10 @@ NOT_TYPED = {
     "helm install socratasync oci://ghcr.io/socratasync/charts/socrata-sync --version 0.1.0": "needs a release",
     "kubectl create configmap rds-ca": "needs a file of Amazon's",
     "kubectl apply -f https://github.com/socratasync/socratasync/releases": "needs a release",
+    "cosign verify ghcr.io/socratasync/socratasync:$VERSION": "needs a release",
+    "gh attestation verify": "needs a release",
+    "gh release download": "needs a release",
+    "sha256sum --check --ignore-missing SHA256SUMS": "needs a release",
 }
 """Beginnings of commands that are not typed here, and why."""
 
@@ -94,6 +98,11 @@ def running(visit: Visit, scene: ExitStack) -> None:
         f"kubectl -n data annotate socratasync la-311 socratasync.dev/full={time.time()} --overwrite"
     )
     held.wait_reached()
+
+
+def settled(visit: Visit, scene: ExitStack) -> None:
+    """No run that an earlier page has asked for or stopped: the last one has ended well, and its Job is there."""
+    visit.type("kubectl socratasync trigger la-311 -n data --wait")
 
 
 def suspended(visit: Visit, scene: ExitStack) -> None:
@@ -154,7 +163,7 @@ _WITHOUT_HELM = ("With kubectl", "Three scopes")
 SCENES = [
     Scene(page="README.md", begins=first_day),
     *(Scene(page=page, begins=SETTINGS.get(page, nothing)) for page in RUNBOOKS),
-    Scene(page="docs/operations.md", but=(_TO_THE_END,)),
+    Scene(page="docs/operations.md", but=(_TO_THE_END,), begins=settled),
     *(
         Scene(page=f"docs/{name}.md")
         for name in ("troubleshooting", "databases", "la-311", "migration")
