@@ -20,6 +20,7 @@ from tests.cluster.syncs import Sync
 from tests.listener import Listener
 
 NIGHT: Object = {"slack": {"secretRef": {"name": "night"}}, "on": ["Failure"]}
+GONE: Object = {"teams": {"secretRef": {"name": "gone"}}, "on": ["Failure"]}
 REFUSED = next(cause for cause in CAUSES if "403" in cause.name)
 
 
@@ -74,10 +75,10 @@ def container(job: Object, words: Path, **secrets: str) -> Ended:
 def test_each_channels_job_tells_it_and_one_that_cannot_is_an_event(
     sync: Sync, listener: Listener, tmp_path: Path
 ) -> None:
-    sync.apply(notify=[DESK, NIGHT])
+    sync.apply(notify=[DESK, NIGHT, GONE])
     assert REFUSED.play is not None
     REFUSED.play(sync, sync.started())
-    wait_until(lambda: len(notifications(sync)) == 2, timeout_s=60, what="two Jobs")
+    wait_until(lambda: len(notifications(sync)) == 3, timeout_s=60, what="a Job for each channel")
     jobs = {env_of(job)["SOCRATASYNC_CHANNEL"]: job for job in notifications(sync)}
 
     told = container(jobs["webhook"], tmp_path / "1", SOCRATASYNC_ADDRESS=f"{listener.url}/s3cret")
@@ -88,7 +89,14 @@ def test_each_channels_job_tells_it_and_one_that_cannot_is_an_event(
             sync.kubelet.succeeded(pod, namespace=sync.namespace, message=ended.words)
         else:
             sync.kubelet.failed(pod, namespace=sync.namespace, code=ended.code, message=ended.words)
-    wait_until(lambda: "NotificationFailed" in sync.events(), timeout_s=30, what="an event")
+    held_up = sync.kubelet.next_pod(jobs["teams"]["metadata"]["name"], namespace=sync.namespace)
+    sync.kubelet.held_up(
+        held_up,
+        namespace=sync.namespace,
+        reason="CreateContainerConfigError",
+        message='secret "gone" not found',
+    )
+    wait_until(lambda: sync.events().count("NotificationFailed") == 2, timeout_s=90, what="events")
 
     assert (told.code, lost.code) == (0, 78)
     ((_, path, _, body),) = listener.calls
@@ -96,9 +104,12 @@ def test_each_channels_job_tells_it_and_one_that_cannot_is_an_event(
     assert body == news_of(jobs["webhook"])
     assert [each["occasion"] for each in body["begun"]] == ["Failure"]
     events = sync.api.list("Event", namespace=sync.namespace)
-    (said,) = [e["message"] for e in events if e["reason"] == "NotificationFailed"]
+    said = "; ".join(e["message"] for e in events if e["reason"] == "NotificationFailed")
     assert "the channel's address is none" in said
     assert "none of an address" not in said
+    assert (
+        f'pod {held_up} does not start: CreateContainerConfigError: secret "gone" not found' in said
+    )
     assert "activeRun" not in sync.status(), "notifications are no runs"
 
 

@@ -18,8 +18,13 @@ from socratasync.contract.news import News
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import Conflict, Refused
 from socratasync.controller.jobs.defaults import JobDefaults
-from socratasync.controller.jobs.notification import build_notification, notification_name
+from socratasync.controller.jobs.notification import (
+    CONTAINER,
+    build_notification,
+    notification_name,
+)
 from socratasync.controller.jobs.notification_end import why_nobody_was_told
+from socratasync.controller.jobs.pods import what_holds_it_up
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.job import JobState, ObservedJob, read_job
 from socratasync.controller.observed.resource import Key, Resource
@@ -31,6 +36,9 @@ from socratasync.errors import InvalidSpec
 log = logging.getLogger("socratasync.operator")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=10)
+
+_HAS_BEGUN_AFTER = timedelta(minutes=1)
+"""What a pod may take to start before somebody looks what it lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +77,7 @@ class Notifications:
         self._since = now()
         self._refusals: dict[Key, Refusal] = {}
         self._ended: dict[Key, Ended] = {}
+        self._begun: dict[Key, dict[str, datetime]] = {}
 
     async def tell(self, resource: Resource, now: datetime) -> tuple[SyncStatus, list[Event]]:
         """Create the Jobs of what the resource owes: its status afterwards, which is to be written, and the events.
@@ -91,6 +100,7 @@ class Notifications:
             try:
                 await self._create(resource, told, channel)
                 sent.add(name)
+                self._begun.setdefault(resource.key, {})[name] = now + _HAS_BEGUN_AFTER
             except (Refused, InvalidSpec) as exc:
                 refused = exc.message
         left = settled(status.news, sent, complete=refused is None)
@@ -98,6 +108,11 @@ class Notifications:
         return replace(status, news=left), events
 
     def due(self, key: Key) -> datetime | None:
+        """When what was refused is tried again, or what was begun is looked at; None if there is neither."""
+        refused, begun = self.refused_until(key), self._begun.get(key, {})
+        return min([*begun.values(), *([refused] if refused else [])], default=None)
+
+    def refused_until(self, key: Key) -> datetime | None:
         """When what was refused is tried again; None if nothing was."""
         refusal = self._refusals.get(key)
         return refusal.due if refusal else None
@@ -114,12 +129,14 @@ class Notifications:
         if is_known or (job.is_active and kind != "DELETED"):
             return False
         ended.unseen[job.uid] = job
+        self._begun.get(key, {}).pop(job.name, None)
         return True
 
-    async def look_at_ended(self, resource: Resource, now: datetime) -> list[Event]:
-        """Count what has ended, and tell of what failed. Raises ``ClusterError``, and looks again then."""
+    async def look(self, resource: Resource, now: datetime) -> list[Event]:
+        """Count what has ended; tell of what failed, and of what should have begun and has not. Raises
+        ``ClusterError``, and looks again then at what has ended."""
         ended = self._ended.get(resource.key)
-        events = []
+        events = await self._held_up(resource.key, now)
         for job in list(ended.unseen.values()) if ended else []:
             if job.state is JobState.FAILED:
                 events.append(await self._failed(resource, job, now))
@@ -135,6 +152,19 @@ class Notifications:
         """The resource is gone, and its Jobs go."""
         self._refusals.pop(key, None)
         self._ended.pop(key, None)
+        self._begun.pop(key, None)
+
+    async def _held_up(self, key: Key, now: datetime) -> list[Event]:
+        """Each is looked at once: a Job that never begins is given up in the end, which is told as well."""
+        begun = self._begun.get(key, {})
+        events = []
+        for name in [name for name, due in begun.items() if due <= now]:
+            del begun[name]
+            pods = await self._cluster.list_pods(key.namespace, name)
+            found = next(filter(None, (what_holds_it_up(pod, CONTAINER) for pod in pods)), None)
+            if found:
+                events.append(_event(f"a notification is not sent yet: {found}", about=name))
+        return events
 
     async def _create(self, resource: Resource, news: News, channel: NotifySpec) -> None:
         job = build_notification(
@@ -147,8 +177,8 @@ class Notifications:
             log.debug("%s: %s is there", resource.key, name, extra=resource.key.logged)
 
     def _is_early(self, resource: Resource, now: datetime) -> bool:
-        due = self.due(resource.key)
-        return due is not None and now < due
+        until = self.refused_until(resource.key)
+        return until is not None and now < until
 
     def _note(self, key: Key, news: News, refused: str | None, now: datetime) -> list[Event]:
         """Remember what was refused, and when it is tried again; that is an event once."""

@@ -88,7 +88,7 @@ class Reconciler:
                 self.forget(key)
                 return None
             resource = read_resource(body)
-            await self._look_at_ended(resource)
+            await self._look_at_notifications(resource)
             when = await self._step(resource)
             return earliest(when, self._notifications.due(key))
 
@@ -108,7 +108,9 @@ class Reconciler:
         if resource.status.active_run or unrecorded:
             return now
         owes = resource.status.news is not None and resource.status.news.owed is not None
-        told = (self._notifications.due(resource.key) or now) if owes else None
+        if owes and self._notifications.refused_until(resource.key) is None:
+            return now
+        told = self._notifications.due(resource.key)
         return earliest(needs_step_at(resource, [], now), told)
 
     async def first_look(self, resource: Resource) -> datetime | None:
@@ -273,11 +275,11 @@ class Reconciler:
         if done.action.missed:
             self._metrics.slots_missed(key, done.action.missed)
 
-    async def _look_at_ended(self, resource: Resource) -> None:
+    async def _look_at_notifications(self, resource: Resource) -> None:
         """What became of earlier notifications is no trouble of the run's."""
         now = self._now()
         try:
-            events = await self._notifications.look_at_ended(resource, now)
+            events = await self._notifications.look(resource, now)
         except ClusterError as exc:
             log.warning(
                 "%s: a notification's end is not known: %s",

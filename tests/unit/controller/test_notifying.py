@@ -226,7 +226,7 @@ class Watching:
 
     def looks(self) -> list[str]:
         resource = read_resource(self.scene.model.body)
-        found = asyncio.run(self.notifications.look_at_ended(resource, self.scene.model.now))
+        found = asyncio.run(self.notifications.look(resource, self.scene.model.now))
         return [event.message for event in found]
 
 
@@ -285,6 +285,59 @@ def test_a_look_that_fails_is_taken_again() -> None:
 
     assert len(watch.looks()) == 1
     assert watch.scene.counted("failed") == 1
+
+
+def held_up(job: str) -> Object:
+    """The pod of a notification whose channel's secret is not there."""
+    waiting = {"reason": "CreateContainerConfigError", "message": 'secret "desk" not found'}
+    return {
+        "metadata": {"name": f"{job}-x", "creationTimestamp": write_instant(NOW, "seconds")},
+        "status": {
+            "phase": "Pending",
+            "containerStatuses": [{"name": "notify", "state": {"waiting": waiting}}],
+        },
+    }
+
+
+def test_one_whose_pod_does_not_start_is_an_event_a_minute_later_and_once() -> None:
+    scene = Scene()
+    due = scene.fails()
+    (job,) = scene.model.notifications
+    scene.model.pods[job] = [held_up(job)]
+
+    assert due == NOW + minutes(1)
+    assert scene.operator.needs_reconcile_at(read_resource(scene.model.body)) == due, "an edit, too"
+    scene.looks()
+    assert scene.events() == [], "it may still start"
+    scene.model.now = due
+    again = scene.looks()
+
+    assert scene.events() == [
+        f'a notification is not sent yet: pod {job}-x does not start: CreateContainerConfigError: secret "desk" not found'
+    ]
+    assert again is None or again > due
+    scene.model.now += minutes(2)
+    scene.looks()
+    assert len(scene.events()) == 1
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_one_that_has_ended_is_not_looked_for_any_more(is_over: bool) -> None:
+    watch = Watching()
+    model = watch.scene.model
+    model.notifications_left = 0
+    watch.scene.fails()
+    model.notifications_left = None
+    asyncio.run(watch.notifications.tell(read_resource(model.body), model.now))
+    (job,) = model.notifications
+    model.pods[job] = [held_up(job)]
+    if is_over:
+        metadata = {"name": job, "uid": "u-1", "creationTimestamp": write_instant(NOW, "seconds")}
+        assert watch.hears("DELETED", read_job({"metadata": metadata, "status": {}}))
+    model.now += minutes(1)
+
+    assert len(watch.looks()) == (not is_over)
+    assert watch.notifications.due(model.key) is None
 
 
 def test_a_sync_that_is_gone_is_forgotten() -> None:

@@ -51,28 +51,28 @@ def made_at(pod: Pod) -> datetime:
     return instant_or_none(written) or datetime.fromtimestamp(0, UTC)
 
 
-def what_holds_it_up(pod: Pod) -> str | None:
-    """A sentence on what keeps a pod from starting; None if it may just need a moment."""
-    found = _container_trouble(pod) or _no_node(pod)
+def what_holds_it_up(pod: Pod, container: str = CONTAINER) -> str | None:
+    """A sentence on what keeps a pod's container from starting; None if it may just need a moment."""
+    found = _container_trouble(pod, container) or _no_node(pod)
     return f"pod {pod['metadata']['name']} does not start: {found}" if found else None
 
 
 def waits_for_a_node(pod: Pod) -> bool:
     """Whether a node is all that it lacks. One that is just being made may be for it."""
-    return _container_trouble(pod) is None and _no_node(pod) is not None
+    return _container_trouble(pod, CONTAINER) is None and _no_node(pod) is not None
 
 
 def _phase(pod: Pod) -> str:
     return (pod.get("status") or {}).get("phase") or ""
 
 
-def _container_trouble(pod: Pod) -> str | None:
+def _container_trouble(pod: Pod, container: str) -> str | None:
     status = pod.get("status") or {}
-    # An init container comes first; a sidecar beside the worker may be as late as it likes.
-    for container in [*(status.get("initContainerStatuses") or []), worker_status(pod)]:
-        state = (container.get("state") or {}).get("waiting") or {}
+    # An init container comes first; a sidecar beside it may be as late as it likes.
+    for each in [*(status.get("initContainerStatuses") or []), container_status(pod, container)]:
+        state = (each.get("state") or {}).get("waiting") or {}
         if state.get("reason") in _PULLING:
-            return f"image {container.get('image')} cannot be pulled"
+            return f"image {each.get('image')} cannot be pulled"
         if state.get("reason") and state.get("reason") not in _ORDINARY:
             return f"{state.get('reason')}: {state.get('message') or 'no more is known'}"
     return None
