@@ -8,6 +8,7 @@ and roles); ``SOCRATASYNC_TEST_PG=16`` or ``18`` picks the wheel's version.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
@@ -190,6 +191,16 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.at or datetime.now(UTC)
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    """For programs that configure logging: the root logger, as it was afterwards."""
+    logger = logging.getLogger()
+    handlers, level = logger.handlers[:], logger.level
+    yield logger
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from socratasync.notify import job
 from socratasync.notify.channel import body, channel_call, tell
 from socratasync.notify.occasions import RUNBOOKS
 
+pytestmark = pytest.mark.usefixtures("root_logger")
+
 TOLD = news(begun=(trouble(),))
 PATH = "/services/T0AB/B0CD/s3cret?sig=s%2Fgn4ture"
 HIDDEN = ("T0AB", "B0CD", "s3cret", "s%2Fgn4ture", "s/gn4ture", "p4ssword")

@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -29,16 +28,6 @@ def failed(message: str) -> logging.LogRecord:
         made = record(message)
         made.exc_info = sys.exc_info()
     return made
-
-
-@pytest.fixture
-def root() -> Iterator[logging.Logger]:
-    """The root logger, as it was afterwards."""
-    logger = logging.getLogger()
-    handlers, level = logger.handlers[:], logger.level
-    yield logger
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
 
 
 def test_a_line_for_people_has_the_time_in_utc_and_the_level() -> None:
@@ -84,7 +73,9 @@ def test_no_secret_shows_in_message_facts_or_traceback(
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_all_logs_go_to_the_one_stream_masked(root: logging.Logger, log_format: LogFormat) -> None:
+def test_all_logs_go_to_the_one_stream_masked(
+    root_logger: logging.Logger, log_format: LogFormat
+) -> None:
     stream = io.StringIO()
 
     configure(log_format, Redactor(["hunter2"]), stream=stream)
@@ -93,4 +84,4 @@ def test_all_logs_go_to_the_one_stream_masked(root: logging.Logger, log_format: 
 
     assert stream.getvalue().count("\n") == 1
     assert "hello ***" in stream.getvalue()
-    assert len(root.handlers) == 1
+    assert len(root_logger.handlers) == 1
