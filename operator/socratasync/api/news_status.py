@@ -11,11 +11,10 @@ from typing import Annotated, Final
 
 from pydantic import Field, StrictBool
 
-from socratasync.api.notify import Occasion
+from socratasync.api.notify import CHANNELS, Occasion
 from socratasync.api.status_parts import Instant, Name, Part, Sentence, Word
 
 TROUBLES_AT_ONCE: Final = 16
-CHANNELS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,9 @@ TROUBLES: Final[tuple[Occasion, ...]] = (
 
 ChannelKind = Literal["slack", "teams", "webhook"]
 
+CHANNELS: Final = 8
+"""How many a sync may have."""
+
 
 class HookSpec(Block):
     """An HTTP call after a run that changed data, such as one that empties a cache."""

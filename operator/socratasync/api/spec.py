@@ -10,7 +10,7 @@ from pydantic import Field, StrictBool, StrictInt, ValidationError
 
 from socratasync.api.job import JobSpec
 from socratasync.api.names import Domain, distinct
-from socratasync.api.notify import HookSpec, NotifySpec
+from socratasync.api.notify import CHANNELS, HookSpec, NotifySpec
 from socratasync.api.problems import problems, without_nulls
 from socratasync.api.retry import RetrySpec
 from socratasync.api.rules import Block, Rule
@@ -112,7 +112,7 @@ class SyncSpec(Block):
     may stand still before SourceFresh is."""
     hooks: Annotated[tuple[HookSpec, ...], Field(max_length=16)] = ()
     """HTTP calls after a run that changed data, in this order."""
-    notify: Annotated[tuple[NotifySpec, ...], Field(max_length=8)] = ()
+    notify: Annotated[tuple[NotifySpec, ...], Field(max_length=CHANNELS)] = ()
     """Messages to people: a list of channels, each with its occasions."""
     archive: ArchiveSpec | None = None
     """Keep each download as gzip CSV."""

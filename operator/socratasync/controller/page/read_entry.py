@@ -17,7 +17,7 @@ from socratasync.api.status import (
     RunSummary,
     SyncStatus,
 )
-from socratasync.controller.observed.memory import find
+from socratasync.controller.observed.memory import is_condition_true
 from socratasync.controller.observed.reasons import WAITING_FOR_CAPACITY, WAITING_TO_RETRY
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.page.entry import (
@@ -125,8 +125,7 @@ def _warnings(status: SyncStatus) -> tuple[str, ...]:
 def _is_suspended(resource: Resource) -> bool:
     if resource.spec is not None:
         return resource.spec.suspend
-    known = find(resource.status, SUSPENDED)
-    return known is not None and known.status == "True"
+    return is_condition_true(resource.status, SUSPENDED)
 
 
 def _table(spec: SyncSpec) -> str:
@@ -185,7 +184,7 @@ def _active(run: ActiveRun) -> Active:
 
 
 def _run(run: RunSummary) -> Run:
-    rows, good = run.rows, run.result in (Result.SUCCEEDED, Result.NO_CHANGE)
+    rows, good = run.rows, run.result is not None and run.result.is_good
     return Run(
         start=run.start,
         end=run.end,
