@@ -12,12 +12,10 @@ import typer
 
 from socratasync.cli import options, terminal
 from socratasync.errors import InvalidSpec
+from socratasync.notify.occasions import RUNBOOKS
 
 if TYPE_CHECKING:
     from socratasync.controller.main import OperatorOptions
-
-RUNBOOKS = "https://github.com/socratasync/socratasync/blob/main/docs/runbooks"
-"""Where the project has them, as the alerts say."""
 
 
 class LogLevel(StrEnum):
@@ -118,7 +116,7 @@ Runbooks = Annotated[
     typer.Option(
         "--runbooks",
         metavar="URL",
-        help="Where the runbooks are, for notifications; empty: they name none.",
+        help="Where the runbooks are, for notifications; empty: where the project has them.",
     ),
 ]
 LogFormat = Annotated[
