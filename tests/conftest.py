@@ -25,6 +25,7 @@ import trustme
 from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tests.left_open import LeftOpen
 from tests.listener import Listener, listen
 from tests.skipped import SkippedTests
 
@@ -39,8 +40,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tests that were skipped are named at the end of every run."""
+    """Tests that were skipped are named at the end of every run, and what a test leaves open is told of at once."""
     config.pluginmanager.register(SkippedTests())
+    config.pluginmanager.register(LeftOpen())
 
 
 Connection = psycopg.Connection[tuple[Any, ...]]

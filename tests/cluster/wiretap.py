@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import aiohttp
 from aiohttp import web
 from tests.cluster.certificates import LOOPBACK
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.loop import LoopInThread
 
-T = TypeVar("T")
 _OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "host", "content-length"}
 """Headers that say how bytes travel on one side; the other side writes its own."""
 
@@ -62,33 +60,28 @@ class Wiretap:
         self.after: Callable[[Call], None] = _nothing
         self.url = ""
         self._plane = plane
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._loop = LoopInThread()
         self._open: dict[asyncio.Task[object], web.Request] = {}
 
     def __enter__(self) -> Wiretap:
-        self._thread.start()
-        self._do(self._start())
+        self._loop.do(self._start())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.cut()
-        self._do(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=10)
-        self._loop.close()
+        try:
+            self.cut()
+            self._loop.do(self._stop())
+        finally:
+            self._loop.close()
 
     def cut(self) -> int:
         """Breaks every call and watch under way; how many. New ones are let through."""
-        return self._do(self._cut())
+        return self._loop.do(self._cut())
 
     @property
     def watches(self) -> list[Call]:
         """The watches asked for so far."""
         return [call for call in self.calls if call.watches]
-
-    def _do(self, work: Coroutine[object, object, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
 
     async def _start(self) -> None:
         trust = ssl.create_default_context(cafile=str(self._plane.ca))
@@ -111,7 +104,6 @@ class Wiretap:
     async def _stop(self) -> None:
         await self._runner.cleanup()
         await self._upstream.close()
-        await asyncio.sleep(0)  # what was aborted is closed in the loop's next round
 
     async def _cut(self) -> int:
         under_way = dict(self._open)
