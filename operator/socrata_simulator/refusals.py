@@ -4,6 +4,7 @@
 - query: ``{"message", "errorCode", "data"}``
 - bare: ``{"error": true, "message", "status"}``
 - the web server in front of all: HTML
+- SODA3: as edge, with codes of its own; or ``{"type", "data", "english", "source"}``, its inner form
 """
 
 from __future__ import annotations
@@ -13,28 +14,45 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What a refusal says, apart from the form in which a layer says it."""
+
+    code: str
+    english: str
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
 @dataclass(slots=True, eq=False)
 class Refused(Exception):
-    """A status and a body that are sent instead of data."""
+    """A status and a body that are sent instead of data. ``reason`` is None where the body is all."""
 
     status: int
     body: str | bytes
     content_type: str = "application/json;charset=utf-8"
     headers: dict[str, str] = field(default_factory=dict)
+    reason: Reason | None = None
 
 
 def edge(status: int, code: str, message: str, **headers: str) -> Refused:
     """An answer of the edge: missing datasets, tokens, permissions. ``headers`` have _ for -."""
     body = json.dumps({"code": code, "error": True, "message": message}, separators=(",", ":"))
-    return Refused(status, body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    named = {k.replace("_", "-"): v for k, v in headers.items()}
+    return Refused(status, body, headers=named, reason=Reason(code, message))
 
 
 def query(
-    status: int, code: str, message: str, data: Mapping[str, object] | None = None
+    status: int,
+    code: str,
+    message: str,
+    data: Mapping[str, object] | None = None,
+    *,
+    english: str = "",
 ) -> Refused:
-    """An answer of the layer that runs queries."""
+    """An answer of the layer that runs queries. ``english`` is the part of the message for people."""
     envelope = {"message": message, "errorCode": code, "data": dict(data or {})}
-    return Refused(status, json.dumps(envelope, separators=(",", ":")))
+    reason = Reason(code, english or message, dict(data or {}))
+    return Refused(status, json.dumps(envelope, separators=(",", ":")), reason=reason)
 
 
 def bare(status: int, message: str = "Internal error") -> Refused:
@@ -62,6 +80,28 @@ def view_missing(view: str) -> Refused:
     """The answer to ``/api/views/<id>`` where there is no such view."""
     message = f"Cannot find view with id {view}"
     return edge(404, "not_found", message, X_Error_Code="not_found", X_Error_Message=message)
+
+
+def app_token_wanted(status: int) -> Refused:
+    """The answer of a portal that wants to know every caller of SODA3, to one who sent nothing."""
+    code = "authentication_required" if status == 401 else "permission_denied"
+    return edge(
+        status, code, "Requests to this API must be identified by an app token or an account"
+    )
+
+
+def ended(status: int, *, html_page: bool) -> Refused:
+    """The answer of an interface that is switched off. Nobody has seen a real one."""
+    title, code = _ENDS.get(status, ("Not Available", f"http.{status}"))
+    return html(status, title) if html_page else edge(status, code, title)
+
+
+_ENDS = {
+    403: ("Forbidden", "permission_denied"),
+    404: ("Not Found", "not_found"),
+    410: ("Gone", "gone"),
+    501: ("Not Implemented", "not_implemented"),
+}
 
 
 def invalid_app_token() -> Refused:
@@ -95,4 +135,33 @@ def bad_query(
         f"Map(row -> {position['row']}, line -> {position['line']}, column -> {position['column']})"
     )
     message = f"Query coordinator error: {code}; {text}; position: {where}"
-    return query(400, code, message, {**data, "dataset": dataset, "position": position})
+    told = {**data, "dataset": dataset, "position": position}
+    return query(400, code, message, told, english=text)
+
+
+# -- SODA3 -----------------------------------------------------------------------------------------
+
+_SODA3_CODES = {
+    "dataset.missing": "not_found",
+    "request-timeout": "soql.pg.timeout",
+    "query.compiler.malformed": "soql.parser.unexpected-token",
+    "query.soql.column-not-in-group-bys": "soql.analyzer.ungrouped-column-reference",
+    "query.soql.aggregate-in-ungrouped-context": "soql.analyzer.aggregate-function-not-allowed",
+}
+
+
+def in_soda3(refused: Refused, *, inner_form: bool) -> Refused:
+    """The refusal as SODA3 says it: with its own codes, in the form of the edge or in the inner one."""
+    reason = refused.reason
+    if reason is None:
+        return refused
+    code = _SODA3_CODES.get(reason.code) or reason.code.replace(
+        "query.soql.", "soql.analyzer.typechecker."
+    )
+    envelope: dict[str, object] = {"code": code, "error": True, "message": reason.english}
+    if inner_form:
+        data = dict(reason.data)
+        envelope = {"type": code, "data": data, "english": reason.english, "source": None}
+    body = json.dumps(envelope, separators=(",", ":"))
+    content_type = "application/json; charset=utf-8"
+    return Refused(refused.status, body, content_type, dict(refused.headers), reason)

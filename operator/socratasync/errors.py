@@ -6,6 +6,7 @@
     ├── TryAgain            exit 75: the same run may succeed later; the Job retries it
     │   ├── SourceUnavailable
     │   │   └── SourceTooSlow
+    │   ├── InterfaceChanged
     │   ├── SourceThrottled
     │   ├── TargetUnavailable
     │   ├── TargetBusy
@@ -17,6 +18,7 @@
     │   └── BadValue
     ├── NotAllowed          exit 77: a token, a password or a grant is missing
     │   ├── InvalidAppToken
+    │   ├── AppTokenRequired
     │   ├── AuthenticationFailed
     │   └── PermissionDenied
     ├── Misconfigured       exit 78: the manifest or the target must be changed
@@ -85,6 +87,10 @@ class SourceTooSlow(SourceUnavailable):
     reported_as = "SourceUnavailable"
 
 
+class InterfaceChanged(TryAgain):
+    """A dataset is read by Socrata's other interface from now on: what was read by the first is read anew."""
+
+
 class SourceThrottled(TryAgain):
     """Socrata asked us to slow down (429) for longer than a run can wait."""
 
@@ -136,6 +142,10 @@ class NotAllowed(SyncError):
 
 class InvalidAppToken(NotAllowed):
     """Socrata refuses the app token itself; without one the request would pass."""
+
+
+class AppTokenRequired(NotAllowed):
+    """Socrata answers only who sends an app token, and none was sent."""
 
 
 class AuthenticationFailed(NotAllowed):

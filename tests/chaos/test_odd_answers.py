@@ -22,6 +22,7 @@ from socratasync.errors import SyncError
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.source.retry import RetryPolicy
+from socratasync.pipeline.source.soql import Query
 
 DATASET = "park-0001"
 HURRIED = Timeouts(connect=5, first_byte=0.2, silence=0.2, page=0.4, answer=0.4, refusal=0.2)
@@ -117,17 +118,22 @@ STATUSES = st.one_of(
 
 
 def rows(source: Source) -> object:
-    with source.rows(DATASET, {"$select": "name,:updated_at,:id", "$order": ":id"}) as stream:
+    query = Query(select=("name", ":updated_at", ":id"), order=":id")
+    with source.rows(DATASET, query) as stream:
         size = sum(map(len, stream))
-        return size, stream.last_id, stream.replica_as_of, stream.end_is_certain, stream.wire_bytes
+        return size, stream.last_id, stream.replica, stream.end_is_certain, stream.wire_bytes
 
 
 ASKS: list[Callable[[Source], object]] = [
     rows,
     lambda source: source.metadata(DATASET),
-    lambda source: source.count(DATASET, {"$select": "count(*) as source_rows"}),
-    lambda source: source.newest(DATASET, {"$select": "max(:updated_at) as newest"}),
-    lambda source: source.existing(DATASET, ["row-a.b-c"]),
+    lambda source: source.count(DATASET, Query(select=("count(*) as source_rows",))),
+    lambda source: source.newest(DATASET, Query(select=("max(:updated_at) as newest",))),
+    lambda source: source.existing(DATASET, ["row-a.b-c"], by="SODA2"),
+    lambda source: list(source.catalogue([DATASET])),
+    lambda source: list(source.search("parks")),
+    lambda source: source.heading(DATASET),
+    lambda source: source.has_columns(DATASET, ["name"]),
 ]
 
 

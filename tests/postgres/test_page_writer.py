@@ -63,6 +63,7 @@ def page(connection: Connection, *names: str, first_block: int = 0) -> Page:
         bytes=1,
         last_id=None,
         replica_as_of=None,
+        is_silent=False,
         xid=found[0],
         first_block=first_block,
         target_is_slower=True,

@@ -32,6 +32,7 @@ from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.source.retry import RetryPolicy
+from socratasync.pipeline.source.soql import Query
 
 ONCE = RetryPolicy(attempts=1)
 DATASET = "many-0001"
@@ -59,16 +60,16 @@ def count(source: Source) -> object:
 
 
 def newest(source: Source) -> object:
-    return source.newest(DATASET, {"$select": "max(:updated_at) as newest"})
+    return source.newest(DATASET, Query(select=("max(:updated_at) as newest",)))
 
 
 def ids(source: Source) -> object:
-    return source.existing(DATASET, ["row-aaaa.bbbb-cccc"])
+    return source.existing(DATASET, ["row-aaaa.bbbb-cccc"], by="SODA2")
 
 
 def read(source: Source) -> object:
-    parameters = {"$select": "srnumber,:updated_at,:id", "$order": ":id"}
-    with source.rows(DATASET, parameters) as stream:
+    query = Query(select=("srnumber", ":updated_at", ":id"), order=":id")
+    with source.rows(DATASET, query) as stream:
         return sum(map(len, stream))
 
 
@@ -369,7 +370,7 @@ def test_a_redirect_within_the_portal_is_followed_with_the_token(
 def test_a_redirect_of_rows_keeps_to_the_new_address(portal: Portal, source: Source) -> None:
     portal.faults.add(Fault.redirect(f"/resource/{DATASET}.csv?$select=:id&$limit=3"))
 
-    with source.rows(DATASET, {"$select": "srnumber"}) as stream:
+    with source.rows(DATASET, Query(select=("srnumber",))) as stream:
         lines = b"".join(stream).splitlines()
 
     assert lines[0] == b'":id"'
@@ -416,7 +417,7 @@ def test_a_query_that_is_too_long_says_what_to_do(portal: Portal, source: Source
 
     with (
         pytest.raises(InvalidQuery, match=r"too long for the portal .*target\.fields"),
-        source.rows("wide-0001", {"$select": ",".join(names)}),
+        source.rows("wide-0001", Query(select=tuple(names))),
     ):
         pass
 

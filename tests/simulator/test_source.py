@@ -129,7 +129,7 @@ def test_the_stream_says_when_the_replica_is_behind(source: Source, many: Datase
     with source.rows("many-0001", soql.rows(wanted, where=None, after=None, limit=5)) as stream:
         b"".join(stream)
 
-    assert stream.replica_as_of is not None
+    assert stream.replica.as_of is not None
 
 
 MEETINGS: list[tuple[Fault, type[SyncError]]] = [

@@ -1,8 +1,7 @@
 """Writes a query's rows as CSV or JSON, byte for byte as Socrata does.
 
 CSV: every cell that is not null is quoted, ``\\n`` ends every line, null is nothing, so null and
-empty text stay apart. JSON: ``[`` row, then each next row after ``\\n,``, then ``]\\n``; a null's key
-is left out.
+empty text stay apart. JSON: rows in the interface's frame (``rows.dialect``); a null's key is left out.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any
 
 from socrata_simulator.rows import rowids
 from socrata_simulator.rows.cells import (
+    GEOMETRY_TYPES,
     compact,
     csv_is_stored_text,
     csv_text,
@@ -24,6 +24,7 @@ from socrata_simulator.rows.cells import (
     stamp,
     unquote,
 )
+from socrata_simulator.rows.dialect import Dialect
 from socrata_simulator.rows.table import UNSTAMPED, Table
 from socrata_simulator.soql.query import Query
 from socrata_simulator.soql.selection import Aggregate, Output
@@ -40,36 +41,37 @@ def csv_body(query: Query, positions: Sequence[int]) -> Iterator[bytes]:
         texts = aggregated(query)
         yield b",".join(b"" if t is None else quoted(t) for t in texts) + b"\n"
         return
-    line = _csv_line(query.table, query.outputs)
+    line = _csv_line(query.table, query.outputs, query.dialect)
     for start in range(0, len(positions), ROWS_AT_ONCE):
         yield b"".join(map(line, positions[start : start + ROWS_AT_ONCE]))
 
 
 def json_body(query: Query, positions: Sequence[int]) -> Iterator[bytes]:
     """The answer as JSON, in pieces."""
+    dialect = query.dialect
+    yield dialect.opening
     if query.aggregates:
         texts = zip(query.aggregates, aggregated(query), strict=True)
         members = [f"{compact(a.name)}:{json_text(t, a.kind)}" for a, t in texts if t is not None]
-        yield f"[{{{','.join(members)}}}]\n".encode()
+        yield f"{{{','.join(members)}}}".encode() + dialect.closing
         return
-    yield b"["
-    row = _json_row(query.table, query.outputs)
+    row = _json_row(query.table, query.outputs, dialect)
     for start in range(0, len(positions), ROWS_AT_ONCE):
-        batch = b"\n,".join(map(row, positions[start : start + ROWS_AT_ONCE]))
-        yield b"\n," + batch if start else batch
-    yield b"]\n"
+        batch = dialect.between.join(map(row, positions[start : start + ROWS_AT_ONCE]))
+        yield dialect.between + batch if start else batch
+    yield dialect.closing if positions else dialect.closing_of_none
 
 
 # -- CSV -------------------------------------------------------------------------------------------
 
 
-def _csv_line(table: Table, outputs: Sequence[Output]) -> Callable[[int], bytes]:
+def _csv_line(table: Table, outputs: Sequence[Output], dialect: Dialect) -> Callable[[int], bytes]:
     plain = [o.field for o in outputs if o.field is not None]
     tail = outputs[len(plain) :]
     leading = all(o.field is not None for o in outputs[: len(plain)])
     if plain and leading and table.lines_are_the_answer(plain):
-        return _stored_line(table, [_csv_cell(table, o) for o in tail])
-    cells = [_csv_cell(table, o) for o in outputs]
+        return _stored_line(table, [_csv_cell(table, o, dialect) for o in tail], dialect)
+    cells = [_csv_cell(table, o, dialect) for o in outputs]
     if all(o.system for o in outputs):
         return lambda i: b",".join([cell(i, []) for cell in cells]) + b"\n"
     lines = table.lines
@@ -81,23 +83,30 @@ def _csv_line(table: Table, outputs: Sequence[Output]) -> Callable[[int], bytes]
     return line
 
 
-def _stored_line(table: Table, tail: list[Cell]) -> Callable[[int], bytes]:
-    """The stored line with the system columns after it, without looking at its cells."""
-    lines = table.lines
+def _stored_line(table: Table, tail: list[Cell], dialect: Dialect) -> Callable[[int], bytes]:
+    """The stored line with the system columns after it, without looking at its cells, unless one of them
+    is a geometry that must be rounded."""
+    lines, rounds = table.lines, dialect.rounds
+    kinds = [f.kind for f in sorted(table.fields, key=lambda f: f.slot)]
 
     def line(position: int) -> bytes:
-        return b",".join([lines[position], *[cell(position, []) for cell in tail]]) + b"\n"
+        stored = lines[position]
+        if rounds(stored):
+            stored = b",".join(map(dialect.geometry, split(stored), kinds))
+        return b",".join([stored, *[cell(position, []) for cell in tail]]) + b"\n"
 
     return line
 
 
-def _csv_cell(table: Table, output: Output) -> Cell:
+def _csv_cell(table: Table, output: Output, dialect: Dialect) -> Cell:
     if output.system:
         cell = _system_cell(table, output.system)
         return lambda i, _: cell(i)
     if output.field is None:
         return lambda i, _: b"" if (t := _value_text(output, i)) is None else quoted(t)
     slot, kind = output.field.slot, output.field.kind
+    if kind in GEOMETRY_TYPES:
+        return lambda _, stored: dialect.geometry(stored[slot], kind)
     if csv_is_stored_text(kind):
         return lambda _, stored: stored[slot]
     return lambda _, stored: (
@@ -108,8 +117,8 @@ def _csv_cell(table: Table, output: Output) -> Cell:
 # -- JSON ------------------------------------------------------------------------------------------
 
 
-def _json_row(table: Table, outputs: Sequence[Output]) -> Callable[[int], bytes]:
-    members = [(compact(o.name).encode() + b":", _json_cell(table, o)) for o in outputs]
+def _json_row(table: Table, outputs: Sequence[Output], dialect: Dialect) -> Callable[[int], bytes]:
+    members = [(compact(o.name).encode() + b":", _json_cell(table, o, dialect)) for o in outputs]
     lines = table.lines
 
     def row(position: int) -> bytes:
@@ -120,7 +129,7 @@ def _json_row(table: Table, outputs: Sequence[Output]) -> Callable[[int], bytes]
     return row
 
 
-def _json_cell(table: Table, output: Output) -> Cell:
+def _json_cell(table: Table, output: Output, dialect: Dialect) -> Cell:
     if output.system:
         cell = _system_cell(table, output.system)
         return lambda i, _: cell(i)
@@ -131,9 +140,18 @@ def _json_cell(table: Table, output: Output) -> Cell:
             else json_text(t, output.kind).encode(errors="replace")
         )
     slot, kind = output.field.slot, output.field.kind
-    return lambda _, stored: (
-        b"" if (t := unquote(stored[slot])) is None else json_text(t, kind).encode(errors="replace")
-    )
+    if kind == "location":
+        return lambda _, stored: (
+            b""
+            if (t := unquote(stored[slot])) is None
+            else dialect.location(t).encode(errors="replace")
+        )
+
+    def written(_: int, stored: list[bytes]) -> bytes:
+        text = unquote(dialect.geometry(stored[slot], kind))
+        return b"" if text is None else json_text(text, kind).encode(errors="replace")
+
+    return written
 
 
 # -- values ----------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import json
 import secrets
@@ -11,20 +9,24 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 from socrata_simulator import refusals
-from socrata_simulator.http import administration, headers, views
-from socrata_simulator.http.asked import Asked, read
+from socrata_simulator.http import administration, headers, identity, views
+from socrata_simulator.http.asked import Asked, read, read_post
+from socrata_simulator.http.export import export_body
 from socrata_simulator.http.pages import bomb, chunked, compressed, midway, up_to, written
 from socrata_simulator.portal.faults import Fault, first
+from socrata_simulator.portal.interfaces import NEITHER, SODA3
 from socrata_simulator.refusals import Refused
 from socrata_simulator.soql.query import parse
+from socrata_simulator.soql.soda3 import parse_soda3, seen_by_soda3
 
 if TYPE_CHECKING:
     from socrata_simulator.http.server import Server
-    from socrata_simulator.portal.dataset import Dataset
+    from socrata_simulator.portal.dataset import Dataset, State
     from socrata_simulator.soql.query import Query
 
 
@@ -40,24 +42,50 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     _head_drip: tuple[int, float] | None = None
     _drip: tuple[int, float] | None = None
+    _interface: str = NEITHER
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: a line for each request would drown what tests print."""
 
     def do_GET(self) -> None:
         """Answer the request, with the faults that it meets."""
-        self._head_drip = self._drip = None
+        self._begin()
         if len(self.path) > LONGEST_ADDRESS:
             self._send(refusals.html(414, "Request-URI Too Large"))
             return
         asked = read(self.path)
-        if asked is None and self._administer(None):
-            return
-        if asked is None:
+        if asked is not None:
+            self._serve(asked)
+        elif not self._administer(None):
             self._send(refusals.html(404, "Not Found"))
-            return
+
+    def do_POST(self) -> None:
+        """Answer queries of SODA3 and administration; anything else is refused, for it is only read."""
+        self._begin()
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        asked = read_post(self.path, body, self.headers.get("Content-Type") or "")
+        if asked is not None:
+            self._serve(asked)
+        elif not self._administer(body):
+            self._send(refusals.html(405, "Not Allowed"))
+
+    def do_DELETE(self) -> None:
+        """Answer administration; anything else is refused."""
+        self._begin()
+        if not self._administer(b""):
+            self._send(refusals.html(405, "Not Allowed"))
+
+    def _begin(self) -> None:
+        """Forget what was so of the request before, which came over the same connection."""
+        self._head_drip = self._drip = None
+        self._interface = NEITHER
+
+    def _serve(self, asked: Asked) -> None:
+        """Answer a request of a client, with the faults that it meets."""
+        self._interface = asked.interface
         portal = self.server.portal
-        portal.note(asked.kind, asked.dataset, asked.parameters)
+        portal.note(asked.kind, asked.dataset, asked.parameters, asked.interface)
+        switched_off = portal.refusal_of(asked.interface, asked.kind, asked.dataset)
         faults = portal.faults.meet(asked.kind, asked.dataset)
         self._head_drip, self._drip = first(faults, "head_drip"), first(faults, "drip")
         self.server.closing.wait(first(faults, "delay") or 0)
@@ -65,22 +93,18 @@ class Handler(BaseHTTPRequestHandler):
             if fault.before:
                 fault.before()
         try:
-            self._answer(asked, faults)
+            self._answer(asked, faults, switched_off)
         except Refused as refused:
-            self._send(refused)
+            self._refuse(asked, refused)
         for fault in faults:
             if fault.after:
                 fault.after()
 
-    def do_POST(self) -> None:
-        """Answer administration; anything else is refused, for the portal is only read."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if not self._administer(body):
-            self._send(refusals.html(405, "Not Allowed"))
-
-    def do_DELETE(self) -> None:
-        """As ``do_POST``."""
-        self.do_POST()
+    def _refuse(self, asked: Asked, refused: Refused) -> None:
+        if asked.interface == SODA3:
+            inner_form = self.server.portal.refuses_in_inner_form
+            refused = refusals.in_soda3(refused, inner_form=inner_form)
+        self._send(refused)
 
     def _administer(self, body: bytes | None) -> bool:
         """Answer a request to ``administration``. False if it is none, or administration is off."""
@@ -92,89 +116,50 @@ class Handler(BaseHTTPRequestHandler):
         self._send_json(document, status)
         return True
 
-    def _answer(self, asked: Asked, faults: list[Fault]) -> None:
+    def _answer(self, asked: Asked, faults: list[Fault], switched_off: Refused | None) -> None:
         if first(faults, "reset_at") == 0:
             self._reset()
             return
         if first(faults, "hang_up_at") == 0:
             self.close_connection = True
             return
-        refusal: Refused | None = first(faults, "refusal")
+        refusal: Refused | None = switched_off or first(faults, "refusal")
         if refusal is not None:
             raise replace(refusal)  # a copy: each raise adds to an exception's traceback
-        account = self._account(asked)
+        portal = self.server.portal
+        account = identity.account(portal, asked, self.headers)  # type: ignore[arg-type]
         if asked.kind == "catalog":
-            found = views.catalog(self.server.portal.datasets.values(), self.server.domain)
+            found = views.catalog(portal.datasets.values(), self.server.domain)
             self._send_json(found)
             return
-        dataset = self._dataset(asked, account)
+        dataset = identity.dataset(portal, asked, account)
         if asked.kind == "metadata":
             self._send_json(views.view(dataset))
         else:
             self._send_rows(asked, dataset, faults)
 
-    # -- who asks --------------------------------------------------------------------------------
-
-    def _account(self, asked: Asked) -> str | None:
-        """The account that signed in; None if none did.
-
-        Raises ``Refused`` for an unknown app token or a wrong password.
-        """
-        portal = self.server.portal
-        token = self.headers.get("X-App-Token") or asked.options.get("$$app_token")
-        if token and token not in portal.app_tokens:
-            raise refusals.invalid_app_token()
-        scheme, _, credentials = (self.headers.get("Authorization") or "").partition(" ")
-        if scheme.lower() != "basic":
-            return None
-        try:
-            user, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            raise refusals.wrong_credentials() from None
-        if portal.accounts.get(user) != password:
-            raise refusals.wrong_credentials()
-        return user
-
-    def _dataset(self, asked: Asked, account: str | None) -> Dataset:
-        dataset = self.server.portal.datasets.get(asked.dataset)
-        if dataset is None or dataset.is_missing:
-            if asked.kind == "metadata":
-                raise refusals.view_missing(asked.dataset)
-            raise refusals.dataset_missing()
-        if dataset.is_private and account is None:
-            raise refusals.private(signed_in=False)
-        return dataset
-
     # -- rows --------------------------------------------------------------------------------------
 
     def _send_rows(self, asked: Asked, dataset: Dataset, faults: list[Fault]) -> None:
+        if asked.problem is not None:
+            raise replace(asked.problem)
         state = dataset.shown
         parameters = _tampered(asked.parameters, faults)
-        query = parse(state.table, parameters, dataset.id)
+        query = _query(asked, parameters, dataset, state)
         gzip = "gzip" in (self.headers.get("Accept-Encoding") or "")
-        negotiated = f"{asked.extension} {'gzip' if gzip else ''}"
-        answer = headers.of_rows(
-            dataset,
-            state,
-            query,
-            extension=asked.extension,
-            etag=headers.etag(dataset, state, asked.parameters, negotiated),
-            out_of_date=bool(first(faults, "out_of_date")),
-        )
-        if first(faults, "omit_types"):
-            answer = {
-                k: v for k, v in answer.items() if k not in ("X-SODA2-Fields", "X-SODA2-Types")
-            }
+        answer = self._head_of_rows(asked, dataset, state, query, faults, gzip=gzip)
         if headers.is_unchanged(self.headers, answer):  # type: ignore[arg-type]
-            self._head(304, {k: answer[k] for k in ("ETag", "Last-Modified", "Vary")})
+            kept = ("ETag", "Last-Modified", "Vary")
+            self._head(304, {k: answer[k] for k in kept if k in answer})
             return
-        if gzip:
-            answer["Content-Encoding"] = "gzip"
         query = replace(query, tampered=first(faults, "count"))
         if size := first(faults, "unpacks_to"):
             body = bomb(query, size)
             packed = compressed(body, 1) if gzip else body
             self._send_chunks(chunked(packed), answer, faults)
+        elif asked.for_people:
+            text = export_body(query, query.positions())
+            self._send_chunks(chunked(compressed(text, 1) if gzip else text), answer, faults)
         elif first(faults, "cut_at") is not None:
             self._send_cut(query, asked.extension, answer, faults, gzip=gzip)
         else:
@@ -183,6 +168,36 @@ class Handler(BaseHTTPRequestHandler):
             )
             self._send_chunks(body, answer, faults)
         dataset.answered(state)
+
+    def _head_of_rows(
+        self,
+        asked: Asked,
+        dataset: Dataset,
+        state: State,
+        query: Query,
+        faults: list[Fault],
+        *,
+        gzip: bool,
+    ) -> headers.Headers:
+        """The headers before rows, as faults leave them."""
+        negotiated = f"{asked.extension} {'gzip' if gzip else ''}"
+        behind = bool(first(faults, "out_of_date"))
+        if asked.interface == SODA3:
+            tag = headers.weak_etag(
+                dataset, state, asked.parameters, f"{negotiated} {asked.wishes}"
+            )
+            answer = headers.of_soda3_rows(
+                dataset, state, query, extension=asked.extension, etag=tag, out_of_date=behind,
+                now=datetime.now(UTC),
+            )  # fmt: skip
+        else:
+            tag = headers.etag(dataset, state, asked.parameters, negotiated)
+            answer = headers.of_rows(
+                dataset, state, query, extension=asked.extension, etag=tag, out_of_date=behind
+            )
+        return headers.told(
+            answer, first(faults, "freshness"), bool(first(faults, "omit_types")), gzip
+        )
 
     def _send_chunks(
         self, body: Iterator[bytes], answer: headers.Headers, faults: list[Fault]
@@ -245,7 +260,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("X-Socrata-RequestId", secrets.token_hex(16))
         self.send_header("X-Socrata-Region", "aws-us-east-1-fedramp-prod")
         self.send_header("Access-Control-Allow-Origin", "*")
-        for name, value in extra.items():
+        notices = self.server.portal.notices.get(self._interface, {})
+        for name, value in {**extra, **notices}.items():
             self.send_header(name, value)
         self.end_headers()
 
@@ -273,6 +289,13 @@ class Handler(BaseHTTPRequestHandler):
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.connection.close()
+
+
+def _query(asked: Asked, parameters: dict[str, str], dataset: Dataset, state: State) -> Query:
+    if asked.interface == SODA3:
+        table = seen_by_soda3(state.table, dataset)
+        return parse_soda3(table, parameters, dataset.id, asked.wishes, dataset)
+    return parse(state.table, parameters, dataset.id)
 
 
 def _tampered(parameters: dict[str, str], faults: list[Fault]) -> dict[str, str]:

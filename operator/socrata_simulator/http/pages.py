@@ -14,7 +14,10 @@ from urllib.parse import urlencode
 
 from socrata_simulator.http.answer import csv_body, json_body
 from socrata_simulator.portal.dataset import Dataset, State
+from socrata_simulator.portal.interfaces import SODA2, SODA3
+from socrata_simulator.rows.table import Table
 from socrata_simulator.soql.query import Query, parse
+from socrata_simulator.soql.soda3 import Wishes, parse_soda3, seen_by_soda3
 
 CHUNK = 64 * 1024
 KEPT_BYTES = 512 * 1024 * 1024
@@ -108,7 +111,9 @@ class Pages:
     ) -> Iterator[bytes]:
         """The chunked body of the answer to ``query``, which is ``parameters`` parsed against ``state``."""
         asked = urlencode(sorted(parameters.items()))
-        key = (dataset.serial, state.version, asked, query.limit, extension, gzip)
+        columns = tuple(output.name for output in query.outputs)
+        page = (columns, query.offset, query.limit, query.dialect)
+        key = (dataset.serial, state.version, asked, page, extension, gzip)
         if not query.is_stable:
             yield from self._made(query, extension, gzip=gzip)
             return
@@ -122,7 +127,9 @@ class Pages:
             yield piece
         self._keep(key, bytes(made))
 
-    def warm(self, dataset: Dataset, *, page_size: int, select: str | None) -> int:
+    def warm(
+        self, dataset: Dataset, *, page_size: int, select: str | None, interface: str = SODA2
+    ) -> int:
         """Make the pages that a client asks for who reads everything by keyset; returns their bytes."""
         columns = [f.name for f in dataset.fields if not f.hidden]
         parameters = {
@@ -131,12 +138,13 @@ class Pages:
             "$limit": str(page_size),
         }
         state = dataset.shown
+        table = seen_by_soda3(state.table, dataset) if interface == SODA3 else state.table
         total = 0
-        for start in range(0, len(state.table) + page_size, page_size):
-            after = min(start, len(state.table))
+        for start in range(0, len(table) + page_size, page_size):
+            after = min(start, len(table))
             if start:
-                parameters["$where"] = f":id > '{state.table.row_id(after - 1)}'"
-            query = parse(state.table, parameters, dataset.id)
+                parameters["$where"] = f":id > '{table.row_id(after - 1)}'"
+            query = _parsed(table, parameters, dataset, interface)
             body = self.body(dataset, state, query, parameters, "csv", gzip=True)
             total += sum(map(len, body))
         return total
@@ -159,3 +167,11 @@ class Pages:
             while self._bytes > self._limit:
                 _, dropped = self._kept.popitem(last=False)
                 self._bytes -= len(dropped)
+
+
+def _parsed(table: Table, parameters: Mapping[str, str], dataset: Dataset, interface: str) -> Query:
+    """The query as a client asks it who wants the selected columns and no others."""
+    if interface == SODA3:
+        wishes = Wishes(include_synthetic=False)
+        return parse_soda3(table, parameters, dataset.id, wishes, dataset)
+    return parse(table, parameters, dataset.id)

@@ -16,6 +16,7 @@ from typing import Any
 from socrata_simulator.http.certificates import Tls, issue
 from socrata_simulator.http.handler import Handler
 from socrata_simulator.http.pages import Pages
+from socrata_simulator.portal.interfaces import SODA2
 from socrata_simulator.portal.portal import Portal
 
 HANDSHAKE_SECONDS = 10.0
@@ -45,13 +46,22 @@ class Server(ThreadingHTTPServer):
         self.port = int(self.server_address[1])
         self.domain = f"{'localhost' if host in ('0.0.0.0', '') else host}:{self.port}"  # noqa: S104
 
-    def warm(self, dataset: str, *, page_size: int, select: str | None = None) -> int:
-        """Prepare the pages that a client asks for who reads ``dataset`` by keyset.
+    def warm(
+        self,
+        dataset: str,
+        *,
+        page_size: int,
+        select: str | None = None,
+        interface: str = SODA2,
+    ) -> int:
+        """Prepare the pages that a client asks for who reads ``dataset`` by keyset and this interface.
 
         ``select`` is that client's ``$select``, by default all columns, ``:updated_at`` and ``:id``.
         Returns the bytes of all pages.
         """
-        return self.pages.warm(self.portal[dataset], page_size=page_size, select=select)
+        return self.pages.warm(
+            self.portal[dataset], page_size=page_size, select=select, interface=interface
+        )
 
     def server_bind(self) -> None:
         """Bind as ``TCPServer`` does.

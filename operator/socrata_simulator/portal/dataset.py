@@ -18,6 +18,7 @@ from socrata_simulator.rows.cells import store
 from socrata_simulator.rows.rowids import VERSION, encode
 from socrata_simulator.rows.table import Field, Table
 from socrata_simulator.soql.query import parse
+from socrata_simulator.soql.soda3 import Differences
 
 Row = Mapping[str, Any]
 ColumnLike = tuple[str, str] | tuple[str, str, str]
@@ -34,8 +35,11 @@ class State:
     changed_at: int
 
 
-class Dataset:
-    """Columns and rows with their system fields. ``clock`` gives the time of every change."""
+class Dataset(Differences):
+    """Columns and rows with their system fields. ``clock`` gives the time of every change.
+
+    ``has_view`` is whether ``/api/views/<id>.json`` describes it.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class Dataset:
         self.serial = next(_SERIALS)
         self.is_private = False
         self.is_missing = False
+        self.has_view = True
         self.successor: str | None = None
         self.metadata: dict[str, Any] = {}
         self.recorded: tuple[int, dict[str, Any]] = (0, {})

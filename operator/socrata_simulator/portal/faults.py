@@ -40,6 +40,7 @@ class Fault:
     without_where: bool = False
     unpacks_to: int | None = None
     out_of_date: bool = False
+    freshness: tuple[str | None] | None = None
     omit_types: bool = False
 
     def excludes(self, other: Fault) -> bool:
@@ -181,6 +182,11 @@ class Fault:
     def data_out_of_date(cls) -> Fault:
         """Say in the headers that the replica lags, whether it does or not."""
         return cls(out_of_date=True)
+
+    @classmethod
+    def freshness_said(cls, text: str | None) -> Fault:
+        """Say exactly this of the replica in ``X-SODA2-Data-Out-Of-Date``; None: leave the header out."""
+        return cls(freshness=(text,))
 
     @classmethod
     def without_types(cls) -> Fault:

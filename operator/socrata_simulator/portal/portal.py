@@ -10,13 +10,14 @@ from typing import Any
 
 from socrata_simulator.portal.dataset import ColumnLike, Dataset, Row
 from socrata_simulator.portal.faults import Faults
+from socrata_simulator.portal.interfaces import NEITHER, Interfaces
 from socrata_simulator.portal.oddities import EVERY_TYPE, every_type_rows
 from socrata_simulator.portal.recordings import read_export, read_recorded
 from socrata_simulator.portal.synthetic import LA311_COLUMNS, la311_lines
 
 
-class Portal:
-    """Datasets by id, app tokens, accounts and faults. Safe to use from any thread."""
+class Portal(Interfaces):
+    """Datasets by id, app tokens, accounts, faults and interfaces. Safe to use from any thread."""
 
     def __init__(
         self,
@@ -25,6 +26,7 @@ class Portal:
         accounts: Mapping[str, str] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        super().__init__()
         self.app_tokens = set(app_tokens)
         self.accounts = dict(accounts or {})
         self.faults = Faults()
@@ -32,6 +34,7 @@ class Portal:
         self._clock = clock
         self._lock = threading.Lock()
         self._requests: list[tuple[str, str, dict[str, str]]] = []
+        self._interfaces: list[str] = []
 
     # -- datasets --------------------------------------------------------------------------------
 
@@ -82,10 +85,20 @@ class Portal:
         with self._lock:
             return list(self._requests)
 
-    def note(self, kind: str, dataset: str, parameters: dict[str, str]) -> None:
+    @property
+    def interfaces(self) -> list[str]:
+        """By which interface each of ``requests`` came: ``SODA2``, ``SODA3``, or nothing for what belongs
+        to neither."""
+        with self._lock:
+            return list(self._interfaces)
+
+    def note(
+        self, kind: str, dataset: str, parameters: dict[str, str], interface: str = NEITHER
+    ) -> None:
         """Add to the log of requests."""
         with self._lock:
             self._requests.append((kind, dataset, parameters))
+            self._interfaces.append(interface)
 
     def describe(self) -> dict[str, Any]:
         """Counts: rows and columns of each dataset, requests so far, faults that are still to come."""

@@ -8,12 +8,14 @@ evaluates the condition once for each row, and not once for each row and page.
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from socrata_simulator.refusals import query
 from socrata_simulator.rows import rowids
+from socrata_simulator.rows.dialect import SODA2, Dialect
 from socrata_simulator.rows.table import Table
 from socrata_simulator.soql.evaluate import Compiler, Typed
 from socrata_simulator.soql.selection import Aggregate, Output, parsed, select
@@ -48,6 +50,7 @@ class Query:
     by_id: bool
     limit: int
     offset: int
+    dialect: Dialect = SODA2
     tampered: Callable[[int], int] | None = None
 
     @property
@@ -93,13 +96,15 @@ def _sorted(found: Sequence[int], order: tuple[tuple[Typed, bool], ...]) -> list
     return rows
 
 
-def parse(table: Table, parameters: Mapping[str, str], dataset: str) -> Query:
-    """Parse a request's parameters. Raises ``Refused``."""
+def parse(
+    table: Table, parameters: Mapping[str, str], dataset: str, dialect: Dialect = SODA2
+) -> Query:
+    """Parse a request's parameters. SODA3 answers all rows where no limit is given. Raises ``Refused``."""
     unknown = [p for p in parameters if p.startswith("$") and p not in _KNOWN and p[1:2] != "$"]
     if unknown:
         raise query(400, "invalid-parameter", f"Unrecognized parameters: {', '.join(unknown)}")
     order = parsed(parse_order, parameters.get("$order", ""), dataset) or []
-    outputs, aggregates = select(table, parameters, dataset, ordered=bool(order))
+    outputs, aggregates = select(table, parameters, dataset, dialect.interface, bool(order))
     conditions, first, last = _conditions(table, parameters, dataset)
     compiler = Compiler(table, dataset, parameters.get("$order", ""))
     by = [(compiler.typed(o.expression), o.descending) for o in order]
@@ -113,8 +118,11 @@ def parse(table: Table, parameters: Mapping[str, str], dataset: str) -> Query:
         last=last,
         order=tuple(by),
         by_id=_is_by_id(order),
-        limit=_count(parameters, "$limit", DEFAULT_LIMIT),
+        limit=_count(
+            parameters, "$limit", sys.maxsize if dialect.interface == "SODA3" else DEFAULT_LIMIT
+        ),
         offset=_count(parameters, "$offset", 0),
+        dialect=dialect,
     )
 
 

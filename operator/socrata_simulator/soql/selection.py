@@ -39,18 +39,23 @@ class Aggregate:
 
 
 def select(
-    table: Table, parameters: Mapping[str, str], dataset: str, *, ordered: bool
+    table: Table, parameters: Mapping[str, str], dataset: str, interface: str, ordered: bool
 ) -> tuple[list[Output], list[Aggregate]]:
-    """The columns, or the aggregates, that ``$select`` asks for. Raises ``Refused``."""
+    """The columns, or the aggregates, that ``$select`` asks for. Raises ``Refused``.
+
+    ``*`` has no computed regions: in SODA2 if there is an order, in SODA3 never, which adds them after
+    all others.
+    """
     clause = parameters.get("$select", "*")
     items = parsed(parse_select, clause, dataset) or [Star("*", 0)]
-    _refuse_late_stars(items, clause, dataset)
+    _refuse_late_stars(items, clause, dataset, interface)
+    regions = interface == "SODA2" and not ordered
     compiler = Compiler(table, dataset, clause)
     outputs: list[Output] = []
     aggregates: list[Aggregate] = []
     for item in items:
         if isinstance(item, Star):
-            outputs += _starred(table, item, ordered=ordered)
+            outputs += _starred(table, item, regions=regions)
         elif isinstance(item.expression, Call) and item.expression.function in AGGREGATES:
             aggregates.append(_aggregate(compiler, item.expression, item.alias))
         else:
@@ -62,30 +67,42 @@ def select(
     return outputs, aggregates
 
 
-def _refuse_late_stars(items: list[Star | Selected], clause: str, dataset: str) -> None:
-    late = next(
-        (b for a, b in pairwise(items) if isinstance(a, Selected) and isinstance(b, Star)),
-        None,
-    )
-    if late:
-        raise bad_query(
-            "query.compiler.malformed",
-            "Star selections must come at the start of the select-list",
-            clause=clause,
-            at=late.at,
-            dataset=dataset,
-        )
+_LATE_STAR = {
+    "SODA2": {"*": "query.compiler.malformed", ":*": "query.compiler.malformed"},
+    "SODA3": {
+        "*": "soql.parser.unexpected-star-select",
+        ":*": "soql.parser.unexpected-system-star-select",
+    },
+}
+"""The code of each interface's refusal of a star that comes too late."""
 
 
-def _starred(table: Table, star: Star, *, ordered: bool) -> list[Output]:
-    """The columns of ``*``: those that are not hidden; without computed regions if there is an order,
-    as on a real server."""
+def _refuse_late_stars(
+    items: list[Star | Selected], clause: str, dataset: str, interface: str
+) -> None:
+    """Stars come first; SODA3 also wants the system columns' before the other."""
+    systems_first = interface == "SODA3"
+    for before, item in pairwise(items):
+        if not isinstance(item, Star):
+            continue
+        if isinstance(before, Selected) or (item.text == ":*" and systems_first):
+            raise bad_query(
+                _LATE_STAR[interface][item.text],
+                "Star selections must come at the start of the select-list",
+                clause=clause,
+                at=item.at,
+                dataset=dataset,
+            )
+
+
+def _starred(table: Table, star: Star, *, regions: bool) -> list[Output]:
+    """The columns of a star: those that are not hidden."""
     if star.text == ":*":
         return [Output(name, kind, system=name) for name, kind in SYSTEM_TYPES.items()]
     return [
         Output(f.name, f.kind, field=f)
         for f in table.fields
-        if not f.hidden and not (f.synthetic and ordered)
+        if not f.hidden and (regions or not f.synthetic)
     ]
 
 
@@ -114,7 +131,7 @@ def _default_alias(expression: Expression) -> str:
         function = expression.function.removesuffix("(*)")
         return "_".join([function.strip(":"), *map(_default_alias, expression.arguments)])
     if isinstance(expression, Name):
-        return expression.name.replace(":", "_")
+        return expression.name.strip(":")
     return expression.text
 
 

@@ -69,6 +69,20 @@ class RunError(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceNotice(Part):
+    """What the portal says about the end of an interface that rows are read by."""
+
+    interface: Word
+    """The interface that ends: SODA2 or SODA3."""
+    text: Sentence
+    """The portal's own words."""
+    date: Instant | None = None
+    """The day that it names."""
+    since: Instant | None = None
+    """When the first run ended to which it said so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetStatus(Part):
     """How one dataset stands."""
 
@@ -76,6 +90,8 @@ class DatasetStatus(Part):
     """The dataset's 4x4 id."""
     year: Integer | None = None
     """The year whose rows it holds."""
+    api: Word | None = None
+    """The interface of Socrata's that the last run which asked for its rows read them by: SODA2 or SODA3."""
     last_synced_since: Instant | None = None
     """Where its next update starts."""
     source_rows: Count | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt, StrictStr
 
@@ -18,6 +18,10 @@ from socratasync.api.names import (
 from socratasync.api.rules import Block, Rule
 from socratasync.api.secrets import AppTokenSecretRef, CredentialsSecretRef
 from socratasync.api.times import matches, up_to
+
+Interface = Literal["SODA2", "SODA3"]
+"""Which of Socrata's interfaces rows are read by: ``/resource``, or ``/api/v3``."""
+InterfaceChoice = Literal["Auto", "SODA2", "SODA3"]
 
 Year = Annotated[StrictInt, Field(ge=1900, le=2200)]
 
@@ -86,8 +90,12 @@ class TimeoutsSpec(Block):
 class SourceSpec(Block):
     """How Socrata is asked."""
 
+    api: InterfaceChoice = "Auto"
+    """The interface that rows are read by. Auto reads by SODA2 while the portal offers that, and goes over to SODA3 by
+    itself when it does not any more, in the middle of a run, too. SODA2 and SODA3 read by that one alone."""
     app_token_secret_ref: AppTokenSecretRef | None = None
-    """The secret that holds an app token. Without one Socrata throttles by address, sooner."""
+    """The secret that holds an app token. Without one Socrata throttles by address, sooner, and some portals answer no
+    request by SODA3."""
     credentials_secret_ref: CredentialsSecretRef | None = None
     """The secret that holds user and password, for private datasets."""
     page_size: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = 50_000

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
-from socratasync.api.dataset_status import DatasetStatus, RowCounts
+from socratasync.api.dataset_status import DatasetStatus, RowCounts, SourceNotice
 from socratasync.api.news_status import NewsStatus
 from socratasync.api.spec import Mode
 from socratasync.api.status_parts import (
@@ -76,8 +76,8 @@ class Condition(Part):
     """One statement about the sync, in the form all Kubernetes objects use."""
 
     type: Annotated[str, Field(max_length=316, pattern="^[A-Z][A-Za-z]*$")]
-    """Ready, Reconciling, Synchronizing, LastSyncSucceeded, Fresh, DataVerified, SchemaInSync, Suspended or
-    Stalled."""
+    """Ready, Reconciling, Synchronizing, LastSyncSucceeded, Fresh, SourceFresh, DataVerified, SchemaInSync,
+    InterfaceSupported, Suspended or Stalled."""
     status: Truth
     """Whether it holds."""
     reason: Annotated[str, Field(min_length=1, max_length=1024, pattern="^[A-Z][A-Za-z0-9]*$")]
@@ -228,8 +228,9 @@ class SyncStatus(Part):
     """Ready: the spec is valid, and the last run of what it says now was good. Reconciling, only when true:
     what the spec says now was never loaded, and a run is to come. Synchronizing: a run is under way.
     LastSyncSucceeded. Fresh: the last good run is no longer ago than freshness.maxLag. SourceFresh: the source's
-    newest change is no longer ago than freshness.sourceMaxAge. DataVerified: rows agree with the source's count. SchemaInSync: columns are as agreed. Suspended. Stalled, only when
-    true: no run will succeed, or none will start, until a person acts."""
+    newest change is no longer ago than freshness.sourceMaxAge. DataVerified: rows agree with the source's count.
+    SchemaInSync: columns are as agreed. InterfaceSupported: the portal does not say that what rows are read by ends.
+    Suspended. Stalled, only when true: no run will succeed, or none will start, until a person acts."""
     phase: Phase | None = None
     """All of it in one word: Pending, Syncing, Synced, Failed, Suspended or Invalid."""
     last_synced_since: Instant | None = None
@@ -250,6 +251,9 @@ class SyncStatus(Part):
         | None
     ) = None
     """How each dataset stands."""
+    source_notices: Annotated[tuple[SourceNotice, ...], Field(max_length=8)] | None = None
+    """What the portal says about the end of interfaces that rows are read by, as of the last run that asked them; absent
+    while it says nothing."""
     last_run: LastRun | None = None
     """The last finished run."""
     active_run: ActiveRun | None = None

@@ -99,6 +99,7 @@ def _source(
     patience = request.read_policy(environ)
     return Source(
         manifest.spec.domain,
+        api=manifest.spec.source.api,
         app_token=given.app_token,
         credentials=given.credentials,
         requests_at_once=manifest.spec.parallelism,

@@ -30,7 +30,15 @@ _MOST_BYTES = 1 << 18
 _DOWNLOADED = ("inserted", "updated", "unchanged")
 """What adds up to the rows that were downloaded, but for those left out."""
 
-LATER = ("leftOut", "shared", "frozenColumnCount", "frozenColumns", "badValues")
+LATER = (
+    "leftOut",
+    "shared",
+    "frozenColumnCount",
+    "frozenColumns",
+    "badValues",
+    "api",
+    "apiChanged",
+)
 """What releases after the first packed, in this order, behind all else: an older worker's text ends sooner, a
 newer one's goes on."""
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from socratasync.contract.bad_values import NO_BAD_VALUES, BadValues
+from socratasync.contract.notices import NOTICE_CHARACTERS, Notice, written
 from socratasync.errors import SyncError, Terminated, TryAgain
 from socratasync.times import instant_or_none, write_instant
 
@@ -57,7 +58,8 @@ class DatasetReport:
     ``duplicates`` were left out by this run. ``left_out``: all of its rows that the target does not hold for
     having no key, or that of another of its rows; ``shared``: keys of its rows that rows of other datasets
     have. None when nobody counted. ``frozen_columns``: see ``plan/frozen``, without those that the manifest
-    accepts; None, as ``schema_in_sync``, when nobody compared.
+    accepts; None, as ``schema_in_sync``, when nobody compared. ``api``: the interface that this run read it by;
+    None if it was never asked. ``api_changed``: why this run went over to that one, for people; None if it did not.
     """
 
     id: str
@@ -77,6 +79,8 @@ class DatasetReport:
     verified: bool | None = None
     schema_in_sync: bool | None = None
     frozen_columns: tuple[str, ...] | None = None
+    api: str | None = None
+    api_changed: str | None = None
 
     def as_dict(self, told: Callable[[str], str] = str) -> dict[str, Any]:
         """The dataset's entry in the report; ``told`` makes of an error's message what may be told."""
@@ -98,6 +102,10 @@ class DatasetReport:
             "schemaInSync": self.schema_in_sync,
             "frozenColumns": None if (frozen := self.frozen_columns) is None else list(frozen),
             "frozenColumnCount": None if frozen is None else len(frozen),
+            "api": self.api,
+            "apiChanged": None
+            if self.api_changed is None
+            else shorten(told(self.api_changed), MESSAGE_CHARACTERS),
             "error": error_dict(self.error, told),
         }
 
@@ -122,6 +130,8 @@ class DatasetReport:
             verified=data["verified"],
             schema_in_sync=data["schemaInSync"],
             frozen_columns=None if frozen is None else tuple(frozen),
+            api=data.get("api"),
+            api_changed=data.get("apiChanged"),
         )
 
 
@@ -129,7 +139,7 @@ class DatasetReport:
 class RunReport:
     """The whole run. ``error`` is what failed outside of any one dataset. ``redact`` masks secrets in
     everything that is told. ``counted_at``: when the rows of the target were counted, by this run or by an earlier one
-    after which nobody wrote to it."""
+    after which nobody wrote to it. ``notices``: what the portal says about the end of its interfaces."""
 
     run: str
     mode: str
@@ -139,6 +149,7 @@ class RunReport:
     bytes: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     error: SyncError | None = None
     terminated: bool = False
     redact: Callable[[str], str] = field(default=str, repr=False, compare=False)
@@ -184,6 +195,9 @@ class RunReport:
         """The text as it may be told: masked, and without what JSON or a database cannot hold."""
         return storable(self.redact(text))
 
+    def _notice(self, text: str) -> str:
+        return shorten(self.told(text), NOTICE_CHARACTERS)
+
     def as_dict(self) -> dict[str, Any]:
         """The report, complete, as it may be told. Only what others wrote is masked: a password that is
         also a word of ours must not make the report unreadable."""
@@ -202,6 +216,7 @@ class RunReport:
             "bytes": self.bytes,
             "seconds": {step: round(spent, 3) for step, spent in self.seconds.items()},
             "warnings": [self.told(warning) for warning in self.warnings],
+            "notices": written(self.notices, self._notice),
             "error": error,
         }
 

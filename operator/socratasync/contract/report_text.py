@@ -89,11 +89,22 @@ class DatasetResult(_Told):
     frozen_columns: Annotated[tuple[Word, ...], Field(max_length=MOST_COLUMNS)] | None = None
     frozen_column_count: Annotated[Count, Field(le=MOST_COLUMNS)] | None = None
     bad_values: BadValuesTold | None = None
+    api: Word | None = None
+    api_changed: Sentence | None = None
     error: Failure | None = None
 
 
+class NoticeTold(_Told):
+    """What the portal says about the end of an interface."""
+
+    interface: Word
+    text: Sentence
+    date: Instant | None = None
+
+
 class Report(_Told):
-    """A run's report, version 1, as far as the operator needs it."""
+    """A run's report, version 1, as far as the operator needs it. ``notices`` is None where the worker does not say
+    whether the portal gave any."""
 
     v: Annotated[int, Field(ge=1, le=1)]
     run: Name
@@ -105,6 +116,7 @@ class Report(_Told):
     bytes: Int64 | None = None
     seconds: StageSeconds | None = None
     warnings: tuple[str, ...] = ()
+    notices: Annotated[tuple[NoticeTold, ...], Field(max_length=100)] | None = None
     error: Failure | None = None
 
 
@@ -119,7 +131,8 @@ def encode(report: Mapping[str, Any]) -> str:
 @dataclass(frozen=True, slots=True)
 class _Room:
     """How much is told: so many warnings, so many characters of each text, so many of each dataset's frozen
-    columns, and so many examples of its bad values."""
+    columns, and so many examples of its bad values. Of all notices together, or of none: one that is left out would be
+    taken for one that the portal gives no more."""
 
     warnings: int
     warning: int
@@ -128,6 +141,8 @@ class _Room:
     frozen: int
     examples: int
     bad_values: bool = True
+    why_changed: bool = True
+    notices: bool = True
     counts: bool = True
 
 
@@ -139,9 +154,21 @@ _LESS_AND_LESS = (
     # Names that datasets share, as they mostly do, cost next to nothing; others are only counted then.
     _Room(0, 0, 80, 0, frozen=5, examples=0),
     _Room(0, 0, 80, 0, frozen=0, examples=0),
-    _Room(0, 0, 80, 0, frozen=0, examples=0, bad_values=False),
+    _Room(0, 0, 80, 0, frozen=0, examples=0, bad_values=False, why_changed=False),
+    _Room(0, 0, 80, 0, frozen=0, examples=0, bad_values=False, why_changed=False, notices=False),
     # A hundred datasets with a dozen digits in each number: what moved is told in the run's sums.
-    _Room(0, 0, 40, 0, frozen=0, examples=0, bad_values=False, counts=False),
+    _Room(
+        0,
+        0,
+        40,
+        0,
+        frozen=0,
+        examples=0,
+        bad_values=False,
+        why_changed=False,
+        notices=False,
+        counts=False,
+    ),
 )
 
 
@@ -169,6 +196,7 @@ def _packed(report: Mapping[str, Any], room: _Room) -> dict[str, Any]:
             "error": _cut(dataset["error"], room.dataset_error),
             "frozenColumns": (names := dataset["frozenColumns"]) and names[: room.frozen],
             "badValues": _fewer(dataset["badValues"], room),
+            "apiChanged": dataset["apiChanged"] if room.why_changed else None,
             **({} if room.counts else _NO_COUNTS),
         }
         for dataset in report["datasets"]
@@ -180,6 +208,7 @@ def _packed(report: Mapping[str, Any], room: _Room) -> dict[str, Any]:
         "warnings": [*warnings, f"{left_out} more warnings; see the log"][: len(told)]
         if left_out > 0
         else warnings,
+        "notices": (report["notices"] if room.notices else None) if report["notices"] else [],
         "error": _cut(report["error"], room.error),
     }
 

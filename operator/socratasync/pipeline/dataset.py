@@ -9,10 +9,12 @@ import logging
 from contextlib import closing
 
 from socratasync.contract.report import DatasetReport
+from socratasync.errors import InterfaceChanged
 from socratasync.pipeline.merge.fill_ahead import FillAhead
 from socratasync.pipeline.merge.merge import bring_in, settle
 from socratasync.pipeline.merge.replace import Deferred
 from socratasync.pipeline.plan.model import DatasetPlan
+from socratasync.pipeline.plan.planner import seen_anew
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.archive import archived
 from socratasync.pipeline.stage.fill import Stage
@@ -31,10 +33,27 @@ def load_dataset(context: RunContext, plan: DatasetPlan) -> DatasetReport | Defe
         return _no_change(context, plan)
     log.info("%s: %s, %s", plan.dataset, "full" if plan.load.full else "update", plan.load.why)
     try:
-        with context.connections.connect() as connection, refused_rows(connection, plan.shape):
-            return _load(context, plan, connection)
+        return _load_anew_if_changed(context, plan)
     finally:
         context.options.progress.finish(plan.dataset)
+
+
+def _load_anew_if_changed(context: RunContext, plan: DatasetPlan) -> DatasetReport | Deferred:
+    """Load the dataset; once more, from its first row on, if it went over to the source's other interface
+    meanwhile: no row that one read may stand beside those of the other."""
+    try:
+        return _connected(context, plan)
+    except InterfaceChanged as exc:
+        log.warning("%s; reading anew", exc.message)
+    return _connected(context, seen_anew(plan, context.source, context.options.clock()))
+
+
+def _connected(context: RunContext, plan: DatasetPlan) -> DatasetReport | Deferred:
+    with (
+        context.connections.connect() as connection,
+        refused_rows(connection, plan.shape),
+    ):
+        return _load(context, plan, connection)
 
 
 def _load(
@@ -68,6 +87,7 @@ def _no_change(context: RunContext, plan: DatasetPlan) -> DatasetReport:
         year=plan.year,
         mode="update",
         result="NoChange",
+        api=plan.api,
         source_rows=plan.snapshot.rows,
         source_updated_at=plan.source_updated_at,
         last_synced_since=plan.known.synced_since if plan.known else None,

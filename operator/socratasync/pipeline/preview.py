@@ -143,12 +143,13 @@ def _estimate(source: Source, plan: DatasetPlan, rows: int) -> int:
     """Bytes over the wire for so many rows, from the first ``SAMPLE_ROWS`` of them."""
     if rows == 0:
         return 0
-    parameters = soql.rows(plan.shape.columns, where=plan.condition, after=None, limit=SAMPLE_ROWS)
+    query = soql.rows(plan.shape.columns, where=plan.condition, after=None, limit=SAMPLE_ROWS)
 
     def sample() -> int:
-        with source.rows(plan.dataset, parameters) as stream:
+        with source.rows(plan.dataset, query) as stream:
             for _ in stream:
                 pass
             return stream.wire_bytes
 
-    return round(source.retrying(sample) * rows / min(rows, SAMPLE_ROWS))
+    sampled = source.by_either(lambda: source.retrying(sample))
+    return round(sampled * rows / min(rows, SAMPLE_ROWS))

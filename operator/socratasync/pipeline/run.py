@@ -16,6 +16,7 @@ from socratasync.contract.report import DatasetReport, RunReport, summarise
 from socratasync.errors import SchemaChanged, SyncError, Terminated, Unexpected
 from socratasync.pipeline.dataset import load_dataset
 from socratasync.pipeline.finish.hooks import call_hooks
+from socratasync.pipeline.finish.interface_report import tell_announced, tell_interface
 from socratasync.pipeline.finish.recount import recount
 from socratasync.pipeline.finish.refresh import refresh
 from socratasync.pipeline.journal import Journal
@@ -43,7 +44,11 @@ log = logging.getLogger(__name__)
 def run(request: RunRequest, options: RunOptions) -> RunReport:
     """Carry out the request. Never raises: what failed is in the report."""
     journal = Journal(RunReport(run=request.run, mode=request.mode, redact=request.redactor()))
-    with reported(journal, options), opened(request, options, journal) as context:
+    with (
+        reported(journal, options),
+        opened(request, options, journal) as context,
+        listened(context),
+    ):
         plans = plan_all(context)
         with recorded(context) as done:
             remember(context, plans)
@@ -109,10 +114,20 @@ def opened(request: RunRequest, options: RunOptions, journal: Journal) -> Iterat
             )
 
 
+@contextmanager
+def listened(context: RunContext) -> Iterator[None]:
+    """What the portal announces meanwhile is in the report, whatever becomes of the run."""
+    try:
+        yield
+    finally:
+        tell_announced(context)
+
+
 def source(request: RunRequest, options: RunOptions) -> Source:
     """The domain of the request, not asked yet."""
     return Source(
         request.spec.domain,
+        api=request.spec.source.api,
         app_token=request.secrets.app_token,
         credentials=request.secrets.credentials,
         requests_at_once=request.spec.parallelism,
@@ -196,6 +211,7 @@ def remember(context: RunContext, plans: Plans) -> None:
 def _write_down(context: RunContext) -> None:
     """Keep the report in the bookkeeping. Not being able to is an error only where there is no other:
     one that passes is tried again."""
+    tell_announced(context)
     try:
         with translated():
             context.ledger.finish(context.journal.report)
@@ -238,6 +254,8 @@ def report_datasets(context: RunContext, plans: Plans, outcomes: Mapping[str, Ou
         _entry(context, plans, dataset, outcomes.get(dataset, plan))
         for dataset, plan in plans.plans.items()
     ]
+    for each in context.journal.report.datasets:
+        tell_interface(context, each, plans.plans[each.id], plans.state.known.get(each.id))
 
 
 def _entry(

@@ -13,6 +13,7 @@ from tests.conftest import Clock
 
 from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
+from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import (
@@ -55,6 +56,7 @@ def table(**types: str) -> Target:
 
 
 TABLE = table(name="text", acres="numeric", **PROVENANCE)
+OPENED = table(name="text", acres="numeric", opened="timestamp with time zone", **PROVENANCE)
 
 
 @pytest.fixture(name="parks")
@@ -507,6 +509,61 @@ def test_only_the_rows_of_the_where_may_hide_changes(source: Source, parks: Data
     known = known_after(plan(source, NOTHING_YET, agreed), trusted=True, left_out=0)
 
     assert plan(source, replace(LOADED, known={PARKS: known}), agreed).nothing_to_do
+
+
+# -- a portal that describes the dataset no more --------------------------------------------------
+
+
+@pytest.fixture(name="no_views")
+def _no_views(portal: Portal) -> None:
+    portal.faults.add(Fault.status(404), on="metadata", times=None)
+
+
+@pytest.mark.usefixtures("no_views")
+def test_a_dataset_that_is_described_no_more_is_planned_by_its_rows(
+    source: Source, parks: Dataset
+) -> None:
+    first = plan(source, NOTHING_YET)
+
+    assert "/api/views" in first.warnings[0]
+    assert first == replace(
+        FIRST,
+        snapshot=replace(FIRST.snapshot, rows_updated_at=NEWEST),
+        source_updated_at=NEWEST,
+        warnings=first.warnings[:1],
+    )
+
+
+@pytest.mark.usefixtures("no_views")
+@pytest.mark.parametrize("field", [":updated_at", "opened"])
+@pytest.mark.parametrize("undated", [False, True])
+def test_its_newest_change_hides_no_row_that_does_not_say_when_it_changed(
+    source: Source, parks: Dataset, undated: bool, field: str
+) -> None:
+    parks.add_column("opened", "fixed_timestamp", value="2024-01-01T00:00:00.000Z")
+    if undated:
+        parks.unstamp(parks.find(name="p0"))
+    agreed = spec(source={"watermark": field})
+    first = plan(source, NOTHING_YET, agreed)
+    known = known_after(first, trusted=True, left_out=0)
+    state = replace(LOADED, target=OPENED, known={PARKS: known})
+
+    assert first.snapshot.rows_updated_at is not None
+    assert plan(source, state, agreed).nothing_to_do is not undated
+
+
+@pytest.mark.usefixtures("no_views")
+def test_what_the_last_load_remembers_of_its_columns_is_asked_for(
+    source: Source, parks: Dataset
+) -> None:
+    parks.add_column("opened", "fixed_timestamp", hidden=True)
+    columns = {**KNOWN.columns, "source": {**KNOWN.columns["source"], "opened": "fixed_timestamp"}}
+
+    fresh = plan(source, NOTHING_YET)
+    loaded = plan(source, replace(LOADED, known={PARKS: replace(KNOWN, columns=columns)}))
+
+    assert [c.field for c in fresh.source] == ["name", "acres"]
+    assert [c.field for c in loaded.source] == ["name", "acres", "opened"]
 
 
 # -- what is around the table ---------------------------------------------------------------------

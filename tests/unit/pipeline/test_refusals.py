@@ -208,3 +208,104 @@ def test_any_answer_becomes_one_short_line(status: int, body: str) -> None:
 
     assert len(explained.message) < 700
     assert "\n" not in explained.message
+
+
+# -- SODA3 ----------------------------------------------------------------------------------------
+
+NO_COLUMN = json.dumps(
+    {"code": "soql.analyzer.typechecker.no-such-column", "message": "No such column: statuss"}
+)
+INTERNAL = json.dumps(
+    {
+        "type": "soql.analyzer.typechecker.no-such-column",
+        "data": {"column": ":id"},
+        "english": "No column `:id'",
+        "source": None,
+    }
+)
+TIMED_OUT = json.dumps({"code": "soql.pg.timeout", "message": "Query timed out"})
+
+
+def of_soda3(status: int, body: str = "", *, token: bool = False, login: bool = False) -> Refusal:
+    return Refusal(
+        status=status,
+        body=body,
+        what="/api/v3/views/abcd-1234/query.csv",
+        token_sent=token,
+        credentials_sent=login,
+        asked_by_body=True,
+    )
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", ["", EDGE_PRIVATE, EDGE_TOKEN, HTML_403, "no key"])
+def test_who_sends_nothing_to_soda3_and_is_refused_needs_a_token_whatever_is_said(
+    status: int, body: str
+) -> None:
+    explained = explain(of_soda3(status, body))
+
+    assert type(explained) is errors.AppTokenRequired
+    assert explained.exit_code == 77
+    assert "spec.source.appTokenSecretRef" in explained.message
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "said"),
+    [
+        pytest.param(
+            of_soda3(403, EDGE_TOKEN, token=True),
+            errors.InvalidAppToken,
+            "does not know the app token",
+            id="a wrong token",
+        ),
+        pytest.param(
+            of_soda3(403, EDGE_PRIVATE, token=True),
+            errors.AuthenticationFailed,
+            "the dataset is private",
+            id="a private dataset",
+        ),
+        pytest.param(
+            of_soda3(403, EDGE_PRIVATE, login=True),
+            errors.AuthenticationFailed,
+            "refuses the credentials",
+            id="an account that may not read it",
+        ),
+        pytest.param(
+            of_soda3(400, NO_COLUMN),
+            errors.SchemaChanged,
+            "No such column: statuss",
+            id="a column that is gone",
+        ),
+        pytest.param(
+            of_soda3(400, INTERNAL),
+            errors.DatasetNotFound,
+            "No column `:id'. It is a view that groups rows",
+            id="a view without :id, in the form that servers use among themselves",
+        ),
+        pytest.param(
+            of_soda3(408, TIMED_OUT),
+            errors.SourceTooSlow,
+            "a smaller source.pageSize may help",
+            id="a query that took too long",
+        ),
+        pytest.param(
+            of_soda3(202), errors.SourceUnavailable, "still preparing", id="an answer to come"
+        ),
+    ],
+)
+def test_soda3_s_refusals_mean_what_soda2_s_do(
+    asked: Refusal, error: type[errors.SyncError], said: str
+) -> None:
+    explained = explain(asked)
+
+    assert type(explained) is error
+    assert said in explained.message
+
+
+@pytest.mark.parametrize(
+    ("status", "final"),
+    [(400, True), (403, True), (404, True), (499, True)]
+    + [(status, False) for status in (202, 408, 425, 429, 500, 503)],
+)
+def test_what_another_try_would_be_refused_again_is_final(status: int, final: bool) -> None:
+    assert of_soda3(status).is_final is final

@@ -3,7 +3,6 @@ from __future__ import annotations
 import gzip
 import io
 import threading
-from datetime import UTC, datetime
 
 import pytest
 import requests
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from socratasync.errors import SourceTooSlow, SourceUnavailable, Terminated
 from socratasync.pipeline.source.body import CHUNK, Body
-from socratasync.pipeline.source.rowstream import UNKNOWN_TIME, RowStream
+from socratasync.pipeline.source.rowstream import RowStream
 
 HEADER = b'"a",":updated_at",":id"\n'
 BODY = HEADER + b'"1","2024-01-01T00:00:00.000Z","row-a"\n"2","2024-01-01T00:00:00.000Z","row-b"\n'
@@ -190,40 +189,6 @@ def test_a_run_that_is_stopped_reads_no_further() -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "as_of"),
-    [
-        pytest.param({}, None, id="nothing said"),
-        pytest.param({"X-SODA2-Data-Out-Of-Date": "false"}, None, id="current"),
-        pytest.param({"X-SODA2-Data-Out-Of-Date": "true"}, UNKNOWN_TIME, id="behind, not how far"),
-        pytest.param(
-            {
-                "X-SODA2-Data-Out-Of-Date": "true",
-                "X-SODA2-Secondary-Last-Modified": "Thu, 29 Feb 2024 12:00:00 GMT",
-                "Last-Modified": "Thu, 29 Feb 2024 13:00:00 GMT",
-            },
-            datetime(2024, 2, 29, 12, tzinfo=UTC),
-            id="behind, and how far",
-        ),
-        pytest.param(
-            {"X-SODA2-Data-Out-Of-Date": "TRUE", "Last-Modified": "garbage"},
-            UNKNOWN_TIME,
-            id="behind, with a time nobody can read",
-        ),
-        pytest.param(
-            {
-                "X-SODA2-Data-Out-Of-Date": "true",
-                "Last-Modified": "Fri, 31 Dec 9999 23:59:59 -1400",
-            },
-            UNKNOWN_TIME,
-            id="behind, with a time after all times",
-        ),
-    ],
-)
-def test_a_replica_that_is_behind_is_known(headers: dict[str, str], as_of: datetime | None) -> None:
-    assert stream(BODY, headers).replica_as_of == as_of
-
-
-@pytest.mark.parametrize(
     ("headers", "certain"),
     [
         ({"Content-Length": "9"}, True),
@@ -236,3 +201,33 @@ def test_only_a_body_with_a_marked_end_is_certain_to_be_whole(
     headers: dict[str, str], certain: bool
 ) -> None:
     assert stream(BODY, headers).end_is_certain is certain
+
+
+def test_a_header_line_with_aliases_leaves_under_the_names_that_they_stand_for() -> None:
+    page = stream(b'"a","sync_updated_at","sync_row_id"\n"1","2024-01-01T00:00:00.000Z","row-a"\n')
+    aliased = RowStream(
+        page._response, page._body, aliases={"sync_updated_at": ":updated_at", "sync_row_id": ":id"}
+    )
+
+    assert b"".join(aliased) == HEADER + b'"1","2024-01-01T00:00:00.000Z","row-a"\n'
+    assert aliased.header == ["a", ":updated_at", ":id"]
+    assert aliased.last_id == "row-a"
+
+
+def test_a_page_without_rows_has_no_last_one_whatever_its_header_line_was_called() -> None:
+    page = stream(b'"a","b"\n')
+    aliased = RowStream(page._response, page._body, aliases={"b": ":updated_at_and_longer"})
+
+    assert b"".join(aliased) == b'"a",":updated_at_and_longer"\n'
+    assert aliased.last_id is None
+
+
+def test_a_header_line_that_will_not_do_is_found_before_a_byte_leaves() -> None:
+    def refuse(header: list[str]) -> None:
+        raise SourceUnavailable(",".join(header))
+
+    page = stream(BODY)
+    checked = RowStream(page._response, page._body, check=refuse)
+
+    with pytest.raises(SourceUnavailable, match=r"^a,:updated_at,:id$"):
+        next(iter(checked))

@@ -7,7 +7,7 @@ import pytest
 from socratasync.errors import SourceUnavailable
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.source import soql
-from socratasync.pipeline.source.soql import Watermark
+from socratasync.pipeline.source.soql import Query, Watermark
 
 AT = datetime(2024, 2, 29, 23, 59, 58, 987654, tzinfo=UTC)
 BY_CHANGE = Watermark()
@@ -73,6 +73,11 @@ def test_apostrophes_in_a_text_are_doubled(text: str, written: str) -> None:
             "(a = 1 or b = 2) and (:id > 'row-x')",
             id="an or does not swallow what is joined to it",
         ),
+        pytest.param(
+            ("a = 1 -- only ours", "b"),
+            "(a = 1 -- only ours\n) and (b)",
+            id="nor does a comment",
+        ),
     ],
 )
 def test_conditions_are_joined_without_changing_their_meaning(
@@ -135,29 +140,30 @@ def test_a_row_without_a_date_of_its_own_is_always_read() -> None:
 def test_a_page_names_its_columns_and_ends_each_row_with_its_id() -> None:
     page = soql.rows([column("srnumber"), column("status")], where=None, after=None, limit=5)
 
-    assert page == {
-        "$select": "srnumber,status,:updated_at,:id",
-        "$order": ":id",
-        "$limit": "5",
-    }
+    assert page == Query(
+        select=("srnumber", "status", ":updated_at", ":id"),
+        header=("srnumber", "status", ":updated_at", ":id"),
+        order=":id",
+        limit=5,
+    )
 
 
 def test_the_next_page_starts_after_the_last_row_received() -> None:
     page = soql.rows([column("a")], where=None, after="row-x.y~z-1", limit=5)
 
-    assert page["$where"] == ":id > 'row-x.y~z-1'"
+    assert page.where == ":id > 'row-x.y~z-1'"
 
 
 def test_a_filter_with_or_does_not_defeat_the_paging() -> None:
     page = soql.rows([column("a")], where="a = 1 or a = 2", after="row-x", limit=5)
 
-    assert page["$where"] == "(a = 1 or a = 2) and (:id > 'row-x')"
+    assert page.where == "(a = 1 or a = 2) and (:id > 'row-x')"
 
 
 def test_a_filter_with_or_does_not_defeat_the_bound() -> None:
     condition = soql.both("a = 1 or a = 2", soql.since(BY_FLOATING, AT))
 
-    assert soql.rows([column("a")], where=condition, after="row-x", limit=5)["$where"] == (
+    assert soql.rows([column("a")], where=condition, after="row-x", limit=5).where == (
         "((a = 1 or a = 2) and "
         "(updateddate >= '2024-02-29T23:59:58.987' or updateddate is null)) and (:id > 'row-x')"
     )
@@ -171,9 +177,34 @@ def test_a_mapped_column_is_selected_under_its_name_in_the_target() -> None:
         limit=1,
     )
 
-    assert page["$select"] == (
-        "casenumber as srnumber,`Type` as `group`,:@region as region,:updated_at,:id"
+    assert page.select == (
+        "casenumber as srnumber",
+        "`Type` as `group`",
+        ":@region as region",
+        ":updated_at",
+        ":id",
     )
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown", "all_of_them"),
+    [
+        pytest.param([column("a"), column("b")], ["a", "b"], True, id="as the dataset shows them"),
+        pytest.param([column("a"), column("b")], ["b", "a"], False, id="in another order"),
+        pytest.param([column("a")], ["a", "b"], False, id="some of them"),
+        pytest.param([column("x", "a")], ["a"], False, id="under another name"),
+        pytest.param(
+            [column(":@region")], [":@region"], False, id="a computed region, which * leaves out"
+        ),
+        pytest.param([column("a")], [], False, id="nobody knows what the dataset shows"),
+    ],
+)
+def test_a_page_knows_whether_it_is_of_all_columns(
+    columns: list[Column], shown: list[str], all_of_them: bool
+) -> None:
+    page = soql.rows(columns, where=None, after=None, limit=1, shown=shown)
+
+    assert page.everything is all_of_them
 
 
 def test_the_header_is_that_of_the_columns_then_the_two_of_the_source() -> None:
@@ -183,25 +214,23 @@ def test_the_header_is_that_of_the_columns_then_the_two_of_the_source() -> None:
 @pytest.mark.parametrize(
     ("where", "asked"),
     [
-        (None, {"$select": "count(*) as source_rows"}),
-        ("a = 1 or b", {"$select": "count(*) as source_rows", "$where": "a = 1 or b"}),
+        (None, Query(select=("count(*) as source_rows",))),
+        ("a = 1 or b", Query(select=("count(*) as source_rows",), where="a = 1 or b")),
     ],
 )
-def test_rows_are_counted_under_the_same_filter(where: str | None, asked: dict[str, str]) -> None:
+def test_rows_are_counted_under_the_same_filter(where: str | None, asked: Query) -> None:
     assert soql.count(where) == asked
 
 
 def test_the_newest_change_is_asked_for_as_the_source_stamped_it() -> None:
-    assert soql.newest(BY_CHANGE, None, AT) == {"$select": "max(:updated_at) as newest"}
+    assert soql.newest(BY_CHANGE, None, AT) == Query(select=("max(:updated_at) as newest",))
 
 
 def test_a_date_in_the_year_3020_cannot_become_the_watermark() -> None:
     asked = soql.newest(BY_FIXED, "a = 1 or b = 2", AT)
 
-    assert asked["$select"] == "max(systemmodstamp) as newest"
-    assert asked["$where"] == (
-        "(a = 1 or b = 2) and (systemmodstamp <= '2024-02-29T23:59:58.987Z')"
-    )
+    assert asked.select == ("max(systemmodstamp) as newest",)
+    assert asked.where == ("(a = 1 or b = 2) and (systemmodstamp <= '2024-02-29T23:59:58.987Z')")
 
 
 @pytest.mark.parametrize(

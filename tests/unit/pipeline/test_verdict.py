@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 import pytest
-from tests.unit.pipeline.plans import KNOWN, NOON, PLAN, SNAPSHOT
+from tests.unit.pipeline.plans import BY_FLOATING, EARLIER, KNOWN, LATER, NOON, PLAN, SNAPSHOT
 
 from socratasync.api.target import VerifySpec
 from socratasync.contract.bad_values import BadValues
 from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
-from socratasync.pipeline.plan.model import DatasetPlan, Load
+from socratasync.pipeline.plan.model import DatasetPlan, Load, Snapshot
+from socratasync.pipeline.source.interface import UNKNOWN_TIME
 from socratasync.pipeline.stage.counts import BELIEVED_AFTER, Counted
 from socratasync.pipeline.stage.staged import Staged
 from socratasync.pipeline.stage.verdict import (
@@ -22,6 +23,7 @@ from socratasync.pipeline.stage.verdict import (
     doubt,
     judge,
     may_destroy,
+    silent_as_of,
     suffices,
 )
 
@@ -249,3 +251,37 @@ def test_a_loss_that_lasts_is_believed(age: timedelta, doubted: bool) -> None:
     found = doubt(plan, staged(500), Verdict(), terms(), had=lambda: HAD, now=NOON)
 
     assert (found is not None) is doubted
+
+
+@pytest.mark.parametrize(
+    ("plan", "snapshot", "latest", "as_of"),
+    [
+        pytest.param(PLAN, SNAPSHOT, NOON, None, id="it has the newest change"),
+        pytest.param(PLAN, SNAPSHOT, LATER, None, id="and one that came since"),
+        pytest.param(PLAN, SNAPSHOT, EARLIER, EARLIER, id="it lacks the newest change"),
+        pytest.param(PLAN, SNAPSHOT, None, UNKNOWN_TIME, id="it has no row"),
+        pytest.param(
+            PLAN, replace(SNAPSHOT, newest=None), None, None, id="no row says when it changed"
+        ),
+        pytest.param(UPDATE, SNAPSHOT, EARLIER, EARLIER, id="an update that asked for that change"),
+        pytest.param(UPDATE, SNAPSHOT, None, UNKNOWN_TIME, id="and got nothing"),
+        pytest.param(
+            UPDATE,
+            replace(SNAPSHOT, newest=EARLIER),
+            None,
+            None,
+            id="an update that did not ask for that change",
+        ),
+        pytest.param(
+            replace(PLAN, watermark=BY_FLOATING),
+            SNAPSHOT,
+            EARLIER,
+            None,
+            id="the newest change is by a date that people keep",
+        ),
+    ],
+)
+def test_a_silent_replica_is_behind_if_it_lacks_the_newest_change_that_was_asked_for(
+    plan: DatasetPlan, snapshot: Snapshot, latest: datetime | None, as_of: datetime | None
+) -> None:
+    assert silent_as_of(plan, snapshot, latest) == as_of

@@ -108,7 +108,7 @@ def _judge(
     """A dataset whose rows tell where they came from."""
     held = _held(context, rows, table, outranked)
     if outranked and held.accounted > (report.source_rows or 0):
-        forget_gone(context, report.id)
+        forget_gone(context, report.id, context.ledger.known()[report.id].api)
         held = _held(context, rows, table, context.ledger.outranked().get(report.id))
     _compare(context, report, held)
     report.left_out, report.shared = held.left_out, held.shared

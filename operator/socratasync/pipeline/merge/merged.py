@@ -58,6 +58,7 @@ def merged(
         verified=staged.trusted if counted else None,
         schema_in_sync=plan.schema_in_sync,
         frozen_columns=plan.frozen.named,
+        api=plan.api,
     )
     told = [staged.bad.sentence(plan.dataset)] if staged.bad.found else []
     return Merged(report=report, warnings=(*what.cleaned.warnings, *told))

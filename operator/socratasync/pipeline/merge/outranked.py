@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from psycopg import errors as pg
 
+from socratasync.api.source import Interface
 from socratasync.errors import BadValue, SyncError
 from socratasync.pipeline.merge import outranked_statements as statements
 from socratasync.pipeline.request import RunContext
@@ -53,7 +54,7 @@ def find_existing(
         return ()  # others altered the table: the merge will find it so, and give way
     if are_many(found):
         return ()
-    return context.source.existing(plan.dataset, [row[0] for row in found], plan.where)
+    return context.source.existing(plan.dataset, [row[0] for row in found], plan.where, by=plan.api)
 
 
 def begin(context: RunContext, connection: Connection, staged: StagedDataset) -> None:
@@ -156,15 +157,15 @@ def count_stale(context: RunContext, dataset: str, table: Relation) -> int:
     return catalog.count(context.connection, statement)
 
 
-def forget_gone(context: RunContext, dataset: str) -> None:
+def forget_gone(context: RunContext, dataset: str, by: Interface) -> None:
     """Take rows out of the book that are no more at the source, or no longer meet its ``where``: only a full
-    load would notice."""
+    load would notice. ``by``: the interface that they came by."""
     ids = context.ledger.outranked_ids(dataset, _LOOKED_FOR)
     if are_many(ids):
         return
     try:
         where = context.request.spec.dataset(dataset).where
-        existing = context.source.existing(dataset, ids, where)
+        existing = context.source.existing(dataset, ids, where, by=by)
     except SyncError as exc:
         log.info("%s: not looked for what is gone, since %s", dataset, exc.message)
         return

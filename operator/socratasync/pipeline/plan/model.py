@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from socratasync.api.source import Interface
 from socratasync.api.target import BadValuePolicy
 from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
 from socratasync.pipeline.plan.frozen import NOTHING_FROZEN, Frozen
 from socratasync.pipeline.source.soql import Watermark, both, either, one_of, since
-from socratasync.pipeline.target.bookkeeping import Known
+from socratasync.pipeline.target.bookkeeping import FIRST_INTERFACE, Known, read_by
 from socratasync.pipeline.target.types import Relation, relation
 from socratasync.times import instant_or_none, write_instant
 
@@ -138,6 +139,8 @@ class DatasetPlan:
     before: Before
     table: tuple[tuple[str, str], ...] = ()
     """The columns (name, type) of a target still to be made."""
+    api: Interface = "SODA2"
+    """The interface that ``snapshot`` came by, and by which the rows are to come."""
     alone: bool = True
     """Whether the run loads no other dataset."""
     new_datasets: tuple[str, ...] = ()
@@ -177,11 +180,15 @@ class DatasetPlan:
             "loaded": {c.name: c.field for c in self.shape.columns},
             "frozen": dict(self.frozen.columns),
             "provenance": dict(PROVENANCE) if self.shape.provenance else {},
+            **read_by(self.api),
         }
 
     @property
     def fingerprint(self) -> str:
         """Stages with the same fingerprint hold the same columns of the same rows, bad values treated alike."""
         columns = [(c.name, c.field, c.type) for c in self.shape.columns]
-        text = json.dumps([self.dataset, columns, self.condition, self.on_bad_value], default=str)
+        parts = [self.dataset, columns, self.condition, self.on_bad_value]
+        if self.api != FIRST_INTERFACE:
+            parts.append(self.api)  # where one interface stopped reading, another cannot go on
+        text = json.dumps(parts, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:32]

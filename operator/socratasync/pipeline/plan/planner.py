@@ -7,12 +7,12 @@ the others from it: its error stands in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from socratasync.api.source import DatasetSpec
+from socratasync.api.source import DatasetSpec, Interface
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import Misconfigured, SyncError
 from socratasync.pipeline.columns import PROVENANCE, Column
@@ -88,7 +88,8 @@ def plan_all(
     where the target can take none of them; what is wrong with one dataset stands in its place."""
     check_table(state.target, spec.target.key)
     check_obstacles(state.target, state.around, resets=spec.resets(mode))
-    described = _each(spec, source, lambda dataset: _describe(spec, source, dataset))
+    source.go_on({dataset: known.api for dataset, known in state.known.items()})
+    described = _each(spec, source, lambda dataset: _describe(spec, source, state, dataset))
     question = _Question(
         spec=spec,
         source=source,
@@ -109,8 +110,11 @@ def _each(
     return in_parallel(tasks, at_once=spec.parallelism, stopping=source.stopping)
 
 
-def _describe(spec: SyncSpec, source: Source, dataset: DatasetSpec) -> _Described:
-    metadata = source.metadata(dataset.id)
+def _describe(
+    spec: SyncSpec, source: Source, state: TargetState, dataset: DatasetSpec
+) -> _Described:
+    known = state.known.get(dataset.id)
+    metadata = source.metadata(dataset.id, known.columns.get("source") if known else None)
     columns = select_columns(
         metadata.columns,
         fields=spec.target.fields,
@@ -143,7 +147,15 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         owed=owed,
     )
     starts_over = must_start_over(known, agreement.columns, dataset.where, lacking)
-    snapshot = _snapshot(question, dataset, metadata, watermark)
+    api, snapshot = look_at_source(
+        question.source,
+        dataset.id,
+        where=dataset.where,
+        watermark=watermark,
+        counts=spec.counts_rows(question.mode),
+        rows_updated_at=metadata.rows_updated_at,
+        now=question.now,
+    )
     return DatasetPlan(
         dataset=dataset.id,
         year=dataset.year,
@@ -161,13 +173,14 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         source_updated_at=metadata.rows_updated_at,
         source=metadata.columns,
         before=state.before,
+        api=api,
         table=_new_table(question),
         alone=len(question.described) == 1,
         new_datasets=tuple(d for d in question.described if d not in state.known),
         add=agreement.add,
         known=known,
         on_bad_value=spec.target.on_bad_value,
-        warnings=agreement.warnings + _load_warnings(dataset, load),
+        warnings=_source_warnings(metadata) + agreement.warnings + _load_warnings(dataset, load),
         schema_in_sync=agreement.in_sync,
         owed=owed,
         frozen=frozen,
@@ -175,7 +188,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         row_triggers=state.around.row_triggers,
         nothing_to_do=not owed
         and nothing_changed(known, load, snapshot, watermark)
-        and not _hides_changes(question.source, dataset, snapshot, watermark),
+        and not _hides_changes(question.source, dataset, metadata),
     )
 
 
@@ -268,31 +281,55 @@ def _shape(
     )
 
 
-def _snapshot(
-    question: _Question, dataset: DatasetSpec, metadata: Metadata, watermark: soql.Watermark
-) -> Snapshot:
-    """The source as it is now. The newest change is asked for before the count and the count before
-    the rows, so that whatever happens in between is read again next time, never missed."""
-    source, now = question.source, question.now
-    latest = soql.newest(watermark, dataset.where, now + timedelta(days=1))
-    newest = source.newest(dataset.id, latest)
-    counts = question.spec.counts_rows(question.mode)
-    return Snapshot(
-        rows=source.count(dataset.id, soql.count(dataset.where)) if counts else None,
-        newest=newest,
-        rows_updated_at=metadata.rows_updated_at,
-        taken_at=now,
+def look_at_source(
+    source: Source,
+    dataset: str,
+    *,
+    where: str | None,
+    watermark: soql.Watermark,
+    counts: bool,
+    rows_updated_at: datetime | None,
+    now: datetime,
+) -> tuple[Interface, Snapshot]:
+    """The source as it is now, and the interface that all of it came by. The newest change is asked for before the
+    count and the count before the rows, so that whatever happens in between is read again next time, never missed."""
+    latest = soql.newest(watermark, where, now + timedelta(days=1))
+
+    def ask() -> tuple[Interface, Snapshot]:
+        newest = source.newest(dataset, latest)
+        api = source.interface(dataset)
+        rows = source.count(dataset, soql.count(where), by=api) if counts else None
+        return api, Snapshot(
+            rows=rows, newest=newest, rows_updated_at=rows_updated_at, taken_at=now
+        )
+
+    return source.by_either(ask)
+
+
+def seen_anew(plan: DatasetPlan, source: Source, now: datetime) -> DatasetPlan:
+    """The plan for a dataset that is read by another interface from now on."""
+    api, snapshot = look_at_source(
+        source,
+        plan.dataset,
+        where=plan.where,
+        watermark=plan.watermark,
+        counts=plan.snapshot.rows is not None,
+        rows_updated_at=plan.snapshot.rows_updated_at,
+        now=now,
     )
+    return replace(plan, api=api, snapshot=snapshot, nothing_to_do=False)
 
 
-def _hides_changes(
-    source: Source, dataset: DatasetSpec, snapshot: Snapshot, watermark: soql.Watermark
-) -> bool:
+def _hides_changes(source: Source, dataset: DatasetSpec, metadata: Metadata) -> bool:
     """Whether rows may change and nothing tells of it: neither they say when they did nor the portal."""
-    if snapshot.rows_updated_at is not None:
+    if metadata.tells_every_change:
         return False
-    undated = soql.both(dataset.where, soql.undated(watermark))
+    undated = soql.both(dataset.where, soql.undated(soql.Watermark()))
     return source.has_rows(dataset.id, undated)
+
+
+def _source_warnings(metadata: Metadata) -> tuple[str, ...]:
+    return (metadata.warning,) if metadata.warning else ()
 
 
 def _load_warnings(dataset: DatasetSpec, load: Load) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
@@ -25,12 +25,21 @@ MOST_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What ``/api/views/<id>.json`` says of a dataset."""
+    """What ``/api/views/<id>.json`` says of a dataset, or whoever still does (``described_by``), with a
+    ``warning`` for people then."""
 
     id: str
     name: str
     columns: tuple[SourceColumn, ...]
     rows_updated_at: datetime | None
+    described_by: Literal["views", "catalogue", "rows"] = "views"
+    warning: str | None = None
+
+    @property
+    def tells_every_change(self) -> bool:
+        """Whether any change of a row moves ``rows_updated_at``: not where it comes from the rows, some of
+        which may not say when they changed."""
+        return self.described_by == "views" and self.rows_updated_at is not None
 
 
 class _Answer(BaseModel):
@@ -82,6 +91,8 @@ _VIEW = TypeAdapter(_View)
 _COUNTS = TypeAdapter(list[_Count])
 _NEWEST = TypeAdapter(list[_Newest])
 _IDS = TypeAdapter(list[_Id])
+_ROWS = TypeAdapter(list[dict[str, Any]])
+_WORDS = TypeAdapter(list[_Name])
 
 
 def read_metadata(dataset: str, body: bytes) -> Metadata:
@@ -125,6 +136,20 @@ def read_ids(dataset: str, body: bytes) -> list[str]:
     """The ``:id``s of the rows of an answer."""
     unreadable = f"Socrata's answer about rows of {dataset} is not a list of their :id"
     return [row.id for row in _read(_IDS, body, unreadable)]
+
+
+def read_any(dataset: str, body: bytes) -> bool:
+    """Whether an answer has rows, whatever they hold."""
+    return bool(_read(_ROWS, body, f"Socrata's answer about {dataset} is not a list of rows"))
+
+
+def read_types(fields: str | None, types: str | None) -> dict[str, str]:
+    """Field → type, from the headers ``X-SODA2-Fields`` and ``X-SODA2-Types``; nothing where they do not say."""
+    try:
+        names, kinds = (_WORDS.validate_json(header or "[]") for header in (fields, types))
+    except ValidationError:
+        return {}
+    return dict(zip(names, kinds, strict=True)) if len(names) == len(kinds) else {}
 
 
 def _read(shape: TypeAdapter[T], body: bytes, unreadable: str) -> T:

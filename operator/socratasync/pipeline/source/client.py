@@ -1,154 +1,116 @@
-"""The edge to Socrata: metadata, counts and pages of rows, asked again where that may help.
-
-Rows go through as a stream, because nothing in Python is to hold a page, or to tell null from empty.
-"""
+"""The edge to Socrata: what can be asked of a dataset and of a portal. How it is asked is in ``asking``."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
 
-from socratasync.errors import TryAgain
-from socratasync.pipeline.source import answers, soql
+from socratasync.api.source import Interface as Name
+from socratasync.errors import DatasetNotFound, InvalidQuery, SchemaChanged
+from socratasync.pipeline.source import answers, catalogue, discovery, soql, undescribed
 from socratasync.pipeline.source.answers import Metadata
-from socratasync.pipeline.source.body import Body
-from socratasync.pipeline.source.deadlines import Timeouts
-from socratasync.pipeline.source.retry import RetryPolicy
-from socratasync.pipeline.source.rowstream import RowStream
-from socratasync.pipeline.source.session import CSV, Sessions
-from socratasync.pipeline.source.throttle import Throttle
-from socratasync.pipeline.source.wire import translated
-
-log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-SMALLER = "a smaller source.pageSize may help"
-
-PAGE_BYTES = 1024**3
-"""Of one page of rows, unpacked: 20 kB for each of 50,000 rows. One that is longer is asked for with fewer."""
+from socratasync.pipeline.source.asking import Asking
+from socratasync.pipeline.source.catalogue import CatalogueEntry, CataloguePage
+from socratasync.pipeline.source.refusals import Refused
+from socratasync.pipeline.source.request import Request
+from socratasync.pipeline.source.soql import Query
 
 
-class Source:
-    """One Socrata domain, as one run sees it. Safe to share between threads. Close it after use."""
-
-    def __init__(
-        self,
-        domain: str,
-        *,
-        app_token: str | None = None,
-        credentials: tuple[str, str] | None = None,
-        requests_at_once: int = 2,
-        policy: RetryPolicy | None = None,
-        timeouts: Timeouts | None = None,
-        stopping: threading.Event | None = None,
-        page_bytes: int = PAGE_BYTES,
-    ) -> None:
-        self.domain = domain
-        self.stopping = stopping or threading.Event()
-        self._policy = policy or RetryPolicy()
-        self._timeouts = timeouts or Timeouts()
-        self._page_bytes = page_bytes
-        self._throttle = Throttle(requests_at_once, self.stopping)
-        self._sessions = Sessions(
-            domain,
-            app_token=app_token,
-            credentials=credentials,
-            timeouts=self._timeouts,
-            stopping=self.stopping,
-        )
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._sessions.close()
+class Source(Asking):
+    """One Socrata domain, as one run sees it."""
 
     # -- single answers ------------------------------------------------------------------------
 
-    def metadata(self, dataset: str) -> Metadata:
-        """The dataset's columns and time of change. Retries; raises ``DatasetNotFound`` and others."""
-        return self._asked(dataset, f"/api/views/{dataset}.json", {}, answers.read_metadata)
+    def metadata(self, dataset: str, remembered: Mapping[str, str] | None = None) -> Metadata:
+        """The dataset's columns and time of change, where ``/api/views`` tells no more as ``undescribed`` finds
+        them, with the columns ``remembered``. Retries; raises ``DatasetNotFound`` and others."""
+        described = self.retrying(lambda: self._described(dataset))
+        return described or undescribed.describe(self, dataset, remembered or {})
 
-    def newest(self, dataset: str, parameters: Mapping[str, str]) -> datetime | None:
+    def changed_at(self, dataset: str) -> datetime | None:
+        """When rows last changed, as ``metadata`` says, without asking for more than that. Retries."""
+        described = self.retrying(lambda: self._described(dataset))
+        if described:
+            return described.rows_updated_at
+        return self.newest(dataset, undescribed.NEWEST)
+
+    def _described(self, dataset: str) -> Metadata | None:
+        request = Request(path=f"/api/views/{dataset}.json")
+        try:
+            return self._read(dataset, request, answers.read_metadata)
+        except Refused as refused:
+            if isinstance(refused.error, DatasetNotFound):
+                return None
+            raise refused.error from refused
+
+    def heading(self, dataset: str) -> undescribed.Heading:
+        """What the rows say of their columns. Retries."""
+
+        def read() -> undescribed.Heading:
+            with self.rows(dataset, undescribed.HEADING) as stream:
+                for _ in stream:
+                    pass
+            return undescribed.read_heading(dataset, stream.header, stream.types)
+
+        return self.retrying(read)
+
+    def has_columns(self, dataset: str, fields: Sequence[str]) -> bool:
+        """Whether all these columns of the rows can be asked for. Retries."""
+        try:
+            self._queried(dataset, soql.only(fields), answers.read_any)
+        except (SchemaChanged, InvalidQuery):  # no such column, or a name that no query can hold
+            return False
+        return True
+
+    # -- the catalogue ---------------------------------------------------------------------------
+
+    def catalogue(self, ids: Sequence[str]) -> Iterator[CatalogueEntry]:
+        """The portal's catalogue of these datasets, each once; none for an id that it lacks. Retries."""
+        return discovery.look_up(self._catalogue, self.domain, ids)
+
+    def search(self, words: str, most: int = discovery.MOST) -> Iterator[CatalogueEntry]:
+        """The portal's datasets with these words, the best first, page by page. Retries."""
+        question = discovery.by_words(words)
+        return discovery.walk(self._catalogue, self.domain, question, most=most)
+
+    def named(self, name: str, most: int = discovery.PAGE) -> Iterator[CatalogueEntry]:
+        """The portal's datasets of this name, as far as the catalogue tells names apart. Retries."""
+        question = discovery.by_name(name)
+        return discovery.walk(self._catalogue, self.domain, question, most=most)
+
+    def _catalogue(self, question: Mapping[str, str]) -> CataloguePage:
+        request = Request(path=discovery.PATH, parameters=question)
+
+        def answer() -> CataloguePage:
+            return self._once(
+                "its catalogue", request, lambda _, body: catalogue.read_page(self.domain, body)
+            )
+
+        return discovery.answered(self.domain, lambda: self.retrying(answer))
+
+    # -- queries ---------------------------------------------------------------------------------
+
+    # ``by``: the interface that what is asked about came by. Raises ``InterfaceChanged`` if another is in use, or
+    # comes to be; without it, whichever answers will do.
+
+    def newest(self, dataset: str, query: Query) -> datetime | None:
         """The time that ``soql.newest`` asks for; None if no row has one. Retries."""
-        return self._queried(dataset, parameters, answers.read_newest)
+        return self._queried(dataset, query, answers.read_newest)
 
-    def count(self, dataset: str, parameters: Mapping[str, str]) -> int:
+    def count(self, dataset: str, query: Query, *, by: Name | None = None) -> int:
         """The number that ``soql.count`` asks for. Retries."""
-        return self._queried(dataset, parameters, answers.read_count)
+        return self._queried(dataset, query, answers.read_count, by)
 
-    def has_rows(self, dataset: str, where: str | None) -> bool:
+    def has_rows(self, dataset: str, where: str | None, *, by: Name | None = None) -> bool:
         """Whether a row meets the condition, without counting how many do. Retries."""
-        return bool(self._queried(dataset, soql.any_row(where), answers.read_ids))
+        return bool(self._queried(dataset, soql.any_row(where), answers.read_ids, by))
 
-    def existing(self, dataset: str, ids: Sequence[str], where: str | None = None) -> set[str]:
+    def existing(
+        self, dataset: str, ids: Sequence[str], where: str | None = None, *, by: Name
+    ) -> set[str]:
         """Those of the rows with these ``:id``s that there are and meet ``where``. Retries."""
         found: set[str] = set()
         for start in range(0, len(ids), soql.MOST_IDS):
-            parameters = soql.existing(ids[start : start + soql.MOST_IDS], where)
-            found.update(self._queried(dataset, parameters, answers.read_ids))
+            query = soql.existing(ids[start : start + soql.MOST_IDS], where)
+            found.update(self._queried(dataset, query, answers.read_ids, by))
         return found
-
-    def _queried(
-        self, dataset: str, parameters: Mapping[str, str], read: Callable[[str, bytes], T]
-    ) -> T:
-        return self._asked(dataset, f"/resource/{dataset}.json", parameters, read)
-
-    def _asked(
-        self,
-        dataset: str,
-        path: str,
-        parameters: Mapping[str, str],
-        read: Callable[[str, bytes], T],
-    ) -> T:
-        return self.retrying(lambda: read(dataset, self._answer(dataset, path, parameters)))
-
-    def _answer(self, dataset: str, path: str, parameters: Mapping[str, str]) -> bytes:
-        with self._throttle.request(), translated(self.domain, dataset):
-            return self._sessions.answer(path, parameters, most=answers.MOST_BYTES)
-
-    # -- rows ------------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def rows(self, dataset: str, parameters: Mapping[str, str]) -> Iterator[RowStream]:
-        """One page as CSV, once: the caller retries, because only it can take back what it used."""
-        with (
-            self._throttle.request(),
-            translated(self.domain, dataset, slow=SMALLER),
-            self._sessions.opened(f"/resource/{dataset}.csv", parameters, CSV) as response,
-        ):
-            body = Body(
-                response.raw,
-                response.headers,
-                seconds=self._timeouts.page,
-                most=self._page_bytes,
-                stopping=self.stopping,
-                advice=f"; {SMALLER}",
-            )
-            yield RowStream(response, body)
-
-    # -- retries ---------------------------------------------------------------------------------
-
-    def retrying(self, action: Callable[[], T]) -> T:
-        """``action()``, again after each ``TryAgain`` until the policy gives up; the last is raised."""
-        attempt = 1
-        while True:
-            try:
-                return action()
-            except TryAgain as exc:
-                if not self.wait_after(exc, attempt):
-                    raise
-                attempt += 1
-
-    def wait_after(self, error: TryAgain, attempt: int) -> bool:
-        """Wait as the policy says after failed try ``attempt`` (from 1); False: give up."""
-        wait = self._policy.wait_before(attempt, error.retry_after)
-        if wait is None:
-            return False
-        log.warning("%s; trying again in %.1f s (try %d)", error.message, wait, attempt + 1)
-        if error.retry_after is not None:
-            self._throttle.pause(wait)
-        self._throttle.sleep(wait)
-        return True

@@ -1,11 +1,12 @@
 """What a Socrata answer that is not data means. Pure.
 
-Socrata has three error envelopes, by the layer that refused, and the web server before it has
+Socrata has several error envelopes, by the layer that refused, and the web server before it has
 HTML. A parser keyed to one of them misses the others:
 
 - edge: ``{"code", "error": true, "message"}``
 - query: ``{"message", "errorCode", "data"}``
 - bare: ``{"error": true, "message", "status"}``
+- SODA3: ``{"code", "message"}``; within Socrata, and perhaps from there, ``{"type", "data", "english"}``
 
 Only an envelope is Socrata's own word. A page of HTML with the same status is that of somebody between,
 such as a firewall, and says nothing of the dataset.
@@ -18,6 +19,7 @@ import re
 from dataclasses import dataclass
 
 from socratasync.errors import (
+    AppTokenRequired,
     AuthenticationFailed,
     DatasetNotFound,
     InvalidAppToken,
@@ -35,7 +37,7 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """An answer that is not data, with what was sent along to earn it."""
+    """An answer that is not data, with what was sent along to earn it. ``asked_by_body``: as SODA3 is."""
 
     status: int
     body: str
@@ -43,6 +45,7 @@ class Refusal:
     token_sent: bool = False
     credentials_sent: bool = False
     retry_after: float | None = None
+    asked_by_body: bool = False
 
     @property
     def is_of_another(self) -> bool:
@@ -50,19 +53,35 @@ class Refusal:
         return bool(self.body.strip()) and _object(self.body) is None
 
     @property
+    def is_final(self) -> bool:
+        """Whether another try would be refused, too, whoever it was that refused."""
+        return 400 <= self.status < 500 and self.status not in (408, 425, 429)
+
+    @property
     def code(self) -> str:
         """The machine-readable code of whichever envelope came; ``""`` if none has one."""
         envelope = _envelope(self.body)
-        code = envelope.get("errorCode") or envelope.get("code")
+        code = envelope.get("errorCode") or envelope.get("code") or envelope.get("type")
         return code if isinstance(code, str) else ""
 
     @property
     def message(self) -> str:
         """Socrata's own sentence, or the beginning of what came instead."""
-        said = _envelope(self.body).get("message")
+        envelope = _envelope(self.body)
+        said = envelope.get("message") or envelope.get("english")
         text = said if isinstance(said, str) and said else _plain(self.body)
         text = text.encode(errors="replace").decode()  # JSON may hold half a character
         return " ".join(_CONTROLS.sub(" ", text).split())[:300]
+
+
+class Refused(Exception):
+    """An answer that is not data, on its way to who knows what to ask instead. ``error``: what it means, if
+    nothing else is asked."""
+
+    def __init__(self, refusal: Refusal, error: SyncError) -> None:
+        super().__init__(error.message)
+        self.refusal = refusal
+        self.error = error
 
 
 def _envelope(body: str) -> dict[str, object]:
@@ -123,6 +142,11 @@ def proxy_wants_login(said: str) -> SyncError:
 
 def _client_error(refusal: Refusal, said: str) -> SyncError:
     """4xx: what is wrong with the request, if it was Socrata who said so."""
+    if _wants_token(refusal):
+        return AppTokenRequired(
+            f"the portal answers this request only with an app token ({said}). Make one on the portal's page for "
+            "developers, put it into a secret, and name that in spec.source.appTokenSecretRef"
+        )
     if refusal.is_of_another and not _names_token(refusal):
         return SourceUnavailable(
             f"not Socrata but a firewall or another server before it refuses us ({said}). If that lasts: the "
@@ -161,6 +185,12 @@ def _lacks_system_fields(refusal: Refusal) -> bool:
 def _names_token(refusal: Refusal) -> bool:
     said = refusal.message.lower()
     return refusal.status in (401, 403) and ("app_token" in said or "app token" in said)
+
+
+def _wants_token(refusal: Refusal) -> bool:
+    """Whether it is a token that was missing. What SODA3 says then is not known: the status alone tells."""
+    anonymous = not (refusal.token_sent or refusal.credentials_sent)
+    return refusal.asked_by_body and anonymous and refusal.status in (401, 403)
 
 
 def _not_allowed(refusal: Refusal, said: str) -> SyncError:

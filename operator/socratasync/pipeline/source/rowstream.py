@@ -7,31 +7,48 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Iterator, Mapping
 
 import requests
 
 from socratasync.errors import SourceUnavailable
+from socratasync.pipeline.source.answers import read_types
 from socratasync.pipeline.source.body import CHUNK, Body
+from socratasync.pipeline.source.interface import Replica
 
-UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-"""Stands for a replica that is behind by nobody knows how much."""
+CURRENT_REPLICA = Replica()
+NO_ALIASES: Mapping[str, str] = {}
 
 _ROW_ID = re.compile(rb'"?([!#-&(-~]{1,200})"?')
 """An ``:id`` is opaque, but short, and has neither blanks nor quotes."""
 
 
+def _accept(_: list[str]) -> None:
+    """Every header line will do."""
+
+
 class RowStream:
-    """The bytes of one CSV page, decompressed, in chunks; what it learnt on the way is kept.
+    """The bytes of one CSV page, decompressed, in chunks; what it learnt on the way is kept. ``aliases``: names of
+    the header line, and what stands there instead when the line leaves here. ``check`` is called with that line
+    before any byte leaves, and raises what is wrong with it.
 
     Every row ends with ``:id``, so the last line tells where the next page starts, and a body cut
     inside a row cannot pass for whole. A cut gzip stream is known by itself.
     """
 
-    def __init__(self, response: requests.Response, body: Body) -> None:
+    def __init__(
+        self,
+        response: requests.Response,
+        body: Body,
+        *,
+        replica: Replica = CURRENT_REPLICA,
+        aliases: Mapping[str, str] = NO_ALIASES,
+        check: Callable[[list[str]], None] = _accept,
+    ) -> None:
+        self.replica = replica
         self._response = response
+        self._aliases = aliases
+        self._check = check
         self._body = body
         self._tail = b""
         self._header_bytes = 0
@@ -39,16 +56,10 @@ class RowStream:
         self.header: list[str] = []
 
     @property
-    def replica_as_of(self) -> datetime | None:
-        """The time whose state these rows are, if Socrata says that they come from a replica that is
-        behind; ``UNKNOWN_TIME`` if it does not say how far. None: they are current."""
+    def types(self) -> dict[str, str]:
+        """Field → type, where Socrata still says so in headers, which it announced to drop; else empty."""
         headers = self._response.headers
-        if headers.get("X-SODA2-Data-Out-Of-Date", "").lower() != "true":
-            return None
-        for name in ("X-SODA2-Secondary-Last-Modified", "Last-Modified"):
-            if at := _http_date(headers.get(name)):
-                return at
-        return UNKNOWN_TIME
+        return read_types(headers.get("X-SODA2-Fields"), headers.get("X-SODA2-Types"))
 
     @property
     def end_is_certain(self) -> bool:
@@ -87,23 +98,21 @@ class RowStream:
 
     def _noted(self, chunk: bytes) -> bytes:
         if not self.header:
-            chunk = chunk.removeprefix(BOM_UTF8)
-            head, newline, _ = chunk.partition(b"\n")
-            if not newline:
-                raise SourceUnavailable("Socrata's answer was cut short inside the header line")
-            self._header_bytes = len(head) + 1
-            line = head.decode(errors="replace")
-            self.header = [name.strip('"').replace('""', '"') for name in line.strip().split(",")]
+            chunk = self._headed(chunk.removeprefix(BOM_UTF8))
         self.bytes += len(chunk)
         self._tail = (self._tail + chunk[-512:])[-512:]
         return chunk
 
-
-def _http_date(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    try:
-        at = parsedate_to_datetime(text)
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
+    def _headed(self, chunk: bytes) -> bytes:
+        """The first chunk, its header line read, and written anew where it holds aliases."""
+        head, newline, rest = chunk.partition(b"\n")
+        if not newline:
+            raise SourceUnavailable("Socrata's answer was cut short inside the header line")
+        line = head.decode(errors="replace")
+        came = [name.strip('"').replace('""', '"') for name in line.strip().split(",")]
+        self.header = [self._aliases.get(name, name) for name in came]
+        self._check(self.header)
+        if self.header != came:
+            head = ",".join('"' + name.replace('"', '""') + '"' for name in self.header).encode()
+        self._header_bytes = len(head) + 1
+        return head + newline + rest

@@ -1,6 +1,6 @@
-"""The queries that are asked of Socrata, as request parameters. Pure.
+"""The queries that are asked of Socrata, clause by clause. Pure; an interface puts them on the wire.
 
-Rows are read by keyset: ``$order=:id`` and ``:id > <last one received>``. Offsets get slow and,
+Rows are read by keyset: in the order of ``:id``, and ``:id > <last one received>``. Offsets get slow and,
 under a changing dataset, skip and double rows. ``:id`` comes last in every row on purpose: it is
 never null, so a body cut inside a row cannot pass for a whole one.
 """
@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 from socratasync.errors import SourceUnavailable
 from socratasync.pipeline.columns import Column
@@ -19,17 +18,28 @@ from socratasync.pipeline.columns import Column
 ROW_ID = ":id"
 UPDATED_AT = ":updated_at"
 
-LONGEST_ADDRESS = 8000
-"""Characters. A query travels in the address, and web servers refuse one that is longer (HTTP 414)."""
-
 MOST_IDS = 100
-"""In one condition, so that the address stays below ``LONGEST_ADDRESS``."""
+"""In one condition, so that a query fits into an address (``soda2``)."""
 
 _PLAIN = re.compile(r"(:@)?[a-z_][a-z0-9_]*|:[a-z_]+")
 _RESERVED = frozenset(
     "select where order group by having limit offset as and or not is null in like between "
     "case when then else end true false asc desc distinct search join on union from".split()
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One question. ``select``: what is wanted, in order. ``everything``: whether ``*`` stands for all of it
+    but the two system fields at its end, which ``rows`` asks for. ``header``: the header line of its answer, where
+    it is to be one of CSV."""
+
+    select: tuple[str, ...]
+    header: tuple[str, ...] = ()
+    where: str | None = None
+    order: str | None = None
+    limit: int | None = None
+    everything: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +71,13 @@ def both(*conditions: str | None) -> str | None:
     """The conditions joined by ``and``; None when there is none."""
     given = [condition for condition in conditions if condition]
     if len(given) > 1:
-        given = [f"({condition})" for condition in given]
+        given = list(map(enclosed, given))
     return " and ".join(given) or None
+
+
+def enclosed(condition: str) -> str:
+    """The condition in brackets. One that ends with a comment must not take in what follows it."""
+    return f"({condition}\n)" if "--" in condition else f"({condition})"
 
 
 def since(watermark: Watermark, bound: datetime | None) -> str | None:
@@ -87,7 +102,7 @@ def one_of(ids: Sequence[str]) -> str:
 
 def either(*conditions: str) -> str:
     """The conditions joined by ``or``."""
-    return " or ".join(f"({condition})" for condition in conditions)
+    return " or ".join(map(enclosed, conditions))
 
 
 def before(watermark: Watermark, bound: datetime) -> str:
@@ -112,20 +127,17 @@ def rows(
     after: str | None,
     limit: int,
     shown: Sequence[str] = (),
-) -> dict[str, str]:
+) -> Query:
     """One page: ``limit`` rows in ``:id`` order after the row ``after``. ``shown``: the dataset's fields in
-    their order; where these are what is asked for, and too many to be named in an address, ``*`` does."""
-    parameters = {
-        "$select": ",".join([*map(_selected, columns), UPDATED_AT, ROW_ID]),
-        "$order": ROW_ID,
-        "$limit": str(limit),
-    }
-    condition = both(where, beyond(after) if after else None)
-    if condition:
-        parameters["$where"] = condition
-    if len(urlencode(parameters)) > LONGEST_ADDRESS and _are_all(columns, shown):
-        parameters["$select"] = f"*,{UPDATED_AT},{ROW_ID}"
-    return parameters
+    their order."""
+    return Query(
+        select=(*map(_selected, columns), UPDATED_AT, ROW_ID),
+        header=tuple(header(columns)),
+        where=both(where, beyond(after) if after else None),
+        order=ROW_ID,
+        limit=limit,
+        everything=_are_all(columns, shown),
+    )
 
 
 def _are_all(columns: Sequence[Column], shown: Sequence[str]) -> bool:
@@ -140,22 +152,27 @@ def _selected(column: Column) -> str:
     return field if column.staged == column.field else f"{field} as {identifier(column.staged)}"
 
 
-def count(where: str | None) -> dict[str, str]:
+def count(where: str | None) -> Query:
     """How many rows there are: one row with ``source_rows``."""
-    return _with_where({"$select": "count(*) as source_rows"}, where)
+    return Query(select=("count(*) as source_rows",), where=where)
 
 
-def existing(ids: Sequence[str], where: str | None) -> dict[str, str]:
+def existing(ids: Sequence[str], where: str | None) -> Query:
     """Which of these rows there are that meet ``where``: a row with its ``:id`` for each."""
-    return _with_where({"$select": ROW_ID, "$limit": str(len(ids))}, both(where, one_of(ids)))
+    return Query(select=(ROW_ID,), where=both(where, one_of(ids)), limit=len(ids))
 
 
-def any_row(where: str | None) -> dict[str, str]:
+def any_row(where: str | None) -> Query:
     """Whether there is such a row: its ``:id``, or nothing. A count would look at all of them."""
-    return _with_where({"$select": ROW_ID, "$limit": "1"}, where)
+    return Query(select=(ROW_ID,), where=where, limit=1)
 
 
-def newest(watermark: Watermark, where: str | None, no_later_than: datetime) -> dict[str, str]:
+def only(fields: Sequence[str]) -> Query:
+    """One row with these columns, to see whether there are such."""
+    return Query(select=tuple(map(identifier, fields)), limit=1)
+
+
+def newest(watermark: Watermark, where: str | None, no_later_than: datetime) -> Query:
     """The latest change: one row with ``newest``.
 
     Hand-entered dates reach to the year 3020; a watermark there would never let a row pass
@@ -165,11 +182,7 @@ def newest(watermark: Watermark, where: str | None, no_later_than: datetime) -> 
     sane = None
     if watermark.field != UPDATED_AT:
         sane = f"{field} <= {watermark.literal(no_later_than)}"
-    return _with_where({"$select": f"max({field}) as newest"}, both(where, sane))
-
-
-def _with_where(parameters: dict[str, str], where: str | None) -> dict[str, str]:
-    return {**parameters, "$where": where} if where else parameters
+    return Query(select=(f"max({field}) as newest",), where=both(where, sane))
 
 
 def parse_timestamp(text: str) -> datetime:

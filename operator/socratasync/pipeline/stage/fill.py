@@ -40,8 +40,8 @@ log = logging.getLogger(__name__)
 
 SMALLEST_PAGE = 1000
 
-_BAD_VALUES = "bad_values"
-"""Under this name a checkpoint's ``source`` has them: its table gets no column that an earlier release does not
+_BAD_VALUES, _SILENT = "bad_values", "silent"
+"""Under these names a checkpoint's ``source`` has them: its table gets no column that an earlier release does not
 know."""
 
 _UNHURRIED = "SET LOCAL synchronous_commit TO off"
@@ -123,6 +123,7 @@ class Stage:
             bad=BadValues.from_dict(checkpoint.source.get(_BAD_VALUES)),
             last_id=checkpoint.last_id,
             replica_as_of=checkpoint.replica_as_of,
+            is_silent=bool(checkpoint.source.get(_SILENT)),
         )
 
     def _begin(self, now: datetime) -> Staged:
@@ -171,7 +172,9 @@ class Stage:
         source's, and what is staged is of no use."""
         if self._most is None or staged.came <= self._most:
             return
-        counted = self._source.count(self._plan.dataset, soql.count(self._plan.condition))
+        counted = self._source.count(
+            self._plan.dataset, soql.count(self._plan.condition), by=self._plan.api
+        )
         self._most = most_rows(counted)
         if staged.came > self._most:
             self._follower.restart(from_empty=False)  # and let go of the stage
@@ -183,7 +186,7 @@ class Stage:
 
     def _page(self, staged: Staged, limit: int) -> Page:
         """Stage one page. Nothing of it stays if it fails."""
-        parameters = soql.rows(
+        query = soql.rows(
             self._plan.shape.columns,
             where=self._plan.condition,
             after=staged.last_id,
@@ -192,7 +195,7 @@ class Stage:
         )
         self._sink.begin_page(first=self._sink.size == 0)
         try:
-            with self._source.rows(self._plan.dataset, parameters) as stream:
+            with self._source.rows(self._plan.dataset, query, by=self._plan.api) as stream:
                 page = self._copy_page(stream, staged, limit)
         except BaseException:
             self._sink.take_back()
@@ -205,13 +208,14 @@ class Stage:
         staged.bytes += page.bytes
         staged.last_id = page.last_id or staged.last_id
         staged.replica_as_of = page.replica_as_of
+        staged.is_silent = page.is_silent
         self._progress.advance(self._plan.dataset, page.came, page.bytes)
         return page
 
     def _confirm_end(self, staged: Staged) -> None:
         """A page without rows may have been cut right after its header line."""
         rest = soql.both(self._plan.condition, staged.last_id and soql.beyond(staged.last_id))
-        if self._source.has_rows(self._plan.dataset, rest):
+        if self._source.has_rows(self._plan.dataset, rest, by=self._plan.api):
             raise SourceUnavailable("Socrata's answer was cut short before its rows")
 
     def _copy_page(self, stream: RowStream, staged: Staged, limit: int) -> Page:
@@ -226,7 +230,8 @@ class Stage:
                 is_odd=copied.is_odd,
                 bytes=stream.wire_bytes,
                 last_id=stream.last_id,
-                replica_as_of=_older(staged.replica_as_of, stream.replica_as_of),
+                replica_as_of=_older(staged.replica_as_of, stream.replica.as_of),
+                is_silent=staged.is_silent or stream.replica.is_silent,
                 xid=xid,
                 first_block=self._blocks,
                 target_is_slower=copied.target_is_slower,
@@ -257,7 +262,10 @@ class Stage:
             bytes_=page.bytes,
             archived_bytes=self._sink.size,
             replica_as_of=page.replica_as_of,
-            noted={_BAD_VALUES: bad.as_dict()} if bad.found else {},
+            noted={
+                **({_BAD_VALUES: bad.as_dict()} if bad.found else {}),
+                **({_SILENT: True} if page.is_silent else {}),
+            },
         )
 
 

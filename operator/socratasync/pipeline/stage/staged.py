@@ -20,6 +20,8 @@ class Staged:
     last_id: str | None
     replica_as_of: datetime | None = None
     """The oldest state of a replica that was behind, among the pages."""
+    is_silent: bool = False
+    """Whether a page came that said nothing of its replica, where one that is behind need not say so."""
     bad: BadValues = NO_BAD_VALUES
     """Values that do not fit; the rows left out for them came, but are not among ``rows``."""
 
@@ -41,6 +43,7 @@ class Page:
     bytes: int
     last_id: str | None
     replica_as_of: datetime | None
+    is_silent: bool
     xid: str
     first_block: int
     target_is_slower: bool

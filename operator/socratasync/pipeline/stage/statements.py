@@ -41,6 +41,11 @@ def create_stage(shape: Shape) -> sql.Composed:
     )
 
 
+def newest_change(shape: Shape) -> sql.Composed:
+    """The latest change that a staged row tells of."""
+    return sql.SQL("SELECT max({}) FROM {}").format(sql.Identifier(UPDATED_AT), shape.staged)
+
+
 def drop_stage(shape: Shape) -> sql.Composed:
     """Remove the stage if it is there, and what was left out of it."""
     return sql.SQL("DROP TABLE IF EXISTS {}, {}").format(shape.staged, skipped(shape))

@@ -12,6 +12,7 @@ from socratasync.api.target import VerifySpec
 from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
 from socratasync.pipeline.plan.model import DatasetPlan, Snapshot
 from socratasync.pipeline.source import soql
+from socratasync.pipeline.source.interface import UNKNOWN_TIME
 from socratasync.pipeline.stage.counts import Counted, allowed_difference, suspicious_loss
 from socratasync.pipeline.stage.staged import Staged
 
@@ -77,6 +78,17 @@ def judge(dataset: str, counted: Counted, terms: Terms) -> Verdict:
         raise RowCountMismatch(f"{sentence}; nothing was merged, and the next run tries again")
     warning = f"{sentence}; they were merged, and the next run reads them again"
     return Verdict(trusted=False, exact=False, warning=warning)
+
+
+def silent_as_of(plan: DatasetPlan, snapshot: Snapshot, latest: datetime | None) -> datetime | None:
+    """The state of a replica that said nothing of how current it is, and whose newest change is ``latest``. None
+    if that is the source's newest, or if no row that was asked for need be."""
+    newest, bound = snapshot.newest, plan.load.bound
+    if newest is None or plan.watermark.field != soql.UPDATED_AT or (bound and newest < bound):
+        return None
+    if latest is None:
+        return UNKNOWN_TIME
+    return latest if latest < newest else None
 
 
 def doubt(

@@ -13,6 +13,7 @@ from socratasync.errors import RowCountMismatch
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
+from socratasync.pipeline.stage import statements
 from socratasync.pipeline.stage.counts import Counted
 from socratasync.pipeline.stage.fill import Stage, drop_stage
 from socratasync.pipeline.stage.staged import Staged
@@ -23,6 +24,7 @@ from socratasync.pipeline.stage.verdict import (
     doubt,
     judge,
     may_destroy,
+    silent_as_of,
     suffices,
 )
 from socratasync.pipeline.target import catalog
@@ -84,6 +86,7 @@ class _Verification:
         before = self._count_before() if counts else None
         destroys = before is not None and may_destroy(self._terms, self._plan, before, self._count)
         staged, verdict = self._fill(before, destroys=destroys)
+        staged.replica_as_of = staged.replica_as_of or self._as_of_silent(staged)
         self._check_skipped(staged)
         return StagedDataset(
             plan=replace(self._plan, snapshot=staged.snapshot, replica_as_of=staged.replica_as_of),
@@ -129,7 +132,7 @@ class _Verification:
         that it last changed, which ``changed_at`` was before the first page."""
         after, now = self._count(self._plan.condition), changed_at
         if destroys:
-            now = self._context.source.metadata(self._plan.dataset).rows_updated_at
+            now = self._context.source.changed_at(self._plan.dataset)
         counted = Counted(staged=staged.came, before=before, after=after, moved=now != changed_at)
         return counted, now
 
@@ -141,7 +144,17 @@ class _Verification:
         return again if again.is_exact else replace(again, before=counted.before)
 
     def _count(self, condition: str | None) -> int:
-        return self._context.source.count(self._plan.dataset, soql.count(condition))
+        return self._context.source.count(
+            self._plan.dataset, soql.count(condition), by=self._plan.api
+        )
+
+    def _as_of_silent(self, staged: Staged) -> datetime | None:
+        """The state of a replica that said nothing of it; None if it had the newest change."""
+        if not staged.is_silent:
+            return None
+        row = self._connection.execute(statements.newest_change(self._plan.shape)).fetchone()
+        assert row is not None, "an aggregate has a row"
+        return silent_as_of(self._plan, staged.snapshot, row[0])
 
     def _check_skipped(self, staged: Staged) -> None:
         if are_too_many(staged.bad.skipped, staged.snapshot, self._terms.verify):

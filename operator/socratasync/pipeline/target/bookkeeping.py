@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from socratasync.api.source import Interface
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import TargetBusy
 from socratasync.pipeline.target.connection import Connection
@@ -283,7 +284,8 @@ class Ledger:
 class Known:
     """How far a dataset is in, as the bookkeeping has it. ``columns``: ``source`` (field → type, all
     of them), ``loaded`` (target column → field), and what older releases do not note: ``frozen`` (as
-    ``loaded``: what was loaded once) and ``provenance`` (column → type; nothing while it is switched off)."""
+    ``loaded``: what was loaded once), ``provenance`` (column → type; nothing while it is switched off) and
+    what ``read_by`` writes."""
 
     dataset: str
     year: int | None
@@ -296,6 +298,11 @@ class Known:
     query: str
     left_out: int = 0
 
+    @property
+    def api(self) -> Interface:
+        """The interface that its rows came by."""
+        return "SODA3" if self.columns.get("interface", {}).get("rows") == "SODA3" else "SODA2"
+
     def as_dict(self) -> dict[str, Any]:
         """As the bookkeeping row."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -304,6 +311,15 @@ class Known:
     def from_dict(cls, row: Mapping[str, Any]) -> Known:
         """From the bookkeeping row, which has more columns."""
         return _by_name(cls, row)
+
+
+FIRST_INTERFACE: Final = "SODA2"
+"""Releases that knew no other one noted none."""
+
+
+def read_by(api: Interface) -> dict[str, dict[str, str]]:
+    """The part of ``Known.columns`` that tells by which interface rows came."""
+    return {} if api == FIRST_INTERFACE else {"interface": {"rows": api}}
 
 
 def _by_name(kind: type[_Row], row: Mapping[str, Any]) -> _Row:
