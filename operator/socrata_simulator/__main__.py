@@ -15,8 +15,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from socrata_simulator.http.administration import switch_interfaces
 from socrata_simulator.http.certificates import Tls, issue
 from socrata_simulator.http.server import serve
+from socrata_simulator.portal.interfaces import POLICIES, SODA2, SODA3
 from socrata_simulator.portal.portal import Portal
 
 DATASET_FORMS = (
@@ -48,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     accounts = dict(account.partition(":")[::2] for account in options.account)
     portal = Portal(app_tokens=options.app_token, accounts=accounts)
+    gone = {"status": options.soda2_gone} if options.soda2_gone else None
+    switch_interfaces(portal, soda2=gone, soda3=options.soda3)
     try:
         for text in options.dataset:
             add_dataset(portal, text)
@@ -70,7 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         )
         for dataset in portal.datasets if options.warm else ():
-            server.warm(dataset, page_size=options.warm)
+            for interface in options.warm_for or [SODA2]:
+                server.warm(dataset, page_size=options.warm, interface=interface)
         ready = {"domain": server.domain, "port": server.port, "ca_file": server.ca_file}
         sys.stdout.write(json.dumps({**ready, **portal.describe()}) + "\n")
         sys.stdout.flush()
@@ -106,6 +111,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--ca", type=Path, metavar="FILE", help="the authority that signed --cert")
     add("--gzip-level", type=int, default=1, choices=range(1, 10), help="1 is fast, 6 usual (1)")
     add("--warm", type=int, default=0, metavar="ROWS", help="first prepare all pages of ROWS rows")
+    add("--warm-for", action="append", choices=(SODA2, SODA3), help="whose pages (SODA2's)")
+    add("--soda2-gone", type=int, nargs="?", const=410, metavar="STATUS",
+        help="refuse /resource with this status (410)")  # fmt: skip
+    add("--soda3", default="Open", choices=(*POLICIES, "Absent"), help="whom SODA3 serves (Open)")
     add("--admin", action="store_true", help="let clients change data and faults at /_simulator/")
     return parser
 

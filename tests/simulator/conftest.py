@@ -19,12 +19,14 @@ Ask = Callable[..., requests.Response]
 
 @pytest.fixture
 def ask(socrata: Server) -> Iterator[Ask]:
-    """``ask(path, {parameter: value}, headers=…)``: one GET, over one connection that stays open."""
+    """``ask(path, {parameter: value}, headers=…)``: one GET, over one connection that stays open; with
+    ``method="POST"`` one of these."""
     with requests.Session() as session:
 
         def get(path: str, params: dict[str, str] | None = None, **more: Any) -> requests.Response:
+            url, method = f"https://{socrata.domain}{path}", more.pop("method", "GET")
             more.setdefault("allow_redirects", False)
-            return session.get(f"https://{socrata.domain}{path}", params=params, timeout=20, **more)
+            return session.request(method, url, params=params, timeout=20, **more)
 
         yield get
 
@@ -36,7 +38,18 @@ def real(real_folder: Path | None, tmp_path: Path) -> Path:
         return real_folder
     _write_exports(tmp_path)
     _write_recording(tmp_path)
+    (tmp_path / "chicago_v3_query.csv").write_text(_SODA3_ANSWER)
     return tmp_path
+
+
+_SODA3_ANSWER = """\
+"id","issue_date","work_description","latitude","location",":id",":version",":created_at",":updated_at",\
+":@computed_region_rpca_8um6"
+"1","2026-03-09T00:00:00.000","A ""NEW"" ROOF, WITH A
+DOOR","41.901042374044735","POINT (-87.627490147713 41.901042374045)","row-nbe3_fwft_f5nw",\
+"rv-azvc_7xhd-e6wf","2026-03-10T12:11:53.857Z","2026-03-10T12:12:17.712Z","6"
+"2",,"é",,,"row-ma4v_gtu7_5yzz","rv-avtr-z69d~6n6y","2026-03-10T12:11:53.857Z","2026-03-10T12:12:17.712Z",
+"""
 
 
 def _write_exports(folder: Path) -> None:

@@ -68,6 +68,12 @@ CHANGES = [
     ("lag", {"silently": True}, lambda d: d.shown is d.truth),
     ("put_clock_right", {}, lambda d: d.shown is d.truth),
     ("catch_up", {}, lambda d: d.shown is d.truth),
+    (
+        "tell",
+        {"owner": "Ada", "ids_differ": True},
+        lambda d: (d.owner, d.ids_differ) == ("Ada", True),
+    ),
+    ("tell", {"unasked_columns": [":version"]}, lambda d: d.unasked_columns == (":version",)),
 ]
 
 
@@ -127,8 +133,45 @@ def test_what_was_asked_can_be_read(portal: Portal, call: Call) -> None:
     call("GET", "resource/many-0001.json?$limit=1")
 
     assert call("GET", "_simulator/requests")[1] == [
-        {"kind": "rows", "dataset": "many-0001", "parameters": {"$limit": "1"}}
+        {
+            "kind": "rows",
+            "dataset": "many-0001",
+            "parameters": {"$limit": "1"},
+            "interface": "SODA2",
+        }
     ]
+
+
+def test_the_interfaces_are_switched(portal: Portal, call: Call) -> None:
+    portal.add_synthetic("many-0001", 10)
+
+    def statuses() -> list[int]:
+        paths = ("resource/many-0001.json", "api/v3/views/many-0001/query.json")
+        return [call("GET", path)[0] for path in (*paths, "api/views/many-0001.json")]
+
+    def switch(**switches: object) -> list[int]:
+        assert call("POST", "_simulator/interfaces", switches)[0] == 200
+        return statuses()
+
+    assert switch(soda2={"status": 501, "after": 1}) == [200, 200, 200]
+    assert statuses() == [501, 200, 200]
+    assert switch(soda2="There", soda3="WantsToken") == [200, 403, 200]
+    portal.soda3_is_there(False)
+    assert switch(soda3="Open", views=False, notices={"SODA3": {"Sunset": "soon"}}) == [
+        200,
+        200,
+        404,
+    ]
+    assert portal.notices == {"SODA3": {"Sunset": "soon"}}
+
+
+def test_soda3_can_be_taken_away(portal: Portal, call: Call) -> None:
+    portal.add_synthetic("many-0001", 10)
+    call("POST", "_simulator/interfaces", {"soda3": "Absent"})
+
+    with pytest.raises(requests.JSONDecodeError):  # the web server's page
+        call("GET", "api/v3/views/many-0001/query.json")
+    assert portal.soda3 == "Open"
 
 
 MISTAKES = [
@@ -138,6 +181,9 @@ MISTAKES = [
     ("POST", "datasets/many-0001/explode", {}, "'explode' is none of insert,"),
     ("POST", "datasets/many-0001/delete", {}, "say which rows"),
     ("POST", "datasets/many-0001/update", {"first": 1, "values": {"nme": 1}}, "no column nme"),
+    ("POST", "datasets/many-0001/tell", {"id": "x"}, "'id' is none of category,"),
+    ("POST", "interfaces", {"soda2": "Gone"}, "soda2 is {"),
+    ("POST", "interfaces", {"soda3": "Closed"}, "soda3 is one of Open, WantsToken"),
     ("POST", "faults", {"fault": "flood"}, "'flood' is none of doing,"),
     ("POST", "faults", {"fault": "status", "on": "rows"}, "missing 1 required"),
     ("POST", "faults", {"fault": "login_page", "on": "row"}, "on is one of any"),

@@ -32,6 +32,25 @@ def test_a_process_says_where_it_serves_and_ends_when_told_to(tmp_path: Path) ->
     assert simulator.returncode == 0
 
 
+def test_a_process_can_begin_without_soda2_and_want_a_token_for_soda3() -> None:
+    with running(
+        "--dataset", "many-0001=synthetic:120:7", "--app-token", "token",
+        "--soda2-gone", "--soda3", "WantsToken", "--warm", "50", "--warm-for", "SODA3",
+    ) as simulator:  # fmt: skip
+
+        def status(path: str, **headers: str) -> int:
+            url = f"https://{simulator.domain}{path}"
+            return requests.get(
+                url, headers=headers, verify=simulator.ca_file, timeout=20
+            ).status_code
+
+        rows = "/api/v3/views/many-0001/query.csv"
+        found = [status("/resource/many-0001.csv"), status(rows)]
+        found.append(status(rows, **{"X-App-Token": "token"}))
+
+    assert found == [410, 403, 200]
+
+
 def test_a_process_that_cannot_start_says_why() -> None:
     with (
         pytest.raises(RuntimeError, match="is not ID=synthetic:ROWS"),

@@ -129,6 +129,43 @@ def test_a_warmed_page_is_the_page_that_a_client_gets(portal: Portal, many: Data
     assert 0 < size < len(expected) * 5
 
 
+def test_a_warmed_page_of_soda3_is_the_page_however_it_is_asked_for(
+    portal: Portal, many: Dataset
+) -> None:
+    many.ids_differ = True
+    path, page = "/api/v3/views/many-0001/query.csv", {"includeSynthetic": False}
+    plain = {**page, "query": "SELECT srnumber,:updated_at,:id ORDER BY :id LIMIT 100"}
+    query = "SELECT `srnumber`, `:updated_at`, `:id` WHERE {}\nORDER BY `:id` -- all\nLIMIT 100"
+
+    def post(server: Server, body: dict[str, object]) -> bytes:
+        url = f"https://{server.domain}{path}"
+        return requests.post(url, json=body, timeout=20, verify=server.ca_file).content
+
+    with serve(portal) as cold:
+        first = post(cold, plain)
+        after = f"`:id` > '{first.decode().splitlines()[-1].rsplit(chr(34), 2)[1]}'"
+        second = post(cold, {**page, "query": query.format(after)})
+    with serve(portal) as warm:
+        warm.warm("many-0001", page_size=100, select=PAGE["$select"], interface="SODA3")
+        kept = warm.pages.size
+        assert post(warm, plain) == first
+        assert post(warm, {**page, "query": query.format(f"({after})")}) == second
+        assert warm.pages.size == kept > 0
+
+    assert (first.count(b"\n"), second.count(b"\n")) == (101, 101)
+    assert first != second
+
+
+def test_pages_of_one_interface_are_not_the_others(portal: Portal, many: Dataset) -> None:
+    many.ids_differ = True
+    query = {"query": "SELECT srnumber,:updated_at,:id ORDER BY :id LIMIT 100"}
+    with serve(portal) as server:
+        server.warm("many-0001", page_size=100, select=PAGE["$select"])
+        answer = get(server, "/api/v3/views/many-0001/query.csv", params=query)
+
+    assert many.ids()[0] not in answer.text
+
+
 def test_a_kept_page_is_forgotten_when_the_data_changes(portal: Portal, many: Dataset) -> None:
     with serve(portal) as server:
         server.warm("many-0001", page_size=100, select=PAGE["$select"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,10 +14,13 @@ from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
 from socratasync.errors import (
+    AppTokenRequired,
     AuthenticationFailed,
     DatasetNotFound,
+    InterfaceChanged,
     InvalidAppToken,
     InvalidQuery,
+    InvalidSpec,
     SchemaChanged,
     SourceThrottled,
     SourceTooSlow,
@@ -28,6 +33,7 @@ from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.retry import RetryPolicy
 
 ONCE = RetryPolicy(attempts=1)
+PATIENT = RetryPolicy(attempts=4, first_wait=0.001)
 
 
 @pytest.fixture(name="many", autouse=True)
@@ -35,9 +41,9 @@ def _many(portal: Portal) -> Dataset:
     return portal.add_synthetic("many-0001", 250, seed=5)
 
 
-@pytest.fixture(name="source")
-def _source(socrata: Server) -> Source:
-    return Source(socrata.domain, policy=ONCE)
+@pytest.fixture(name="source", params=["SODA2", "SODA3"])
+def _source(socrata: Server, request: pytest.FixtureRequest) -> Source:
+    return Source(socrata.domain, api=request.param, app_token="token", policy=ONCE)
 
 
 def columns(source: Source) -> tuple[Column, ...]:
@@ -199,8 +205,9 @@ def test_a_private_dataset_wants_credentials(
 ) -> None:
     portal["many-0001"].make_private()
 
-    with pytest.raises(AuthenticationFailed, match="private"):
-        source.metadata("many-0001")
+    for ask in (source.metadata, lambda dataset: source.count(dataset, soql.count(None))):
+        with pytest.raises(AuthenticationFailed, match="the dataset is private"):
+            ask("many-0001")
     wrong = Source(socrata.domain, credentials=("ada", "wrong"), policy=ONCE)
     with pytest.raises(AuthenticationFailed, match="credentials"):
         wrong.metadata("many-0001")
@@ -227,3 +234,188 @@ def test_a_column_that_went_is_told_apart_from_a_bad_condition(
         pass
     with pytest.raises(InvalidQuery):
         source.count("many-0001", soql.count("status = 5"))
+
+
+# -- who may ask by SODA3 ----------------------------------------------------------------------------
+
+
+def counted(domain: str, **words: Any) -> int:
+    return Source(domain, api="SODA3", policy=PATIENT, **words).count("many-0001", soql.count(None))
+
+
+@pytest.mark.parametrize("portal_wants", ["Open", "WantsToken"])
+def test_a_missing_token_a_wrong_one_and_a_private_dataset_are_three_sentences(
+    portal: Portal, socrata: Server, portal_wants: str
+) -> None:
+    portal.soda3 = portal_wants
+    said: set[str] = set()
+
+    if portal_wants == "Open":
+        assert counted(socrata.domain) == 250
+    else:
+        with pytest.raises(AppTokenRequired, match=r"spec\.source\.appTokenSecretRef") as missing:
+            counted(socrata.domain)
+        assert len(portal.requests) == 1, "it is asked once"
+        said.add(missing.value.message)
+    with pytest.raises(InvalidAppToken, match="Correct") as wrong:
+        counted(socrata.domain, app_token="wrong")
+    assert counted(socrata.domain, app_token="token") == 250
+    assert counted(socrata.domain, credentials=("ada", "secret")) == 250
+    portal["many-0001"].make_private()
+    with pytest.raises(AuthenticationFailed, match="the dataset is private") as private:
+        counted(socrata.domain, app_token="token")
+    said |= {wrong.value.message, private.value.message}
+
+    assert len(said) == (3 if portal_wants == "WantsToken" else 2)
+
+
+@pytest.mark.parametrize("portal_wants", ["Open", "WantsToken"])
+def test_a_wrong_token_is_found_out_whatever_the_portal_says_of_it(
+    portal: Portal, socrata: Server, portal_wants: str
+) -> None:
+    portal.soda3 = portal_wants
+    portal.faults.add(Fault.status(403))
+
+    with pytest.raises(InvalidAppToken, match=r"source\.appTokenSecretRef"):
+        counted(socrata.domain, app_token="token")
+
+
+# -- going over ----------------------------------------------------------------------------------------
+
+
+def going_over(socrata: Server, **words: Any) -> Source:
+    return Source(socrata.domain, policy=PATIENT, **words)
+
+
+@pytest.mark.parametrize("status", [410, 501, 404, 403])
+def test_a_question_is_asked_again_by_soda3_where_soda2_is_gone(
+    portal: Portal, socrata: Server, status: int
+) -> None:
+    source = going_over(socrata)
+    portal.soda2_ends(status=status)
+
+    assert source.count("many-0001", soql.count(None)) == 250
+    assert source.interface("many-0001") == "SODA3"
+    assert source.why_changed("many-0001") == (
+        f"/resource/many-0001.json of {socrata.domain} answers HTTP {status}; "
+        "rows are read by SODA3 from now on"
+    )
+    assert source.why_changed("othr-0001") is None
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 408, 202])
+def test_trouble_that_passes_makes_nobody_go_over(
+    portal: Portal, socrata: Server, status: int
+) -> None:
+    source = going_over(socrata)
+    portal.faults.add(Fault.status(status), times=2)
+
+    assert source.count("many-0001", soql.count(None)) == 250
+    assert source.interface("many-0001") == "SODA2"
+
+
+@pytest.mark.parametrize("fault", [Fault.firewall(), Fault.status(403), Fault.status(404)])
+def test_a_single_refusal_that_may_be_somebody_else_s_makes_nobody_go_over(
+    portal: Portal, socrata: Server, fault: Fault
+) -> None:
+    source = going_over(socrata)
+    portal.faults.add(fault)
+
+    with contextlib.suppress(SyncError):
+        source.count("many-0001", soql.count(None))
+
+    assert source.interface("many-0001") == "SODA2"
+
+
+def test_pages_do_not_go_on_where_those_of_the_other_interface_ended(
+    portal: Portal, socrata: Server
+) -> None:
+    source = going_over(socrata)
+    wanted = columns(source)
+    portal.soda2_ends(status=410)
+    page = soql.rows(wanted, where=None, after=None, limit=5)
+
+    for _ in range(2):
+        with pytest.raises(InterfaceChanged), source.rows("many-0001", page, by="SODA2"):
+            pass
+    with source.rows("many-0001", page, by="SODA3") as stream:
+        assert len(b"".join(stream).splitlines()) == 6
+
+
+def test_a_dataset_goes_back_where_soda3_comes_to_want_a_token(
+    portal: Portal, socrata: Server
+) -> None:
+    source = going_over(socrata)
+    source.go_on({"many-0001": "SODA3"})
+    assert source.count("many-0001", soql.count(None)) == 250
+    assert source.interface("many-0001") == "SODA3"
+
+    portal.soda3 = "WantsToken"
+
+    assert source.count("many-0001", soql.count(None)) == 250
+    assert source.interface("many-0001") == "SODA2"
+
+
+def test_soda3_that_wants_a_token_is_told_of_where_soda2_is_gone(
+    portal: Portal, socrata: Server
+) -> None:
+    portal.soda3 = "WantsToken"
+    portal.soda2_ends(status=410)
+
+    with pytest.raises(AppTokenRequired, match=r"^SODA2 answers HTTP 410, and by SODA3") as caught:
+        going_over(socrata).count("many-0001", soql.count(None))
+
+    assert caught.value.exit_code == 77
+    assert len(portal.requests) == 2, "each is asked once"
+
+
+def test_an_interface_that_is_insisted_on_is_named_when_it_is_gone(
+    portal: Portal, socrata: Server
+) -> None:
+    portal.soda2_ends(status=410)
+
+    with pytest.raises(InvalidSpec, match=r"spec\.source\.api is SODA2\. Write Auto"):
+        going_over(socrata, api="SODA2").count("many-0001", soql.count(None))
+    assert going_over(socrata, api="Auto").count("many-0001", soql.count(None)) == 250
+
+
+def test_what_is_redirected_is_not_asked_by_post_again(portal: Portal, socrata: Server) -> None:
+    portal.faults.add(Fault.redirect("/api/v3/views/many-0001/query.json", 307))
+
+    with pytest.raises(SourceUnavailable, match="which is not followed"):
+        Source(socrata.domain, api="SODA3", policy=ONCE).count("many-0001", soql.count(None))
+
+    assert len(portal.requests) == 1
+
+
+def test_an_answer_with_more_columns_than_were_selected_is_asked_for_in_other_words(
+    portal: Portal, socrata: Server, many: Dataset
+) -> None:
+    source = Source(socrata.domain, api="SODA3", policy=PATIENT)
+    wanted = columns(source)
+    many.unasked_columns = (":version",)
+    portal.faults.add(Fault.doing(lambda: setattr(many, "unasked_columns", ())), after=1)
+    page = soql.rows(wanted, where=None, after=None, limit=5)
+
+    def read() -> tuple[list[str], int, str | None]:
+        with source.rows("many-0001", page) as stream:
+            lines = b"".join(stream).splitlines()
+        return stream.header, len(lines), stream.last_id
+
+    assert source.retrying(read) == (soql.header(wanted), 6, many.ids()[4])
+    first, again = (
+        parameters["$select"] for kind, _, parameters in portal.requests if kind == "rows"
+    )
+    assert first.endswith(",:updated_at,:id")
+    assert again.endswith(":updated_at as sync_updated_at,:id as sync_row_id")
+
+
+def test_announcements_of_an_end_are_heard_once(portal: Portal, socrata: Server) -> None:
+    source = going_over(socrata)
+    portal.notices = {"SODA2": {"Deprecation": "true", "Sunset": "Thu, 01 Jul 2027 00:00:00 GMT"}}
+
+    for _ in range(2):
+        source.count("many-0001", soql.count(None))
+
+    (notice,) = source.notices
+    assert (notice.interface, notice.date) == ("SODA2", datetime(2027, 7, 1, tzinfo=UTC))

@@ -213,7 +213,7 @@ def test_a_dataset_that_is_nowhere_is_not_found_after_one_question_more(
     with pytest.raises(DatasetNotFound, match="Check the id"):
         source.metadata(PARKS)
 
-    assert len(portal.requests) == 2
+    assert len(portal.requests) == 3, "and one to the other interface"
 
 
 def test_a_dataset_whose_rows_are_closed_is_private(source: Source, parks: Dataset) -> None:

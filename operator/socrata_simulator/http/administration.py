@@ -9,6 +9,9 @@ Only a simulator that was started with ``--admin`` answers these requests. All b
     POST   /_simulator/faults                  {"fault": "status", "arguments": {"status": 429},
                                                 "times", "after", "dataset", "on"}
     DELETE /_simulator/faults                  switches all faults off
+    POST   /_simulator/interfaces              {"soda2": {"status", "after", "html"} or "There",
+                                                "soda3": "Open", "WantsToken" or "Absent",
+                                                "views": whether there are descriptions, "notices"}
 
 A change names its rows by ``{"where": SOQL}``, ``{"ids": [...]}`` or ``{"first": N}``. The fault
 ``doing`` takes ``{"changes": [{"dataset", "change", "arguments"}]}`` and makes these changes just
@@ -31,7 +34,7 @@ PREFIX = "/_simulator/"
 
 FAULTS = frozenset(
     "status bare_error invalid_token login_page redirect reset hang_up truncated short_page slow_drip "
-    "delayed wrong_count data_out_of_date without_types firewall slow_head same_page endless bomb".split()
+    "delayed wrong_count data_out_of_date freshness_said without_types firewall slow_head same_page endless bomb".split()
 )
 
 
@@ -52,8 +55,10 @@ def _answer(portal: Portal, method: str, path: list[str], body: bytes) -> object
             return portal.describe()
         case "GET", ["requests"]:
             return [
-                {"kind": kind, "dataset": dataset, "parameters": parameters}
-                for kind, dataset, parameters in portal.requests
+                {"kind": kind, "dataset": id, "parameters": parameters, "interface": interface}
+                for (kind, id, parameters), interface in zip(
+                    portal.requests, portal.interfaces, strict=False
+                )  # one that comes meanwhile may be in one of them only
             ]
         case "POST", ["datasets"]:
             return _short(add_dataset(portal, **arguments))
@@ -64,6 +69,9 @@ def _answer(portal: Portal, method: str, path: list[str], body: bytes) -> object
         case "DELETE", ["faults"]:
             portal.faults.clear()
             return {"faults": 0}
+        case "POST", ["interfaces"]:
+            switch_interfaces(portal, **arguments)
+            return {"soda3": portal.soda3, "notices": portal.notices}
         case _:
             raise ValueError(f"there is no {method} {PREFIX}{'/'.join(path)}")
 
@@ -84,6 +92,30 @@ def add_dataset(
     if not columns:
         raise ValueError("give synthetic: ROWS, or columns: [[fieldName, dataTypeName], ...]")
     return portal.add_dataset(id, [(c[0], c[1]) for c in columns], rows or (), name=name)
+
+
+def switch_interfaces(
+    portal: Portal,
+    *,
+    soda2: str | Mapping[str, Any] | None = None,
+    soda3: str | None = None,
+    views: bool | None = None,
+    notices: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
+    """Turn the switches that are named, and leave the others. Raises ``ValueError``, ``TypeError``."""
+    if isinstance(soda2, Mapping):
+        portal.soda2_ends(**soda2)
+    elif soda2 == "There":
+        portal.soda2_returns()
+    elif soda2 is not None:
+        raise ValueError(f'soda2 is {{"status": …}} or "There", not {soda2!r}')
+    if soda3 is not None:
+        portal.soda3_is_there(soda3 != "Absent")
+        portal.soda3 = portal.soda3 if soda3 == "Absent" else soda3
+    if views is not None:
+        portal.views_are_there(views)
+    if notices is not None:
+        portal.notices = dict(notices)
 
 
 def make_change(dataset: Dataset, change: str, arguments: Mapping[str, Any]) -> dict[str, object]:
@@ -112,6 +144,21 @@ def _which(dataset: Dataset, arguments: Mapping[str, Any]) -> list[str]:
     raise ValueError('say which rows: {"where": SOQL}, {"ids": [...]} or {"first": N}')
 
 
+_TOLD = frozenset(
+    "description category tags owner provenance type parents download_count has_view "
+    "ids_differ wkt_decimals unasked_columns renamed_columns".split()
+)
+
+
+def _tell(dataset: Dataset, told: Mapping[str, Any]) -> None:
+    """Set what is told of the dataset, and how it answers by SODA3. Lists become tuples."""
+    unknown = sorted(told.keys() - _TOLD)
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is none of {', '.join(sorted(_TOLD))}")
+    for name, value in told.items():
+        setattr(dataset, name, tuple(value) if isinstance(value, list) else value)
+
+
 Change = Callable[[Dataset, Mapping[str, Any]], object]
 CHANGES: dict[str, Change] = {
     "insert": lambda d, a: d.insert(*a["rows"]),
@@ -133,6 +180,7 @@ CHANGES: dict[str, Change] = {
     "put_clock_right": lambda d, _: d.put_clock_right(),
     "lag": lambda d, a: d.lag(a.get("answers"), silently=a.get("silently", False)),
     "catch_up": lambda d, _: d.catch_up(),
+    "tell": _tell,
 }
 
 

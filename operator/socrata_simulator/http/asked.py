@@ -41,7 +41,7 @@ def read(target: str) -> Asked | None:
     parameters = {k: v for k, v in pairs.items() if not k.startswith("$$")}
     token = options.get("$$app_token")
     if path == "/api/catalog/v1":
-        return Asked(kind="catalog", parameters=parameters, app_token=token)
+        return Asked(kind="catalog", parameters=_listed(target), app_token=token)
     if found := _VIEW.fullmatch(path):
         return Asked(kind="metadata", dataset=found[1], parameters=parameters, app_token=token)
     if found := _SODA3.fullmatch(path):
@@ -95,6 +95,15 @@ def _soda3(found: re.Match[str], words: Callable[[], dict[str, Any]], token: str
 def _parts(target: str) -> tuple[str, dict[str, str]]:
     url = urlsplit(target)
     return unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True))
+
+
+def _listed(target: str) -> dict[str, str]:
+    """The parameters; one that comes several times is a list, as one with commas is."""
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(urlsplit(target).query, keep_blank_values=True):
+        if not name.startswith("$$"):
+            found[name] = f"{found[name]},{value}" if name in found else value
+    return found
 
 
 def _kind(parameters: dict[str, str]) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from socrata_simulator import refusals
 from socrata_simulator.http import administration, headers, identity, views
 from socrata_simulator.http.asked import Asked, read, read_post
+from socrata_simulator.http.catalog import catalog
 from socrata_simulator.http.export import export_body
 from socrata_simulator.http.pages import bomb, chunked, compressed, midway, up_to, written
 from socrata_simulator.portal.faults import Fault, first
@@ -129,8 +130,8 @@ class Handler(BaseHTTPRequestHandler):
         portal = self.server.portal
         account = identity.account(portal, asked, self.headers)  # type: ignore[arg-type]
         if asked.kind == "catalog":
-            found = views.catalog(portal.datasets.values(), self.server.domain)
-            self._send_json(found)
+            known = list(portal.datasets.values())
+            self._send_compact(catalog(known, self.server.domain, asked.parameters))
             return
         dataset = identity.dataset(portal, asked, account)
         if asked.kind == "metadata":
@@ -236,6 +237,10 @@ class Handler(BaseHTTPRequestHandler):
     def _send_json(self, document: object, status: int = 200) -> None:
         body = json.dumps(document, indent=2, separators=(",", " : "), ensure_ascii=False).encode()
         self._send_whole(status, body, {"Content-Type": "application/json;charset=utf-8"})
+
+    def _send_compact(self, document: object) -> None:
+        body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+        self._send_whole(200, body, {"Content-Type": "application/json;charset=utf-8"})
 
     def _send(self, refused: Refused) -> None:
         self._send_whole(

@@ -10,7 +10,6 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from urllib.parse import urlencode
 
 from socrata_simulator.http.answer import csv_body, json_body
 from socrata_simulator.portal.dataset import Dataset, State
@@ -99,6 +98,12 @@ class Pages:
         self._bytes = 0
         self._limit = kept_bytes
 
+    @property
+    def size(self) -> int:
+        """The bytes of all bodies that are kept."""
+        with self._lock:
+            return self._bytes
+
     def body(
         self,
         dataset: Dataset,
@@ -110,10 +115,7 @@ class Pages:
         gzip: bool,
     ) -> Iterator[bytes]:
         """The chunked body of the answer to ``query``, which is ``parameters`` parsed against ``state``."""
-        asked = urlencode(sorted(parameters.items()))
-        columns = tuple(output.name for output in query.outputs)
-        page = (columns, query.offset, query.limit, query.dialect)
-        key = (dataset.serial, state.version, asked, page, extension, gzip)
+        key = (dataset.serial, state.version, _identity(query, parameters), extension, gzip)
         if not query.is_stable:
             yield from self._made(query, extension, gzip=gzip)
             return
@@ -167,6 +169,17 @@ class Pages:
             while self._bytes > self._limit:
                 _, dropped = self._kept.popitem(last=False)
                 self._bytes -= len(dropped)
+
+
+def _identity(query: Query, parameters: Mapping[str, str]) -> object:
+    """What tells the answer to one query from that to another, however either was written."""
+    columns: object = tuple(
+        (o.name, o.system or (o.field.name if o.field else "")) for o in query.outputs
+    )
+    if query.aggregates or any(o.value for o in query.outputs):
+        columns = parameters.get("$select", ""), columns
+    rows = (query.where, query.first, query.last, query.offset, query.limit)
+    return columns, rows, parameters.get("$order", ""), query.dialect
 
 
 def _parsed(table: Table, parameters: Mapping[str, str], dataset: Dataset, interface: str) -> Query:

@@ -1,23 +1,11 @@
-"""The JSON documents about datasets: ``/api/views/<id>.json`` and ``/api/catalog/v1``."""
+"""``/api/views/<id>.json``: the description of one dataset, as its page on a portal has it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from socrata_simulator.portal.dataset import Dataset
-from socrata_simulator.rows.cells import stamp
 from socrata_simulator.rows.table import Field
-
-_CATALOG_TYPES = {
-    "calendar_date": "Calendar date",
-    "checkbox": "Checkbox",
-    "number": "Number",
-    "text": "Text",
-    "point": "Point",
-    "location": "Location",
-    "url": "URL",
-}
 
 
 def view(dataset: Dataset) -> dict[str, Any]:
@@ -46,10 +34,11 @@ def _described(dataset: Dataset) -> dict[str, Any]:
         "hideFromCatalog": False,
         "newBackend": True,
         "oid": state.table.key % 10**8,
-        "provenance": "official",
+        "provenance": dataset.provenance,
         "publicationStage": "published",
         "rowClass": "",
         "rowsUpdatedAt": changed,
+        "owner": {"id": "aaaa-0000", "displayName": dataset.owner, "type": "interactive"},
         "tableId": state.table.key % 10**7,
         "viewLastModified": dataset.schema_changed_at // 1000,
         "viewType": "tabular",
@@ -58,12 +47,19 @@ def _described(dataset: Dataset) -> dict[str, Any]:
         "metadata": {"availableDisplayTypes": ["table", "fatrow", "page"]},
         "query": {},
         "rights": ["read"],
-        "tags": [],
+        "tags": list(dataset.tags),
         "flags": ["default", "restorable", "restorePossibleForType"],
     }
+    document |= _words(dataset)
     if dataset.successor:
         document["description"] = f"This dataset is no longer updated; see {dataset.successor}."
     return document
+
+
+def _words(dataset: Dataset) -> dict[str, Any]:
+    """What the publisher wrote, as far as there is any."""
+    written = {"description": dataset.description, "category": dataset.category}
+    return {key: text for key, text in written.items() if text}
 
 
 _PUBLIC = {"inherited": False, "type": "viewer", "flags": ["public"]}
@@ -82,30 +78,3 @@ def _column(position: int, field: Field) -> dict[str, Any]:
         "format": {},
     }
     return {**column, "flags": ["hidden"]} if field.hidden else column
-
-
-def catalog(datasets: Iterable[Dataset], domain: str) -> dict[str, Any]:
-    """The public datasets in the form of Socrata's discovery API."""
-    results = [_entry(d, domain) for d in datasets if not (d.is_private or d.is_missing)]
-    return {"results": results, "resultSetSize": len(results), "timings": {}}
-
-
-def _entry(dataset: Dataset, domain: str) -> dict[str, Any]:
-    fields = [f for f in dataset.fields if not f.hidden]
-    at = stamp(dataset.truth.changed_at)
-    return {
-        "resource": {
-            "name": dataset.name,
-            "id": dataset.id,
-            "type": "dataset",
-            "updatedAt": at,
-            "data_updated_at": at,
-            "metadata_updated_at": stamp(dataset.schema_changed_at),
-            "columns_name": [f.title for f in fields],
-            "columns_field_name": [f.name for f in fields],
-            "columns_datatype": [_CATALOG_TYPES.get(f.type, f.type.title()) for f in fields],
-        },
-        "metadata": {"domain": domain},
-        "permalink": f"https://{domain}/d/{dataset.id}",
-        "link": f"https://{domain}/d/{dataset.id}",
-    }

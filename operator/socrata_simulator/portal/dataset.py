@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from socrata_simulator.portal.about import About
 from socrata_simulator.rows.cells import store
 from socrata_simulator.rows.rowids import VERSION, encode
 from socrata_simulator.rows.table import Field, Table
@@ -35,7 +36,7 @@ class State:
     changed_at: int
 
 
-class Dataset(Differences):
+class Dataset(About, Differences):
     """Columns and rows with their system fields. ``clock`` gives the time of every change.
 
     ``has_view`` is whether ``/api/views/<id>.json`` describes it.

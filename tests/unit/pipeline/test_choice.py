@@ -85,6 +85,13 @@ def test_a_wrong_token_is_no_sign_either() -> None:
             id="forbidden by somebody before Socrata, and SODA3 wants a token",
         ),
         pytest.param(
+            refused(403, PAGE),
+            by_soda3(403, PAGE),
+            SourceUnavailable,
+            "not Socrata but a firewall",
+            id="somebody before Socrata keeps us from both",
+        ),
+        pytest.param(
             refused(403, OWN_WORD),
             by_soda3(403),
             AuthenticationFailed,

@@ -58,6 +58,7 @@ def test_a_report_says_what_was_planned_staged_and_written() -> None:
         strategy="merge",
         verified=True,
         schema_in_sync=False,
+        api="SODA2",
         frozen_columns=("status",),
     )
     assert done.warnings == ("7 rows were left out", BAD.sentence("abcd-1234"))

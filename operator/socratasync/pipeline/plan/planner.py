@@ -147,15 +147,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         owed=owed,
     )
     starts_over = must_start_over(known, agreement.columns, dataset.where, lacking)
-    api, snapshot = look_at_source(
-        question.source,
-        dataset.id,
-        where=dataset.where,
-        watermark=watermark,
-        counts=spec.counts_rows(question.mode),
-        rows_updated_at=metadata.rows_updated_at,
-        now=question.now,
-    )
+    api, snapshot = _snapshot(question, dataset, metadata, watermark)
     return DatasetPlan(
         dataset=dataset.id,
         year=dataset.year,
@@ -281,7 +273,21 @@ def _shape(
     )
 
 
-def look_at_source(
+def _snapshot(
+    question: _Question, dataset: DatasetSpec, metadata: Metadata, watermark: soql.Watermark
+) -> tuple[Interface, Snapshot]:
+    return _look(
+        question.source,
+        dataset.id,
+        where=dataset.where,
+        watermark=watermark,
+        counts=question.spec.counts_rows(question.mode),
+        rows_updated_at=metadata.rows_updated_at,
+        now=question.now,
+    )
+
+
+def _look(
     source: Source,
     dataset: str,
     *,
@@ -308,7 +314,7 @@ def look_at_source(
 
 def seen_anew(plan: DatasetPlan, source: Source, now: datetime) -> DatasetPlan:
     """The plan for a dataset that is read by another interface from now on."""
-    api, snapshot = look_at_source(
+    api, snapshot = _look(
         source,
         plan.dataset,
         where=plan.where,

@@ -125,15 +125,31 @@ class Asking:
             raise refused.error from refused
         other = self._choice.other_than(interface)
         try:
-            self._read(dataset, self._request(other, dataset, soql.count(None)), answers.read_count)
+            self._count_once(dataset, other)
         except (Refused, SyncError) as exc:
             raise refused_by_both(interface.name, refused, exc) from refused
+        if sign_of(refused) != "gone" and self._answers(dataset, interface):
+            raise refused.error from refused  # it was that one request that met somebody else
         why = (
             f"{refused.refusal.what} of {self.domain} answers HTTP {refused.refusal.status}; rows are read by "
             f"{other.name} from now on"
         )
         log.warning("%s: %s", dataset, why)
         self._choice.go_over(dataset, other, why)
+
+    def _answers(self, dataset: str, interface: Interface) -> bool:
+        """Whether it counts the dataset's rows now, or is in trouble that passes."""
+        try:
+            self._count_once(dataset, interface)
+        except Refused as refused:
+            return sign_of(refused) is None
+        except SyncError:
+            return True
+        return True
+
+    def _count_once(self, dataset: str, interface: Interface) -> int:
+        request = self._request(interface, dataset, soql.count(None))
+        return self._read(dataset, request, answers.read_count)
 
     # -- answers ---------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ def sign_of(refused: Refused) -> Sign | None:
 def refused_by_both(name: Name, refused: Refused, other: Refused | SyncError) -> SyncError:
     """What it means that ``name`` refused as if it were gone, and that the other interface did not count the rows."""
     error = other.error if isinstance(other, Refused) else other
-    if _is_about_the_dataset(refused):
+    if _is_about_the_dataset(refused) or _are_a_firewall(refused, other):
         return refused.error
     if isinstance(error, NotAllowed):
         status, by = refused.refusal.status, _OTHER[name].name
@@ -65,6 +65,14 @@ def _is_about_the_dataset(refused: Refused) -> bool:
     if sign_of(refused) == "gone":
         return False
     return isinstance(refused.error, NotAllowed) and not refused.refusal.is_of_another
+
+
+def _are_a_firewall(refused: Refused, other: Refused | SyncError) -> bool:
+    """Whether somebody between us and Socrata keeps us from both."""
+    return isinstance(other, Refused) and all(
+        each.refusal.is_of_another and each.refusal.status in (401, 403)
+        for each in (refused, other)
+    )
 
 
 def not_there(name: Name, refused: Refused) -> SyncError:
