@@ -281,6 +281,11 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 ("Not ready", "Condition Ready is False.", "Ready"),
                 ("Not fresh", "Condition Fresh is False.", "Fresh"),
                 ("Source frozen", "Condition SourceFresh is False.", "SourceFresh"),
+                (
+                    "Interface ends",
+                    "Condition InterfaceSupported is False.",
+                    "InterfaceSupported",
+                ),
                 ("Counts differ", "Condition DataVerified is False.", "DataVerified"),
                 ("Columns changed or frozen", "Condition SchemaInSync is False.", "SchemaInSync"),
             )

@@ -21,6 +21,7 @@ RUNBOOKS = sorted(
 _GUIDES = (
     "install",
     "operations",
+    "soda2-ends",
     "troubleshooting",
     "databases",
     "security",

@@ -17,6 +17,7 @@
     │   ├── RowCountMismatch
     │   └── BadValue
     ├── NotAllowed          exit 77: a token, a password or a grant is missing
+    │   ├── AppTokenRequired
     │   ├── InvalidAppToken
     │   ├── AppTokenRequired
     │   ├── AuthenticationFailed
@@ -138,6 +139,10 @@ class NotAllowed(SyncError):
     """A credential is wrong or a right is missing."""
 
     exit_code = 77
+
+
+class AppTokenRequired(NotAllowed):
+    """Socrata wants an app token, and the manifest names none."""
 
 
 class InvalidAppToken(NotAllowed):

@@ -29,7 +29,7 @@ def shipped() -> list[dict[str, Any]]:
 
 
 def test_prometheus_accepts_the_rules() -> None:
-    assert "13 rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", RULES)
+    assert "14 rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", RULES)
 
 
 def test_prometheus_accepts_the_rules_as_the_chart_renders_them(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_prometheus_accepts_the_rules_as_the_chart_renders_them(tmp_path: Path) 
     rendered = tmp_path / "rendered.yaml"
     rendered.write_text(yaml.safe_dump(rule["spec"]))
 
-    assert "13 rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", rendered)
+    assert "14 rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", rendered)
     assert [r["expr"] for r in rule["spec"]["groups"][0]["rules"]] == [r["expr"] for r in shipped()]
 
 

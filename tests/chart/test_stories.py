@@ -287,6 +287,36 @@ def one_that_stops_on_friday_is_told_by_mondays_run_until_it_goes_on() -> Story:
     return told
 
 
+def announced(until: int) -> Callable[[datetime], Ends]:
+    """Good runs to which the portal says, until that day, that what they read by ends."""
+    (dataset,) = GOOD.report["datasets"]
+    read = {**dataset, "api": "SODA2"}
+    notice = {"interface": "SODA2", "text": "it ends", "date": "1971-06-01T00:00:00Z"}
+
+    def ends(created: datetime) -> Ends:
+        said = [notice] if (created - START).days < until else []
+        return Ends(report={"datasets": [read], "notices": said})
+
+    return ends
+
+
+@story(
+    "InterfaceDeprecated",
+    {
+        minute(0, 0, 5): "",
+        minute(0, 0, 20): "InterfaceDeprecated",
+        minute(2, 6, 50): "InterfaceDeprecated",
+        minute(2, 7, 20): "",
+    },
+)
+def an_end_that_is_announced_is_told_for_as_long_as_it_is() -> Story:
+    told = Story(ends=announced(until=2))
+    told.until(day=1, hour=12)
+    told.restart()
+    told.until(day=2, hour=12)
+    return told
+
+
 @story("Failed NotReady Stale", {minute(4, 12): "Failed NotReady Stale"})
 def a_source_that_does_not_answer_is_stale_and_nobody_says_that_it_is_frozen() -> Story:
     told = Story(freshness={"sourceMaxAge": "2d"}, ends=published(is_weekday))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -12,7 +13,8 @@ from tests.cluster.controlplane import CommandFailed, ControlPlane
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.processes import wait_until
 from tests.cluster.running import ACCOUNT, IMAGE, RunningOperator, allow_in_namespace
-from tests.cluster.syncs import KIND, Sync, failure
+from tests.cluster.syncs import KIND, Sync, failure, manifest
+from tests.pages import commands
 
 from socratasync.times import write_instant
 
@@ -20,7 +22,7 @@ from socratasync.times import write_instant
 @pytest.fixture(scope="module")
 def rooms(control_plane: ControlPlane) -> Iterator[list[str]]:
     """A namespace for each test, all served by one operator: starting one takes seconds."""
-    made = [make_namespace(control_plane) for _ in range(24)]
+    made = [make_namespace(control_plane) for _ in range(25)]
     yield list(made)
     for name in made:
         control_plane.api.delete("Namespace", name)
@@ -412,6 +414,42 @@ def test_a_source_that_stands_still_is_told_by_the_run_that_asks_after_the_limit
     sync.until(lambda s: truth(s) == "True", timeout_s=15)
     wait_until(
         lambda: {"SourceFrozen", "SourceFresh"} <= set(sync.events()), timeout_s=10, what="events"
+    )
+
+
+def test_an_end_that_the_portal_announces_is_told_and_so_is_the_change_over(
+    sync: Sync, control_plane: ControlPlane
+) -> None:
+    def read_by(api: str, *notices: Object) -> Object:
+        return {"datasets": [{"id": "rq3b-xjk8", "year": 2020, "api": api}], "notices": notices}
+
+    ends = {"interface": "SODA2", "text": "Sunset", "date": "2027-06-01T00:00:00Z"}
+    (who,) = (each.text for each in commands("docs/soda2-ends.md") if "{.api}" in each.text)
+    sync.apply()
+    sync.api.create(manifest("new", suspend=True), namespace=sync.namespace)
+    told = condition_of({"status": sync.until(lambda s: s.get("conditions"))}, "InterfaceSupported")
+    assert told["status"] == "Unknown"
+
+    status = sync.succeed(sync.started(), **read_by("SODA2", ends))
+    told = condition_of({"status": status}, "InterfaceSupported")
+    assert (told["status"], told["reason"]) == ("False", "Deprecated")
+    assert "Sunset (2027-06-01)" in told["message"]
+    assert condition_of({"status": status}, "Ready")["status"] == "True"
+    said = control_plane.kubectl(*shlex.split(who)[1:])
+    assert {
+        f"{sync.namespace}/la-311 data.lacity.org: rq3b-xjk8=SODA2",
+        f"{sync.namespace}/new data.lacity.org:",
+    } <= set(said.splitlines())
+
+    sync.annotate(requestedAt="to ask again")
+    status = sync.succeed(sync.started(2), **read_by("SODA3"))
+    assert condition_of({"status": status}, "InterfaceSupported")["status"] == "True"
+    assert "sourceNotices" not in status
+    assert status["datasets"][0]["api"] == "SODA3"
+    wait_until(
+        lambda: {"SourceDeprecated", "SourceInterfaceChanged"} <= set(sync.events()),
+        timeout_s=10,
+        what="events",
     )
 
 

@@ -145,7 +145,7 @@ def test_details_tell_datasets_and_conditions() -> None:
                 phase="Failed",
                 lastRun={"result": "Failed", "message": "no token"},
                 datasets=[
-                    {"id": "abcd-1234", "year": 2020, "sourceRows": 1500000,
+                    {"id": "abcd-1234", "year": 2020, "api": "SODA3", "sourceRows": 1500000,
                      "rows": {"inserted": 3, "target": 1500000},
                      "error": {"reason": "InvalidAppToken", "message": "correct it"}},
                 ],
@@ -159,7 +159,7 @@ def test_details_tell_datasets_and_conditions() -> None:
     )  # fmt: skip
 
     assert "last run: Failed. no token" in told
-    assert "abcd-1234 2020 1,500,000 3" in told
+    assert "abcd-1234 2020 SODA3 1,500,000 3" in told
     assert "InvalidAppToken: correct it" in told
     assert "Ready False 60m ago InvalidAppToken Correct [the] token" in told
 

@@ -166,7 +166,7 @@ SCENES = [
     Scene(page="docs/operations.md", but=(_TO_THE_END,), begins=settled),
     *(
         Scene(page=f"docs/{name}.md")
-        for name in ("troubleshooting", "databases", "la-311", "migration")
+        for name in ("soda2-ends", "troubleshooting", "databases", "la-311", "migration")
     ),
     Scene(
         page="docs/operations.md",

@@ -33,6 +33,9 @@ from socrata_simulator.portal.portal import Portal
 DSN = "postgresql://loader:password@db.example:5432/city"
 """The database of every page."""
 
+APP_TOKEN = "the-app-token"
+"""That of every page."""
+
 PULLED = (
     docker.BUILT,
     "registry.example/open-data/socratasync:dev",
@@ -134,7 +137,7 @@ class Visit:
 @contextmanager
 def visit(cluster: Cluster, server: str, folder: Path) -> Iterator[Visit]:
     """Until the block ends."""
-    portal = Portal()
+    portal = Portal(app_tokens=[APP_TOKEN])
     for number, dataset in enumerate(DATASETS):
         portal.add_synthetic(dataset, rows=city.ROWS_A_YEAR, seed=number)
     with (

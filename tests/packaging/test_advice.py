@@ -51,6 +51,8 @@ EDITS: dict[str, dict[str, Any]] = {
     "spec.parallelism": {"parallelism": 1},
     "spec.refresh.materializedViews": {"refresh": {"materializedViews": ["v"]}},
     "spec.schedule": {"schedule": "0 7 * * *"},
+    "spec.source.api": {"source": {"api": "SODA3"}},
+    "spec.source.appTokenSecretRef": {"source": {"appTokenSecretRef": {"name": "socrata-token"}}},
     "spec.source.timeouts": {"source": {"timeouts": {"page": "1h"}}},
     "spec.source.watermark": {"source": {"watermark": "changed"}},
     "spec.startingDeadlineSeconds": {"startingDeadlineSeconds": 60},

@@ -44,6 +44,14 @@ def test_soda2_ends_after_some_requests_and_returns(
     assert ask(SODA2).status_code == 200
 
 
+def test_soda2_can_end_at_the_very_request_before_which_a_fault_ends_it(
+    portal: Portal, ask: Ask
+) -> None:
+    portal.faults.add(Fault.doing(portal.soda2_ends), after=1)
+
+    assert [ask(SODA2).status_code for _ in range(3)] == [200, 410, 410]
+
+
 def test_a_request_to_the_other_interface_does_not_bring_the_end_nearer(
     portal: Portal, ask: Ask
 ) -> None:

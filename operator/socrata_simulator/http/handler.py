@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import secrets
-import socket
-import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from socrata_simulator import refusals
 from socrata_simulator.http import administration, headers, identity, views
@@ -19,6 +13,7 @@ from socrata_simulator.http.asked import Asked, read, read_post
 from socrata_simulator.http.catalog import catalog
 from socrata_simulator.http.export import export_body
 from socrata_simulator.http.pages import bomb, chunked, compressed, midway, up_to, written
+from socrata_simulator.http.wire import Wire
 from socrata_simulator.portal.faults import Fault, first
 from socrata_simulator.portal.interfaces import NEITHER, SODA3
 from socrata_simulator.refusals import Refused
@@ -26,7 +21,6 @@ from socrata_simulator.soql.query import parse
 from socrata_simulator.soql.soda3 import parse_soda3, seen_by_soda3
 
 if TYPE_CHECKING:
-    from socrata_simulator.http.server import Server
     from socrata_simulator.portal.dataset import Dataset, State
     from socrata_simulator.soql.query import Query
 
@@ -35,20 +29,10 @@ LONGEST_ADDRESS = 8190
 """Characters of a request's path and query, as web servers allow by default."""
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Speaks HTTP/1.1 with connections kept open, as the real portal does."""
+class Handler(Wire):
+    """Reads requests and decides what answers them; ``Wire`` sends it."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: Server
-    _head_drip: tuple[int, float] | None = None
-    _drip: tuple[int, float] | None = None
-    _interface: str = NEITHER
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Log nothing: a line for each request would drown what tests print."""
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - http.server's name
         """Answer the request, with the faults that it meets."""
         self._begin()
         if len(self.path) > LONGEST_ADDRESS:
@@ -60,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
         elif not self._administer(None):
             self._send(refusals.html(404, "Not Found"))
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - http.server's name
         """Answer queries of SODA3 and administration; anything else is refused, for it is only read."""
         self._begin()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -70,7 +54,7 @@ class Handler(BaseHTTPRequestHandler):
         elif not self._administer(body):
             self._send(refusals.html(405, "Not Allowed"))
 
-    def do_DELETE(self) -> None:
+    def do_DELETE(self) -> None:  # noqa: N802 - http.server's name
         """Answer administration; anything else is refused."""
         self._begin()
         if not self._administer(b""):
@@ -86,13 +70,14 @@ class Handler(BaseHTTPRequestHandler):
         self._interface = asked.interface
         portal = self.server.portal
         portal.note(asked.kind, asked.dataset, asked.parameters, asked.interface)
-        switched_off = portal.refusal_of(asked.interface, asked.kind, asked.dataset)
         faults = portal.faults.meet(asked.kind, asked.dataset)
         self._head_drip, self._drip = first(faults, "head_drip"), first(faults, "drip")
         self.server.closing.wait(first(faults, "delay") or 0)
         for fault in faults:
             if fault.before:
                 fault.before()
+        # After those actions, which may turn a switch for this very request.
+        switched_off = portal.refusal_of(asked.interface, asked.kind, asked.dataset)
         try:
             self._answer(asked, faults, switched_off)
         except Refused as refused:
@@ -231,69 +216,6 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._head(200, {**answer, "Connection": "close"})
         self._write(body, self._drip)
-
-    # -- the wire ----------------------------------------------------------------------------------
-
-    def _send_json(self, document: object, status: int = 200) -> None:
-        body = json.dumps(document, indent=2, separators=(",", " : "), ensure_ascii=False).encode()
-        self._send_whole(status, body, {"Content-Type": "application/json;charset=utf-8"})
-
-    def _send_compact(self, document: object) -> None:
-        body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-        self._send_whole(200, body, {"Content-Type": "application/json;charset=utf-8"})
-
-    def _send(self, refused: Refused) -> None:
-        self._send_whole(
-            refused.status,
-            refused.body.encode() if isinstance(refused.body, str) else refused.body,
-            {"Content-Type": refused.content_type, **refused.headers},
-        )
-
-    def _send_whole(self, status: int, body: bytes, extra: headers.Headers) -> None:
-        if status in (
-            204,
-            304,
-        ):  # HTTP has no body for them: a client would take it for the next answer
-            body = b""
-        self._head(status, {"Content-Length": str(len(body)), **extra})
-        self._write(body, self._drip)
-
-    def _head(self, status: int, extra: headers.Headers) -> None:
-        self.send_response_only(status)
-        self.send_header("Server", "nginx")
-        self.send_header("Date", self.date_time_string())
-        self.send_header("X-Socrata-RequestId", secrets.token_hex(16))
-        self.send_header("X-Socrata-Region", "aws-us-east-1-fedramp-prod")
-        self.send_header("Access-Control-Allow-Origin", "*")
-        notices = self.server.portal.notices.get(self._interface, {})
-        for name, value in {**extra, **notices}.items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def flush_headers(self) -> None:
-        """Send the status line and the headers."""
-        head: list[bytes] = getattr(self, "_headers_buffer", [])
-        data = b"".join(head)
-        head.clear()
-        self._write(data, self._head_drip)
-
-    def _write(self, data: bytes, drip: tuple[int, float] | None) -> None:
-        if drip is None:
-            self.wfile.write(data)
-            return
-        piece, seconds = drip
-        for start in range(0, len(data), piece):
-            self.wfile.write(data[start : start + piece])
-            if self.server.closing.wait(seconds):
-                return
-
-    def _reset(self) -> None:
-        """End the connection by a TCP reset."""
-        self.close_connection = True
-        with contextlib.suppress(OSError):
-            linger = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            self.connection.close()
 
 
 def _query(asked: Asked, parameters: dict[str, str], dataset: Dataset, state: State) -> Query:

@@ -27,7 +27,7 @@ def show(
     place: str,
     seconds: float,
 ) -> None:
-    """Print a headline, a row for each dataset, totals and warnings."""
+    """Print a headline, a row for each dataset, totals, warnings, and what the portal does with its interfaces."""
     target = f"{manifest.spec.target.schema_}.{manifest.spec.target.table}"
     console.print(
         Text.assemble(
@@ -39,7 +39,9 @@ def show(
         console.print(Text(place, style="dim"))
     if report.datasets:
         console.print(_table(report))
-    for warning in report.warnings:
+    changes = [each.api_changed for each in report.datasets if each.api_changed]
+    notices = [each.sentence for each in report.notices]
+    for warning in dict.fromkeys([*report.warnings, *changes, *notices]):
         console.print(Text.assemble(("warning: ", "bold yellow"), report.told(warning)))
 
 

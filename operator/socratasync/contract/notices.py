@@ -29,6 +29,11 @@ class Notice:
     text: str
     date: datetime | None = None
 
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return f"the portal says of {self.interface}: {dated(self.text, self.date)}"
+
     def as_dict(self, told: Callable[[str], str] = str) -> dict[str, Any]:
         """As JSON has it; ``told`` makes of the text what may be told."""
         date = self.date if _is_within_a_status(self.date) else None
@@ -47,6 +52,11 @@ class Notice:
 def written(notices: Iterable[Notice], told: Callable[[str], str] = str) -> list[dict[str, Any]]:
     """The notices as JSON has them, each once, the first ``MOST_NOTICES``."""
     return [each.as_dict(told) for each in list(dict.fromkeys(notices))[:MOST_NOTICES]]
+
+
+def dated(text: str, date: datetime | None) -> str:
+    """The portal's words with the day that it names, within a sentence."""
+    return f"{text.rstrip('. ')} ({date:%Y-%m-%d})" if date else text.rstrip(". ")
 
 
 def _is_within_a_status(at: datetime | None) -> bool:

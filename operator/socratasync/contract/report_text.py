@@ -152,10 +152,10 @@ _LESS_AND_LESS = (
     _Room(5, 120, 200, 60, frozen=10, examples=1),
     _Room(3, 80, 120, 30, frozen=5, examples=0),
     # Names that datasets share, as they mostly do, cost next to nothing; others are only counted then.
-    _Room(0, 0, 80, 0, frozen=5, examples=0),
-    _Room(0, 0, 80, 0, frozen=0, examples=0),
-    _Room(0, 0, 80, 0, frozen=0, examples=0, bad_values=False, why_changed=False),
-    _Room(0, 0, 80, 0, frozen=0, examples=0, bad_values=False, why_changed=False, notices=False),
+    _Room(0, 0, 50, 0, frozen=5, examples=0),
+    _Room(0, 0, 50, 0, frozen=0, examples=0),
+    _Room(0, 0, 50, 0, frozen=0, examples=0, bad_values=False, why_changed=False),
+    _Room(0, 0, 50, 0, frozen=0, examples=0, bad_values=False, why_changed=False, notices=False),
     # A hundred datasets with a dozen digits in each number: what moved is told in the run's sums.
     _Room(
         0,

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from socratasync import errors
 from socratasync.contract.bad_values import BadValueExample, BadValues
 from socratasync.contract.columns import LATER, pack
+from socratasync.contract.notices import Notice
 from socratasync.contract.progress import StepName
 from socratasync.contract.report import ROW_COUNTS, DatasetReport, Rows, RunReport
 from socratasync.contract.report_text import (
@@ -68,7 +69,12 @@ dataset_reports = st.builds(
     verified=st.none() | st.booleans(),
     schema_in_sync=st.none() | st.booleans(),
     frozen_columns=st.none() | st.lists(st.text(min_size=1, max_size=63), max_size=40).map(tuple),
+    api=st.sampled_from([None, "SODA2", "SODA3"]),
+    api_changed=st.none() | messages,
     error=sync_errors,
+)
+notices = st.builds(
+    Notice, st.sampled_from(["SODA2", "SODA3"]), st.text(max_size=500), st.none() | instants
 )
 reports = st.builds(
     RunReport,
@@ -78,6 +84,7 @@ reports = st.builds(
     bytes=counts,
     seconds=st.dictionaries(st.sampled_from(STEPS), st.floats(0, 1e6)),
     warnings=st.lists(messages, max_size=30),
+    notices=st.lists(notices, max_size=6),
     error=sync_errors,
     terminated=st.booleans(),
 )
@@ -137,6 +144,7 @@ def many(count: int, *, most: int, failed: bool, seed: int = 1) -> RunReport:
             verified=bool(number % 2),
             schema_in_sync=bool(number % 3),
             frozen_columns=() if number % 3 else ("acres", "updated_by"),
+            api="SODA2",
             error=errors.SchemaChanged(
                 f"column {chance.choice(letters)}_{number} of {id_} is gone: {'ö' * 400}"
             )
@@ -193,6 +201,8 @@ def test_any_report_fits_and_every_dataset_arrives(report: RunReport) -> None:
         d.last_synced_since for d in whole.datasets
     ]
     assert (found.rows, found.bytes, found.seconds) == (whole.rows, whole.bytes, whole.seconds)
+    assert [d.api for d in found.datasets] == [d.api for d in whole.datasets]
+    assert found.notices in (whole.notices, None)
 
 
 @pytest.mark.parametrize("failed", [False, True], ids=["all well", "all failed"])
@@ -253,6 +263,46 @@ def test_warnings_that_are_left_out_are_counted() -> None:
 
     assert found is not None
     assert found.warnings[-1] == f"{30 - len(found.warnings) + 1} more warnings; see the log"
+
+
+ENDS = Notice(
+    "SODA2",
+    f"Sunset: Tue, 01 Jun 2027 00:00:00 GMT; {'no fixes. ' * 30}",
+    datetime(2027, 6, 1, tzinfo=UTC),
+)
+GONE = "/resource of data.lacity.org answers HTTP 410; rows are read by SODA3 now"
+
+
+@pytest.mark.parametrize(
+    ("most", "failed", "told", "said"),
+    [
+        pytest.param(10_000, False, True, True, id="all well"),
+        pytest.param(10**6, False, False, False, id="all well, with long numbers"),
+        pytest.param(10_000, True, True, True, id="all failed"),
+        pytest.param(10**6, True, False, False, id="all failed, with long numbers"),
+    ],
+)
+def test_of_a_hundred_datasets_the_interface_arrives_and_of_notices_all_or_no_word(
+    most: int, failed: bool, told: bool, said: bool
+) -> None:
+    report = many(100, most=most, failed=failed)
+    report.notices = [ENDS]
+    for dataset in report.datasets:
+        dataset.api_changed = GONE
+
+    found = read(fit(report.as_dict()))
+
+    assert found is not None
+    assert [d.api for d in found.datasets] == [d.api for d in report.datasets]
+    assert (found.notices is not None) == told
+    assert {d.api_changed for d in found.datasets} == ({GONE} if said else {None})
+
+
+def test_a_run_that_was_told_of_no_end_says_so_however_little_room_there_is() -> None:
+    found = read(fit(many(100, most=10**16, failed=True).as_dict()))
+
+    assert found is not None
+    assert found.notices == ()
 
 
 def test_the_end_of_a_log_is_read_from_its_last_line() -> None:
@@ -355,6 +405,11 @@ def bomb() -> str:
             {"datasets": [{"id": "a", "frozenColumnCount": 1601}]},
             id="more columns than there can be",
         ),
+        pytest.param({"datasets": [{"id": "a", "api": "S" * 65}]}, id="an endless interface"),
+        pytest.param(
+            {"notices": [{"interface": "SODA2", "text": "x" * 4097}]}, id="an endless notice"
+        ),
+        pytest.param({"notices": [{"interface": "SODA2", "text": "x"}] * 101}, id="many notices"),
         pytest.param({"datasets": "?"}, id="nothing packed"),
         pytest.param({"datasets": 'not base 85: " '}, id="other characters"),
         pytest.param({"datasets": bomb()}, id="a bomb"),
@@ -471,7 +526,7 @@ def test_datasets_packed_before_there_were_bad_values_are_read() -> None:
     packed = json.loads(fit(report.as_dict()))["datasets"]
     columns = json.loads(lzma.decompress(base64.b85decode(packed), lzma.FORMAT_RAW, None, FILTERS))
     older = lzma.compress(
-        json.dumps(columns[:-1]).encode(), format=lzma.FORMAT_RAW, filters=FILTERS
+        json.dumps(columns[:-3]).encode(), format=lzma.FORMAT_RAW, filters=FILTERS
     )
 
     found = read(json.dumps({**GOOD, "datasets": base64.b85encode(older).decode()}))

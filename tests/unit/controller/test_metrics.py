@@ -128,6 +128,18 @@ def test_frozen_columns_are_counted(
     )
 
 
+def test_a_dataset_says_which_interface_it_is_read_by_once_that_is_known(
+    metrics: Metrics, resource: MakeResource
+) -> None:
+    datasets = (DatasetStatus(id="rq3b-xjk8", api="SODA3"), DatasetStatus(id="pvft-t768"))
+    metrics.observe(resource(status=replace(STATUS, datasets=datasets)))
+
+    name = "socratasync_dataset_source_info{"
+    assert [line for line in scrape(metrics) if line.startswith(name)] == [
+        f'{name}api="SODA3",dataset="rq3b-xjk8",{WHERE}}} 1.0'
+    ]
+
+
 def counts(metrics: Metrics, name: str = "socratasync_runs_total") -> dict[str, float]:
     """The scrape's series of one counter that are not 0, by their labels other than the resource's."""
     found = {}

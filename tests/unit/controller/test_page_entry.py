@@ -95,6 +95,9 @@ def condition(kind: str, status: str, reason: str = "Because", message: str = ""
         pytest.param([condition("SchemaInSync", "False")], "Columns changed", id="columns"),
         pytest.param([condition("Synchronizing", "False")], "In step", id="no run is active"),
         pytest.param(
+            [condition("InterfaceSupported", "False")], "In step", id="an interface ends some day"
+        ),
+        pytest.param(
             [condition("SchemaInSync", "False"), condition("Fresh", "False")], "Overdue", id="both"
         ),
         pytest.param(
@@ -167,6 +170,32 @@ def test_of_the_datasets_those_are_told_that_the_years_select(resource: MakeReso
     entry = read_entry(resource(years=[2019]))
 
     assert [each.id for each in entry.datasets] == ["pvft-t768"]
+
+
+@pytest.mark.parametrize(
+    ("truth", "warnings"),
+    [("False", ("SODA2 ends", "one row is odd")), ("True", ("one row is odd",))],
+)
+def test_that_an_interface_ends_is_a_warning_beside_those_of_the_run(
+    resource: MakeResource, truth: str, warnings: tuple[str, ...]
+) -> None:
+    said = condition("InterfaceSupported", truth, message="SODA2 ends")
+    last = {"result": "Succeeded", "warnings": ["one row is odd"]}
+
+    entry = read_entry(resource(status={"conditions": [said], "lastRun": last}))
+
+    assert (entry.warnings, entry.troubles) == (warnings, ())
+
+
+def test_a_dataset_tells_the_interface_that_it_is_read_by(resource: MakeResource) -> None:
+    datasets = [{"id": "rq3b-xjk8", "api": "SODA3"}, {"id": "pvft-t768"}]
+
+    entry = read_entry(resource(status={"datasets": datasets}))
+
+    assert {each.id: each.api for each in entry.datasets} == {
+        "rq3b-xjk8": "SODA3",
+        "pvft-t768": None,
+    }
 
 
 def test_of_the_status_no_value_of_a_row_is_told(resource: MakeResource) -> None:

@@ -159,6 +159,7 @@ def test_history_has_a_run_once_newest_first_and_ten_at_most() -> None:
 KNOWN = DatasetStatus(
     id="rq3b-xjk8",
     year=2020,
+    api="SODA2",
     last_synced_since=START,
     source_rows=9,
     source_updated_at=START,
@@ -242,6 +243,9 @@ def spec_of(resource: MakeResource, **more: Any) -> SyncSpec:
             {"frozenColumnCount": 7, "verified": True},
             {"frozen_column_count": 7, "error": None},
             id="there was no room for their names",
+        ),
+        pytest.param(
+            {"api": "SODA3", "verified": True}, {"api": "SODA3", "error": None}, id="read otherwise"
         ),
         pytest.param(
             {"badValues": {"nulled": 2}, "verified": True},

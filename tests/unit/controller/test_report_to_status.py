@@ -41,6 +41,7 @@ def dataset(number: int) -> DatasetReport:
             deleted=number * 31,
             target=2_000_000_011 + number,
         ),
+        api="SODA2",
         left_out=number * 1009,
         shared=number * 17 if number % 2 else None,
         source_rows=2_000_000_000 + 3 * number,
@@ -102,6 +103,7 @@ def test_a_hundred_datasets_reach_the_status_with_all_that_was_told(
         expected = dataset(number)
         assert entry.rows == RowCounts(**expected.rows.as_dict())
         assert entry.source_rows == expected.source_rows
+        assert entry.api == expected.api
         assert (entry.left_out, entry.shared) == (expected.left_out, expected.shared)
         assert entry.source_updated_at == expected.source_updated_at
         assert entry.last_synced_since == expected.last_synced_since

@@ -148,13 +148,14 @@ def _times(status: Object, now: datetime) -> Text:
 
 
 def _datasets(datasets: Sequence[Object]) -> Table:
-    heads = ("Dataset", "Year", "At source", *_COUNT_HEADS, "Next from", "Message")
+    heads = ("Dataset", "Year", "Read by", "At source", *_COUNT_HEADS, "Next from", "Message")
     table = _table(heads, numbers=("At source", *_COUNT_HEADS))
     for dataset in datasets:
         rows, error = dataset.get("rows") or {}, dataset.get("error") or {}
         table.add_row(
             dataset["id"],
             str(dataset.get("year") or ""),
+            dataset.get("api") or "",
             _number(dataset.get("sourceRows")),
             *(_number(rows.get(count)) for count in _COUNTS),
             _minute(dataset.get("lastSyncedSince")),

@@ -50,6 +50,8 @@ PER_DATASET = {
     "socratasync_dataset_frozen_columns": "Columns that keep old values, as it fills them no more.",
 }
 
+SOURCE_INFO = "socratasync_dataset_source_info"
+
 ACTIVE, RETRYING, STUCK, WAITING = RUN_STATES = ("Active", "Retrying", "Stuck", "Waiting")
 
 _A_MOMENT = timedelta(minutes=1)
@@ -61,14 +63,15 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Gauges:
     """``numbers`` are in the order of ``PER_RESOURCE``, each dataset's in that of ``PER_DATASET``. Labels are
-    as ``text.written`` writes them; ``reasons`` has those conditions that tell of trouble. ``run`` is one
-    of ``RUN_STATES`` or empty."""
+    as ``text.written`` writes them; ``reasons`` has those conditions that tell of trouble. ``interfaces``: each dataset
+    with the interface that it is read by, if that is known. ``run`` is one of ``RUN_STATES`` or empty."""
 
     info: str
     numbers: Numbers
     conditions: tuple[str, ...]
     reasons: tuple[str, ...]
     datasets: tuple[tuple[str, Numbers], ...]
+    interfaces: tuple[str, ...]
     run: str
     scheduled: bool
     notifies: bool
@@ -104,6 +107,11 @@ def read_gauges(resource: Resource, now: datetime) -> Gauges:
             )
         ),
         datasets=tuple(_dataset(dataset) for dataset in status.datasets or ()),
+        interfaces=tuple(
+            intern(written(dataset=each.id, api=each.api))
+            for each in status.datasets or ()
+            if each.api
+        ),
         run=run,
         scheduled=schedule is not None,
         notifies=bool(resource.audience.channels),

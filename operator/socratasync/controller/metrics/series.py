@@ -21,6 +21,7 @@ from socratasync.controller.metrics.gauges import (
     PER_DATASET,
     PER_RESOURCE,
     RUN_STATES,
+    SOURCE_INFO,
     Gauges,
     read_gauges,
 )
@@ -233,6 +234,15 @@ def _of_resources(everything: Everything) -> Iterator[Family]:
 
 
 def _of_datasets(everything: Everything) -> Iterator[Family]:
+    yield gauge(
+        SOURCE_INFO,
+        "Always 1; the interface that the dataset is read by.",
+        (
+            (f"{interface},{own}", 1.0)
+            for _, (own, gauges) in everything
+            for interface in gauges.interfaces
+        ),
+    )
     for number, (name, text) in enumerate(PER_DATASET.items()):
         yield gauge(name, text, _dataset_series(everything, number))
 

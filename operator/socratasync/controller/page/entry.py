@@ -89,6 +89,8 @@ class Dataset(Part):
 
     id: str
     year: int | None = None
+    api: str | None = None
+    """The interface of Socrata's that it is read by."""
     source_rows: int | None = None
     """Rows that the source counted."""
     target_rows: int | None = None
@@ -125,7 +127,7 @@ class Entry(Part):
     """Whether something is wrong, and the sync is not suspended."""
     troubles: tuple[Trouble, ...] = ()
     warnings: tuple[str, ...] = ()
-    """What a person should know although the last run went well."""
+    """What a person should know although the last run went well, and what the portal says of an interface's end."""
     last_success: Instant | None = None
     """When the last run that succeeded ended."""
     last_failure: Instant | None = None

@@ -17,7 +17,7 @@ from socratasync.api.status import (
     RunSummary,
     SyncStatus,
 )
-from socratasync.controller.observed.memory import is_condition_true
+from socratasync.controller.observed.memory import find, is_condition_true
 from socratasync.controller.observed.reasons import WAITING_FOR_CAPACITY, WAITING_TO_RETRY
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.page.entry import (
@@ -32,6 +32,7 @@ from socratasync.controller.page.entry import (
 from socratasync.controller.status.condition_types import (
     DATA_VERIFIED,
     FRESH,
+    INTERFACE_SUPPORTED,
     LAST_SYNC_SUCCEEDED,
     READY,
     RECONCILING,
@@ -52,8 +53,8 @@ _FIRST: Final = (
     SOURCE_FRESH,
 )
 """The order in which conditions are told: the one that says most of what to do comes first; others follow."""
-_NO_TROUBLE: Final = (SUSPENDED, SYNCHRONIZING, RECONCILING)
-"""What these say is neither good nor bad."""
+_NO_TROUBLE: Final = (SUSPENDED, SYNCHRONIZING, RECONCILING, INTERFACE_SUPPORTED)
+"""What these say is neither good nor bad. That an interface ends some day is a warning."""
 
 
 def read_entry(resource: Resource) -> Entry:
@@ -117,9 +118,11 @@ def _trouble(kind: str, reason: str, message: str, since: datetime | None) -> Tr
     return Trouble(condition=kind, reason=readable(reason), message=readable(message), since=since)
 
 
-def _warnings(status: SyncStatus) -> tuple[str, ...]:
-    last = status.last_run
-    return (last.warnings if last else None) or ()
+def _warnings(status: SyncStatus) -> Iterator[str]:
+    supported = find(status, INTERFACE_SUPPORTED)
+    if supported is not None and supported.status == "False":
+        yield supported.message
+    yield from (status.last_run.warnings if status.last_run else None) or ()
 
 
 def _is_suspended(resource: Resource) -> bool:
@@ -159,6 +162,7 @@ def _dataset(id_: str, year: int | None, seen: DatasetStatus | None) -> Dataset:
     return Dataset(
         id=readable(id_),
         year=year,
+        api=readable(seen.api) if seen.api else None,
         source_rows=seen.source_rows,
         target_rows=seen.rows.target if seen.rows else None,
         left_out=seen.left_out,

@@ -48,6 +48,10 @@ SCHEMA_IN_SYNC: Final = "SchemaInSync"
 """False: the source's columns are not those that the target has, or columns of the target keep old values,
 since their dataset fills them no more. Unknown: no run has looked."""
 
+INTERFACE_SUPPORTED: Final = "InterfaceSupported"
+"""False: the portal says that an interface which rows are read by ends, or is deprecated. Unknown: no run has told yet
+which it is. No part of Ready, for runs go on."""
+
 SUSPENDED: Final = "Suspended"
 """spec.suspend."""
 
@@ -64,6 +68,7 @@ ORDER: Final = (
     SOURCE_FRESH,
     DATA_VERIFIED,
     SCHEMA_IN_SYNC,
+    INTERFACE_SUPPORTED,
     SUSPENDED,
     STALLED,
 )

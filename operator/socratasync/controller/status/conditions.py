@@ -37,6 +37,7 @@ from socratasync.controller.status.condition_types import (
     truth,
 )
 from socratasync.controller.status.freshness import read_freshness
+from socratasync.controller.status.interfaces import interface_supported
 from socratasync.controller.status.loaded import (
     is_started,
     is_synced,
@@ -64,6 +65,7 @@ def judge(resource: Resource, action: Action, status: SyncStatus, now: datetime)
         source.condition if source else None,
         data_verified(resource, status),
         schema_in_sync(resource, status),
+        interface_supported(resource, status),
         _suspended(resource, status),
         stalled,
     ]

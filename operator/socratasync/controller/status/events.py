@@ -25,12 +25,14 @@ from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import (
     DATA_VERIFIED,
     FRESH,
+    INTERFACE_SUPPORTED,
     READY,
     SCHEMA_IN_SYNC,
     SOURCE_FRESH,
     SUSPENDED,
     SYNCHRONIZING,
 )
+from socratasync.controller.status.interfaces import changes, new_notices
 from socratasync.times import write_instant
 
 
@@ -87,6 +89,9 @@ _WAITS: Mapping[str, Literal["Normal", "Warning"]] = {
 _EACH = (WAITING_FOR_RETRY, WAITING_TO_RETRY)
 """Reasons of which each message is told, for every try is one of its own."""
 
+INTERFACE_CHANGED = "SourceInterfaceChanged"
+DEPRECATED = "SourceDeprecated"
+
 _REFUSED = ("InvalidSpec", "InvalidSchedule", JOB_REFUSED)
 
 
@@ -101,8 +106,10 @@ def transitions(
         _refused(new, action),
         _problem(old, new),
         _waiting(old, new),
+        _deprecated(old, new),
     ]
     told = [event for event in found if event is not None]
+    told += _changed_interfaces(old, new, outcome)
     reasons = {outcome.reason if outcome else None}
     return told + [e for e in _turns(old, new) if e.reason not in reasons]
 
@@ -216,6 +223,34 @@ def _waiting(old: SyncStatus, new: SyncStatus) -> Event | None:
         reason=now.reason,
         message=now.message,
         about=f"{_uid(new.active_run)} {told}",
+    )
+
+
+def _changed_interfaces(old: SyncStatus, new: SyncStatus, outcome: Outcome | None) -> list[Event]:
+    """Normal: nothing is wrong with it, and nobody has to do anything."""
+    report = outcome.report if outcome else None
+    return [
+        Event(
+            type="Normal",
+            reason=INTERFACE_CHANGED,
+            message=change.sentence,
+            about=f"{_uid(new.last_run)} {change.sentence}",
+        )
+        for change in changes(old, new, report)
+    ]
+
+
+def _deprecated(old: SyncStatus, new: SyncStatus) -> Event | None:
+    """A notice is told once; while it stands, only another one is."""
+    told = new_notices(old, new)
+    condition = find(new, INTERFACE_SUPPORTED)
+    if not told or condition is None:
+        return None
+    return Event(
+        type="Warning",
+        reason=DEPRECATED,
+        message=condition.message,
+        about=" ".join(f"{n.interface} {n.text} {n.date} {n.since}" for n in told),
     )
 
 

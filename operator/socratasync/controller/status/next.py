@@ -11,6 +11,7 @@ from datetime import datetime
 
 from socratasync.api.dataset_status import RowCounts
 from socratasync.api.status import ActiveRun, Progress, Result, SyncStatus
+from socratasync.contract.report_text import Report
 from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.job import ObservedJob
@@ -21,6 +22,7 @@ from socratasync.controller.observed.retry import read_retry
 from socratasync.controller.observed.worker import Away
 from socratasync.controller.status.condition_types import merge
 from socratasync.controller.status.conditions import judge, phase
+from socratasync.controller.status.interfaces import next_notices
 from socratasync.controller.status.loaded import after_an_end, before_a_start
 from socratasync.controller.status.outbox import next_news
 from socratasync.controller.status.records import (
@@ -128,7 +130,8 @@ def _with_ended_run(status: SyncStatus, resource: Resource, outcome: Outcome) ->
     elif outcome.result is Result.FAILED:
         failures = (status.consecutive_failures or 0) + 1
         status = replace(status, last_failure_time=run.end, consecutive_failures=failures)
-    return _with_datasets(status, resource, outcome)
+    status = _with_datasets(status, resource, outcome)
+    return _with_notices(status, outcome.report, outcome.ended) if outcome.report else status
 
 
 def _with_datasets(status: SyncStatus, resource: Resource, outcome: Outcome | None) -> SyncStatus:
@@ -140,6 +143,12 @@ def _with_datasets(status: SyncStatus, resource: Resource, outcome: Outcome | No
     if (datasets, since) == (status.datasets, status.last_synced_since):
         return status
     return replace(status, datasets=datasets or None, last_synced_since=since)
+
+
+def _with_notices(status: SyncStatus, report: Report, ended: datetime) -> SyncStatus:
+    known, at = status.source_notices or (), ended.replace(microsecond=0)
+    notices = next_notices(known, status.datasets or (), report, at)
+    return replace(status, source_notices=notices or None)
 
 
 def _rows(known: RowCounts | None, outcome: Outcome) -> RowCounts | None:

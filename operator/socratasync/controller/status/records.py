@@ -126,6 +126,7 @@ def _overlaid(
         known,
         last_synced_since=said.last_synced_since or known.last_synced_since,
         source_rows=_either(said.source_rows, known.source_rows),
+        api=said.api or known.api,
         left_out=_either(said.left_out, known.left_out),
         shared=_either(said.shared, known.shared),
         source_updated_at=said.source_updated_at or known.source_updated_at,
