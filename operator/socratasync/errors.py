@@ -19,7 +19,6 @@
     ├── NotAllowed          exit 77: a token, a password or a grant is missing
     │   ├── AppTokenRequired
     │   ├── InvalidAppToken
-    │   ├── AppTokenRequired
     │   ├── AuthenticationFailed
     │   └── PermissionDenied
     ├── Misconfigured       exit 78: the manifest or the target must be changed
@@ -147,10 +146,6 @@ class AppTokenRequired(NotAllowed):
 
 class InvalidAppToken(NotAllowed):
     """Socrata refuses the app token itself; without one the request would pass."""
-
-
-class AppTokenRequired(NotAllowed):
-    """Socrata answers only who sends an app token, and none was sent."""
 
 
 class AuthenticationFailed(NotAllowed):

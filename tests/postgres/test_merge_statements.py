@@ -108,6 +108,21 @@ def test_an_equal_row_is_written_for_its_time_where_another_dataset_may_have_its
 
 
 @pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("renews", [False, True])
+def test_an_equal_row_is_written_for_its_id_where_all_have_another_one_from_now_on(
+    staged: Connection, how: str, renews: bool
+) -> None:
+    staged.execute("UPDATE socratasync.stage_parks SET \":id\" = 'row-new' WHERE name = 'same'")
+    given = shape(renews_ids=renews)
+
+    assert merge_by(staged, how, given) == (1, 1 + renews)
+
+    ids: dict[str, str] = dict(staged.execute("SELECT name, socrata_id FROM parks").fetchall())
+    assert (ids["same"] == "row-new") is renews
+    assert merge_by(staged, how, given) == (0, 0)
+
+
+@pytest.mark.parametrize("how", WAYS)
 def test_merging_again_changes_nothing(staged: Connection, how: str) -> None:
     merge_by(staged, how)
 

@@ -258,6 +258,14 @@ def test_a_status_is_said_as_soda3_says_it(
     assert ask(SODA3, PAGE).status_code == 200
 
 
+def test_a_fault_may_be_one_interfaces_only(portal: Portal, ask: Ask) -> None:
+    portal.faults.add(Fault.status(503), interface="SODA3", times=None)
+
+    assert [ask(path).status_code for path in (SODA2, SODA3, VIEW)] == [200, 503, 200]
+    with pytest.raises(ValueError, match="interface is SODA2 or SODA3, not 'SODA1'"):
+        portal.faults.add(Fault.status(503), interface="SODA1")
+
+
 def test_the_faults_of_bodies_and_counts_are_the_same_by_soda3(portal: Portal, ask: Ask) -> None:
     portal.faults.add(Fault.short_page(1), on="rows")
     portal.faults.add(Fault.wrong_count(9), on="count")

@@ -136,11 +136,23 @@ REFUSED = [
     ({"query": "SELECT *, :*"}, 400, "soql.parser.unexpected-system-star-select"),
     ({"query": "SELECT name, :*"}, 400, "soql.parser.unexpected-system-star-select"),
     ({"query": "name"}, 400, "soql.parser.unexpected-token"),
+    ({"query": ""}, 400, "soql.parser.unexpected-token"),
+    ({"query": "SELECT"}, 400, "soql.parser.unexpected-token"),
+    ({"query": "SELECT name WHERE ORDER BY :id"}, 400, "soql.parser.unexpected-token"),
+    ({"query": "SELECT name WHERE (acres > 1 -- all) AND :id > 'x'"}, 400, "soql.parser.unexpected-token"),
+    ({"query": "SELECT name WHERE acres > 1 WHERE lit"}, 400, "soql.parser.unexpected-token"),
+    ({"query": "SELECT name; DROP"}, 400, "soql.parser.unexpected-token"),
+    ({"query": "SELECT name WHERE name = '\ud800' and"}, 400, "soql.parser.unexpected-token"),
     ({"query": "SELECT name FROM parks"}, 400, "soql.parser.unexpected-token"),
     ({"query": "SELECT name LIMIT x"}, 400, "soql.parser.unexpected-token"),
     ({"query": "SELECT name LIMIT 5 WHERE acres > 1"}, 400, "soql.parser.unexpected-token"),
     ({"query": "SELECT name WHERE acres >"}, 400, "soql.parser.unexpected-token"),
     ({"query": "SELECT name ORDER :id"}, 400, "soql.parser.unexpected-token"),
+    ({"query": "SELECT name, count(*)"}, 400, "soql.analyzer.ungrouped-column-reference"),
+    ({"query": "SELECT name, count(*) GROUP BY lit"}, 400, "soql.analyzer.ungrouped-column-reference"),
+    ({"query": "SELECT count(*) GROUP BY nme"}, 400, "soql.analyzer.typechecker.no-such-column"),
+    ({"query": "SELECT count(*) GROUP BY upper(name)"}, 400, "soql.parser.unexpected-token"),
+    ({"query": "SELECT count(*) GROUP BY lit HAVING count(*) > 1"}, 400, "soql.parser.unexpected-token"),
     ({"query": ["SELECT name"]}, 400, "invalid_request"),
     ({"query": "SELECT name", "page": 2}, 400, "invalid_request"),
     ({"query": "SELECT name", "page": {"pageSize": "x"}}, 400, "invalid_request"),
@@ -239,6 +251,43 @@ def test_json_is_framed_as_soda3_frames_it(post: Post, query: str, expected: str
     answer = post({"query": query, "includeSynthetic": False}, f"{VIEW}/query.json")
 
     assert answer.text == expected
+
+
+GROUPS = [
+    # the query, the answer
+    ("SELECT kind, count(*) AS n GROUP BY kind ORDER BY n DESC", [{"kind": "b", "n": "3"}, {"kind": "a", "n": "2"}, {"n": "1"}]),
+    ("SELECT count(*) AS n, kind WHERE size > 1 GROUP BY `kind` ORDER BY kind", [{"n": "1", "kind": "a"}, {"n": "2", "kind": "b"}, {"n": "1"}]),
+    ("SELECT kind, max(size) AS most, min(:id) AS first GROUP BY kind ORDER BY most LIMIT 1 OFFSET 1", [{"kind": "b", "most": "4", "first": "FIRST"}]),
+    ("SELECT upper(kind) AS k, sum(size) AS s GROUP BY k ORDER BY k DESC LIMIT 2", [{"s": "5"}, {"k": "B", "s": "7"}]),
+    ("SELECT kind GROUP BY kind ORDER BY kind LIMIT 1", [{"kind": "a"}]),
+    ("SELECT kind, count(*) AS n WHERE size > 9 GROUP BY kind", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "expected"), GROUPS)
+def test_groups_are_made_and_a_null_key_has_no_member(
+    portal: Portal, post: Post, query: str, expected: list[dict[str, str]]
+) -> None:
+    sizes = {1: "a", 2: "a", 0: "b", 3: "b", 5: None}
+    columns = [("kind", "text"), ("size", "number")]
+    kinds = portal.add_dataset(
+        "kind-0001", columns, [{"kind": k, "size": n} for n, k in sizes.items()]
+    )
+    kinds.insert({"kind": "b", "size": 4})
+    path = "/api/v3/views/kind-0001/query"
+    answer = post({"query": query}, f"{path}.json")
+
+    assert answer.json() == json.loads(
+        json.dumps(expected).replace("FIRST", kinds.ids("kind = 'b'")[0])
+    )
+    assert header(post({"query": query}, f"{path}.csv"))[0] in ("kind", "n", "k")
+    assert len(post({"query": query}, f"{path}.csv").text.splitlines()) == len(expected) + 1
+
+
+def test_soda2_makes_the_same_groups(ask: Ask) -> None:
+    asked = {"$select": "lit,count(*) as n", "$group": "lit", "$order": "n"}
+
+    assert ask("/resource/park-0001.json", asked).json() == [{"n": "6"}]
 
 
 def test_an_export_is_for_people(portal: Portal, post: Post, ask: Ask) -> None:

@@ -7,7 +7,7 @@ Only a simulator that was started with ``--admin`` answers these requests. All b
     POST   /_simulator/datasets                {"id", "synthetic": ROWS, "seed"} or {"id", "columns", "rows"}
     POST   /_simulator/datasets/<id>/<change>  see ``CHANGES``
     POST   /_simulator/faults                  {"fault": "status", "arguments": {"status": 429},
-                                                "times", "after", "dataset", "on"}
+                                                "times", "after", "dataset", "on", "interface"}
     DELETE /_simulator/faults                  switches all faults off
     POST   /_simulator/interfaces              {"soda2": {"status", "after", "html"} or "There",
                                                 "soda3": "Open", "WantsToken" or "Absent",

@@ -7,18 +7,15 @@ empty text stay apart. JSON: rows in the interface's frame (``rows.dialect``); a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
-from typing import Any
 
+from socrata_simulator.http.summary import summary, text_of
 from socrata_simulator.rows import rowids
 from socrata_simulator.rows.cells import (
     GEOMETRY_TYPES,
     compact,
     csv_is_stored_text,
     csv_text,
-    java_double,
     json_text,
-    plain_number,
     quoted,
     split,
     stamp,
@@ -27,7 +24,7 @@ from socrata_simulator.rows.cells import (
 from socrata_simulator.rows.dialect import Dialect
 from socrata_simulator.rows.table import UNSTAMPED, Table
 from socrata_simulator.soql.query import Query
-from socrata_simulator.soql.selection import Aggregate, Output
+from socrata_simulator.soql.selection import Output
 
 ROWS_AT_ONCE = 2000
 Cell = Callable[[int, list[bytes]], bytes]
@@ -35,11 +32,10 @@ Cell = Callable[[int, list[bytes]], bytes]
 
 def csv_body(query: Query, positions: Sequence[int]) -> Iterator[bytes]:
     """The answer as CSV, in pieces."""
-    names = [a.name for a in query.aggregates] or [o.name for o in query.outputs]
-    yield b",".join(quoted(name) for name in names) + b"\n"
-    if query.aggregates:
-        texts = aggregated(query)
-        yield b",".join(b"" if t is None else quoted(t) for t in texts) + b"\n"
+    yield b",".join(quoted(column.name) for column in query.columns) + b"\n"
+    if query.is_summary:
+        for texts in summary(query):
+            yield b",".join(b"" if t is None else quoted(t) for t in texts) + b"\n"
         return
     line = _csv_line(query.table, query.outputs, query.dialect)
     for start in range(0, len(positions), ROWS_AT_ONCE):
@@ -50,10 +46,9 @@ def json_body(query: Query, positions: Sequence[int]) -> Iterator[bytes]:
     """The answer as JSON, in pieces."""
     dialect = query.dialect
     yield dialect.opening
-    if query.aggregates:
-        texts = zip(query.aggregates, aggregated(query), strict=True)
-        members = [f"{compact(a.name)}:{json_text(t, a.kind)}" for a, t in texts if t is not None]
-        yield f"{{{','.join(members)}}}".encode() + dialect.closing
+    if query.is_summary:
+        made = [_json_object(query, texts) for texts in summary(query)]
+        yield dialect.between.join(made) + (dialect.closing if made else dialect.closing_of_none)
         return
     row = _json_row(query.table, query.outputs, dialect)
     for start in range(0, len(positions), ROWS_AT_ONCE):
@@ -154,6 +149,12 @@ def _json_cell(table: Table, output: Output, dialect: Dialect) -> Cell:
     return written
 
 
+def _json_object(query: Query, texts: Sequence[str | None]) -> bytes:
+    columns = zip(query.columns, texts, strict=True)
+    members = [f"{compact(c.name)}:{json_text(t, c.kind)}" for c, t in columns if t is not None]
+    return f"{{{','.join(members)}}}".encode(errors="replace")
+
+
 # -- values ----------------------------------------------------------------------------------------
 
 
@@ -187,55 +188,3 @@ def _stamp_cell(stamps: Sequence[int]) -> Callable[[int], bytes]:
 def _value_text(output: Output, position: int) -> str | None:
     value = output.value.get(position) if output.value else None
     return None if value is None else text_of(value, output.kind)
-
-
-def text_of(value: Any, kind: str) -> str:
-    """The value of an expression as a stored cell."""
-    if kind == "fixed_timestamp":
-        return stamp(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return plain_number(value)
-    return java_double(value) if isinstance(value, float) else str(value)
-
-
-def aggregated(query: Query) -> list[str | None]:
-    """The one row of an answer of aggregates, computed once for each table and condition."""
-    texts = [_aggregated(query, aggregate) for aggregate in query.aggregates]
-    if query.tampered is None:
-        return texts
-    return [
-        str(query.tampered(int(t))) if t is not None and a.function == "count" else t
-        for a, t in zip(query.aggregates, texts, strict=True)
-    ]
-
-
-def _aggregated(query: Query, aggregate: Aggregate) -> str | None:
-    memo = query.table.memo
-    key = (aggregate.function, aggregate.source, query.where, query.first, query.last)
-    if key not in memo:
-        memo[key] = _computed(query, aggregate)
-    found: str | None = memo[key]
-    return found
-
-
-def _computed(query: Query, aggregate: Aggregate) -> str | None:
-    positions = query.matching()
-    if aggregate.over is None:
-        return str(len(positions))
-    values = [v for v in map(aggregate.over.get, positions) if v is not None]
-    if aggregate.function == "count":
-        return str(len(values))
-    if not values:
-        return None
-    if aggregate.function == "avg":
-        return text_of(sum(values) / len(values), aggregate.kind)
-    reduce = _REDUCE[aggregate.function]
-    if aggregate.kind in ("row_identifier", "row_version"):
-        prefix = rowids.ROW if aggregate.kind == "row_identifier" else rowids.VERSION
-        return rowids.encode(reduce(values), query.table.key, prefix)
-    return text_of(reduce(values), aggregate.kind)
-
-
-_REDUCE: dict[str, Callable[[Any], Any]] = {"min": min, "max": max, "sum": sum}

@@ -70,7 +70,7 @@ class Handler(Wire):
         self._interface = asked.interface
         portal = self.server.portal
         portal.note(asked.kind, asked.dataset, asked.parameters, asked.interface)
-        faults = portal.faults.meet(asked.kind, asked.dataset)
+        faults = portal.faults.meet(asked.kind, asked.dataset, asked.interface)
         self._head_drip, self._drip = first(faults, "head_drip"), first(faults, "drip")
         self.server.closing.wait(first(faults, "delay") or 0)
         for fault in faults:

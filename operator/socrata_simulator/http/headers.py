@@ -101,7 +101,7 @@ def weak_etag(
 
 def schema(query: Query) -> Headers:
     """``X-SODA2-Fields`` and ``X-SODA2-Types``, or the warning that they were too long."""
-    outputs = query.aggregates or query.outputs
+    outputs = query.columns
     fields = json.dumps([o.name for o in outputs], separators=(",", ":"))
     types = json.dumps([o.kind for o in outputs], separators=(",", ":"))
     if len(fields) + len(types) >= LONGEST_SCHEMA:

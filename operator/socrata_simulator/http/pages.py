@@ -25,7 +25,7 @@ KEPT_BYTES = 512 * 1024 * 1024
 def written(query: Query, extension: str) -> Iterator[bytes]:
     """The answer as CSV or JSON text, in pieces."""
     write = csv_body if extension == "csv" else json_body
-    positions = () if query.aggregates else query.positions()
+    positions = () if query.is_summary else query.positions()
     return write(query, positions)
 
 
@@ -173,11 +173,9 @@ class Pages:
 
 def _identity(query: Query, parameters: Mapping[str, str]) -> object:
     """What tells the answer to one query from that to another, however either was written."""
-    columns: object = tuple(
-        (o.name, o.system or (o.field.name if o.field else "")) for o in query.outputs
-    )
-    if query.aggregates or any(o.value for o in query.outputs):
-        columns = parameters.get("$select", ""), columns
+    columns: object = tuple((o.name, o.source) for o in query.outputs)
+    if query.is_summary or any(o.value for o in query.outputs):
+        columns = parameters.get("$select", ""), parameters.get("$group", ""), columns
     rows = (query.where, query.first, query.last, query.offset, query.limit)
     return columns, rows, parameters.get("$order", ""), query.dialect
 

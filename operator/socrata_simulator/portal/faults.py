@@ -1,23 +1,14 @@
-"""Faults that a test switches on. Each applies to some requests, a number of times, and is over.
-
-``portal.faults.add(Fault.status(429, retry_after=1), times=2, dataset="abcd-1234", on="rows")``
-
-``on`` is the kind of request: ``rows``, ``count`` (any query of aggregates), ``metadata``,
-``catalog`` or ``any``. ``after=N`` lets the first N matching requests pass.
-"""
+"""What can go wrong with an answer. ``switched_on`` has which requests meet it, and how often."""
 
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from socrata_simulator import refusals
 from socrata_simulator.refusals import Refused
-
-KINDS = ("any", "rows", "count", "metadata", "catalog")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,88 +216,6 @@ def _refusal(status: int) -> Refused:
             return refusals.html(504, "Gateway Time-out")
         case _:
             return refusals.edge(status, f"http.{status}", f"Status {status}")
-
-
-@dataclass(slots=True)
-class _SwitchedOn:
-    """A fault, which requests meet it, and how often one did."""
-
-    fault: Fault
-    times: int | None
-    skip: int
-    dataset: str | None
-    on: str
-    used: int = field(default=0)
-
-    def takes(self, kind: str, dataset: str) -> bool:
-        """Whether this request meets the fault. Counts the request if it is one of the fault's kind."""
-        if self.on not in ("any", kind) or self.dataset not in (None, dataset):
-            return False
-        if self.skip > 0:
-            self.skip -= 1
-            return False
-        if self.times is not None and self.used >= self.times:
-            return False
-        self.used += 1
-        return True
-
-
-class Faults:
-    """The faults that are switched on."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._on: list[_SwitchedOn] = []
-
-    def add(
-        self,
-        fault: Fault,
-        *,
-        times: int | None = 1,
-        after: int = 0,
-        dataset: str | None = None,
-        on: str = "any",
-    ) -> None:
-        """Switch ``fault`` on for ``times`` requests (None: for good), after letting ``after`` pass.
-
-        ``dataset`` and ``on`` choose the requests (see above). Raises ``ValueError`` for another ``on``.
-        """
-        if on not in KINDS:
-            raise ValueError(f"on is one of {', '.join(KINDS)}, not {on!r}")
-        with self._lock:
-            self._on.append(_SwitchedOn(fault, times, after, dataset, on))
-
-    def clear(self) -> None:
-        """Switch all faults off."""
-        with self._lock:
-            self._on.clear()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no fault is switched on, be it one that has happened as often as it should."""
-        with self._lock:
-            return not self._on
-
-    @property
-    def pending(self) -> int:
-        """How many faults that end after a number of times have not ended yet."""
-        with self._lock:
-            return sum(1 for a in self._on if a.times is not None and a.used < a.times)
-
-    def meet(self, kind: str, dataset: str) -> list[Fault]:
-        """The faults that this request meets, in the order in which they were added.
-
-        None follows a refusal. Of two faults that exclude each other the first is met; the second
-        waits for a later request.
-        """
-        met: list[Fault] = []
-        with self._lock:
-            for entry in self._on:
-                if not any(entry.fault.excludes(m) for m in met) and entry.takes(kind, dataset):
-                    met.append(entry.fault)
-                    if entry.fault.refusal:
-                        break
-        return met
 
 
 def first(faults: list[Fault], name: str) -> Any:

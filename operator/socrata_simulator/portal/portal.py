@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from socrata_simulator.portal.dataset import ColumnLike, Dataset, Row
-from socrata_simulator.portal.faults import Faults
 from socrata_simulator.portal.interfaces import NEITHER, Interfaces
 from socrata_simulator.portal.oddities import EVERY_TYPE, every_type_rows
 from socrata_simulator.portal.recordings import read_export, read_recorded
+from socrata_simulator.portal.switched_on import Faults
 from socrata_simulator.portal.synthetic import LA311_COLUMNS, la311_lines
 
 

@@ -48,7 +48,7 @@ class Compiler:
 
     def __init__(self, table: Table, dataset: str, clause: str) -> None:
         self._table = table
-        self._dataset = dataset
+        self.dataset = dataset
         self._clause = clause
 
     def condition(self, expression: Expression) -> Getter:
@@ -204,7 +204,7 @@ class Compiler:
 
     def refused(self, code: str, text: str, at: int, **data: object) -> Refused:
         """A 400 about the character ``at`` (from 0) of the clause."""
-        return bad_query(code, text, clause=self._clause, at=at, dataset=self._dataset, **data)
+        return bad_query(code, text, clause=self._clause, at=at, dataset=self.dataset, **data)
 
     def mismatch(self, function: str, kind: str, at: int) -> Refused:
         """A 400 for a value of a type that does not fit."""

@@ -18,7 +18,7 @@ from socrata_simulator.rows import rowids
 from socrata_simulator.rows.dialect import SODA2, Dialect
 from socrata_simulator.rows.table import Table
 from socrata_simulator.soql.evaluate import Compiler, Typed
-from socrata_simulator.soql.selection import Aggregate, Output, parsed, select
+from socrata_simulator.soql.selection import Aggregate, Output, group_keys, parsed, select
 from socrata_simulator.soql.syntax import (
     Call,
     Expression,
@@ -32,7 +32,16 @@ from socrata_simulator.soql.syntax import (
 T = TypeVar("T")
 
 DEFAULT_LIMIT = 1000
-_KNOWN = frozenset(("$select", "$where", "$order", "$limit", "$offset", "$q"))
+_KNOWN = frozenset(("$select", "$where", "$group", "$order", "$limit", "$offset", "$q"))
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """What ``$group`` makes of a query: the columns of a group, what it is made by, and the order."""
+
+    columns: tuple[Output | Aggregate, ...]
+    keys: tuple[Typed, ...]
+    order: tuple[tuple[Typed | Aggregate, bool], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +60,23 @@ class Query:
     limit: int
     offset: int
     dialect: Dialect = SODA2
+    groups: Groups | None = None
     tampered: Callable[[int], int] | None = None
 
     @property
     def is_stable(self) -> bool:
         """Whether the answer is always the same for the same table."""
-        return self.tampered is None and bool(self.order or self.aggregates)
+        return self.tampered is None and bool(self.order or self.is_summary)
+
+    @property
+    def is_summary(self) -> bool:
+        """Whether the answer's rows are made of many rows: of groups, or of all."""
+        return bool(self.groups or self.aggregates)
+
+    @property
+    def columns(self) -> Sequence[Output | Aggregate]:
+        """The columns of the answer."""
+        return self.groups.columns if self.groups else (self.aggregates or self.outputs)
 
     def matching(self) -> Sequence[int]:
         """The positions of all rows that meet the condition, ascending."""
@@ -104,14 +124,16 @@ def parse(
     if unknown:
         raise query(400, "invalid-parameter", f"Unrecognized parameters: {', '.join(unknown)}")
     order = parsed(parse_order, parameters.get("$order", ""), dataset) or []
-    outputs, aggregates = select(table, parameters, dataset, dialect.interface, bool(order))
+    columns = select(table, parameters, dataset, dialect.interface, bool(order))
     conditions, first, last = _conditions(table, parameters, dataset)
     compiler = Compiler(table, dataset, parameters.get("$order", ""))
-    by = [(compiler.typed(o.expression), o.descending) for o in order]
+    groups = _groups(columns, order, compiler, parameters)
+    by = [] if groups else [(compiler.typed(o.expression), o.descending) for o in order]
     return Query(
         table=table,
-        outputs=tuple(outputs),
-        aggregates=tuple(aggregates),
+        outputs=tuple(c for c in columns if isinstance(c, Output)),
+        aggregates=tuple(c for c in columns if isinstance(c, Aggregate)),
+        groups=groups,
         where="\0".join(text for text, _ in conditions),
         condition=_all([condition for _, condition in conditions]),
         first=first,
@@ -123,6 +145,35 @@ def parse(
         ),
         offset=_count(parameters, "$offset", 0),
         dialect=dialect,
+    )
+
+
+def _groups(
+    columns: Sequence[Output | Aggregate],
+    order: Sequence[Ordered],
+    compiler: Compiler,
+    parameters: Mapping[str, str],
+) -> Groups | None:
+    """The groups that ``$group`` asks for. Names of selected columns come before columns of the table."""
+    keys = group_keys(parameters, compiler.dataset)
+    if not keys:
+        return None
+    named = {column.name: column for column in columns}
+
+    def found(expression: Expression) -> Typed | Aggregate:
+        column = named.get(expression.name) if isinstance(expression, Name) else None
+        if isinstance(column, Aggregate):
+            return column
+        if column is None or column.value is None:
+            expression = Name(column.source, 0) if column else expression
+            return compiler.typed(expression)
+        return column.value
+
+    typed = [found(Name(key, 0)) for key in keys]
+    return Groups(
+        columns=tuple(columns),
+        keys=tuple(key for key in typed if isinstance(key, Typed)),
+        order=tuple((found(o.expression), o.descending) for o in order),
     )
 
 

@@ -10,7 +10,15 @@ from typing import TypeVar
 from socrata_simulator.refusals import bad_query, bare
 from socrata_simulator.rows.table import SYSTEM_TYPES, Field, Table
 from socrata_simulator.soql.evaluate import AGGREGATES, Compiler, Typed
-from socrata_simulator.soql.syntax import Call, Expression, Name, Selected, Star, parse_select
+from socrata_simulator.soql.syntax import (
+    Call,
+    Expression,
+    Name,
+    Selected,
+    Star,
+    parse_group,
+    parse_select,
+)
 from socrata_simulator.soql.tokens import BadCharacter, BareTimestamp
 
 T = TypeVar("T")
@@ -26,6 +34,11 @@ class Output:
     system: str | None = None
     value: Typed | None = None
 
+    @property
+    def source(self) -> str:
+        """The column that it shows; nothing for an expression."""
+        return self.system or (self.field.name if self.field else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
@@ -40,8 +53,8 @@ class Aggregate:
 
 def select(
     table: Table, parameters: Mapping[str, str], dataset: str, interface: str, ordered: bool
-) -> tuple[list[Output], list[Aggregate]]:
-    """The columns, or the aggregates, that ``$select`` asks for. Raises ``Refused``.
+) -> list[Output | Aggregate]:
+    """The columns and aggregates that ``$select`` asks for. Raises ``Refused``.
 
     ``*`` has no computed regions: in SODA2 if there is an order, in SODA3 never, which adds them after
     all others.
@@ -51,20 +64,47 @@ def select(
     _refuse_late_stars(items, clause, dataset, interface)
     regions = interface == "SODA2" and not ordered
     compiler = Compiler(table, dataset, clause)
-    outputs: list[Output] = []
-    aggregates: list[Aggregate] = []
+    found: list[Output | Aggregate] = []
     for item in items:
         if isinstance(item, Star):
-            outputs += _starred(table, item, regions=regions)
+            found += _starred(table, item, regions=regions)
         elif isinstance(item.expression, Call) and item.expression.function in AGGREGATES:
-            aggregates.append(_aggregate(compiler, item.expression, item.alias))
+            found.append(_aggregate(compiler, item.expression, item.alias))
         else:
-            outputs.append(_output(table, compiler, item))
-    if outputs and aggregates:
-        raise compiler.refused(
-            "query.soql.column-not-in-group-bys", f"Column {outputs[0].name} not in group bys", 0
+            found.append(_output(table, compiler, item))
+    _refuse_ungrouped(found, parameters, compiler)
+    return found
+
+
+def _refuse_ungrouped(
+    found: list[Output | Aggregate], parameters: Mapping[str, str], compiler: Compiler
+) -> None:
+    """Beside aggregates, and where there are groups, only what is grouped by can be selected."""
+    grouped = "$group" in parameters
+    if not grouped and not any(isinstance(column, Aggregate) for column in found):
+        return
+    keys = group_keys(parameters, compiler.dataset)
+    for column in found:
+        if isinstance(column, Output) and not {column.name, column.source} & set(keys):
+            raise compiler.refused(
+                "query.soql.column-not-in-group-bys", f"Column {column.name} not in group bys", 0
+            )
+
+
+def group_keys(parameters: Mapping[str, str], dataset: str) -> list[str]:
+    """The columns, or names of selected expressions, that ``$group`` lists. Raises ``Refused``."""
+    clause = parameters.get("$group", "")
+    keys = parsed(parse_group, clause, dataset) or []
+    names = [key.name for key in keys if isinstance(key, Name)]
+    if len(names) < len(keys):
+        raise bad_query(
+            "query.compiler.malformed",
+            "The simulator groups by columns and by names of selected expressions only",
+            clause=clause,
+            at=0,
+            dataset=dataset,
         )
-    return outputs, aggregates
+    return names
 
 
 _LATE_STAR = {

@@ -85,8 +85,8 @@ def seen_by_soda3(table: Table, differences: Differences) -> Table:
 
 def _outputs(query: Query, wishes: Wishes, differences: Differences) -> Iterable[Output]:
     """The columns of the answer. Aggregates come without any that were not selected."""
-    if query.aggregates:
-        return ()
+    if query.is_summary:
+        return query.outputs
     outputs = list(query.outputs)
     if wishes.include_synthetic:
         outputs = _with_synthetic(query.table, outputs, systems_first=wishes.systems_first)

@@ -13,7 +13,8 @@ from itertools import pairwise
 
 from socrata_simulator.refusals import Refused, bad_query
 
-CLAUSES = ("select", "where", "order", "limit", "offset")
+CLAUSES = ("select", "where", "group", "order", "limit", "offset")
+_WITH_BY = ("group", "order")
 """In the order in which a query has them."""
 
 _PIECE = re.compile(
@@ -32,7 +33,7 @@ _KEYWORDS = frozenset(
     "select where order group by having limit offset as and or not is null in like between "
     "case when then else end true false asc desc distinct search join on union from".split()
 )
-_ABSENT = {"from": "a query has no FROM", "group": "GROUP BY is not simulated"}
+_ABSENT = {"from": "a query has no FROM", "having": "HAVING is not simulated"}
 _ABSENT |= {"search": "SEARCH is not simulated", "join": "joins are not simulated"}
 
 Piece = tuple[str, str, int]
@@ -51,7 +52,10 @@ def clauses(statement: str, dataset: str) -> dict[str, str]:
     ends = [*starts[1:], ("", len(pieces))]
     found = {}
     for (clause, start), (_, end) in zip(starts, ends, strict=True):
-        body = pieces[start + (2 if clause == "order" else 1) : end]
+        body = pieces[start + (2 if clause in _WITH_BY else 1) : end]
+        if not body:
+            at = pieces[start][2]
+            raise _unexpected(statement, at, dataset, f"nothing follows {clause.upper()}")
         found[f"${clause}"] = _written(clause, body)
     for name in ("$limit", "$offset"):
         if not found.get(name, "0").isdigit():
@@ -82,7 +86,7 @@ def _starts(statement: str, pieces: list[Piece], dataset: str) -> list[tuple[str
             raise _unexpected(statement, at, dataset, _ABSENT[word])
         if word in CLAUSES:
             starts.append((word, number))
-            if word == "order" and not _is_by(pieces, number + 1):
+            if word in _WITH_BY and not _is_by(pieces, number + 1):
                 raise _unexpected(statement, at, dataset, f"{text} wants BY")
     for (one, _), (other, number) in pairwise(starts):
         if CLAUSES.index(one) >= CLAUSES.index(other):
@@ -96,7 +100,7 @@ def _is_by(pieces: list[Piece], number: int) -> bool:
 
 def _written(clause: str, pieces: list[Piece]) -> str:
     """A clause in the way in which SODA2's clients write it."""
-    lists = clause in ("select", "order")
+    lists = clause in ("select", *_WITH_BY)
     out: list[str] = []
     depth = 0
     for kind, text, _ in pieces:

@@ -93,6 +93,11 @@ def parse_order(clause: str) -> list[Ordered]:
     return _whole(clause, lambda reader: reader.listed(reader.ordered))
 
 
+def parse_group(clause: str) -> list[Expression]:
+    """What to group by. Raises as ``parse_where``."""
+    return _whole(clause, lambda reader: reader.listed(reader.expression))
+
+
 def _whole(clause: str, read: Callable[[_Reader], T]) -> T:
     reader = _Reader(tokens(clause))
     found = read(reader)

@@ -77,16 +77,16 @@ def _plan(
     bound = (inputs.moment(since, mode) or spec.since) if chosen == "update" else None
     with inputs.existing_database(given, environ) as database:
         found = find(Connections(database.dsn), spec) if database else nothing_there(spec)
-    with closing(_source(manifest, given, environ, interruption)) as source:
-        planned = preview(
-            spec,
-            source,
-            found,
-            mode=chosen,
-            since=bound,
-            now=datetime.now(UTC),
-            stopping=interruption.stopping,
-        )
+        with closing(_source(manifest, given, environ, interruption)) as source:
+            planned = preview(
+                spec,
+                source,
+                found,
+                mode=chosen,
+                since=bound,
+                now=datetime.now(UTC),
+                stopping=interruption.stopping,
+            )
     _tell(manifest, planned, not_given(spec, given), output, redact)
     failure = planned.error or summarise(planned.failures)
     return failure.exit_code if failure else 0

@@ -17,6 +17,7 @@ from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import seen_anew
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.archive import archived
+from socratasync.pipeline.stage.changeover import check_changeover
 from socratasync.pipeline.stage.fill import Stage
 from socratasync.pipeline.stage.refused_row import refused_rows
 from socratasync.pipeline.stage.verify import StagedDataset, fill_and_verify
@@ -45,7 +46,17 @@ def _load_anew_if_changed(context: RunContext, plan: DatasetPlan) -> DatasetRepo
         return _connected(context, plan)
     except InterfaceChanged as exc:
         log.warning("%s; reading anew", exc.message)
-    return _connected(context, seen_anew(plan, context.source, context.options.clock()))
+    again = seen_anew(plan, context.source, context.options.clock())
+    return _connected(context, _checked(context, again))
+
+
+def _checked(context: RunContext, plan: DatasetPlan) -> DatasetPlan:
+    """The plan by the other interface, once it is known that this does no harm."""
+    with context.connections.connect() as connection:
+        checked = check_changeover(connection, context.source, plan, resets=context.request.resets)
+    for warning in checked.warnings:
+        context.journal.warn(warning)
+    return checked
 
 
 def _connected(context: RunContext, plan: DatasetPlan) -> DatasetReport | Deferred:

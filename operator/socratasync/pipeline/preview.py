@@ -23,6 +23,7 @@ from socratasync.pipeline.plan.planner import plan_all
 from socratasync.pipeline.plan.target_state import TargetState, check_rights, look
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.stage.changeover import check_all
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.catalog import MaterializedView, Target
 from socratasync.pipeline.target.connection import FIRST_WITH_MERGE_RETURNING, Connections
@@ -33,11 +34,13 @@ SAMPLE_ROWS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The database as it is. ``view_error``: what a run would say of a view that it cannot refresh."""
+    """The database as it is. ``view_error``: what a run would say of a view that it cannot refresh. ``connections``:
+    by which to look up rows of it, where a dataset goes over to another interface."""
 
     state: TargetState
     views: tuple[MaterializedView, ...] = ()
     view_error: SyncError | None = None
+    connections: Connections | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,7 @@ def find(connections: Connections, spec: SyncSpec) -> Found:
     a run would lack."""
     with connections.connect(read_only=True) as connection:
         check_rights(connection, spec)
-        found = Found(state=look(connection, spec))
+        found = Found(state=look(connection, spec), connections=connections)
         if not found.state.target.exists:
             return found  # nor are its views: a run that makes the table leaves them out
         try:
@@ -117,6 +120,15 @@ def preview(
     except SyncError as exc:
         return Preview(found=found, mode=mode, datasets={}, error=exc)
     resets = spec.resets(mode)
+    if found.connections:
+        plans = check_all(
+            found.connections,
+            source,
+            plans,
+            at_once=spec.parallelism,
+            resets=resets,
+            compares=False,
+        )
     datasets = in_parallel(
         {dataset: partial(_preview, source, plan, resets) for dataset, plan in plans.items()},
         at_once=spec.parallelism,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 
 from socratasync.contract.progress import StepName
@@ -31,6 +32,7 @@ from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.stage.abandoned import drop_abandoned
+from socratasync.pipeline.stage.changeover import check_all
 from socratasync.pipeline.target import catalog, migrations, surroundings
 from socratasync.pipeline.target.bookkeeping import Ledger
 from socratasync.pipeline.target.connection import Connection, Connections
@@ -166,6 +168,14 @@ def plan_all(context: RunContext) -> Plans:
         since=request.lower_bound,
         now=context.options.clock(),
     )
+    checked = check_all(
+        context.connections,
+        context.source,
+        plans.plans,
+        at_once=request.spec.parallelism,
+        resets=request.resets,
+    )
+    plans = replace(plans, plans=checked)
     if plans.refused and not migrations.bookkeeping_exists(context.connection):
         report_datasets(context, plans, {})
         raise _together(context)

@@ -28,6 +28,7 @@ BY_DATE = KeepsNewer(believed_until=plans.LATER, read_again_after=None, asked_si
 SHAPES = {
     "a full load": LOADED,
     "an update": replace(LOADED, keeps_newer=BY_STAMP, stamps_equal_rows=True),
+    "other ids": replace(LOADED, renews_ids=True),
     "an update by a date": replace(LOADED, keeps_newer=BY_DATE),
     "in two": replace(LOADED, in_two=True),
     "keyed by the row's id": replace(LOADED, key=("socrata_dataset", "socrata_id")),

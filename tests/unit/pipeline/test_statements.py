@@ -15,7 +15,7 @@ from socratasync.pipeline.columns import PROVENANCE, Column
 from socratasync.pipeline.merge import outranked_statements, table_statements
 from socratasync.pipeline.merge import statements as merge_statements
 from socratasync.pipeline.plan.model import Shape
-from socratasync.pipeline.stage import statements
+from socratasync.pipeline.stage import form_statements, statements
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.types import type_sql
 
@@ -47,6 +47,8 @@ BUILDERS: dict[str, Callable[[Shape], sql.Composed]] = {
     "count_rows": lambda shape: catalog.count_rows(shape.target),
     "count_by_dataset": lambda shape: catalog.count_by_dataset(shape.target),
     "analyze": lambda shape: catalog.analyze(shape.target),
+    "some_rows": lambda shape: form_statements.some_rows(shape, 9),
+    "take_rows": lambda shape: form_statements.take_rows(shape, shape.columns, [shape.dataset]),
     **{
         build.__name__: build
         for build in (

@@ -15,16 +15,7 @@ from socratasync.pipeline.columns import Column
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT
 from socratasync.pipeline.stage.statements import ARRIVAL, names
-from socratasync.pipeline.target.types import bare_type
-
-_COMPARED_DIRECTLY = frozenset(
-    "text,character varying,character,smallint,integer,bigint,numeric,real,double precision,boolean,"
-    "date,timestamp without time zone,timestamp with time zone,time without time zone,interval,"
-    "time with time zone,uuid,jsonb,inet,cidr,macaddr,bytea,money".split(",")
-)
-"""Types whose ``=`` exists and means the same value. Others (json has none, citext's ignores
-case, a box's compares areas) are compared as text."""
-
+from socratasync.pipeline.target.types import is_compared_directly
 
 Source = Literal["s", "excluded"]
 """Where values come from: the stage, or in ``ON CONFLICT`` the row that was to be inserted, which has the
@@ -76,7 +67,7 @@ def same_key(shape: Shape) -> sql.Composed:
 
 def _compared(column: Column, source: Source | Literal["t"]) -> sql.Composable:
     identifier = sql.Identifier(source, column.staged if source == "s" else column.name)
-    if bare_type(column.type) in _COMPARED_DIRECTLY:
+    if is_compared_directly(column.type):
         return identifier
     return sql.SQL("{}::text").format(identifier)
 
@@ -85,7 +76,7 @@ def differs(shape: Shape, source: Source) -> sql.Composed:
     """Whether the target row ``t`` must be rewritten from ``source`` (``s``, or ``excluded``).
 
     The source's ``:id`` and ``:updated_at`` do not count: a dataset republished as it was gets
-    new ones for every row (but see ``Shape.stamps_equal_rows``). A row that another dataset also holds
+    new ones for every row (but see ``Shape.stamps_equal_rows`` and ``renews_ids``). A row that another dataset also holds
     goes to the newer of the two; of two equally new ones always to the same, or they would take turns. A
     row without a time is the oldest.
     """
@@ -98,6 +89,9 @@ def differs(shape: Shape, source: Source) -> sql.Composed:
     right.append(sql.Literal(shape.dataset))
     left.append(_lacks_provenance(source))
     right.append(sql.Literal(False))
+    if shape.renews_ids:
+        left.append(sql.Identifier("t", "socrata_id"))
+        right.append(_row_id(source))
     if shape.stamps_equal_rows:
         left.append(sql.Identifier("t", "socrata_updated_at"))
         right.append(stamp(source))
@@ -129,11 +123,15 @@ def replaceable(shape: Shape, source: Source) -> sql.Composed:
         "AND (t.socrata_id = {id} OR t.socrata_updated_at >= {asked_since}::timestamptz)))"
     ).format(
         stamp=stamp(source),
-        id=sql.Identifier(source, "socrata_id" if source == "excluded" else ROW_ID),
+        id=_row_id(source),
         believed_until=sql.Literal(keeps.believed_until),
         read_again_after=sql.Literal(keeps.read_again_after or _NEVER_YET),
         asked_since=sql.Literal(keeps.asked_since or _NEVER_YET),
     )
+
+
+def _row_id(source: Source) -> sql.Composable:
+    return sql.Identifier(source, "socrata_id" if source == "excluded" else ROW_ID)
 
 
 def stamp(source: Source) -> sql.Composable:

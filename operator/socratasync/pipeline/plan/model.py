@@ -40,7 +40,8 @@ class Shape:
     """One dataset's way into the target: names only, no data. ``keeps_newer``: what an update leaves as
     it is. A full load (None) knows better: the newer row is gone. ``stamps_equal_rows``: a row that is equal
     but for its time of change is written, since another dataset's row with its key is judged by that.
-    ``in_two``: new rows and changed ones are written by a statement each."""
+    ``renews_ids``: so is a row that is equal but for its ``:id``, since it has another one from now on. ``in_two``:
+    new rows and changed ones are written by a statement each."""
 
     schema: str
     table: str
@@ -51,6 +52,7 @@ class Shape:
     provenance: bool
     keeps_newer: KeepsNewer | None = None
     stamps_equal_rows: bool = False
+    renews_ids: bool = False
     in_two: bool = False
 
     @property

@@ -18,7 +18,13 @@ from socratasync.errors import InterfaceChanged, SourceUnavailable, SyncError, T
 from socratasync.pipeline.source import answers, soql
 from socratasync.pipeline.source.announced import read_notice
 from socratasync.pipeline.source.body import Body
-from socratasync.pipeline.source.choice import Choice, not_there, refused_by_both, sign_of
+from socratasync.pipeline.source.choice import (
+    INTERFACES,
+    Choice,
+    not_there,
+    refused_by_both,
+    sign_of,
+)
 from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.source.interface import Interface
 from socratasync.pipeline.source.refusals import Refused
@@ -194,10 +200,27 @@ class Asking:
         ``InterfaceChanged`` then, and where this one turns out to be gone."""
         self.check_interface(dataset, by)
         interface = self._choice.of(dataset)
+        with (
+            self._or_by_the_other(dataset, interface),
+            self._page(dataset, interface, query) as stream,
+        ):
+            yield stream
+
+    @contextlib.contextmanager
+    def rows_by(self, name: Name, dataset: str, query: Query) -> Iterator[RowStream]:
+        """As ``rows``, by this interface, whichever the dataset is read by: to compare the two. Whatever it answers,
+        the dataset stays with the one that it has."""
+        try:
+            with self._page(dataset, INTERFACES[name], query) as stream:
+                yield stream
+        except Refused as refused:
+            raise refused.error from refused
+
+    @contextlib.contextmanager
+    def _page(self, dataset: str, interface: Interface, query: Query) -> Iterator[RowStream]:
         renames = interface.rename if dataset in self._renamed else None
         request = self._request(interface, dataset, renames(query) if renames else query, "csv")
         with (
-            self._or_by_the_other(dataset, interface),
             self._throttle.request(),
             translated(self.domain, dataset, slow=SMALLER),
             self._sessions.opened(request) as response,

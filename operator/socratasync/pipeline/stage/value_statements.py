@@ -49,11 +49,11 @@ def loose(shape: Shape) -> Relation:
     return relation("socratasync", f"{shape.stage}_text")
 
 
-def create_loose(shape: Shape) -> sql.Composed:
-    """A table of the page's columns, all of type text."""
+def create_loose(shape: Shape, table: Relation | None = None) -> sql.Composed:
+    """A table of the page's columns, all of type text: ``loose``, unless it is to have another name."""
     columns = (name for name in header(shape.columns) if name != ROW_ID)
     return sql.SQL(_SQL["create_loose"]).format(
-        loose=loose(shape),
+        loose=table or loose(shape),
         columns=sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(c)) for c in columns),
     )
 

@@ -158,11 +158,15 @@ class Ledger:
             rows = cursor.execute(_SQL["read_datasets"], self._words).fetchall()
         return {row["dataset"]: Known.from_dict(row) for row in rows}
 
+    def has_outranked(self) -> bool:
+        """Whether there is the book of rows that the target does not hold: an older release made none."""
+        row = self._connection.execute(_SQL["has_outranked"]).fetchone()
+        return bool(row and row[0])
+
     def owed(self) -> dict[str, tuple[str, ...]]:
         """Dataset id → ``:id``s of its rows that are to be read anew, since the row that stood for them
         is gone."""
-        known = self._connection.execute(_SQL["has_outranked"]).fetchone()
-        if not (known and known[0]):
+        if not self.has_outranked():
             return {}
         rows = self._connection.execute(_SQL["read_owed"], self._words).fetchall()
         return {dataset: tuple(ids) for dataset, ids in rows}

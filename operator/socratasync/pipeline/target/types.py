@@ -81,3 +81,16 @@ def bare_type(pg_type: str) -> str:
     """The type's one name, without length or precision: ``varchar(20)`` → ``character varying``."""
     bare = " ".join(_MODIFIER.sub("", pg_type.lower()).split())
     return _NORMAL_TYPES.get(bare, bare)
+
+
+_COMPARED_DIRECTLY = frozenset(
+    "text,character varying,character,smallint,integer,bigint,numeric,real,double precision,boolean,"
+    "date,timestamp without time zone,timestamp with time zone,time without time zone,interval,"
+    "time with time zone,uuid,jsonb,inet,cidr,macaddr,bytea,money".split(",")
+)
+
+
+def is_compared_directly(pg_type: str) -> bool:
+    """Whether the type's ``=`` exists and means the same value. Others (json has none, citext's ignores
+    case, a box's compares areas) are compared as text."""
+    return bare_type(pg_type) in _COMPARED_DIRECTLY
