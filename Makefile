@@ -64,10 +64,11 @@ bench-scale: $(STAMP)  ## 1,000 and 10,000 SocrataSyncs against a real API serve
 	@$(BIN)/python tests/cluster/programs.py api
 	$(BIN)/python tests/bench/scale.py
 
-chaos: $(STAMP)  ## the property tests at length, the kill tests at every step
+chaos: $(STAMP)  ## the property tests at length, the kill tests at every step, all runs by both interfaces
 	@tools/test_programs.sh
 	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadfile tests/unit
-	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadfile tests/chaos
+	$(PYTEST) -n $(WORKERS) --dist loadfile --interface both tests/postgres tests/bad_inputs
+	HYPOTHESIS_PROFILE=chaos $(PYTEST) -n $(WORKERS) --dist loadfile --interface both tests/chaos
 
 mutants: $(STAMP)  ## which changes of what decides no test notices; MUTANTS=--changed, or --record and modules
 	$(BIN)/python -m tests.mutants $(MUTANTS)

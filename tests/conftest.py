@@ -25,6 +25,7 @@ import trustme
 from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tests.interfaces import Interface, Interfaces, add_option
 from tests.left_open import LeftOpen
 from tests.listener import Listener, listen
 from tests.skipped import SkippedTests
@@ -39,9 +40,15 @@ settings.register_profile("chaos", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--interface``: by which of Socrata's interfaces tests are run."""
+    add_option(parser)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Tests that were skipped are named at the end of every run, and what a test leaves open is told of at once."""
     config.pluginmanager.register(SkippedTests())
+    config.pluginmanager.register(Interfaces())
     config.pluginmanager.register(LeftOpen())
 
 
@@ -215,6 +222,13 @@ def clock() -> Clock:
 def portal(clock: Clock) -> Portal:
     """A simulated Socrata without datasets; it knows the app token ``token`` and one account."""
     return Portal(app_tokens=["token"], accounts={"ada": "secret"}, clock=clock)
+
+
+@pytest.fixture
+def socrata_interface(request: pytest.FixtureRequest) -> Interface:
+    """The one by which this test's runs read rows; see ``tests/interfaces.py``."""
+    by: Interface = request.param
+    return by
 
 
 @pytest.fixture(scope="session")

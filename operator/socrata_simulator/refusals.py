@@ -144,7 +144,7 @@ def bad_query(
 _SODA3_CODES = {
     "dataset.missing": "not_found",
     "request-timeout": "soql.pg.timeout",
-    "query.compiler.malformed": "soql.parser.unexpected-token",
+    "query.compiler.malformed": "soql.parser.expected-token",
     "query.soql.column-not-in-group-bys": "soql.analyzer.ungrouped-column-reference",
     "query.soql.aggregate-in-ungrouped-context": "soql.analyzer.aggregate-function-not-allowed",
 }

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from tests.bad_inputs.scene import Scene
 from tests.conftest import wheel_server
+from tests.interfaces import Interface
 
 from socrata_simulator.http.server import Server
 from socrata_simulator.portal.portal import Portal
@@ -20,12 +21,13 @@ def scene(
     portal: Portal,
     socrata: Server,
     dsn: str,
+    socrata_interface: Interface,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Scene]:
     """A manifest, a portal and a database with which all goes well, until something is spoilt."""
-    scene = Scene(portal, socrata, dsn, tmp_path, monkeypatch, capsys)
+    scene = Scene(portal, socrata, dsn, tmp_path, socrata_interface, monkeypatch, capsys)
     yield scene
     scene.drop_roles()
 

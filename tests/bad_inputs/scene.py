@@ -18,6 +18,7 @@ import yaml
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
+from tests.interfaces import Interface, with_api
 
 from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
@@ -86,6 +87,7 @@ class Scene:
     server: Server
     database: str
     folder: Path
+    interface: Interface
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
     manifest: dict[str, Any] = field(init=False)
@@ -175,7 +177,7 @@ class Scene:
     def run(self) -> Ended:
         """``socratasync run -f FILE -o json``, in this process."""
         file = self.folder / "manifest.yaml"
-        given = yaml.safe_dump(self.manifest) if self.text is None else self.text
+        given = yaml.safe_dump(self._by_interface()) if self.text is None else self.text
         file.write_bytes(given.encode() if isinstance(given, str) else given)
         for name, value in self.environ.items():
             self.monkeypatch.setenv(name, value)
@@ -194,6 +196,16 @@ class Scene:
         code = exit_.value.code
         assert isinstance(code, int)
         return Ended(exit_code=code, output=output, messages=messages)
+
+    def _by_interface(self) -> dict[str, Any]:
+        """The manifest, read by the test's interface; as it is where it has no place to say so."""
+        match self.manifest:
+            case {"spec": dict() as spec} if isinstance(source := spec.get("source", {}), dict):
+                return {
+                    **self.manifest,
+                    "spec": {**spec, "source": with_api(source, self.interface)},
+                }
+        return self.manifest
 
     def well(self) -> None:
         """A run that must go well, before something is spoilt."""

@@ -2,9 +2,9 @@
 
 The yardstick is what a person would do with files at hand: ``\\copy`` into an unlogged table, then
 ``INSERT … SELECT`` into a table with the key. The product downloads the same rows over HTTPS from a
-simulator in a process of its own, and is timed as a whole process, from start to exit. Runs take
-turns; medians are compared. Prints a table, writes ``bench-results/load.json``, and fails when a
-limit is broken.
+simulator in a process of its own, and is timed as a whole process, from start to exit. One dataset is
+also loaded by SODA3, beside SODA2. Runs take turns; medians are compared. Prints a table, writes
+``bench-results/load.json``, and fails when a limit is broken.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from psycopg import sql
 from socrata_simulator.process import Process, running
 
 RATIO_LIMITS = {"one": 1.15, "two": 1.0}
+SODA3_LIMIT = 1.05
+"""Of SODA2's seconds for the same rows."""
 RSS_LIMIT_MIB = 128
 GROWTH_LIMIT_MIB = 8
 """Between a tenth of the rows and all of them: what noise of the allocator may add."""
@@ -139,7 +141,9 @@ class Bench:
         )
         return time.perf_counter() - started
 
-    def synced(self, datasets: list[str]) -> tuple[float, float, dict[str, Any]]:
+    def synced(
+        self, datasets: list[str], api: str = "SODA2"
+    ) -> tuple[float, float, dict[str, Any]]:
         """Seconds and MiB that a worker takes, and its report."""
         self.clean()
         log = self.folder / "worker.log"
@@ -147,7 +151,7 @@ class Bench:
         with log.open("wb") as errors, tempfile.TemporaryFile() as output:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "socratasync", "worker"],
-                env=self._environ(datasets),
+                env=self._environ(datasets, api),
                 stdout=output,
                 stderr=errors,
             )
@@ -160,11 +164,11 @@ class Bench:
             raise SystemExit(f"the worker failed: {said}\n{log.read_text()[-4000:]}")
         return seconds, usage.ru_maxrss / 1024, json.loads(said.splitlines()[-1])
 
-    def _environ(self, datasets: list[str]) -> dict[str, str]:
+    def _environ(self, datasets: list[str], api: str) -> dict[str, str]:
         spec = {
             "domain": self.simulator.domain,
             "datasets": [{"id": dataset} for dataset in datasets],
-            "source": {"pageSize": self.options.page_size},
+            "source": {"pageSize": self.options.page_size, "api": api},
             "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": [KEY]},
             "refresh": {"vacuum": "None"},  # the yardstick does none, either
             "parallelism": len(datasets),
@@ -215,19 +219,15 @@ def measure(bench: Bench, rounds: int) -> dict[str, Any]:
     ways = {"one": [FIRST], "two": [FIRST, SECOND]}
     copied = {name: Measured() for name in ways}
     synced = {name: Measured() for name in ways}
+    by_soda3 = Measured()
     _, small_rss, _ = bench.synced([SMALL])
     for _ in range(rounds):
         for name, datasets in ways.items():
-            rows = bench.options.rows * len(datasets)
             copied[name].seconds.append(bench.copied(datasets))
-            assert bench.count() == rows
-            seconds, rss, report = bench.synced(datasets)
-            assert bench.count() == report["rows"]["inserted"] == rows
-            synced[name].seconds.append(seconds)
-            synced[name].rss_mib = max(synced[name].rss_mib, rss)
-            _say(
-                f"{name}: psql {copied[name].seconds[-1]:.2f} s, worker {seconds:.2f} s, {report['seconds']}"
-            )
+            assert bench.count() == bench.options.rows * len(datasets)
+            said = _timed(bench, synced[name], datasets, "SODA2")
+            _say(f"{name}: psql {copied[name].seconds[-1]:.2f} s, worker {said}")
+        _say(f"one by SODA3: worker {_timed(bench, by_soda3, [FIRST], 'SODA3')}")
     return {
         "rows": bench.options.rows,
         "columns": len(bench.columns),
@@ -245,7 +245,23 @@ def measure(bench: Bench, rounds: int) -> dict[str, Any]:
             }
             for name in ways
         },
+        "soda3": {
+            "soda2Seconds": [round(s, 3) for s in synced["one"].seconds],
+            "soda3Seconds": [round(s, 3) for s in by_soda3.seconds],
+            "ratio": round(by_soda3.median / synced["one"].median, 3),
+            "limit": SODA3_LIMIT,
+            "rssMib": round(by_soda3.rss_mib, 1),
+        },
     }
+
+
+def _timed(bench: Bench, measured: Measured, datasets: list[str], api: str) -> str:
+    """One more round of a worker; what it took, in words."""
+    seconds, rss, report = bench.synced(datasets, api)
+    assert bench.count() == report["rows"]["inserted"] == bench.options.rows * len(datasets)
+    measured.seconds.append(seconds)
+    measured.rss_mib = max(measured.rss_mib, rss)
+    return f"{seconds:.2f} s, {report['seconds']}"
 
 
 def table(found: dict[str, Any]) -> str:
@@ -260,6 +276,15 @@ def table(found: dict[str, Any]) -> str:
             f"| {name} of {found['rows']:,} x {found['columns']} | {psql:.2f} | {worker:.2f} "
             f"| {r['ratio']:.2f} | {r['limit']:.2f} | {r['rssMib']:.0f} |"
         )
+    by = found["soda3"]
+    soda2, soda3 = (statistics.median(by[k]) for k in ("soda2Seconds", "soda3Seconds"))
+    lines += [
+        "",
+        "| one dataset | SODA2, s (median) | SODA3, s (median) | ratio | limit | worker RSS, MiB |",
+        "|---|---|---|---|---|---|",
+        f"| {found['rows']:,} x {found['columns']} | {soda2:.2f} | {soda3:.2f} | {by['ratio']:.2f} "
+        f"| {by['limit']:.2f} | {by['rssMib']:.0f} |",
+    ]
     return "\n".join(lines)
 
 
@@ -271,6 +296,11 @@ def broken_limits(found: dict[str, Any]) -> list[str]:
             broken.append(f"{name}: {r['ratio']} times psql's seconds, over {r['limit']}")
         if r["rssMib"] >= RSS_LIMIT_MIB:
             broken.append(f"{name}: {r['rssMib']} MiB resident, over {RSS_LIMIT_MIB}")
+    by = found["soda3"]
+    if by["ratio"] > by["limit"]:
+        broken.append(f"SODA3: {by['ratio']} times SODA2's seconds, over {by['limit']}")
+    if by["rssMib"] >= RSS_LIMIT_MIB:
+        broken.append(f"SODA3: {by['rssMib']} MiB resident, over {RSS_LIMIT_MIB}")
     growth = found["results"]["one"]["rssMib"] - found["smallRssMib"]
     if growth > GROWTH_LIMIT_MIB:
         broken.append(f"memory grows with rows: {growth:.1f} MiB more than for a tenth of them")
@@ -295,9 +325,10 @@ def main() -> int:
     datasets = [f"--dataset={FIRST}=synthetic:{options.rows}:1"]
     datasets += [f"--dataset={SECOND}=synthetic:{options.rows}:2"]
     datasets += [f"--dataset={SMALL}=synthetic:{options.rows // 10}:3"]
+    warmed = ["--warm", str(options.page_size), "--warm-for", "SODA2", "--warm-for", "SODA3"]
     with (
         tempfile.TemporaryDirectory(prefix="socratasync-bench-") as folder,
-        running(*datasets, "--warm", str(options.page_size)) as simulator,
+        running(*datasets, *warmed) as simulator,
         server(options.dsn) as dsn,
     ):
         os.environ["REQUESTS_CA_BUNDLE"] = simulator.ca_file

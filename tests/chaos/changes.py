@@ -44,11 +44,13 @@ CHANGE = st.integers(0, 39).flatmap(lambda n: ROWS if n > 6 else WHOLE if n else
 CHANGES = st.lists(st.tuples(st.integers(0, 1), CHANGE), min_size=1, max_size=7)
 
 WHEN = st.sampled_from(["before", "before", "midway", "afterwards"])
-TROUBLE = st.integers(0, 19).flatmap(
+TROUBLE = st.integers(0, 20).flatmap(
     lambda n: (
         st.tuples(st.just("change"), WHEN, CHANGE)
-        if n > 7
+        if n > 8
         else st.tuples(st.just("fault"), SOURCE_FAULTS)
+        if n > 1
+        else st.tuples(st.just("soda2 ends"), st.sampled_from([410, 501, 404, 403]))
         if n
         else st.tuples(st.just("stop"))
     )

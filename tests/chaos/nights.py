@@ -17,6 +17,7 @@ from tests.chaos.judge.judge import Judge
 from tests.chaos.judge.witness import Witness
 from tests.chaos.setting import Setting
 from tests.chaos.world import World
+from tests.interfaces import with_api
 from tests.listener import Listener
 from tests.postgres.conftest import Sync
 
@@ -83,7 +84,7 @@ def begin(
     """An empty database, and datasets with nothing in them."""
     portal.datasets.clear()
     portal.faults.clear()
-    portal.requests.clear()
+    portal.soda2_returns()
     sync.spec["target"] = {"dsnSecretRef": {"name": "db"}, "table": "parks", "key": [setting.key]}
     sync.spec["refresh"] = {"vacuum": "None"}
     sync.spec["verify"] = {"rowCount": setting.row_count}
@@ -118,7 +119,8 @@ def _pace(sync: Sync, setting: Setting) -> Any:
 
 def manifest(sync: Sync, mode: str, page_size: int, setting: Setting) -> None:
     """The manifest of one night."""
-    sync.spec["source"] = {"pageSize": page_size}
+    source = {"pageSize": page_size}
+    sync.spec["source"] = with_api(source, setting.interface or sync.interface)
     if setting.hand_kept:
         sync.spec["source"]["watermark"] = "opened"
     target = sync.spec["target"]

@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 from tests.chaos.history import Values
 from tests.chaos.world import World
+from tests.interfaces import Interface
 
 Clock = Literal["right", "years ahead", "hours behind"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """``clock``: the run's own. ``clocks_are_wrong``: the portal's is set ahead and back. ``meddled``: others
+    """``interface``: by which rows are read; None: the test's. ``clock``: the run's own. ``clocks_are_wrong``: the portal's is set ahead and back. ``meddled``: others
     alter the target. ``told``: there are hooks, and people to tell. ``slow_server``: PostgreSQL passes for
     the slower side, so that datasets are filled while they are downloaded."""
 
+    interface: Interface | None = None
     datasets: int = 1
     key: str = "name"
     hand_kept: bool = False
@@ -89,6 +91,7 @@ ROLES = st.sampled_from(
 )
 """What a role may have set, and what no run may mind."""
 
+_INTERFACE = st.sampled_from(["Auto", "SODA2", "SODA3"])
 _RIGHT_OR_AHEAD = st.sampled_from(["right", "years ahead"])
 
 
@@ -96,7 +99,7 @@ def _setting(**words: Any) -> st.SearchStrategy[Setting]:
     """Settings that are so, and otherwise drawn."""
     given = {name: st.just(word) for name, word in words.items() if not _is_strategy(word)}
     drawn = {name: word for name, word in words.items() if _is_strategy(word)}
-    usual = {"slow_server": st.booleans(), "clock": _RIGHT_OR_AHEAD}
+    usual = {"slow_server": st.booleans(), "clock": _RIGHT_OR_AHEAD, "interface": _INTERFACE}
     return st.builds(Setting, **{**usual, **given, **drawn})
 
 

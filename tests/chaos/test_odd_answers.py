@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.chaos.length import at_length
+from tests.interfaces import Interface
 
 from socrata_simulator.http.server import Server
 from socrata_simulator.portal.faults import Fault
@@ -129,7 +130,7 @@ ASKS: list[Callable[[Source], object]] = [
     lambda source: source.metadata(DATASET),
     lambda source: source.count(DATASET, Query(select=("count(*) as source_rows",))),
     lambda source: source.newest(DATASET, Query(select=("max(:updated_at) as newest",))),
-    lambda source: source.existing(DATASET, ["row-a.b-c"], by="SODA2"),
+    lambda source: source.existing(DATASET, ["row-a.b-c"], by=source.interface(DATASET)),
     lambda source: list(source.catalogue([DATASET])),
     lambda source: list(source.search("parks")),
     lambda source: source.heading(DATASET),
@@ -138,10 +139,11 @@ ASKS: list[Callable[[Source], object]] = [
 
 
 @pytest.fixture(name="source")
-def _source(portal: Portal, socrata: Server) -> Iterator[Source]:
+def _source(portal: Portal, socrata: Server, socrata_interface: Interface) -> Iterator[Source]:
     portal.add_dataset(DATASET, [("name", "text")], [{"name": "Griffith"}])
     source = Source(
         socrata.domain,
+        api=socrata_interface,
         app_token="token",
         policy=RetryPolicy(attempts=1),
         timeouts=HURRIED,

@@ -162,6 +162,8 @@ class World:
                 made = _when(when, lambda: self.happen(id, change))
             case ("fault", which):
                 made = source_fault(which)
+            case ("soda2 ends", status):
+                made = Fault.doing(lambda: self.portal.soda2_ends(status=status))
             case ("ddl", when, statement):
                 made = _when(when, lambda: act(statement))
             case _:
@@ -169,8 +171,10 @@ class World:
         self.portal.faults.add(made, on=on, after=after, dataset=id)
 
     def dawn(self) -> None:
-        """Somebody sees what went wrong at night: no fault lasts, nor does a column's wrong type."""
+        """Somebody sees what went wrong at night: no fault lasts, nor does a column's wrong type, and SODA2 is back.
+        What has gone over to SODA3 stays there."""
         self.portal.faults.clear()
+        self.portal.soda2_returns()
         for id, chronicle in self.chronicles.items():
             if any(f.name == "acres" and f.type == "text" for f in chronicle.dataset.fields):
                 self.happen(id, ("retype",))

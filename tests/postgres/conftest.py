@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
+from tests.interfaces import Interface, with_api
 from tests.skipped import NO_REAL_DATA
 
 from socrata_simulator.http.server import Server
@@ -42,8 +43,10 @@ IMPATIENT = RetryPolicy(attempts=4, first_wait=0.001, longest_wait=0.01, longest
 class Sync:
     """One manifest: change it as a mapping, run it, look at what the database holds."""
 
-    def __init__(self, portal: Portal, domain: str, dsn: str) -> None:
+    def __init__(self, portal: Portal, domain: str, dsn: str, interface: Interface) -> None:
         self.portal = portal
+        self.interface = interface
+        """By which rows are read, where ``spec`` does not say it."""
         self.dsn = dsn  # as whom the run connects
         self.owner_dsn = dsn
         self.spec: dict[str, Any] = {
@@ -61,7 +64,8 @@ class Sync:
 
     def request(self, *, mode: str = "update", run: str = "", **words: Any) -> RunRequest:
         """The request for the manifest as it is now. Datasets: those of the portal, unless it says."""
-        spec = {**self.spec, "mode": mode}
+        source = with_api(self.spec.get("source", {}), self.interface)
+        spec = {**self.spec, "mode": mode, "source": source}
         spec.setdefault("datasets", [{"id": id} for id in self.portal.datasets])
         read = SyncSpec.from_json(spec)
         name = run or f"run-{next(self._numbers)}"
@@ -214,9 +218,9 @@ def stage(context: RunContext, plan: DatasetPlan) -> StagedDataset:
 
 
 @pytest.fixture
-def sync(portal: Portal, socrata: Server, dsn: str) -> Sync:
+def sync(portal: Portal, socrata: Server, dsn: str, socrata_interface: Interface) -> Sync:
     """A manifest for the table ``requests`` with the key ``srnumber``."""
-    return Sync(portal, socrata.domain, dsn)
+    return Sync(portal, socrata.domain, dsn, socrata_interface)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ class KillAfter(Silent):
     staged = 0
     def advance(self, dataset, rows, wire_bytes):
         self.staged += rows
-        if self.staged >= 500:
+        if self.staged >= int(os.environ["ROWS"]):
             os.kill(os.getpid(), signal.SIGKILL)
 
 spec = SyncSpec.from_json(os.environ["SPEC"])
@@ -29,10 +29,11 @@ run(order, RunOptions(progress=KillAfter()))
 """
 
 
-def kill_midway(order: RunRequest) -> None:
-    """Carry it out, as the run of its name, until 500 rows came. What is in memory is lost."""
+def kill_midway(order: RunRequest, rows: int = 500) -> None:
+    """Carry it out, as the run of its name, until so many rows came. What is in memory is lost."""
     environ = {
         **os.environ,
+        "ROWS": str(rows),
         "RUN": order.run,
         "SPEC": order.spec.to_json(),
         "DSN": order.dsn,

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from tests.e2e.database import database
+from tests.interfaces import Interface
 from tests.postgres.conftest import PARK_COLUMNS, PARKS, Sync
 from tests.postgres.wire import SERVER, WORKER, Wire, wire
 from tests.postgres.worker import Worker
@@ -36,7 +37,7 @@ class Apart:
 
 
 @contextmanager
-def apart(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Apart]:
+def apart(portal: Portal, interface: Interface, monkeypatch: pytest.MonkeyPatch) -> Iterator[Apart]:
     """Parks to load, a portal beside the worker, and a database of its own beside nobody."""
     portal.add_dataset(PARKS, PARK_COLUMNS, [{"name": f"p{n}", "acres": n} for n in range(5)])
     with wire() as between, between.at(SERVER), database(SERVER) as server:
@@ -44,7 +45,7 @@ def apart(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Apart]:
             admin.execute("CREATE DATABASE city")
         with between.at(WORKER), serve(portal) as socrata:
             monkeypatch.setenv("REQUESTS_CA_BUNDLE", socrata.ca_file)
-            sync = Sync(portal, socrata.domain, make_conninfo(server, dbname="city"))
+            sync = Sync(portal, socrata.domain, make_conninfo(server, dbname="city"), interface)
             sync.spec["target"] = {
                 "dsnSecretRef": {"name": "db"},
                 "table": "parks",

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from tests.conftest import Clock
 from tests.postgres.conftest import PARKS, Sync
+from tests.releases.source import SECOND_RUN, a_change, five_parks
+from tests.releases.states import STATES, State
 
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
@@ -35,7 +38,13 @@ def parks(sync: Sync, portal: Portal, clock: Clock) -> Dataset:
     clock.at = datetime(2020, 1, 1, tzinfo=UTC)
     sync.spec["target"] = {"dsnSecretRef": {"name": "db"}, "table": "parks", "key": ["name"]}
     rows = [
-        {"name": f"p{n}", "acres": n, "lit": True, "opened": "2001-02-03", "place": PLACES[n]}
+        {
+            "name": f"p{n}",
+            "acres": n,
+            "lit": True,
+            "opened": "2001-02-03T00:00:00.000",
+            "place": PLACES[n],
+        }
         for n in range(8)
     ]
     parks = portal.add_dataset(PARKS, COLUMNS, rows)
@@ -152,6 +161,67 @@ def test_a_table_that_tells_of_no_row_where_it_came_from_is_gone_on_with(
     assert (dataset.rows.updated, dataset.rows.inserted) == (1, 0)
     assert sync.acres() == {**ALL, "p3": 33}
     assert interface(sync) == [{"rows": "SODA3"}]
+
+
+@pytest.mark.parametrize("differ", [False, True], ids=["the same ids", "other ids"])
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.release)
+def test_what_a_release_left_that_knew_no_other_interface_came_by_soda2(
+    state: State, sync: Sync, clock: Clock, goes_over: Callable[[], None], differ: bool
+) -> None:
+    parks = five_parks(sync, clock)
+    a_change(parks, clock)
+    parks.ids_differ = differ
+    with psycopg.connect(sync.dsn, autocommit=True, options="-c timezone=UTC") as connection:
+        connection.execute(state.bookkeeping.encode())
+    clock.at = SECOND_RUN + timedelta(hours=1)
+    parks.update(parks.find(name="p1"), acres=11)
+    goes_over()
+
+    dataset = sync.one()
+
+    assert (dataset.rows.inserted, dataset.rows.updated) == (0, 5 if differ else 1)
+    assert sync.acres() == {"p0": 0, "p1": 11, "p2": 2, "p3": 33, "p4": 4}
+    assert interface(sync) == [{"rows": "SODA3"}]
+
+
+def test_a_table_whose_ids_somebody_dropped_is_filled_anew_as_ever(
+    sync: Sync, parks: Dataset, goes_over: Callable[[], None]
+) -> None:
+    sync.well()
+    sync.query("ALTER TABLE parks DROP COLUMN socrata_id")
+    parks.ids_differ = True
+    goes_over()
+
+    report = sync.well()
+
+    assert (report.datasets[0].rows.downloaded, about_values(report)) == (8, [])
+    assert len(ids(sync)) == 8
+
+
+@pytest.mark.parametrize(
+    "odd", ["x" * 5000, "row'; DROP TABLE parks; --", None], ids=["long", "quoted", "no id"]
+)
+def test_what_somebody_wrote_into_the_ids_does_no_harm(
+    sync: Sync, parks: Dataset, clock: Clock, goes_over: Callable[[], None], odd: str | None
+) -> None:
+    sync.well()
+    sync.query("UPDATE parks SET socrata_id = %s WHERE name < 'p3'", odd)
+    change(parks, clock, "p3", acres=33)
+    goes_over()
+
+    assert sync.one().mode == "update"
+    assert sync.acres() == {**ALL, "p3": 33}
+
+
+def test_ids_that_the_other_interface_does_not_take_for_any_are_other_ids(
+    sync: Sync, parks: Dataset, goes_over: Callable[[], None]
+) -> None:
+    sync.well()
+    sync.query("UPDATE parks SET socrata_id = name")
+    goes_over()
+
+    assert sync.one().rows.updated == 8
+    assert ids(sync) == set(parks.ids())
 
 
 def test_it_goes_back_as_it_went(sync: Sync, parks: Dataset, clock: Clock) -> None:
@@ -393,7 +463,7 @@ def page(*rows: str) -> Fault:
 
 def first_row(parks: Dataset, cells: dict[str, str]) -> str:
     """p0 as it is, but for these cells."""
-    row = {**parks.rows()[0], "opened": "2001-02-03T00:00:00.000", **cells}
+    row = {**parks.rows()[0], **cells}
     names = [name for name, _ in COLUMNS]
     return ",".join(f'"{row[name]}"' for name in (*names, ":updated_at", ":id"))
 

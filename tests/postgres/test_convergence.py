@@ -19,6 +19,7 @@ from socrata_simulator.portal.portal import Portal
 pytestmark = pytest.mark.usefixtures("foretold")
 
 
+@pytest.mark.interface("Auto")  # the setting says by which
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 def test_no_night_harms_the_data_and_a_quiet_one_puts_all_right(
     sync: Sync, portal: Portal, clock: Any, listener: Listener, setting: Any

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from tests.interfaces import Interface
 from tests.postgres.lost_node import Apart, apart, lose_the_node
 
 from socrata_simulator.portal.portal import Portal
@@ -15,8 +16,10 @@ from socratasync.pipeline.target.connection import Connections
 
 
 @pytest.fixture(name="apart")
-def _apart(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Apart]:
-    with apart(portal, monkeypatch) as given:
+def _apart(
+    portal: Portal, socrata_interface: Interface, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Apart]:
+    with apart(portal, socrata_interface, monkeypatch) as given:
         yield given
 
 

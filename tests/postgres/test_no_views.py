@@ -120,3 +120,21 @@ def test_a_catalogue_that_lags_behind_the_rows_hides_no_change(
 
     assert changed.rows.updated == 1
     assert sync.acres()["p0"] == 9
+
+
+@pytest.mark.usefixtures("no_views")
+def test_most_rows_of_a_large_dataset_are_not_deleted_for_a_newest_change_that_is_old(
+    sync: Sync, parks: Dataset
+) -> None:
+    """A publisher's replacement, half-way through: what is left is of last week."""
+    parks.insert(*({"name": f"old{n}"} for n in range(1200)))
+    sync.options = sync.with_(clock=lambda: datetime.now(UTC) + timedelta(days=7))
+    sync.spec["target"]["prune"] = True
+    sync.well()
+    parks.delete(parks.ids()[:900])
+
+    report = sync.run(mode="full")
+
+    assert report.datasets[0].rows.deleted == 0
+    assert len(sync.acres()) == 1205
+    assert any("nothing was deleted" in warning for warning in report.warnings)

@@ -88,6 +88,7 @@ def _keep(file: Path, found: Object) -> None:
     file.write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
 
 
+@pytest.mark.interface("SODA2")  # which was the only one when the first states were kept
 def test_what_the_database_holds_after_two_runs(
     folder: Path,
     sync: Sync,  # noqa: F811

@@ -99,6 +99,7 @@ def test_a_large_catalogue_is_read_to_its_end_by_scrolling(portal: Portal, ask: 
         found += page
         page = ids(ask(CATALOG, {"limit": "500", "scroll_id": found[-1].strip("-")}))
 
+    assert len(ids(ask(CATALOG))) == 100
     assert found[1:] == sorted(set(portal.datasets) - {"priv-0001", "gone-0001"})
 
 

@@ -177,7 +177,8 @@ def _identity(query: Query, parameters: Mapping[str, str]) -> object:
     if query.is_summary or any(o.value for o in query.outputs):
         columns = parameters.get("$select", ""), parameters.get("$group", ""), columns
     rows = (query.where, query.first, query.last, query.offset, query.limit)
-    return columns, rows, parameters.get("$order", ""), query.dialect
+    # The key is in every :id, and a dataset may begin to have others by SODA3 without a change of rows.
+    return columns, rows, parameters.get("$order", ""), query.dialect, query.table.key
 
 
 def _parsed(table: Table, parameters: Mapping[str, str], dataset: Dataset, interface: str) -> Query:

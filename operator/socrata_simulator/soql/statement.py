@@ -33,8 +33,8 @@ _KEYWORDS = frozenset(
     "select where order group by having limit offset as and or not is null in like between "
     "case when then else end true false asc desc distinct search join on union from".split()
 )
-_ABSENT = {"from": "a query has no FROM", "having": "HAVING is not simulated"}
-_ABSENT |= {"search": "SEARCH is not simulated", "join": "joins are not simulated"}
+_ABSENT = frozenset(("having", "search", "join"))
+"""Words that real queries may have, and simulated ones may not."""
 
 Piece = tuple[str, str, int]
 """Kind, text and place."""
@@ -82,8 +82,11 @@ def _starts(statement: str, pieces: list[Piece], dataset: str) -> list[tuple[str
     for number, (kind, text, at) in enumerate(pieces):
         depth += (text == "(") - (text == ")")
         word = text.lower() if kind.endswith("word") and depth == 0 else ""
+        if word == "from":
+            code, why = "soql.analyzer.from-forbidden", "FROM is forbidden"
+            raise bad_query(code, why, clause=statement, at=at, dataset=dataset)
         if word in _ABSENT:
-            raise _unexpected(statement, at, dataset, _ABSENT[word])
+            raise _unexpected(statement, at, dataset, f"{text.upper()} is not simulated")
         if word in CLAUSES:
             starts.append((word, number))
             if word in _WITH_BY and not _is_by(pieces, number + 1):
@@ -120,4 +123,4 @@ def _word(kind: str, text: str) -> str:
 
 
 def _unexpected(statement: str, at: int, dataset: str, why: str) -> Refused:
-    return bad_query("soql.parser.unexpected-token", why, clause=statement, at=at, dataset=dataset)
+    return bad_query("soql.parser.expected-token", why, clause=statement, at=at, dataset=dataset)

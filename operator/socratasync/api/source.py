@@ -91,8 +91,9 @@ class SourceSpec(Block):
     """How Socrata is asked."""
 
     api: InterfaceChoice = "Auto"
-    """The interface that rows are read by. Auto reads by SODA2 while the portal offers that, and goes over to SODA3 by
-    itself when it does not any more, in the middle of a run, too. SODA2 and SODA3 read by that one alone."""
+    """The interface that rows are read by. Auto stays with the one that a dataset was read by last, SODA2 at first, and
+    goes over to the other when the portal has it no more, in the middle of a run, too. SODA2 and SODA3 read by that
+    one alone."""
     app_token_secret_ref: AppTokenSecretRef | None = None
     """The secret that holds an app token. Without one Socrata throttles by address, sooner, and some portals answer no
     request by SODA3."""

@@ -127,6 +127,7 @@ FIRST = DatasetPlan(
     watermark=Watermark(),
     snapshot=Snapshot(rows=2, newest=NEWEST, rows_updated_at=CHANGED, taken_at=NOW),
     source_updated_at=CHANGED,
+    last_change=CHANGED,
     source=(SourceColumn(field="name", type="text"), SourceColumn(field="acres", type="number")),
     before=Before(exists=False, rows=0, server_version=170004),
     table=(*NEW_TABLE, *PROVENANCE.items()),
@@ -170,6 +171,7 @@ def test_a_dataset_that_changed(source: Source, parks: Dataset, clock: Clock) ->
         UPDATE,
         snapshot=replace(UPDATE.snapshot, rows=3, newest=clock.at, rows_updated_at=clock.at),
         source_updated_at=clock.at,
+        last_change=clock.at,
         nothing_to_do=False,
     )
 
@@ -530,6 +532,7 @@ def test_a_dataset_that_is_described_no_more_is_planned_by_its_rows(
         FIRST,
         snapshot=replace(FIRST.snapshot, rows_updated_at=NEWEST),
         source_updated_at=NEWEST,
+        last_change=None,
         warnings=first.warnings[:1],
     )
 

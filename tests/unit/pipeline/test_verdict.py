@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 import pytest
@@ -244,9 +244,18 @@ def test_a_replica_that_is_behind_leaves_in_doubt_what_is_gone(
     assert type(doubt(plan, behind, Verdict(), agreed, had=lambda: HAD, now=NOON)) is error
 
 
-@pytest.mark.parametrize(("age", "doubted"), [(timedelta(0), True), (BELIEVED_AFTER, False)])
-def test_a_loss_that_lasts_is_believed(age: timedelta, doubted: bool) -> None:
-    plan = replace(LOADED, snapshot=replace(SNAPSHOT, rows_updated_at=NOON - age))
+@pytest.mark.parametrize(
+    ("last_change", "doubted"),
+    [
+        pytest.param(NOON, True, id="not at once"),
+        pytest.param(NOON - BELIEVED_AFTER, False, id="but after a day"),
+        pytest.param(None, True, id="never where the newest change tells of no deletion"),
+    ],
+)
+def test_a_loss_that_lasts_is_believed(last_change: datetime | None, doubted: bool) -> None:
+    long_ago = NOON - BELIEVED_AFTER
+    snapshot = replace(SNAPSHOT, rows_updated_at=long_ago)
+    plan = replace(LOADED, snapshot=snapshot, source_updated_at=long_ago, last_change=last_change)
 
     found = doubt(plan, staged(500), Verdict(), terms(), had=lambda: HAD, now=NOON)
 

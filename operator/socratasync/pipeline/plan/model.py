@@ -163,6 +163,8 @@ class DatasetPlan:
     source_updated_at: datetime | None = None
     """When rows last changed, as the portal said to this run; ``snapshot`` may be that of an earlier try, whose
     stage is gone on with."""
+    last_change: datetime | None = None
+    """The same, if it tells of deletions, too; None where it comes from the rows, or nobody says."""
     replica_as_of: datetime | None = None
     """How old the rows read were, when they came from a replica that was behind (``rowstream``)."""
 

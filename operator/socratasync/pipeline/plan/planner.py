@@ -163,6 +163,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         watermark=watermark,
         snapshot=snapshot,
         source_updated_at=metadata.rows_updated_at,
+        last_change=metadata.rows_updated_at if metadata.tells_every_change else None,
         source=metadata.columns,
         before=state.before,
         api=api,

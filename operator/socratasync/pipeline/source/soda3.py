@@ -19,7 +19,7 @@ from socratasync.pipeline.source.interface import (
     out_of_date,
 )
 from socratasync.pipeline.source.request import Form, Request
-from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT, Query, enclosed
+from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT, Query
 
 ALIASES = {"sync_updated_at": UPDATED_AT, "sync_row_id": ROW_ID}
 """Names for the system fields by which an answer that holds more columns than were selected is asked for again."""
@@ -36,10 +36,10 @@ def _ask(dataset: str, query: Query, form: Form, seconds: float) -> Request:
 
 
 def statement(query: Query) -> str:
-    """The query as one SoQL statement."""
+    """The query as one SoQL statement. Each clause has a line of its own, which ends a comment, too."""
     lines = [f"SELECT {', '.join(query.select)}"]
     if query.where:
-        lines.append(f"WHERE {enclosed(query.where)}")
+        lines.append(f"WHERE {query.where}")
     if query.order:
         lines.append(f"ORDER BY {query.order}")
     if query.limit is not None:

@@ -16,7 +16,7 @@ from functools import partial
 
 from psycopg import errors as pg
 
-from socratasync.errors import SyncError, TargetMismatch
+from socratasync.errors import InvalidQuery, SyncError, TargetMismatch
 from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.model import DatasetPlan, Load
 from socratasync.pipeline.source.client import Source
@@ -82,7 +82,7 @@ def check_changeover(
     if resets or not changes_over(plan):
         return plan
     ids = _some_ids(connection, plan)
-    found = source.existing(plan.dataset, ids, by=plan.api) if ids else set()
+    found = _known_to(source, plan, ids)
     if ids and not found:
         return _with_other_ids(plan, len(ids))
     log.info("%s: %d of %d :ids are the same by %s", plan.dataset, len(found), len(ids), plan.api)
@@ -106,6 +106,15 @@ def _some_ids(connection: Connection, plan: DatasetPlan) -> list[str]:
     if ledger.has_outranked():
         ids += ledger.outranked_ids(plan.dataset, _OF_THE_BOOK)
     return list(dict.fromkeys(ids))
+
+
+def _known_to(source: Source, plan: DatasetPlan, ids: list[str]) -> set[str]:
+    """Those of the ``:id``s that the interface knows which the dataset goes over to."""
+    try:
+        return source.existing(plan.dataset, ids, by=plan.api)
+    except InvalidQuery as exc:  # it was asked for nothing but these
+        log.info("%s: %s does not take them for :ids: %s", plan.dataset, plan.api, exc.message)
+        return set()
 
 
 def _with_other_ids(plan: DatasetPlan, looked_up: int) -> DatasetPlan:

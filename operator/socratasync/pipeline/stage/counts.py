@@ -74,7 +74,8 @@ def suspicious_loss(
     settled = changed_at is not None and now - changed_at >= BELIEVED_AFTER
     if settled and rows:
         return None
-    when = "" if not rows else " Once it has been so for a day that is believed."
+    told = rows and changed_at is not None  # else no day that passes is known to have passed
+    when = " Once it has been so for a day that is believed." if told else ""
     return (
         f"dataset {dataset} has {rows:,} rows, the target {had:,} of it: it may be being replaced just now."
         f'{when} To delete them at once, set spec.verify.rowCount to "Off" for one full run'

@@ -115,5 +115,5 @@ def doubt(
         )
     if known.query != (plan.where or ""):
         return None  # other rows are asked for than were loaded
-    loss = suspicious_loss(dataset, had(), staged.came, plan.snapshot.rows_updated_at, now)
+    loss = suspicious_loss(dataset, had(), staged.came, plan.last_change, now)
     return RowCountMismatch(loss) if loss else None

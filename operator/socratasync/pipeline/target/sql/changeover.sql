@@ -1,11 +1,11 @@
 -- some_rows --
 -- The :id of some rows that the table holds of a dataset: of the newest ones, which are the least likely to be gone at
--- the source, and of those that lie first, which are the least likely to have changed there. What is longer is no :id,
--- and would not fit into a question.
-(SELECT socrata_id FROM {table} WHERE socrata_dataset = {dataset} AND length(socrata_id) <= 200
+-- the source, and of those that lie first, which are the least likely to have changed there. What is longer, or has
+-- blanks or quotes, is no :id.
+(SELECT socrata_id FROM {table} WHERE socrata_dataset = {dataset} AND socrata_id ~ '^[!#-&(-~]{{1,200}}$'
     ORDER BY socrata_updated_at DESC NULLS LAST LIMIT {most})
 UNION
-(SELECT socrata_id FROM {table} WHERE socrata_dataset = {dataset} AND length(socrata_id) <= 200 LIMIT {most})
+(SELECT socrata_id FROM {table} WHERE socrata_dataset = {dataset} AND socrata_id ~ '^[!#-&(-~]{{1,200}}$' LIMIT {most})
 
 -- take_rows --
 -- The rows of the table with these :ids, in the columns that a page has.
