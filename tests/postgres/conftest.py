@@ -190,11 +190,13 @@ class Sync:
     # -- what was asked ----------------------------------------------------------------------------
 
     def pages(self, dataset: str | None = None) -> list[Mapping[str, str]]:
-        """The parameters of all pages of rows that runs asked for so far."""
+        """The parameters of all pages of rows that runs asked for so far. Rows that were asked for by their ids
+        are no page."""
         return [
             parameters
             for number, (kind, id, parameters) in enumerate(self.portal.requests)
             if kind == "rows" and dataset in (None, id) and number not in self._planning
+            if ":id in" not in parameters.get("$where", "")
         ]
 
 

@@ -21,6 +21,8 @@ from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
 from socratasync.contract.report import RunReport
 
+pytestmark = pytest.mark.interface("Auto")  # or as a test's manifest says
+
 COLUMNS = [
     ("name", "text"),
     ("acres", "number"),

@@ -16,6 +16,8 @@ from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
 
+pytestmark = pytest.mark.interface("SODA3")  # of which these are the questions
+
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 

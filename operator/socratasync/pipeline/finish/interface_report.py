@@ -3,7 +3,6 @@ and what the portal announces of their end."""
 
 from __future__ import annotations
 
-from socratasync.contract.notices import Notice
 from socratasync.contract.report import DatasetReport
 from socratasync.errors import SyncError
 from socratasync.pipeline.plan.model import DatasetPlan
@@ -33,9 +32,4 @@ def tell_announced(context: RunContext) -> None:
     for notice in context.source.notices:
         if notice not in report.notices:
             report.notices.append(notice)
-            context.journal.warn(_sentence(context.request.spec.domain, notice))
-
-
-def _sentence(domain: str, notice: Notice) -> str:
-    day = f" ({notice.date:%Y-%m-%d})" if notice.date else ""
-    return f"{domain} announces that {notice.interface} ends{day}: {notice.text}"
+            context.journal.warn(notice.sentence)

@@ -52,7 +52,7 @@ class Source(Asking):
                     pass
             return undescribed.read_heading(dataset, stream.header, stream.types)
 
-        return self.retrying(read)
+        return self.by_either(lambda: self.retrying(read))
 
     def has_columns(self, dataset: str, fields: Sequence[str]) -> bool:
         """Whether all these columns of the rows can be asked for. Retries."""
