@@ -708,15 +708,39 @@ SOURCES = [
         "map it with datasets[].columns",
     ),
     bad(
+        "a key that is nearly a column",
+        lambda s: s.target.update(key=["SR Number"]),
+        78,
+        "Nearest to SR Number: srnumber",
+    ),
+    bad(
+        "a chosen column gone",
+        [
+            lambda s: s.target.update(fields={"srnumber": "", "status": ""}),
+            lambda s: after_a_good_run(s, lambda: s.dataset.drop_column("status")),
+        ],
+        65,
+        "has no column for status",
+    ),
+    bad(
+        "a filter on a column that went",
+        [
+            lambda s: s.set(datasets=[{"id": DATASET, "where": "houses > 0"}]),
+            lambda s: after_a_good_run(s, lambda: s.dataset.drop_column("houses")),
+        ],
+        65,
+        "SchemaChanged: ",
+    ),
+    bad(
         "a column that the source never had",
         lambda s: s.target.update(fields={"srnumber": "", "closeddate": ""}),
-        65,
+        78,
         "has no column for closeddate",
     ),
     bad(
         "a mapping to a field that the source does not have",
         lambda s: s.set(datasets=[{"id": DATASET, "columns": {"srnumber": "casenumber"}}]),
-        65,
+        78,
         "srnumber (from casenumber)",
     ),
     bad(
@@ -751,8 +775,8 @@ SOURCES = [
     bad(
         "a filter on a column that does not exist",
         lambda s: s.set(datasets=[{"id": DATASET, "where": "state = 'Open'"}]),
-        65,
-        "see datasets[].columns and where",
+        78,
+        "spec.datasets[].where: ",
     ),
     bad(
         "a watermark that the source does not have",

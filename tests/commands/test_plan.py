@@ -33,7 +33,7 @@ def test_a_plan_says_what_a_first_run_would_load(
 
     assert ran.returncode == 0, ran.stderr
     assert "no such table yet; the run makes it" in ran.stdout
-    (line,) = [line for line in ran.stdout.splitlines() if line.startswith(PARKS)]
+    (line,) = [line for line in ran.stdout.splitlines() if line.startswith(f"{PARKS} ")]
     assert "all rows     5" in line
     assert "it was never loaded before" in line
 
@@ -49,9 +49,72 @@ def test_a_plan_as_json_has_rows_bytes_columns_and_the_way_of_merging(
 
     (dataset,) = plan["datasets"]
     assert (dataset["load"], dataset["rows"], dataset["strategy"]) == ("full", 3000, "create")
-    assert {"name": "srnumber", "type": "text", "field": "srnumber"} in dataset["columns"]
+    assert dataset["columns"][0] == {
+        "name": "srnumber",
+        "type": "text",
+        "field": "srnumber",
+        "sourceType": "text",
+        "label": "SRNumber",
+    }
     received = json.loads(ran.stdout)["bytes"]
     assert dataset["estimatedBytes"] == pytest.approx(received, rel=0.1)
+
+
+@pytest.fixture(name="odd")
+def _odd(spec: dict[str, Any], parks: Dataset, dsn: str) -> None:
+    """Parks of which two share a name, and one has an area that is no whole number, to be loaded as one."""
+    parks.insert({"name": "p1", "acres": 37.744})
+    spec["datasets"] = [{"id": PARKS, "columns": {"since": "opened"}}]
+    spec["target"]["fields"] = {"name": "varchar(80)", "acres": "integer", "since": ""}
+
+
+@pytest.mark.usefixtures("odd")
+def test_a_plan_shows_the_table_its_keys_and_a_value_that_does_not_fit(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    ran = socratasync("plan", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+
+    said = " ".join(ran.stdout.split())
+    assert ran.returncode == 65
+    assert 'CREATE TABLE "public"."parks" ( "name" varchar(80), "acres" integer, ' in said
+    assert 'ALTER TABLE "public"."parks" ADD PRIMARY KEY ("name");' in said
+    assert "since timestamp without time zone opened floating_timestamp" in said
+    assert "2 rows share a key; " in said
+    assert 'column acres: "37.744"' in said
+    assert "error: park-0001: BadValue: dataset park-0001, row row-" in ran.stderr
+    assert max(map(len, ran.stdout.splitlines())) <= 100
+
+
+@pytest.mark.usefixtures("odd")
+def test_the_same_as_json(socratasync: Command, manifest: Manifest, dsn: str) -> None:
+    ran = socratasync("plan", "-f", manifest(), "-o", "json", SOCRATASYNC_DSN=dsn)
+
+    plan = _planned(ran)
+    (dataset,) = plan["datasets"]
+    create, key = plan["target"]["statements"]
+    assert ran.returncode == 65
+    assert '"acres" integer' in create
+    assert key == 'ALTER TABLE "public"."parks" ADD PRIMARY KEY ("name")'
+    assert dataset["columns"][2] == {
+        "name": "since",
+        "type": "timestamp without time zone",
+        "field": "opened",
+        "sourceType": "floating_timestamp",
+        "label": "opened",
+    }
+    assert dataset["sharedKeys"] == {
+        "rows": 2,
+        "keys": 1,
+        "withoutKey": 0,
+        "isAll": True,
+        "examples": [{"key": {"name": "p1"}, "rows": 2}],
+        "unknown": None,
+    }
+    (example,) = dataset["sample"].pop("examples")
+    assert (example["column"], example["value"]) == ("acres", "37.744")
+    assert dataset["sample"] == {"rows": 6, "badValues": 1, "nulled": 0, "skipped": 1}
+    assert dataset["leftOut"] == []
+    assert dataset["error"]["reason"] == "BadValue"
 
 
 def test_a_plan_of_an_update_counts_only_what_changed(
@@ -114,6 +177,7 @@ def test_without_a_database_a_plan_makes_none(socratasync: Command, manifest: Ma
 
     assert ran.returncode == 0, ran.stderr
     assert "no such table yet" in ran.stdout
+    assert "values were not tried, since there is no database yet" in ran.stdout
     assert list(Path(socratasync.data).iterdir()) == []
 
 

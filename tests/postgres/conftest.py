@@ -97,6 +97,7 @@ class Sync:
                 since=request.lower_bound,
                 now=options.clock(),
                 stopping=options.stopping,
+                told=request.redactor(),
             )
 
     @contextmanager
@@ -125,6 +126,9 @@ class Sync:
             if isinstance(plan, SyncError):
                 assert done.error is not None
                 assert done.error.reason == plan.reason
+            elif plan.refused:
+                assert done.error is not None
+                assert done.error.message == plan.refused.message
             elif done.error is None and done.result != "Failed":
                 self._compare_dataset(plan, done)
 
@@ -132,6 +136,10 @@ class Sync:
         tried = plan.strategy and plan.strategy.value
         assert tried == done.strategy or (self.shares_keys and tried in ("create", "fill"))
         assert plan.rows == done.rows.downloaded
+        if plan.tried and plan.tried.rows == plan.rows:
+            foretold, found = plan.tried.bad, done.bad_values
+            assert (foretold.nulled, foretold.skipped) == (found.nulled, found.skipped)
+            assert foretold.examples[:1] == found.examples[:1]
         if tried:
             target = self.request().target
             query = "SELECT columns FROM socratasync.datasets WHERE target = %s AND dataset = %s"

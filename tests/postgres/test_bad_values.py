@@ -64,6 +64,7 @@ def domains(sync: Sync) -> None:
     sync.query("CREATE DOMAIN day AS date; CREATE DOMAIN counter AS bigint CHECK (VALUE > 0)")
 
 
+@pytest.mark.usefixtures("foretold")
 def test_a_value_that_postgresql_spells_otherwise_is_respelled(portal: Portal, sync: Sync) -> None:
     values = {f"c{n}": cell[1] for n, cell in enumerate(RESPELLED)}
     dataset = portal.add_dataset(
@@ -123,6 +124,7 @@ def load(portal: Portal, sync: Sync, kind: str, value: Any, pg_type: str, policy
 
 
 @pytest.mark.parametrize(("kind", "value", "pg_type", "told"), BAD)
+@pytest.mark.usefixtures("foretold")
 def test_a_bad_value_fails_the_run_which_says_where_it_is_and_what_helps(
     portal: Portal, sync: Sync, kind: str, value: Any, pg_type: str, told: str
 ) -> None:
@@ -143,6 +145,7 @@ def test_a_bad_value_fails_the_run_which_says_where_it_is_and_what_helps(
 
 
 @pytest.mark.parametrize(("kind", "value", "pg_type", "told"), BAD)
+@pytest.mark.usefixtures("foretold")
 def test_a_bad_value_becomes_null_if_the_manifest_says_so(
     portal: Portal, sync: Sync, kind: str, value: Any, pg_type: str, told: str
 ) -> None:
@@ -188,6 +191,7 @@ def test_a_row_with_a_bad_value_is_left_out_if_the_manifest_says_so(
         pytest.param("srnumber text, c integer PRIMARY KEY", False, id="a key"),
     ],
 )
+@pytest.mark.usefixtures("foretold")
 def test_where_null_is_nothing_the_row_is_left_out_instead(
     portal: Portal, sync: Sync, table: str, null_instead: bool
 ) -> None:
@@ -210,6 +214,7 @@ def test_where_null_is_nothing_the_row_is_left_out_instead(
     assert [e.row for e in report.bad_values.examples] == bad
 
 
+@pytest.mark.usefixtures("foretold")
 def test_a_null_where_a_domain_takes_none_is_a_bad_value(portal: Portal, sync: Sync) -> None:
     sync.query("CREATE DOMAIN word AS text NOT NULL")
     sync.query("CREATE TABLE requests (srnumber text PRIMARY KEY, c word)")
@@ -518,6 +523,7 @@ def test_what_was_done_is_warned_of(portal: Portal, sync: Sync) -> None:
 
 
 @pytest.mark.parametrize("policy", ["Fail", "Null"])
+@pytest.mark.usefixtures("foretold")
 def test_a_secret_that_is_a_value_is_shown_nowhere(portal: Portal, sync: Sync, policy: str) -> None:
     load(portal, sync, "text", "at https://hooks.example.org/hunter2", "integer", policy)
 
@@ -537,6 +543,7 @@ def test_a_secret_that_is_a_value_is_shown_nowhere(portal: Portal, sync: Sync, p
     ("encoding", "bad"),
     [("UTF8", {"c", "d"}), ("LATIN1", {"b", "c", "d"}), ("SQL_ASCII", {"c", "d"})],
 )
+@pytest.mark.usefixtures("foretold")
 def test_what_the_databases_encoding_lacks_is_a_bad_value_and_all_else_is_kept(
     portal: Portal, sync: Sync, server: str, encoding: str, bad: set[str]
 ) -> None:

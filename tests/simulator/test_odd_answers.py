@@ -29,6 +29,7 @@ from socratasync.errors import (
     SyncError,
 )
 from socratasync.pipeline.source import soql
+from socratasync.pipeline.source.answers import KeyGroup
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.source.retry import RetryPolicy
@@ -65,6 +66,10 @@ def newest(source: Source) -> object:
 
 def ids(source: Source) -> object:
     return source.existing(DATASET, ["row-aaaa.bbbb-cccc"], by="SODA2")
+
+
+def groups(source: Source) -> object:
+    return source.sharing(DATASET, soql.sharing({"key_1": "srnumber"}, None, 10))
 
 
 def read(source: Source) -> object:
@@ -233,15 +238,27 @@ ODD = [
 
 
 def test_json_of_another_shape_gets_no_further(portal: Portal, source: Source) -> None:
-    for ask in (describe, count, newest, ids):
+    none: dict[Ask, object] = {ids: set(), groups: []}
+    for ask in (describe, count, newest, ids, groups):
         for body in ODD:
             portal.faults.add(Fault.answer(body.encode()))
-            if (body, ask) == ("[]", ids):
-                assert ask(source) == set()
+            if body == "[]" and ask in none:
+                assert ask(source) == none[ask]
                 continue
             with pytest.raises((SourceUnavailable, DatasetNotFound)) as caught:
                 ask(source)
             assert len(caught.value.message) < 400, body[:80]
+
+
+def test_groups_without_a_number_are_none(portal: Portal, source: Source) -> None:
+    for body in (
+        '[{"rows_of_key":-1,"key_1":"a"}]',
+        f'[{{"rows_of_key":"{MANY}","key_1":"a"}}]',
+        '[{"rows_of_key":"2","key_1":"\\ud800"}]',
+    ):
+        portal.faults.add(Fault.answer(body.encode()))
+        with pytest.raises(SourceUnavailable, match="keys of"):
+            groups(source)
 
 
 @pytest.mark.parametrize(
@@ -252,6 +269,11 @@ def test_json_of_another_shape_gets_no_further(portal: Portal, source: Source) -
         ("[{}]", newest, None),
         ('[{"newest":null}]', newest, None),
         ('[{":id":"row-a","more":[1]}]', ids, {"row-a"}),
+        (
+            '[{"rows_of_key":2,"key_1":{"a":[1]}},{"rows_of_key":"1"}]',
+            groups,
+            [KeyGroup(key={"key_1": '{"a": [1]}'}, rows=2), KeyGroup(key={}, rows=1)],
+        ),
     ],
 )
 def test_json_that_says_it_in_another_way_is_read(

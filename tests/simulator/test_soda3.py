@@ -152,7 +152,10 @@ REFUSED = [
     ({"query": "SELECT name, count(*) GROUP BY lit"}, 400, "soql.analyzer.ungrouped-column-reference"),
     ({"query": "SELECT count(*) GROUP BY nme"}, 400, "soql.analyzer.typechecker.no-such-column"),
     ({"query": "SELECT count(*) GROUP BY upper(name)"}, 400, "soql.parser.expected-token"),
-    ({"query": "SELECT count(*) GROUP BY lit HAVING count(*) > 1"}, 400, "soql.parser.expected-token"),
+    ({"query": "SELECT count(*) HAVING count(*) > 1"}, 400, "soql.parser.expected-token"),
+    ({"query": "SELECT count(*) HAVING count(*) > 1 GROUP BY lit"}, 400, "soql.parser.expected-token"),
+    ({"query": "SELECT count(*) GROUP BY lit HAVING name = 'x'"}, 400, "soql.analyzer.ungrouped-column-reference"),
+    ({"query": "SELECT count(*) GROUP BY lit HAVING count(*)"}, 400, "soql.analyzer.typechecker.type-mismatch"),
     ({"query": ["SELECT name"]}, 400, "invalid_request"),
     ({"query": "SELECT name", "page": 2}, 400, "invalid_request"),
     ({"query": "SELECT name", "page": {"pageSize": "x"}}, 400, "invalid_request"),
@@ -259,6 +262,8 @@ GROUPS = [
     ("SELECT count(*) AS n, kind WHERE size > 1 GROUP BY `kind` ORDER BY kind", [{"n": "1", "kind": "a"}, {"n": "2", "kind": "b"}, {"n": "1"}]),
     ("SELECT kind, max(size) AS most, min(:id) AS first GROUP BY kind ORDER BY most LIMIT 1 OFFSET 1", [{"kind": "b", "most": "4", "first": "FIRST"}]),
     ("SELECT upper(kind) AS k, sum(size) AS s GROUP BY k ORDER BY k DESC LIMIT 2", [{"s": "5"}, {"k": "B", "s": "7"}]),
+    ("SELECT kind, count(*) AS n GROUP BY kind HAVING count(*) > 2 OR kind IS NULL ORDER BY n DESC", [{"kind": "b", "n": "3"}, {"n": "1"}]),
+    ("SELECT kind, max(size) AS most GROUP BY kind HAVING most = 2", [{"kind": "a", "most": "2"}]),
     ("SELECT kind GROUP BY kind ORDER BY kind LIMIT 1", [{"kind": "a"}]),
     ("SELECT kind, count(*) AS n WHERE size > 9 GROUP BY kind", []),
 ]  # fmt: skip
@@ -288,6 +293,7 @@ def test_soda2_makes_the_same_groups(ask: Ask) -> None:
     asked = {"$select": "lit,count(*) as n", "$group": "lit", "$order": "n"}
 
     assert ask("/resource/park-0001.json", asked).json() == [{"n": "6"}]
+    assert ask("/resource/park-0001.json", {**asked, "$having": "n > 6"}).json() == []
 
 
 def test_an_export_is_for_people(portal: Portal, post: Post, ask: Ask) -> None:

@@ -30,6 +30,7 @@ from socratasync.errors import (
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Source
+from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.source.retry import RetryPolicy
 
 ONCE = RetryPolicy(attempts=1)
@@ -234,6 +235,52 @@ def test_a_column_that_went_is_told_apart_from_a_bad_condition(
         pass
     with pytest.raises(InvalidQuery):
         source.count("many-0001", soql.count("status = 5"))
+
+
+KEY = {"key_1": "name", "key_2": "lit"}
+
+
+@pytest.fixture(name="halls")
+def _halls(portal: Portal) -> Dataset:
+    columns = [("name", "text"), ("lit", "checkbox")]
+    names = [
+        ("a", True),
+        ("a", True),
+        ("a", False),
+        ("b", True),
+        ("b", True),
+        ("b", True),
+        (None, True),
+    ]
+    rows = [{"name": name, "lit": lit} for name, lit in names]
+    return portal.add_dataset("hall-0001", columns, rows)
+
+
+def test_keys_that_rows_share_or_lack_are_found(source: Source, halls: Dataset) -> None:
+    found = source.sharing("hall-0001", soql.sharing(KEY, None, 10))
+
+    assert [([group.key.get(name) for name in KEY], group.rows) for group in found] == [
+        (["b", "true"], 3),
+        (["a", "true"], 2),
+        ([None, "true"], 1),
+    ]
+    assert len(source.sharing("hall-0001", soql.sharing(KEY, None, 2))) == 2
+    assert source.sharing("hall-0001", soql.sharing(KEY, "name = 'x'", 2)) == []
+
+
+def test_a_question_that_one_can_do_without_is_asked_once_and_not_waited_for(
+    socrata: Server, portal: Portal, halls: Dataset
+) -> None:
+    portal.faults.add(Fault.delayed(1), times=1)
+    timeouts = Timeouts(question=0.2)
+    with contextlib.closing(Source(socrata.domain, policy=PATIENT, timeouts=timeouts)) as source:
+        with pytest.raises(SourceTooSlow):
+            source.sharing("hall-0001", soql.sharing(KEY, None, 10))
+        portal.faults.add(Fault.status(503), times=1)
+        with pytest.raises(SourceUnavailable):
+            source.sharing("hall-0001", soql.sharing(KEY, None, 10))
+
+        assert len(source.sharing("hall-0001", soql.sharing(KEY, None, 10))) == 3
 
 
 # -- who may ask by SODA3 ----------------------------------------------------------------------------

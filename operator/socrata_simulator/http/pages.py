@@ -175,7 +175,8 @@ def _identity(query: Query, parameters: Mapping[str, str]) -> object:
     """What tells the answer to one query from that to another, however either was written."""
     columns: object = tuple((o.name, o.source) for o in query.outputs)
     if query.is_summary or any(o.value for o in query.outputs):
-        columns = parameters.get("$select", ""), parameters.get("$group", ""), columns
+        clauses = (parameters.get(name, "") for name in ("$select", "$group", "$having"))
+        columns = *clauses, columns
     rows = (query.where, query.first, query.last, query.offset, query.limit)
     # The key is in every :id, and a dataset may begin to have others by SODA3 without a change of rows.
     return columns, rows, parameters.get("$order", ""), query.dialect, query.table.key

@@ -30,13 +30,22 @@ def _grouped(query: Query, groups: Groups) -> Sequence[list[int]]:
     made: dict[tuple[Any, ...], list[int]] = {}
     for position in query.matching():
         made.setdefault(tuple(key.get(position) for key in groups.keys), []).append(position)
-    found = list(made.values())
+    found = _kept(groups, list(made.values()))
     for by, descending in reversed(groups.order):
         keyed = [(_value(by, positions), positions) for positions in found]
         # As PostgreSQL does: nulls are last if ascending, first if descending.
         keyed.sort(key=lambda k: (k[0] is None, 0 if k[0] is None else k[0]), reverse=descending)
         found = [positions for _, positions in keyed]
     return found[query.offset : query.offset + query.limit]
+
+
+def _kept(groups: Groups, found: list[list[int]]) -> list[list[int]]:
+    """Those of the groups that meet the condition on groups."""
+    if groups.having is None:
+        return found
+    of = {positions[0]: positions for positions in found}
+    meets = groups.having(lambda aggregate, first: _reduced(aggregate, of[first]))
+    return [positions for positions in found if meets(positions[0]) is True]
 
 
 def _value(by: Typed | Aggregate, positions: Sequence[int]) -> Any:

@@ -18,6 +18,7 @@ from socrata_simulator.rows import rowids
 from socrata_simulator.rows.dialect import SODA2, Dialect
 from socrata_simulator.rows.table import Table
 from socrata_simulator.soql.evaluate import Compiler, Typed
+from socrata_simulator.soql.having import Having, having
 from socrata_simulator.soql.selection import Aggregate, Output, group_keys, parsed, select
 from socrata_simulator.soql.syntax import (
     Call,
@@ -32,16 +33,18 @@ from socrata_simulator.soql.syntax import (
 T = TypeVar("T")
 
 DEFAULT_LIMIT = 1000
-_KNOWN = frozenset(("$select", "$where", "$group", "$order", "$limit", "$offset", "$q"))
+_KNOWN = frozenset(("$select", "$where", "$group", "$having", "$order", "$limit", "$offset", "$q"))
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """What ``$group`` makes of a query: the columns of a group, what it is made by, and the order."""
+    """What ``$group`` makes of a query: the columns of a group, what it is made by, the order, and which groups
+    the answer has (``$having``)."""
 
     columns: tuple[Output | Aggregate, ...]
     keys: tuple[Typed, ...]
     order: tuple[tuple[Typed | Aggregate, bool], ...]
+    having: Having | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,7 @@ def parse(
     columns = select(table, parameters, dataset, dialect.interface, bool(order))
     conditions, first, last = _conditions(table, parameters, dataset)
     compiler = Compiler(table, dataset, parameters.get("$order", ""))
-    groups = _groups(columns, order, compiler, parameters)
+    groups = _groups(table, columns, order, compiler, parameters)
     by = [] if groups else [(compiler.typed(o.expression), o.descending) for o in order]
     return Query(
         table=table,
@@ -149,6 +152,7 @@ def parse(
 
 
 def _groups(
+    table: Table,
     columns: Sequence[Output | Aggregate],
     order: Sequence[Ordered],
     compiler: Compiler,
@@ -157,6 +161,7 @@ def _groups(
     """The groups that ``$group`` asks for. Names of selected columns come before columns of the table."""
     keys = group_keys(parameters, compiler.dataset)
     if not keys:
+        _refuse_having(parameters, compiler)
         return None
     named = {column.name: column for column in columns}
 
@@ -174,7 +179,20 @@ def _groups(
         columns=tuple(columns),
         keys=tuple(key for key in typed if isinstance(key, Typed)),
         order=tuple((found(o.expression), o.descending) for o in order),
+        having=having(
+            table,
+            parameters.get("$having", ""),
+            compiler.dataset,
+            keys,
+            [column for column in columns if isinstance(column, Aggregate)],
+        ),
     )
+
+
+def _refuse_having(parameters: Mapping[str, str], compiler: Compiler) -> None:
+    if parameters.get("$having", "").strip():
+        text = "The simulator has conditions on groups only where there are groups"
+        raise compiler.refused("query.compiler.malformed", text, 0)
 
 
 def _is_by_id(order: list[Ordered]) -> bool:

@@ -69,7 +69,7 @@ def select(
         if isinstance(item, Star):
             found += _starred(table, item, regions=regions)
         elif isinstance(item.expression, Call) and item.expression.function in AGGREGATES:
-            found.append(_aggregate(compiler, item.expression, item.alias))
+            found.append(aggregate(compiler, item.expression, item.alias))
         else:
             found.append(_output(table, compiler, item))
     _refuse_ungrouped(found, parameters, compiler)
@@ -157,7 +157,8 @@ def _output(table: Table, compiler: Compiler, item: Selected) -> Output:
     return Output(alias, typed.kind, field=table.find(name))
 
 
-def _aggregate(compiler: Compiler, call: Call, alias: str | None) -> Aggregate:
+def aggregate(compiler: Compiler, call: Call, alias: str | None) -> Aggregate:
+    """The aggregate that a call stands for, under this name or one made from it. Raises ``Refused``."""
     function = call.function.removesuffix("(*)")
     over = compiler.typed(call.arguments[0]) if call.arguments else None
     if over is not None and function in ("sum", "avg") and over.kind not in ("number", "double"):

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from socrata_simulator.refusals import Refused, bad_query
 
-CLAUSES = ("select", "where", "group", "order", "limit", "offset")
+CLAUSES = ("select", "where", "group", "having", "order", "limit", "offset")
 _WITH_BY = ("group", "order")
 """In the order in which a query has them."""
 
@@ -33,7 +33,7 @@ _KEYWORDS = frozenset(
     "select where order group by having limit offset as and or not is null in like between "
     "case when then else end true false asc desc distinct search join on union from".split()
 )
-_ABSENT = frozenset(("having", "search", "join"))
+_ABSENT = frozenset(("search", "join"))
 """Words that real queries may have, and simulated ones may not."""
 
 Piece = tuple[str, str, int]

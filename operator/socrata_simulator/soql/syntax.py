@@ -21,7 +21,7 @@ COMPARISONS = {
     ">=": ">=",
 }
 _STOPS = frozenset(
-    "and or not is in like between as asc desc null true false from where order group limit".split()
+    "and or not is in like between as asc desc null true false from where order group having limit".split()
 )
 
 

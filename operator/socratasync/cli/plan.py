@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import typer
 
 from socratasync.api.manifest import Manifest
-from socratasync.cli import failures, inputs, options, preview_table, terminal
+from socratasync.cli import failures, inputs, options, preview_json, preview_table, terminal
 from socratasync.contract.environment import Secrets, not_given, redactor
 from socratasync.contract.report import error_dict, summarise
 from socratasync.errors import SyncError
@@ -33,10 +33,11 @@ def command(
     output: options.OutputFormat = options.Output.TEXT,
     verbose: options.Verbose = False,
 ) -> None:
-    """Show what a run would do: rows, bytes, columns, drift. Writes nothing.
+    """Show what a run would do: rows, bytes, the table, drift, keys, values. Writes nothing.
 
     The database is read in read-only sessions; with no DSN and no embedded database yet, the
-    target counts as empty. Bytes are an estimate from the first thousand rows of each dataset.
+    target counts as empty, and no values are tried. Bytes are an estimate from the first thousand
+    rows of each dataset, and these are the rows whose values are tried.
 
     Exits as the run would, as far as that can be told beforehand.
     """
@@ -86,6 +87,7 @@ def _plan(
                 since=bound,
                 now=datetime.now(UTC),
                 stopping=interruption.stopping,
+                told=redact,
             )
     _tell(manifest, planned, not_given(spec, given), output, redact)
     failure = planned.error or summarise(planned.failures)
@@ -118,7 +120,7 @@ def _tell(
 ) -> None:
     if output is options.Output.JSON:
         typer.echo(
-            json.dumps(mask_values(preview_table.as_dict(manifest, planned, warnings), redact))
+            json.dumps(mask_values(preview_json.as_dict(manifest, planned, warnings), redact))
         )
         return
     preview_table.show(terminal.output(), manifest, planned, warnings, redact)

@@ -1,8 +1,6 @@
-"""A preview of a run as a table for people, and as JSON for programs."""
+"""A preview of a run, for people."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -10,12 +8,13 @@ from rich.text import Text
 
 from socratasync.api.manifest import Manifest
 from socratasync.api.spec import SyncSpec
+from socratasync.cli.preview_notes import notes
 from socratasync.cli.terminal import megabytes
-from socratasync.contract.report import error_dict
+from socratasync.contract.report import listed
 from socratasync.errors import SyncError
+from socratasync.pipeline.columns import Column
 from socratasync.pipeline.preview import DatasetPreview, Found, Preview
 from socratasync.process.redact import Redactor
-from socratasync.times import write_instant
 
 _READS = {"full": "all rows", "update": "changes", "none": "nothing"}
 
@@ -23,7 +22,8 @@ _READS = {"full": "all rows", "update": "changes", "none": "nothing"}
 def show(
     console: Console, manifest: Manifest, planned: Preview, warnings: list[str], redact: Redactor
 ) -> None:
-    """Print the target, a row for each dataset, new columns, what follows the load, and warnings."""
+    """Print the target, a row for each dataset, how the table is made, its columns, what was found of keys and
+    values, what follows the load, and warnings."""
     console.print(
         Text.assemble(
             (manifest.name, "bold"),
@@ -33,11 +33,15 @@ def show(
     )
     if planned.datasets:
         console.print(_table(planned))
-    for dataset, outcome in planned.datasets.items():
-        if isinstance(outcome, DatasetPreview):
-            _show_columns(console, dataset, outcome)
-            warnings = [*warnings, *outcome.plan.warnings]
-    for step in _afterwards(manifest.spec, planned):
+    for statement in planned.statements:
+        console.print(Text(f"{redact(statement)};"), soft_wrap=True)
+    previews = [o for o in planned.datasets.values() if isinstance(o, DatasetPreview)]
+    _show_columns(console, previews)
+    for note, datasets in _by_note(planned.found, previews).items():
+        console.print(Text(redact(f"{listed(datasets, 3)}: {note}")))
+    for outcome in previews:
+        warnings = [*warnings, *outcome.plan.warnings]
+    for step in afterwards(manifest.spec, planned):
         console.print(Text(f"if rows change: {step}"))
     for warning in dict.fromkeys(warnings):
         console.print(Text.assemble(("warning: ", "bold yellow"), redact(warning)))
@@ -93,12 +97,41 @@ def _row(outcome: DatasetPreview | SyncError) -> list[str | Text]:
     ]
 
 
-def _show_columns(console: Console, dataset: str, outcome: DatasetPreview) -> None:
-    for name, pg_type in outcome.plan.add:
-        console.print(Text(f"{dataset}: adds column {name} ({pg_type}) to the table"))
+def _show_columns(console: Console, previews: list[DatasetPreview]) -> None:
+    """A table for each kind of columns that datasets have."""
+    kinds: dict[tuple[Column, ...], list[DatasetPreview]] = {}
+    for preview in previews:
+        kinds.setdefault(preview.columns, []).append(preview)
+    for alike in kinds.values():
+        datasets = [preview.plan.dataset for preview in alike]
+        console.print(_columns(alike[0], f"Column of {listed(datasets, 1)}"))
 
 
-def _afterwards(spec: SyncSpec, planned: Preview) -> list[str]:
+def _columns(preview: DatasetPreview, title: str) -> Table:
+    """The columns, each with what it is at the source; names only where they differ."""
+    labels = {column.field: column.label for column in preview.plan.source}
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in (title, "Type", "From field", "Type there", "Label"):
+        table.add_column(heading, overflow="fold")
+    for column in preview.columns:
+        field = column.field if column.field != column.name else ""
+        label = labels.get(column.field, "")
+        label = label if label not in (column.name, column.field) else ""
+        cells = (column.name, column.type, field, column.source_type, label)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _by_note(found: Found, previews: list[DatasetPreview]) -> dict[str, list[str]]:
+    """What is said of datasets → those of which it is said."""
+    said: dict[str, list[str]] = {}
+    for preview in previews:
+        for note in notes(preview, has_database=found.connections is not None):
+            said.setdefault(note, []).append(preview.plan.dataset)
+    return said
+
+
+def afterwards(spec: SyncSpec, planned: Preview) -> list[str]:
     """What the run does after a load that changes something."""
     vacuum = {"Analyze": "VACUUM (ANALYZE)", "Full": "VACUUM (FULL, ANALYZE), readers locked out"}
     steps = [vacuum[spec.refresh.vacuum]] if spec.refresh.vacuum in vacuum else []
@@ -107,45 +140,3 @@ def _afterwards(spec: SyncSpec, planned: Preview) -> list[str]:
         steps.append(f"refresh of materialized view {view.name}, {how}")
     steps += [f"{hook.method} {hook.url.partition('?')[0]}" for hook in spec.hooks]
     return steps
-
-
-def as_dict(manifest: Manifest, planned: Preview, warnings: list[str]) -> dict[str, Any]:
-    """The preview, version 1. Its bytes are an estimate."""
-    found = planned.found
-    return {
-        "v": 1,
-        "name": manifest.name,
-        "mode": planned.mode,
-        "target": {
-            "table": found.state.target.name,
-            "exists": found.state.target.exists,
-            "estimatedRows": found.state.before.rows,
-        },
-        "datasets": [_dataset(d, outcome) for d, outcome in planned.datasets.items()],
-        "then": _afterwards(manifest.spec, planned),
-        "warnings": warnings,
-        "error": error_dict(planned.error),
-    }
-
-
-def _dataset(dataset: str, outcome: DatasetPreview | SyncError) -> dict[str, Any]:
-    if isinstance(outcome, SyncError):
-        return {"id": dataset, "error": error_dict(outcome)}
-    plan = outcome.plan
-    return {
-        "id": dataset,
-        "year": plan.year,
-        "load": outcome.load,
-        "why": plan.load.why,
-        "since": write_instant(plan.load.bound, "milliseconds"),
-        "rows": outcome.rows,
-        "sourceRows": plan.snapshot.rows,
-        "estimatedBytes": outcome.estimated_bytes,
-        "strategy": outcome.strategy.value if outcome.strategy else None,
-        "columns": [{"name": c.name, "type": c.type, "field": c.field} for c in outcome.columns],
-        "addColumns": [{"name": name, "type": pg_type} for name, pg_type in plan.add],
-        "schemaInSync": plan.schema_in_sync,
-        "frozenColumns": list(plan.frozen.named),
-        "warnings": list(plan.warnings),
-        "error": None,
-    }

@@ -6,6 +6,7 @@ Pure. The type names come from three places that disagree (metadata ``dataTypeNa
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from dataclasses import dataclass
@@ -60,10 +61,12 @@ _POSTGRES_TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceColumn:
-    """A column as the dataset's metadata describes it, in the order of the metadata."""
+    """A column as the dataset's metadata describes it, in the order of the metadata. ``label``: what people see
+    above it, which may change and changes nothing."""
 
     field: str
     type: str
+    label: str = dataclasses.field(default="", compare=False)
 
     @property
     def canonical(self) -> str:

@@ -14,7 +14,7 @@ from socratasync.pipeline.merge.fill_ahead import FillAhead
 from socratasync.pipeline.merge.merge import bring_in, settle
 from socratasync.pipeline.merge.replace import Deferred
 from socratasync.pipeline.plan.model import DatasetPlan
-from socratasync.pipeline.plan.planner import seen_anew
+from socratasync.pipeline.plan.snapshot import seen_anew
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.archive import archived
 from socratasync.pipeline.stage.changeover import check_changeover

@@ -1,35 +1,43 @@
 """What a run would do, found out by asking and never by writing.
 
 The database is asked in sessions that PostgreSQL itself keeps from writing; the source is asked
-what the run would ask, and for one small page of each dataset, to estimate the bytes. Plans and
-strategies are decided by the run's own functions.
+what the run would ask, for one small page of each dataset, by which the bytes are estimated and
+values tried, and which rows share a key. Plans, strategies and the table's definition are the run's own.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
 from socratasync.api.spec import Mode, SyncSpec
-from socratasync.errors import SyncError
+from socratasync.errors import BadValue, SyncError
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.merge.strategy import Strategy, choose
+from socratasync.pipeline.merge.table import definition
 from socratasync.pipeline.parallel import in_parallel
+from socratasync.pipeline.plan.keys import SharedKeys, find_shared
 from socratasync.pipeline.plan.model import Before, DatasetPlan
 from socratasync.pipeline.plan.planner import plan_all
 from socratasync.pipeline.plan.target_state import TargetState, check_rights, look
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.stage.changeover import check_all
+from socratasync.pipeline.stage.sample import NO_ROWS, Sample, take_sample
+from socratasync.pipeline.stage.trial import Tried, try_page
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.catalog import MaterializedView, Target
 from socratasync.pipeline.target.connection import FIRST_WITH_MERGE_RETURNING, Connections
 
 SAMPLE_ROWS = 1000
 """Enough for gzip to be as good as on whole pages, to within a tenth or so."""
+
+HIDDEN = "the portal hides it"
+NOT_CHOSEN = "spec.target.fields does not name it"
+NO_COLUMN = "the table has no such column, and spec.target.onSchemaChange is Ignore"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +55,18 @@ class Found:
 class DatasetPreview:
     """What would be done with one dataset. ``rows``: to be read. ``estimated_bytes``: over the wire,
     compressed, from a sample; exact when the sample is all there is. ``strategy``: how they would be
-    merged, should no key of theirs prove to be in the table already."""
+    merged, should no key of theirs prove to be in the table already. ``left_out``: the fields that would not be loaded, and why. ``shared``:
+    the rows that share a key; None where nobody was asked. ``tried``: what the rows of the sample came to; None if none were tried. ``refused``: what
+    the run will fail with, though it can be planned."""
 
     plan: DatasetPlan
     rows: int
     estimated_bytes: int
     strategy: Strategy | None
+    left_out: Mapping[str, str]
+    shared: SharedKeys | None = None
+    tried: Tried | None = None
+    refused: SyncError | None = None
 
     @property
     def load(self) -> str:
@@ -79,7 +93,16 @@ class Preview:
     @property
     def failures(self) -> list[tuple[str, SyncError]]:
         """Dataset id and error, of those that would fail."""
-        return [(d, o) for d, o in self.datasets.items() if isinstance(o, SyncError)]
+        errors = (
+            (d, o if isinstance(o, SyncError) else o.refused) for d, o in self.datasets.items()
+        )
+        return [(dataset, error) for dataset, error in errors if error]
+
+    @property
+    def statements(self) -> list[str]:
+        """Those by which the run would make the table, or complete it."""
+        previews = [o for o in self.datasets.values() if isinstance(o, DatasetPreview)]
+        return definition(self.found.state.target, [preview.plan for preview in previews])
 
 
 def find(connections: Connections, spec: SyncSpec) -> Found:
@@ -113,8 +136,9 @@ def preview(
     since: datetime | None,
     now: datetime,
     stopping: threading.Event,
+    told: Callable[[str], str] = str,
 ) -> Preview:
-    """Plan every dataset as a run would, and ask for a sample of each."""
+    """Plan every dataset as a run would, ask for a sample of each, and try its values. ``told`` masks secrets."""
     try:
         plans = plan_all(spec, source, found.state, mode=mode, since=since, now=now).plans
     except SyncError as exc:
@@ -130,38 +154,71 @@ def preview(
             compares=False,
         )
     datasets = in_parallel(
-        {dataset: partial(_preview, source, plan, resets) for dataset, plan in plans.items()},
+        {
+            dataset: partial(_preview, source, found, spec, told, plan, resets)
+            for dataset, plan in plans.items()
+        },
         at_once=spec.parallelism,
         stopping=stopping,
     )
     return Preview(found=found, mode=mode, datasets=datasets, error=found.view_error)
 
 
-def _preview(source: Source, plan: DatasetPlan | SyncError, resets: bool) -> DatasetPreview:
+def _preview(
+    source: Source,
+    found: Found,
+    spec: SyncSpec,
+    told: Callable[[str], str],
+    plan: DatasetPlan | SyncError,
+    resets: bool,
+) -> DatasetPreview:
     if isinstance(plan, SyncError):
         raise plan
     if plan.nothing_to_do:
-        return DatasetPreview(plan=plan, rows=0, estimated_bytes=0, strategy=None)
+        return DatasetPreview(
+            plan=plan, rows=0, estimated_bytes=0, strategy=None, left_out=_left_out(spec, plan)
+        )
     rows = source.count(plan.dataset, soql.count(plan.condition))
+    sample = take_sample(source, plan, SAMPLE_ROWS) if rows else NO_ROWS
+    tried = _tried(found, spec, told, plan, sample) if rows else None
     return DatasetPreview(
         plan=plan,
         rows=rows,
-        estimated_bytes=_estimate(source, plan, rows),
+        estimated_bytes=round(sample.wire_bytes * rows / max(1, min(rows, SAMPLE_ROWS))),
         strategy=choose(plan, rows, resets=resets),
+        left_out=_left_out(spec, plan),
+        shared=find_shared(source, plan) if rows else None,
+        tried=tried,
+        refused=BadValue(tried.refusal)
+        if tried and tried.refusal and plan.on_bad_value == "Fail"
+        else None,
     )
 
 
-def _estimate(source: Source, plan: DatasetPlan, rows: int) -> int:
-    """Bytes over the wire for so many rows, from the first ``SAMPLE_ROWS`` of them."""
-    if rows == 0:
-        return 0
-    query = soql.rows(plan.shape.columns, where=plan.condition, after=None, limit=SAMPLE_ROWS)
+def _left_out(spec: SyncSpec, plan: DatasetPlan) -> dict[str, str]:
+    loaded = {column.field for column in plan.shape.columns}
+    why = NOT_CHOSEN if spec.target.fields else NO_COLUMN
+    fields = [column.field for column in plan.source if column.field not in loaded]
+    return dict.fromkeys(fields, why) | dict.fromkeys(plan.hidden, HIDDEN)
 
-    def sample() -> int:
-        with source.rows(plan.dataset, query) as stream:
-            for _ in stream:
-                pass
-            return stream.wire_bytes
 
-    sampled = source.by_either(lambda: source.retrying(sample))
-    return round(sampled * rows / min(rows, SAMPLE_ROWS))
+def _tried(
+    found: Found,
+    spec: SyncSpec,
+    told: Callable[[str], str],
+    plan: DatasetPlan,
+    sample: Sample,
+) -> Tried | None:
+    """What became of the sample's rows; None where there is no database to try them in."""
+    if found.connections is None:
+        return None
+    with found.connections.connect(read_only=True) as connection:
+        return try_page(
+            connection,
+            plan,
+            sample.page,
+            most=SAMPLE_ROWS,
+            target=found.state.target,
+            chosen=spec.target.fields,
+            told=told,
+        )

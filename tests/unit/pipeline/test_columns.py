@@ -40,6 +40,7 @@ def select(
     fields: dict[str, str] | None = None,
     mapping: dict[str, str] | None = None,
     provenance: bool = True,
+    known: tuple[str, ...] = (),
 ) -> dict[str, tuple[str, str]]:
     """Target column → (source field, PostgreSQL type)."""
     columns = select_columns(
@@ -48,6 +49,7 @@ def select(
         mapping=mapping or {},
         provenance=provenance,
         dataset="abcd-1234",
+        known=known,
     )
     return {c.name: (c.field, c.type) for c in columns}
 
@@ -309,7 +311,7 @@ def test_provenance_columns_among_the_fields_are_not_asked_of_the_source() -> No
 
 
 def test_a_chosen_column_that_the_source_lacks_is_named_with_what_there_is() -> None:
-    with pytest.raises(SchemaChanged) as caught:
+    with pytest.raises(InvalidSpec) as caught:
         select(fields={"srnumber": "", "closeddate": ""})
 
     assert "no column for closeddate; map it" in caught.value.message
@@ -319,15 +321,45 @@ def test_a_chosen_column_that_the_source_lacks_is_named_with_what_there_is() -> 
 def test_of_many_columns_forty_are_named() -> None:
     source = tuple(SourceColumn(field=f"c{number:02}", type="text") for number in range(41))
 
-    with pytest.raises(SchemaChanged) as caught:
+    with pytest.raises(InvalidSpec) as caught:
         select(source=source, fields={"closeddate": ""})
 
     assert caught.value.message.endswith("c38, c39")
 
 
 def test_a_mapping_to_a_field_that_the_source_lacks_names_both() -> None:
-    with pytest.raises(SchemaChanged, match=r"srnumber \(from casenumber\)"):
+    with pytest.raises(InvalidSpec, match=r"srnumber \(from casenumber\)"):
         select(mapping={"srnumber": "casenumber"})
+
+
+@pytest.mark.parametrize(
+    ("known", "wanted", "error"),
+    [
+        pytest.param((), {"casenumber": ""}, InvalidSpec, id="the dataset was never loaded"),
+        pytest.param(("srnumber",), {"casenumber": ""}, InvalidSpec, id="it never had it"),
+        pytest.param(("casenumber",), {"casenumber": ""}, SchemaChanged, id="it had it"),
+        pytest.param(
+            ("casenumber",), {"casenumber": "", "nope": ""}, InvalidSpec, id="it had one of two"
+        ),
+    ],
+)
+def test_a_column_that_is_not_there_is_gone_only_if_it_was_there(
+    known: tuple[str, ...], wanted: dict[str, str], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        select(fields=wanted, known=known)
+
+
+def test_what_is_nearest_to_a_name_is_told() -> None:
+    labelled = SourceColumn(field="service_request_id", type="text", label="CaseID")
+
+    with pytest.raises(InvalidSpec) as caught:
+        select(source=(*SOURCE, labelled), fields={"CaseID": "", "created_date": ""})
+
+    assert (
+        'Nearest to CaseID: service_request_id (the portal shows it as "CaseID"). Nearest to created_date: '
+        "createddate. Its columns are: srnumber" in caught.value.message
+    )
 
 
 def test_a_mapping_for_a_column_that_is_not_loaded_is_refused() -> None:

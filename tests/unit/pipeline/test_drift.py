@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from socratasync.errors import PermissionDenied, SchemaChanged, SyncError, TargetMismatch
+from socratasync.errors import (
+    InvalidSpec,
+    PermissionDenied,
+    SchemaChanged,
+    SyncError,
+    TargetMismatch,
+)
 from socratasync.pipeline.columns import Column, SourceColumn, postgres_type
 from socratasync.pipeline.plan.drift import Agreement, Policy, agree, common_types, fits
 from socratasync.pipeline.plan.frozen import find_frozen
@@ -48,10 +54,15 @@ def settle(
     accepted: Sequence[str] = (),
     empties: bool = False,
     types: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Agreement:
     """What source (field → type) and target agree on; columns are called as their fields, but for those
     of ``mapping`` (column → field). All of ``known`` was loaded."""
-    there = [SourceColumn(field=field, type=kind) for field, kind in source.items()]
+    shown = labels or {}
+    there = [
+        SourceColumn(field=field, type=kind, label=shown.get(field, ""))
+        for field, kind in source.items()
+    ]
     names = {field: name for name, field in (mapping or {}).items()}
     columns = [
         Column(
@@ -572,5 +583,41 @@ def test_a_key_of_provenance_columns_needs_provenance() -> None:
     keyed = replace(TABLE, unique_keys=(("socrata_id",),))
 
     assert settle(target=keyed, key=["socrata_id"]).in_sync
-    with pytest.raises(SchemaChanged, match="no column socrata_id"):
+    with pytest.raises(InvalidSpec, match="no column socrata_id"):
         settle(target=keyed, key=["socrata_id"], provenance=False)
+
+
+@pytest.mark.parametrize(
+    ("known", "key", "error"),
+    [
+        pytest.param(None, ["casenumber"], InvalidSpec, id="the dataset was never loaded"),
+        pytest.param(AT_SOURCE, ["casenumber"], InvalidSpec, id="it never had it"),
+        pytest.param({"casenumber": "text"}, ["casenumber"], SchemaChanged, id="it had it"),
+        pytest.param(
+            {":@region_x": "number"}, ["region_x"], SchemaChanged, id="it had a field of that name"
+        ),
+        pytest.param(
+            {"casenumber": "text"}, ["casenumber", "nope"], InvalidSpec, id="it had one of two"
+        ),
+    ],
+)
+def test_a_key_that_is_not_there_is_gone_only_if_it_was_there(
+    known: Mapping[str, str] | None, key: Sequence[str], error: type[SyncError]
+) -> None:
+    with pytest.raises(error, match=f"no column {', '.join(key)}, the key of the target"):
+        settle(known=known, key=key)
+
+
+@pytest.mark.parametrize(
+    "mapping", [{}, {"request": "srnumber"}], ids=["as its field", "by a name of the manifest"]
+)
+def test_a_key_that_is_a_label_gets_the_name_of_its_column(mapping: Mapping[str, str]) -> None:
+    named = next(iter(mapping), "srnumber")
+
+    with pytest.raises(InvalidSpec) as caught:
+        settle(known=None, key=["case_id"], labels={"srnumber": "CaseID"}, mapping=mapping)
+
+    near = f'Nearest to case_id: {named} (the portal shows it as "CaseID"). It has: '
+    assert f"correct spec.target.key, or map it with datasets[].columns. {near}" in str(
+        caught.value
+    )

@@ -60,6 +60,16 @@ def test_all_columns_need_not_be_named_where_the_address_would_be_too_long(
     assert by_soda2(short).parameters["$select"] == "a,:updated_at,:id"
 
 
+def test_soda2_is_asked_for_groups_by_clauses_of_the_address() -> None:
+    assert by_soda2(soql.sharing({"key_1": "a", "key_2": "b c"}, None, 9)).parameters == {
+        "$select": "a as key_1,`b c` as key_2,count(*) as rows_of_key",
+        "$group": "a,`b c`",
+        "$having": "count(*) > 1 or a is null or `b c` is null",
+        "$order": "rows_of_key desc",
+        "$limit": "9",
+    }
+
+
 def test_soda3_is_asked_by_a_body_that_names_neither_pages_nor_system_fields() -> None:
     asked = SODA3.ask("abcd-1234", PAGE, "csv", 660.0)
 
@@ -86,6 +96,12 @@ def test_soda3_is_asked_by_a_body_that_names_neither_pages_nor_system_fields() -
             soql.existing(["row-a", "row-b"], None),
             "SELECT :id\nWHERE :id in ('row-a', 'row-b')\nLIMIT 2",
             id="rows by their ids",
+        ),
+        pytest.param(
+            soql.sharing({"key_1": "a", "key_2": "b c"}, "a > 1", 9),
+            "SELECT a as key_1, `b c` as key_2, count(*) as rows_of_key\nWHERE a > 1\nGROUP BY a, `b c`\n"
+            "HAVING count(*) > 1 or a is null or `b c` is null\nORDER BY rows_of_key desc\nLIMIT 9",
+            id="keys that rows share",
         ),
     ],
 )

@@ -21,6 +21,7 @@ from socratasync.errors import (
     InvalidSpec,
     SchemaChanged,
     SourceUnavailable,
+    SyncError,
     TargetMismatch,
 )
 from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
@@ -187,6 +188,69 @@ def test_a_where_holds_for_all_that_is_asked(source: Source, parks: Dataset, clo
     assert found.starts_over
     assert (found.snapshot.rows, found.snapshot.newest) == (2, NEWEST)
     assert found.snapshot.rows_updated_at == clock.at
+
+
+def loaded_by(query: str) -> TargetState:
+    """The table as it is after a load with this condition."""
+    return replace(LOADED, known={PARKS: replace(KNOWN, query=query)})
+
+
+@pytest.mark.parametrize(
+    ("state", "where", "error"),
+    [
+        pytest.param(NOTHING_YET, "area < 9", InvalidSpec, id="it was never loaded"),
+        pytest.param(LOADED, "area < 9", InvalidSpec, id="it was loaded without"),
+        pytest.param(loaded_by("acres < 9"), "area < 9", InvalidSpec, id="or by another"),
+        pytest.param(loaded_by("area < 9"), "area < 9", SchemaChanged, id="it was loaded by it"),
+    ],
+)
+def test_a_where_that_names_no_column_is_wrong_unless_rows_were_loaded_by_it(
+    source: Source, parks: Dataset, state: TargetState, where: str, error: type[SyncError]
+) -> None:
+    refused = planned(source, state, spec(first={"where": where})).plans[PARKS]
+
+    assert type(refused) is error
+    assert "area" in refused.message
+    assert refused.message.startswith("spec.datasets[].where: ") is (error is InvalidSpec)
+
+
+@pytest.mark.parametrize("where", [None, "acres < 9"])
+def test_a_column_that_goes_while_it_is_planned_is_a_change_whatever_the_where(
+    source: Source, parks: Dataset, portal: Portal, where: str | None
+) -> None:
+    agreed = spec(first={"where": where} if where else {}, source={"watermark": "opened"})
+    parks.add_column("opened", "date")
+    portal.faults.add(Fault.doing_afterwards(lambda: parks.drop_column("opened")), times=1)
+
+    refused = planned(source, NOTHING_YET, agreed).plans[PARKS]
+
+    assert isinstance(refused, SchemaChanged)
+
+
+def test_a_chosen_column_that_went_is_told_apart_from_one_that_never_was(
+    source: Source, parks: Dataset
+) -> None:
+    went = replace(LOADED, known={PARKS: replace(KNOWN, columns=with_source(lake="text"))})
+    chosen = spec(target={"fields": {"name": "", "lake": ""}})
+
+    assert isinstance(planned(source, went, chosen).plans[PARKS], SchemaChanged)
+    assert isinstance(planned(source, LOADED, chosen).plans[PARKS], InvalidSpec)
+
+
+def with_source(**types: str) -> dict[str, dict[str, str]]:
+    """What is remembered of the columns, with these at the source besides."""
+    return {**KNOWN.columns, "source": {**KNOWN.columns["source"], **types}}
+
+
+def test_columns_that_the_portal_hides_are_known_and_not_loaded(
+    source: Source, parks: Dataset
+) -> None:
+    parks.add_column("fee", "number", hidden=True)
+
+    found = plan(source, NOTHING_YET)
+
+    assert found.hidden == ("fee",)
+    assert found.shape.columns == COLUMNS
 
 
 def test_a_full_run_of_a_loaded_dataset(source: Source, parks: Dataset) -> None:

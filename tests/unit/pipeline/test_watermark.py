@@ -506,7 +506,11 @@ def test_the_watermark_column_is_found(
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("closeddate", "has no column closeddate"), ("status", "status is text, not a time")],
+    [
+        ("closeddate", "has no column closeddate; use"),
+        ("Updated Date", "has no column Updated Date; Nearest to Updated Date: updateddate. use"),
+        ("status", "status is text, not a time"),
+    ],
 )
 def test_a_watermark_column_that_cannot_be_one_is_refused(name: str, said: str) -> None:
     with pytest.raises(InvalidSpec, match=said) as caught:

@@ -4,6 +4,8 @@ that an existing one lacks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg import sql
 
 from socratasync.pipeline.columns import PROVENANCE
@@ -44,6 +46,22 @@ def create_table(connection: Connection, plan: DatasetPlan) -> None:
 def create_target(plan: DatasetPlan) -> sql.Composed:
     """The empty target without its key."""
     return table_statements.create_target(plan.shape.target, plan.table)
+
+
+def definition(target: Target, plans: Sequence[DatasetPlan]) -> list[str]:
+    """The statements, in order, by which a run of these plans makes the table or completes it; none for a table that
+    has all columns."""
+    due = [plan for plan in plans if not plan.nothing_to_do]
+    if not target.exists:
+        made = [create_target(due[0]), table_statements.add_key(due[0].shape)] if due else []
+        return [statement.as_string() for statement in made]
+    added: dict[str, str] = {}
+    statements: list[str] = []
+    for plan in due:
+        if new := [column for column in _lacking(target, plan) if column[0] not in added]:
+            added.update(new)
+            statements.append(table_statements.add_columns(plan.shape.target, new).as_string())
+    return statements
 
 
 def _lacking(target: Target, plan: DatasetPlan) -> list[tuple[str, str]]:

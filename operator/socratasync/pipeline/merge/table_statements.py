@@ -14,7 +14,9 @@ from socratasync.pipeline.target.types import type_sql
 def create_target(target: sql.Identifier, columns: Iterable[tuple[str, str]]) -> sql.Composed:
     """The target of (name, type) columns, without its key: ``add_key`` builds that after the first
     fill."""
-    return sql.SQL("CREATE TABLE {} ({})").format(target, column_definitions(columns))
+    return sql.SQL("CREATE TABLE {} (\n    {}\n)").format(
+        target, column_definitions(columns, between=",\n    ")
+    )
 
 
 def add_key(shape: Shape) -> sql.Composed:

@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from socratasync.errors import SchemaChanged, TargetMismatch
+from socratasync.errors import InvalidSpec, SchemaChanged, TargetMismatch
 from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
 from socratasync.pipeline.plan.frozen import Frozen
+from socratasync.pipeline.plan.nearest import sentence
+from socratasync.pipeline.plan.selection import column_name
 from socratasync.pipeline.target.catalog import Target, TargetColumn
 from socratasync.pipeline.target.types import bare_type
 
@@ -99,9 +101,10 @@ def agree(
     ``mapped`` are the fields that the dataset's own ``columns`` name, ``chosen`` is ``target.fields``,
     ``types`` are a new table's types (``common_types``), ``called`` what PostgreSQL calls the types there
     (``catalog.check_types``).
-    Raises ``SchemaChanged`` for what the source did, ``TargetMismatch`` for what the target is.
+    Raises ``SchemaChanged`` for what the source did, ``TargetMismatch`` for what the target is, ``InvalidSpec`` for
+    a key that the source never had.
     """
-    _check_key(dataset, columns, key, provenance)
+    _check_key(dataset, columns, source, known or {}, key, provenance)
     gone = [f"column {f} is gone" for f in frozen.gone]
     changed = _changes(columns, source, known or {}, agreed=None if chosen else mapped)
     if policy == "Fail" and (gone or changed):
@@ -131,15 +134,26 @@ def agree(
 
 
 def _check_key(
-    dataset: str, columns: Sequence[Column], key: Sequence[str], provenance: bool
+    dataset: str,
+    columns: Sequence[Column],
+    source: Sequence[SourceColumn],
+    known: Collection[str],
+    key: Sequence[str],
+    provenance: bool,
 ) -> None:
     names = {c.name for c in columns} | (set(PROVENANCE) if provenance else set())
-    if missing := [k for k in key if k not in names]:
-        have = ", ".join(sorted(names))
-        raise SchemaChanged(
-            f"dataset {dataset} has no column {', '.join(missing)}, the key of the target; map it with "
-            f"datasets[].columns. It has: {have}"
-        )
+    missing = [k for k in key if k not in names]
+    if not missing:
+        return
+    shown = {c.field: c.label for c in source}
+    near = sentence(missing, {c.name: shown.get(c.field, "") for c in columns})
+    lacks = f"dataset {dataset} has no column {', '.join(missing)}, the key of the target"
+    rest = f"{near}It has: {', '.join(sorted(names))}"
+    if set(missing) <= {column_name(f) for f in known}:
+        raise SchemaChanged(f"{lacks}; map it with datasets[].columns. {rest}")
+    raise InvalidSpec(
+        f"{lacks}; correct spec.target.key, or map it with datasets[].columns. {rest}"
+    )
 
 
 def _changes(

@@ -139,6 +139,8 @@ class DatasetPlan:
     snapshot: Snapshot
     source: tuple[SourceColumn, ...]
     before: Before
+    hidden: tuple[str, ...] = ()
+    """Fields that the portal hides, which are not loaded."""
     table: tuple[tuple[str, str], ...] = ()
     """The columns (name, type) of a target still to be made."""
     api: Interface = "SODA2"

@@ -7,8 +7,8 @@ the others from it: its error stands in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from socratasync.pipeline.plan.frozen import Frozen, find_frozen, has_provenance
 from socratasync.pipeline.plan.model import DatasetPlan, KeepsNewer, Load, Shape, Snapshot
 from socratasync.pipeline.plan.obstacles import check_additions, check_obstacles
 from socratasync.pipeline.plan.selection import select_columns
+from socratasync.pipeline.plan.snapshot import take_snapshot
 from socratasync.pipeline.plan.target_state import TargetState, check_table
 from socratasync.pipeline.plan.watermark import (
     choose_load,
@@ -114,13 +115,15 @@ def _describe(
     spec: SyncSpec, source: Source, state: TargetState, dataset: DatasetSpec
 ) -> _Described:
     known = state.known.get(dataset.id)
-    metadata = source.metadata(dataset.id, known.columns.get("source") if known else None)
+    before = known.columns.get("source", {}) if known else {}
+    metadata = source.metadata(dataset.id, before)
     columns = select_columns(
         metadata.columns,
         fields=spec.target.fields,
         mapping=dataset.columns,
         provenance=spec.target.provenance,
         dataset=dataset.id,
+        known=before,
     )
     return _Described(metadata=metadata, columns=columns)
 
@@ -165,6 +168,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         source_updated_at=metadata.rows_updated_at,
         last_change=metadata.rows_updated_at if metadata.tells_every_change else None,
         source=metadata.columns,
+        hidden=metadata.hidden,
         before=state.before,
         api=api,
         table=_new_table(question),
@@ -277,54 +281,16 @@ def _shape(
 def _snapshot(
     question: _Question, dataset: DatasetSpec, metadata: Metadata, watermark: soql.Watermark
 ) -> tuple[Interface, Snapshot]:
-    return _look(
+    known = question.state.known.get(dataset.id)
+    return take_snapshot(
         question.source,
-        dataset.id,
-        where=dataset.where,
+        dataset,
         watermark=watermark,
         counts=question.spec.counts_rows(question.mode),
         rows_updated_at=metadata.rows_updated_at,
         now=question.now,
+        loaded_before=known is not None and known.query == (dataset.where or ""),
     )
-
-
-def _look(
-    source: Source,
-    dataset: str,
-    *,
-    where: str | None,
-    watermark: soql.Watermark,
-    counts: bool,
-    rows_updated_at: datetime | None,
-    now: datetime,
-) -> tuple[Interface, Snapshot]:
-    """The source as it is now, and the interface that all of it came by. The newest change is asked for before the
-    count and the count before the rows, so that whatever happens in between is read again next time, never missed."""
-    latest = soql.newest(watermark, where, now + timedelta(days=1))
-
-    def ask() -> tuple[Interface, Snapshot]:
-        newest = source.newest(dataset, latest)
-        api = source.interface(dataset)
-        rows = source.count(dataset, soql.count(where), by=api) if counts else None
-        return api, Snapshot(
-            rows=rows, newest=newest, rows_updated_at=rows_updated_at, taken_at=now
-        )
-
-    return source.by_either(ask)
-
-
-def seen_anew(plan: DatasetPlan, source: Source, now: datetime) -> DatasetPlan:
-    """The plan for a dataset that is read by another interface from now on."""
-    api, snapshot = _look(
-        source,
-        plan.dataset,
-        where=plan.where,
-        watermark=plan.watermark,
-        counts=plan.snapshot.rows is not None,
-        rows_updated_at=plan.snapshot.rows_updated_at,
-        now=now,
-    )
-    return replace(plan, api=api, snapshot=snapshot, nothing_to_do=False)
 
 
 def _hides_changes(source: Source, dataset: DatasetSpec, metadata: Metadata) -> bool:

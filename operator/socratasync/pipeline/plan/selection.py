@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from socratasync.errors import InvalidSpec, SchemaChanged
 from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn, postgres_type
+from socratasync.pipeline.plan.nearest import sentence
 
 MAX_NAME_BYTES = 63  # PostgreSQL cuts longer identifiers silently, which makes two columns one
 _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
@@ -56,20 +57,23 @@ def select_columns(
     mapping: Mapping[str, str],
     provenance: bool,
     dataset: str,
+    known: Collection[str] = (),
 ) -> tuple[Column, ...]:
     """The columns that a dataset loads.
 
     ``fields`` (target column → type, ``""`` to infer) chooses the columns; empty means all.
-    ``mapping`` (target column → source field) is the dataset's own ``columns``.
+    ``mapping`` (target column → source field) is the dataset's own ``columns``, ``known`` are the
+    fields that the source had at the last load.
 
-    Raises ``SchemaChanged`` when a chosen column is not at the source, ``InvalidSpec`` when the
-    mapping names a column that is not loaded, or that provenance fills.
+    Raises ``SchemaChanged`` when a chosen column is no more at the source, ``InvalidSpec`` when it never
+    was, or when the mapping names a column that is not loaded, or that provenance fills.
     """
     by_field = {column.field: column for column in source}
     wanted = _wanted(by_field, fields, mapping, provenance)
     missing = {name: field for name, field in wanted.items() if field not in by_field}
     if missing:
-        raise SchemaChanged(_missing_sentence(dataset, missing, by_field))
+        said = _missing_sentence(dataset, missing, by_field)
+        raise SchemaChanged(said) if set(missing.values()) <= set(known) else InvalidSpec(said)
     return tuple(
         Column(
             name=name,
@@ -124,8 +128,9 @@ def _missing_sentence(
     names = ", ".join(
         name if name == field else f"{name} (from {field})" for name, field in missing.items()
     )
+    near = sentence(missing.values(), {f: column.label for f, column in by_field.items()})
     have = ", ".join(list(by_field)[:40])
     return (
         f"dataset {dataset} has no column for {names}; map it with datasets[].columns or take it "
-        f"out of target.fields. Its columns are: {have}"
+        f"out of target.fields. {near}Its columns are: {have}"
     )

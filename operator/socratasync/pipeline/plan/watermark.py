@@ -19,6 +19,7 @@ from socratasync.pipeline.plan.model import (
     Load,
     Snapshot,
 )
+from socratasync.pipeline.plan.nearest import sentence
 from socratasync.pipeline.source.soql import MOST_IDS, UPDATED_AT, Watermark
 from socratasync.pipeline.target.bookkeeping import Known
 
@@ -57,7 +58,8 @@ def find_watermark(
     column = next((c for c in source if c.field == wanted), None)
     if column is None:
         raise InvalidSpec(
-            f"spec.source.watermark: the dataset has no column {wanted}; use :updated_at"
+            f"spec.source.watermark: the dataset has no column {wanted}; "
+            f"{sentence([wanted], {c.field: c.label for c in source})}use :updated_at"
         )
     if column.canonical not in ("floating_timestamp", "fixed_timestamp"):
         raise InvalidSpec(

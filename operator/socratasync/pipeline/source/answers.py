@@ -6,7 +6,9 @@ A body may hold whatever a server, a cache or a proxy makes up: arrays in the pl
 
 from __future__ import annotations
 
+import json
 from codecs import BOM_UTF8
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
@@ -34,12 +36,22 @@ class Metadata:
     rows_updated_at: datetime | None
     described_by: Literal["views", "catalogue", "rows"] = "views"
     warning: str | None = None
+    hidden: tuple[str, ...] = ()
+    """Fields that the portal shows nobody: no column of ours."""
 
     @property
     def tells_every_change(self) -> bool:
         """Whether any change of a row moves ``rows_updated_at``: not where it comes from the rows, some of
         which may not say when they changed."""
         return self.described_by == "views" and self.rows_updated_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyGroup:
+    """So many ``rows`` have this ``key``: name → value, as text."""
+
+    key: Mapping[str, str | None]
+    rows: int
 
 
 class _Answer(BaseModel):
@@ -54,6 +66,7 @@ _Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=1000)]
 
 class _Column(_Answer):
     field_name: _Name | None = None
+    name: str | None = None
     data_type_name: _Name | None = None
     position: float | None = None
     flags: list[str] | None = None
@@ -73,14 +86,22 @@ class _View(_Answer):
     query: _Query | None = None
 
 
+_Number = Annotated[str, Field(pattern="^[0-9]{1,18}$")] | Annotated[int, Field(ge=0, lt=10**18)]
+"""A count, which is written as a text."""
+
+
 class _Count(_Answer):
-    source_rows: (
-        Annotated[str, Field(pattern="^[0-9]{1,18}$")] | Annotated[int, Field(ge=0, lt=10**18)]
-    ) = Field(alias="source_rows")
+    source_rows: _Number = Field(alias="source_rows")
 
 
 class _Newest(_Answer):
     newest: str | None = None
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, frozen=True)
+
+    rows: _Number = Field(alias=soql.ROWS_OF_KEY)
 
 
 class _Id(_Answer):
@@ -91,6 +112,7 @@ _VIEW = TypeAdapter(_View)
 _COUNTS = TypeAdapter(list[_Count])
 _NEWEST = TypeAdapter(list[_Newest])
 _IDS = TypeAdapter(list[_Id])
+_GROUPS = TypeAdapter(list[_Group])
 _ROWS = TypeAdapter(list[dict[str, Any]])
 _WORDS = TypeAdapter(list[_Name])
 
@@ -103,6 +125,7 @@ def read_metadata(dataset: str, body: bytes) -> Metadata:
     shown = [c for c in view.columns or () if c.field_name and "hidden" not in (c.flags or ())]
     if not shown:
         raise _no_table(dataset, view)
+    hidden = [c for c in view.columns or () if c.field_name and "hidden" in (c.flags or ())]
     columns = sorted(shown, key=lambda c: c.position or 0)
     names = [str(c.field_name) for c in columns]
     if len(set(names)) != len(names):
@@ -111,11 +134,15 @@ def read_metadata(dataset: str, body: bytes) -> Metadata:
         id=dataset,
         name=_title(dataset, view),
         columns=tuple(
-            SourceColumn(field=str(c.field_name), type=c.data_type_name or "text") for c in columns
+            SourceColumn(
+                field=str(c.field_name), type=c.data_type_name or "text", label=_line(c.name)
+            )
+            for c in columns
         ),
         rows_updated_at=_moment(
             view.rows_updated_at, unreadable
         ),  # viewLastModified stays when rows change
+        hidden=tuple(str(c.field_name) for c in hidden),
     )
 
 
@@ -130,6 +157,24 @@ def read_newest(dataset: str, body: bytes) -> datetime | None:
     unreadable = f"Socrata's answer about {dataset} is not the one row that was asked for"
     newest = _one(_read(_NEWEST, body, unreadable), unreadable).newest
     return soql.parse_timestamp(newest) if newest else None
+
+
+def read_groups(dataset: str, body: bytes) -> list[KeyGroup]:
+    """The groups that ``soql.sharing`` asks for. A key's null is not in an answer, or is null there."""
+    unreadable = f"Socrata's answer about keys of {dataset} is not a list of groups"
+    return [
+        KeyGroup(
+            key={name: _text(value) for name, value in (group.model_extra or {}).items()},
+            rows=int(group.rows),
+        )
+        for group in _read(_GROUPS, body, unreadable)
+    ]
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def read_ids(dataset: str, body: bytes) -> list[str]:
@@ -221,3 +266,8 @@ def _no_table(dataset: str, view: _View) -> DatasetNotFound:
 def _title(dataset: str, view: _View) -> str:
     """The dataset's name in one short line."""
     return " ".join((view.name or dataset).split())[:100]
+
+
+def _line(text: str | None) -> str:
+    """A label in one short line, without what a terminal would obey."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text or "").split())[:100]

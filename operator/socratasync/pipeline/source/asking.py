@@ -9,6 +9,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from socratasync.api.source import Interface as Name
@@ -70,18 +71,21 @@ class Asking:
         self._notices: dict[Notice, None] = {}
         self._renamed: set[str] = set()
         self._throttle = Throttle(requests_at_once, self.stopping)
-        self._sessions = Sessions(
+        session = partial(
+            Sessions,
             domain,
             app_token=app_token,
             credentials=credentials,
-            timeouts=self._timeouts,
             stopping=self.stopping,
             heard=self._hear,
         )
+        self._sessions = session(timeouts=self._timeouts)
+        self._impatient = session(timeouts=self._timeouts.for_a_question())
 
     def close(self) -> None:
         """Close all connections."""
         self._sessions.close()
+        self._impatient.close()
 
     # -- interfaces ----------------------------------------------------------------------------
 
@@ -179,16 +183,36 @@ class Asking:
     ) -> Request:
         return interface.ask(dataset, query, form, self._timeouts.first_byte)
 
-    def _once(self, dataset: str, request: Request, read: Callable[[str, bytes], T]) -> T:
+    def _queried_in_passing(self, dataset: str, query: Query, read: Callable[[str, bytes], T]) -> T:
+        """The answer to a question that one can do without: asked once, of the interface in use, and not waited for
+        for long. Raises what keeps it from being answered; nothing follows from that."""
+        timeouts = self._timeouts.for_a_question()
+        interface = self._choice.of(dataset)
+        request = interface.ask(dataset, query, "json", timeouts.first_byte)
+        return self._once(dataset, request, read, self._impatient)
+
+    def _once(
+        self,
+        dataset: str,
+        request: Request,
+        read: Callable[[str, bytes], T],
+        sessions: Sessions | None = None,
+    ) -> T:
         """As ``_read``; a refusal leaves as what it means."""
         try:
-            return self._read(dataset, request, read)
+            return self._read(dataset, request, read, sessions)
         except Refused as refused:
             raise refused.error from refused
 
-    def _read(self, dataset: str, request: Request, read: Callable[[str, bytes], T]) -> T:
+    def _read(
+        self,
+        dataset: str,
+        request: Request,
+        read: Callable[[str, bytes], T],
+        sessions: Sessions | None = None,
+    ) -> T:
         with self._throttle.request(), translated(self.domain, dataset):
-            body = self._sessions.answer(request, most=answers.MOST_BYTES)
+            body = (sessions or self._sessions).answer(request, most=answers.MOST_BYTES)
         return read(dataset, body)
 
     # -- rows ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from datetime import datetime
 from socratasync.api.source import Interface as Name
 from socratasync.errors import DatasetNotFound, InvalidQuery, SchemaChanged
 from socratasync.pipeline.source import answers, catalogue, discovery, soql, undescribed
-from socratasync.pipeline.source.answers import Metadata
+from socratasync.pipeline.source.answers import KeyGroup, Metadata
 from socratasync.pipeline.source.asking import Asking
 from socratasync.pipeline.source.catalogue import CatalogueEntry, CataloguePage
 from socratasync.pipeline.source.refusals import Refused
@@ -100,6 +100,11 @@ class Source(Asking):
     def count(self, dataset: str, query: Query, *, by: Name | None = None) -> int:
         """The number that ``soql.count`` asks for. Retries."""
         return self._queried(dataset, query, answers.read_count, by)
+
+    def sharing(self, dataset: str, query: Query) -> list[KeyGroup]:
+        """The groups that ``soql.sharing`` asks for. Asked once, and not waited for for long: grouping a large
+        dataset may take the portal minutes."""
+        return self._queried_in_passing(dataset, query, answers.read_groups)
 
     def has_rows(self, dataset: str, where: str | None, *, by: Name | None = None) -> bool:
         """Whether a row meets the condition, without counting how many do. Retries."""

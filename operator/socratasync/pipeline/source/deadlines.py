@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from socratasync.api.source import TimeoutsSpec
@@ -17,7 +17,8 @@ from socratasync.api.source import TimeoutsSpec
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
     """Seconds. The first four are ``spec.source.timeouts``; ``answer`` is for the body of a small answer,
-    ``refusal`` for that of an answer which is not data, whose status says enough."""
+    ``refusal`` for that of an answer which is not data, whose status says enough, ``question`` for the headers of an
+    answer that one can do without."""
 
     connect: float = 10.0
     first_byte: float = 660.0
@@ -25,6 +26,7 @@ class Timeouts:
     page: float = 1800.0
     answer: float = 300.0
     refusal: float = 10.0
+    question: float = 60.0
 
     @classmethod
     def of(cls, spec: TimeoutsSpec) -> Timeouts:
@@ -35,6 +37,10 @@ class Timeouts:
             silence=spec.silence.total_seconds(),
             page=spec.page.total_seconds(),
         )
+
+    def for_a_question(self) -> Timeouts:
+        """The same where nobody waits longer than ``question`` for an answer to begin."""
+        return replace(self, first_byte=min(self.first_byte, self.question))
 
 
 class Deadline:

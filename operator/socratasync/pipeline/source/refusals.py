@@ -171,7 +171,7 @@ def _bad_query(refusal: Refusal, said: str) -> SyncError:
         )
     if "no-such-column" in refusal.code:
         return SchemaChanged(
-            f"{said}. The dataset's columns changed; see datasets[].columns and where"
+            f"{said}. The dataset's columns changed, or datasets[].columns or where name one that it never had"
         )
     return InvalidQuery(f"Socrata refuses the query ({said}). Check datasets[].where and columns")
 

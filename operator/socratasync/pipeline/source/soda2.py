@@ -29,6 +29,8 @@ def _parameters(query: Query) -> dict[str, str]:
     out computed regions where there is an order, as columns do that ``Query.everything`` speaks of."""
     clauses = {
         "$select": ",".join(query.select),
+        "$group": ",".join(query.group),
+        "$having": query.having,
         "$order": query.order,
         "$limit": None if query.limit is None else str(query.limit),
         "$where": query.where,

@@ -40,6 +40,10 @@ def statement(query: Query) -> str:
     lines = [f"SELECT {', '.join(query.select)}"]
     if query.where:
         lines.append(f"WHERE {query.where}")
+    if query.group:
+        lines.append(f"GROUP BY {', '.join(query.group)}")
+    if query.having:
+        lines.append(f"HAVING {query.having}")
     if query.order:
         lines.append(f"ORDER BY {query.order}")
     if query.limit is not None:

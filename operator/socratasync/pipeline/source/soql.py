@@ -8,7 +8,7 @@ never null, so a body cut inside a row cannot pass for a whole one.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +17,7 @@ from socratasync.pipeline.columns import Column
 
 ROW_ID = ":id"
 UPDATED_AT = ":updated_at"
+ROWS_OF_KEY = "rows_of_key"
 
 MOST_IDS = 100
 """In one condition, so that a query fits into an address (``soda2``)."""
@@ -37,6 +38,8 @@ class Query:
     select: tuple[str, ...]
     header: tuple[str, ...] = ()
     where: str | None = None
+    group: tuple[str, ...] = ()
+    having: str | None = None
     order: str | None = None
     limit: int | None = None
     everything: bool = False
@@ -155,6 +158,24 @@ def _selected(column: Column) -> str:
 def count(where: str | None) -> Query:
     """How many rows there are: one row with ``source_rows``."""
     return Query(select=("count(*) as source_rows",), where=where)
+
+
+def sharing(key: Mapping[str, str], where: str | None, limit: int) -> Query:
+    """Values of ``key`` (name in the answer → field) that several rows have, or that are not whole, those of most
+    rows first: a row of the answer for each, with the number of rows as ``ROWS_OF_KEY``."""
+    fields = tuple(map(identifier, key.values()))
+    odd = ["count(*) > 1", *(f"{field} is null" for field in fields)]
+    return Query(
+        select=(
+            *(f"{field} as {name}" for name, field in zip(key, fields, strict=True)),
+            f"count(*) as {ROWS_OF_KEY}",
+        ),
+        where=where,
+        group=fields,
+        having=" or ".join(odd),
+        order=f"{ROWS_OF_KEY} desc",
+        limit=limit,
+    )
 
 
 def existing(ids: Sequence[str], where: str | None) -> Query:

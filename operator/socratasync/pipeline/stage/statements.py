@@ -7,6 +7,7 @@ number for each row. What brings its rows into the target is in ``merge.statemen
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -19,9 +20,11 @@ ARRIVAL = ":arrival"
 not: ``COPY`` puts a small row into an earlier block that has room."""
 
 
-def column_definitions(columns: Iterable[tuple[str, str]]) -> sql.Composed:
+def column_definitions(
+    columns: Iterable[tuple[str, str]], between: LiteralString = ", "
+) -> sql.Composed:
     """(name, type) columns as ``CREATE TABLE`` wants them."""
-    return sql.SQL(", ").join(
+    return sql.SQL(between).join(
         sql.SQL("{} {}").format(sql.Identifier(name), type_sql(pg_type))
         for name, pg_type in columns
     )

@@ -10,14 +10,14 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from socratasync.contract.bad_values import BadValueExample, BadValues
 from socratasync.contract.report import shorten
 from socratasync.errors import BadValue
-from socratasync.pipeline.plan.model import DatasetPlan
+from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source.soql import ROW_ID
 from socratasync.pipeline.stage import refused_value, value_statements
@@ -25,6 +25,7 @@ from socratasync.pipeline.stage.pagecopy import Copied
 from socratasync.pipeline.stage.statements import ARRIVAL, copy_into
 from socratasync.pipeline.stage.value_statements import StageColumn
 from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.sql.statements import load
 
@@ -95,8 +96,7 @@ class ValueByValue:
         the row's ``:id``."""
         shape = self._plan.shape
         target = catalog.read_target(self._connection, shape.schema, shape.table)
-        required = {column.name for column in target.columns if column.required} | {*shape.key}
-        refuse = {ROW_ID, *(c.staged for c in shape.columns if c.name in required)}
+        refuse = refusing_null(shape, target)
         words = {"stage": shape.staged.as_string(self._connection)}
         rows = self._connection.execute(_SQL["read_stage_columns"], words).fetchall()
         found = (StageColumn(name=row[0], base=row[1], takes_null=row[2]) for row in rows)
@@ -124,20 +124,33 @@ class ValueByValue:
             chosen=self._spec.fields,
         )
 
-    def _example(self, found: dict[str, Any]) -> BadValueExample:
-        """As it may be told: short, on one line, and with secrets masked."""
-        names = {column.staged: column.name for column in self._plan.shape.columns}
-        value = found["value"]
-        if value is not None:
-            value = readable(unescaped(value))
-            if not self._utf8:
-                value = value.encode("ascii", "backslashreplace").decode()
-            value = shorten(self._told(value), VALUE_CHARACTERS)
-        return BadValueExample(
-            row=shorten(self._told(readable(found["row"])), VALUE_CHARACTERS),
-            column=names.get(found["column"], found["column"]),
-            value=value,
-        )
+    def _example(self, found: Mapping[str, Any]) -> BadValueExample:
+        return example(found, self._plan.shape, self._told, utf8=self._utf8)
+
+
+def refusing_null(shape: Shape, target: Target) -> set[str]:
+    """The stage's columns for which null is nothing, whatever their type: those of the key, those that the table
+    requires, and the row's ``:id``."""
+    required = {column.name for column in target.columns if column.required} | {*shape.key}
+    return {ROW_ID, *(c.staged for c in shape.columns if c.name in required)}
+
+
+def example(
+    found: Mapping[str, Any], shape: Shape, told: Callable[[str], str], *, utf8: bool
+) -> BadValueExample:
+    """What a statement found, as it may be told: short, on one line, and with secrets masked (``told``)."""
+    names = {column.staged: column.name for column in shape.columns}
+    value = found["value"]
+    if value is not None:
+        value = readable(unescaped(value))
+        if not utf8:
+            value = value.encode("ascii", "backslashreplace").decode()
+        value = shorten(told(value), VALUE_CHARACTERS)
+    return BadValueExample(
+        row=shorten(told(readable(found["row"])), VALUE_CHARACTERS),
+        column=names.get(found["column"], found["column"]),
+        value=value,
+    )
 
 
 _ESCAPED = re.compile(b"\x01([0-9a-f]{2})")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -14,7 +14,7 @@ from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import ROW_ID, header
 from socratasync.pipeline.stage.statements import names, skipped
 from socratasync.pipeline.target.sql.statements import load
-from socratasync.pipeline.target.types import Relation, relation
+from socratasync.pipeline.target.types import Relation, relation, type_sql
 
 _SQL = load("values")
 
@@ -84,13 +84,52 @@ def judge_page(
         skipped=skipped(shape),
         escaped=sql.SQL("strpos(l::text, chr(1)) > 0" if has_escapes else "false"),
         assignments=sql.SQL("\n").join(assignments),
-        attempts=sql.SQL("\n").join(_attempt(column, nulls, has_escapes) for column in columns),
+        attempts=sql.SQL("\n").join(
+            _attempt(column, _ONE_OF_FEW, nulls=nulls, has_escapes=has_escapes)
+            for column in columns
+        ),
         columns=names(column.name for column in columns),
         values=sql.SQL(", ").join(made),
     )
 
 
-def _attempt(column: StageColumn, nulls: bool, has_escapes: bool) -> sql.Composed:
+def try_rows(
+    types: Mapping[str, str], columns: Sequence[StageColumn], *, nulls: bool, has_escapes: bool
+) -> sql.Composed:
+    """Every row of the setting ``socratasync.sample``, value by value, into a record of these ``types`` (name → type),
+    and nowhere else. What was found is left as by ``judge_page``."""
+    named = [sql.Identifier(name) for name in types]
+    nothing = (
+        sql.SQL("NULL::{} AS {}").format(type_sql(pg_type), name)
+        for name, pg_type in zip(named, types.values(), strict=True)
+    )
+    cells = (
+        sql.SQL("cells ->> {} AS {}").format(sql.Literal(number), name)
+        for number, name in enumerate(named)
+    )
+    assignments = (sql.SQL("made.{} := raw.{};").format(name, name) for name in named)
+    return sql.SQL(_SQL["try_rows"]).format(
+        nothing=sql.SQL(", ").join(nothing),
+        cells=sql.SQL(", ").join(cells),
+        escaped=sql.SQL("strpos(cells::text, '\\u0001') > 0" if has_escapes else "false"),
+        assignments=sql.SQL("\n").join(assignments),
+        attempts=sql.SQL("\n").join(
+            _attempt(column, _first_of(column), nulls=nulls, has_escapes=has_escapes)
+            for column in columns
+        ),
+    )
+
+
+_ONE_OF_FEW = sql.SQL(_SQL["is_one_of_few"]).format(most=sql.Literal(EXAMPLES))
+
+
+def _first_of(column: StageColumn) -> sql.Composed:
+    return sql.SQL(_SQL["is_first_of_column"]).format(name=sql.Literal(column.name))
+
+
+def _attempt(
+    column: StageColumn, is_told: sql.Composed, *, nulls: bool, has_escapes: bool
+) -> sql.Composed:
     identifier = sql.Identifier(column.name)
     as_it_is = respelled = "unescaped" if has_escapes else "plain"
     if column.base in _WHOLE_NUMBERS:
@@ -104,6 +143,6 @@ def _attempt(column: StageColumn, nulls: bool, has_escapes: bool) -> sql.Compose
         name=sql.Literal(column.name),
         states=sql.Literal([f"{state}%" for state in VALUE_STATES]),
         nulls=sql.SQL("true" if nulls and column.takes_null else "false"),
-        most_examples=sql.Literal(EXAMPLES),
+        is_told=is_told,
         most_characters=sql.Literal(MOST_CHARACTERS),
     )

@@ -10,6 +10,62 @@ WITH RECURSIVE below AS (
 SELECT b.name, format_type(b.type, NULL) AS base, NOT b.refuses_null AS takes_null
 FROM below b JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd' ORDER BY b.attnum
 
+-- read_types --
+-- The same for types that no stage has yet.
+WITH RECURSIVE below AS (
+    SELECT given.number, given.name, to_regtype(given.type)::oid AS type, false AS refuses_null
+    FROM unnest(%(names)s::text[], %(types)s::text[]) WITH ORDINALITY AS given (name, type, number)
+    UNION ALL
+    SELECT b.number, b.name, t.typbasetype, b.refuses_null OR t.typnotnull
+    FROM below b JOIN pg_type t ON t.oid = b.type AND t.typtype = 'd')
+SELECT b.name, format_type(b.type, NULL) AS base, NOT b.refuses_null AS takes_null
+FROM below b JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd' ORDER BY b.number
+
+-- hand_over --
+-- Rows, as an array of arrays, for the statements of this transaction.
+SELECT set_config('socratasync.sample', %(rows)s, true)
+
+-- try_rows --
+-- What judge_page finds of rows, found without a stage, in a session that only reads. The record gets its types from a
+-- query without rows: a domain may refuse the null that it would begin with.
+DO $tried$
+DECLARE
+    raw record;
+    made record;
+    bad text[];
+    kept boolean;
+    why text;
+    nulled bigint := 0;
+    skipped bigint := 0;
+    values_bad bigint := 0;
+    examples jsonb := '[]';
+BEGIN
+    SELECT {nothing} INTO made WHERE false;
+    FOR raw IN SELECT {cells}, {escaped} AS ":escaped"
+        FROM jsonb_array_elements(current_setting('socratasync.sample')::jsonb)
+            WITH ORDINALITY AS given (cells, number) ORDER BY given.number LOOP
+        bad := ARRAY[]::text[];
+        kept := true;
+        BEGIN
+            IF raw.":escaped" THEN
+                RAISE data_exception;
+            END IF;
+            {assignments}
+        EXCEPTION WHEN OTHERS THEN
+            {attempts}
+        END;
+        values_bad := values_bad + cardinality(bad);
+        IF kept THEN
+            nulled := nulled + cardinality(bad);
+        ELSE
+            skipped := skipped + 1;
+        END IF;
+    END LOOP;
+    PERFORM set_config('socratasync.judged', jsonb_build_object('nulled', nulled, 'skipped', skipped,
+        'values', values_bad, 'examples', examples)::text, true);
+END
+$tried$
+
 -- create_loose --
 -- A page's rows as text, for as long as its transaction lasts. Not temporary: a role may lack that right.
 CREATE UNLOGGED TABLE {loose} ({columns}, ":id" text NOT NULL, ":arrival" bigint GENERATED ALWAYS AS IDENTITY)
@@ -74,7 +130,7 @@ EXCEPTION WHEN OTHERS THEN
             RAISE;
         END IF;
         bad := bad || {name}::text;
-        IF jsonb_array_length(examples) < {most_examples} THEN
+        IF {is_told} THEN
             examples := examples || jsonb_build_object('row', raw.":id", 'column', {name}::text,
                 'value', left(raw.{column}, {most_characters}), 'why', left(why, {most_characters}));
         END IF;
@@ -85,6 +141,14 @@ EXCEPTION WHEN OTHERS THEN
         END IF;
     END;
 END;
+
+-- is_one_of_few --
+-- Of a page only some such values are told.
+jsonb_array_length(examples) < {most}
+
+-- is_first_of_column --
+-- Of a sample one of each column: so a person learns at once of all types that do not do.
+NOT examples @> jsonb_build_array(jsonb_build_object('column', {name}::text))
 
 -- plain --
 -- A value as it came.
