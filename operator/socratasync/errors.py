@@ -23,6 +23,7 @@
     │   └── PermissionDenied
     ├── Misconfigured       exit 78: the manifest or the target must be changed
     │   ├── InvalidSpec
+    │   ├── InvalidRequest
     │   ├── InvalidSchedule
     │   ├── DatasetNotFound
     │   ├── InvalidQuery
@@ -164,6 +165,10 @@ class Misconfigured(SyncError):
 
 class InvalidSpec(Misconfigured):
     """The manifest does not say what it must; the message names the field."""
+
+
+class InvalidRequest(Misconfigured):
+    """What a one-off run was asked to load is not in the manifest, or cannot be loaded so."""
 
 
 class InvalidSchedule(Misconfigured):

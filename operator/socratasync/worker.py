@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 
+from socratasync.api.one_off import limited
 from socratasync.contract import environment
 from socratasync.contract.progress import Logged
 from socratasync.contract.report import RunReport
@@ -105,7 +106,8 @@ def _request(
         name=assignment.name,
         namespace=assignment.namespace,
         run=assignment.run,
-        spec=assignment.spec,
+        spec=limited(assignment.spec, assignment.selection, assignment.mode),
+        selection=assignment.selection,
         mode=assignment.mode,
         dsn=secrets.dsn,
         since=assignment.since,
@@ -119,6 +121,7 @@ def _blank(environ: Mapping[str, str], redact: Redactor) -> RunReport:
     return RunReport(
         run=environ.get("SOCRATASYNC_RUN", ""),
         mode=environ.get("SOCRATASYNC_MODE") or "update",
+        only=environ.get(environment.ONLY) or None,
         redact=redact,
     )
 

@@ -145,6 +145,68 @@ def test_a_run_is_asked_for_by_annotation(
     assert abs((datetime.now(UTC) - datetime.fromisoformat(value)).total_seconds()) < 60
 
 
+def test_a_one_off_run_is_asked_for_by_the_same_annotation(
+    plugin: Plugin, api: Api, namespace: str, sync: str
+) -> None:
+    ran = plugin("full", sync, "--year", "2020", "--until", "2024-02-01", "--since", "2024-01-01")
+
+    assert ran.returncode == 0, ran.stderr
+    value = asked(api, namespace, "socratasync.dev/full") or ""
+    words = "year=2020 since=2024-01-01T00:00:00Z until=2024-02-01T00:00:00Z"
+    token, _, rest = value.partition(" ")
+    assert rest == words
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(token)).total_seconds()) < 60
+    assert f"asked for a one-off run, only {words}" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        pytest.param(["--year", "2021"], "no dataset is of the year 2021", id="of the manifest"),
+        pytest.param(["--until", "soon"], "until must be a date or time", id="of the command line"),
+    ],
+)
+def test_what_the_operator_would_refuse_is_not_asked_for(
+    plugin: Plugin, api: Api, namespace: str, sync: str, options: list[str], why: str
+) -> None:
+    ran = plugin("full", sync, *options)
+
+    assert ran.returncode == 1
+    assert why in ran.stderr
+    assert asked(api, namespace, "socratasync.dev/full") is None
+
+
+@pytest.mark.parametrize(
+    ("ended", "code", "said"),
+    [
+        pytest.param({"uid": "2", "result": "Succeeded"}, 0, "Succeeded", id="a good one"),
+        pytest.param({"uid": "2", "result": "Failed"}, 1, "Failed", id="a bad one"),
+        pytest.param({"uid": "1", "result": "Succeeded"}, 1, "RunRefused", id="none"),
+    ],
+)
+def test_a_one_off_run_is_waited_for(
+    plugin: Plugin,
+    api: Api,
+    namespace: str,
+    sync: str,
+    ended: dict[str, Any],
+    code: int,
+    said: str,
+) -> None:
+    say(api, namespace, lastOneOff={"uid": "1", "result": "Failed"})
+    waiting = plugin.start("full", sync, "--reset", "--wait")
+    value = wait_until(
+        lambda: asked(api, namespace, "socratasync.dev/full"), timeout_s=30, what="a request"
+    )
+    last = {"uid": "0", "result": "Failed" if code == 0 else "Succeeded"}
+    say(api, namespace, lastHandledFullAt=value, lastRun=last, lastOneOff=ended)
+
+    stdout, stderr = waiting.communicate(timeout=30)
+
+    assert waiting.returncode == code
+    assert said in stdout + stderr
+
+
 def test_each_request_is_a_new_one(plugin: Plugin, api: Api, namespace: str, sync: str) -> None:
     values = set()
     for _ in range(2):

@@ -13,7 +13,7 @@ from tests.cluster.controlplane import CommandFailed, ControlPlane
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.processes import wait_until
 from tests.cluster.running import ACCOUNT, IMAGE, RunningOperator, allow_in_namespace
-from tests.cluster.syncs import KIND, Sync, failure, manifest
+from tests.cluster.syncs import KIND, YEARS, Sync, failure, manifest, report
 from tests.pages import commands
 
 from socratasync.times import write_instant
@@ -22,7 +22,7 @@ from socratasync.times import write_instant
 @pytest.fixture(scope="module")
 def rooms(control_plane: ControlPlane) -> Iterator[list[str]]:
     """A namespace for each test, all served by one operator: starting one takes seconds."""
-    made = [make_namespace(control_plane) for _ in range(25)]
+    made = [make_namespace(control_plane) for _ in range(26)]
     yield list(made)
     for name in made:
         control_plane.api.delete("Namespace", name)
@@ -189,6 +189,39 @@ def test_requests_run_beside_the_schedule_and_are_echoed(sync: Sync) -> None:
     assert status["lastRun"]["mode"] == "full"
     assert status["lastHandledFullAt"] == "two"
     assert status["nextScheduleTime"].endswith("-02-29T00:00:00Z")
+
+
+def test_a_one_off_run_is_limited_told_and_leaves_the_rest_as_it_was(sync: Sync) -> None:
+    sync.apply()
+    before = sync.succeed(sync.started())
+    (dataset, year), *_ = YEARS.items()
+
+    sync.annotate(full=f"one year={year}")
+    job = sync.started(2)
+    (made,) = [each for each in sync.jobs() if each["metadata"]["name"] == job]
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    environ = {each["name"]: each.get("value") for each in container["env"]}
+    assert environ["SOCRATASYNC_ONLY"] == f"year={year}"
+    assert sync.status()["activeRun"]["only"] == f"year={year}"
+    sync.kubelet.succeeded(
+        sync.at_work(job),
+        namespace=sync.namespace,
+        message=report(job, years={dataset: year}, inserted=7, only=f"year={year}"),
+    )
+    after = sync.until(lambda s: s.get("lastOneOff", {}).get("job") == job)
+
+    assert after["lastHandledFullAt"] == f"one year={year}"
+    assert after["lastOneOff"]["result"] == "Succeeded"
+    assert [run.get("only") for run in after["history"]] == [f"year={year}", None]
+    for name in ("lastRun", "lastSuccessfulTime", "loadedSpecHash", "phase", "nextScheduleTime"):
+        assert after[name] == before[name]
+    assert after["datasets"][0]["rows"]["inserted"] == 7
+    assert after["datasets"][1:] == before["datasets"][1:]
+
+    sync.annotate(full="two year=1999")
+    sync.until(lambda s: s.get("lastHandledFullAt") == "two year=1999")
+    wait_until(lambda: "RunRefused" in sync.events(), timeout_s=10, what="an event")
+    assert len(sync.jobs()) == 2
 
 
 def test_a_suspended_sync_refuses_requests_with_an_event(sync: Sync) -> None:

@@ -179,3 +179,39 @@ def test_details_tell_datasets_and_conditions() -> None:
 )
 def test_the_workers_log_lines_are_for_people(line: str, said: str) -> None:
     assert views.log_line(line) == said
+
+
+ONE_OFF = {
+    "uid": "2",
+    "result": "Failed",
+    "trigger": "Full",
+    "only": "year=2020",
+    "message": "away",
+}
+
+
+def test_a_one_off_run_is_told_beside_the_others() -> None:
+    told = sync(
+        lastRun={"uid": "1", "result": "Succeeded"},
+        lastOneOff=ONE_OFF,
+        activeRun={"mode": "full", "only": "year=2019", "job": "la-311-7"},
+        history=[ONE_OFF],
+    )
+
+    details = shown(views.details(told, NOW))
+    assert "last run: Succeeded last one-off run: Failed, Full, only year=2020. away" in details
+    assert "running: full, only year=2019, job la-311-7" in details
+    assert "Full year=2020 Failed" in shown(views.history(told))
+
+
+@pytest.mark.parametrize(
+    ("status", "newest"),
+    [
+        ({"lastRun": {"uid": "1"}, "lastOneOff": ONE_OFF, "history": [ONE_OFF]}, "2"),
+        ({"lastRun": {"uid": "1"}, "lastOneOff": ONE_OFF, "history": [{"uid": "1"}]}, "1"),
+        ({"lastRun": {"uid": "1"}}, "1"),
+        ({}, None),
+    ],
+)
+def test_whose_log_is_the_last(status: dict[str, Any], newest: str | None) -> None:
+    assert (views.newest_ended(status) or {}).get("uid") == newest

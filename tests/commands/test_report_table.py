@@ -52,3 +52,11 @@ def test_what_a_portal_says_is_masked_before_it_is_shown() -> None:
     report.redact = lambda text: text.replace("s3cret", "***")
 
     assert "no fixes for ***" in shown(report)
+
+
+def test_a_one_off_run_is_told_as_one() -> None:
+    report = RunReport(
+        run="r", mode="full", only="year=2020", datasets=[DatasetReport(id="rq3b-xjk8")]
+    )
+
+    assert "la-311: synced → public.requests (full, only year=2020, 0.0 MB" in shown(report)

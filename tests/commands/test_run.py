@@ -348,3 +348,54 @@ def test_the_warning_of_a_password_is_a_log_line_like_any_other(
     lines = [json.loads(line) for line in ran.stderr.splitlines()]
     assert [line["level"] for line in lines if "SOCRATASYNC_DSN" in line["msg"]] == ["warning"]
     assert json.loads(ran.stdout)["ok"] is False
+
+
+def test_a_range_is_read_again_and_told_as_such(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    rows(dsn, "UPDATE parks SET acres = -1 RETURNING name")
+    options = ["--since", "2020-01-01", "--until", "2999-01-01", "--dataset", PARKS]
+
+    ran = socratasync("run", "-f", manifest(), *options, "-o", "json", SOCRATASYNC_DSN=dsn)
+
+    report = json.loads(ran.stdout)
+    assert ran.returncode == 0, ran.stderr
+    only = f"dataset={PARKS} since=2020-01-01T00:00:00Z until=2999-01-01T00:00:00Z"
+    assert (report["mode"], report["only"], report["rows"]["updated"]) == ("update", only, 5)
+    assert rows(dsn, "SELECT min(acres) FROM parks") == [(0,)]
+    shown = socratasync("status", "-f", manifest(), SOCRATASYNC_DSN=dsn).stdout
+    assert f"dataset={PARKS}" in shown
+
+
+def test_a_reset_by_an_option_replaces_what_the_table_holds(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    rows(dsn, "INSERT INTO parks (name) VALUES ('mine') RETURNING name")
+
+    ran = socratasync("run", "-f", manifest(), "--reset", "-o", "json", SOCRATASYNC_DSN=dsn)
+
+    assert json.loads(ran.stdout)["mode"] == "full"
+    assert rows(dsn, "SELECT count(*) FROM parks") == [(5,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--year", "2020"], "no dataset is of the year 2020"),
+        (["--until", "2020-01-01"], "a range is not enough: it was never loaded before"),
+        (["--until", "2020-01-01", "--mode", "full"], "--until reads a range, which --mode full"),
+        (["--reset", "--mode", "update"], "--reset reads all rows, which --mode update does not"),
+    ],
+    ids=" ".join,
+)
+def test_a_selection_that_cannot_be_loaded_is_refused_before_a_row_is(
+    socratasync: Command, manifest: Manifest, dsn: str, options: list[str], why: str
+) -> None:
+    ran = socratasync("run", "-f", manifest(), *options, "-o", "json", SOCRATASYNC_DSN=dsn)
+
+    error = json.loads(ran.stdout)["error"]
+    assert (ran.returncode, error["reason"]) == (78, "InvalidRequest")
+    assert why in error["message"]
+    assert rows(dsn, "SELECT to_regclass('parks')") == [(None,)]

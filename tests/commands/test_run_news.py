@@ -232,3 +232,18 @@ def test_without_orders_it_says_who_gives_them(socratasync: Command) -> None:
 
     assert ran.returncode == 78
     assert "lacks SOCRATASYNC_NEWS, SOCRATASYNC_CHANNEL" in ran.stderr
+
+
+def test_nobody_is_told_of_a_one_off_run_nor_by_it_that_all_is_well(
+    told: Told, portal: Portal
+) -> None:
+    portal.faults.add(Fault.status(403), times=99)
+    told.run()
+    portal.faults.clear()
+
+    told.run("--mode", "full", "--dataset", PARKS)
+    assert told.listener.calls == []
+    told.run("--year", "1999")
+    assert told.listener.calls == []
+    told.run()
+    assert ["sync works again" in text for text in told.texts] == [True]

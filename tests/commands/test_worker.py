@@ -70,6 +70,26 @@ def test_a_run_is_told_in_the_termination_log_and_on_standard_output(job: Job, d
     assert rows(dsn, "SELECT count(*) FROM parks") == [(5,)]
 
 
+def test_a_one_off_run_loads_what_it_is_limited_to(
+    job: Job, spec: dict[str, Any], dsn: str
+) -> None:
+    spec["datasets"].append({"id": "nope-0000", "year": 1999})
+
+    report = job.told(job(SOCRATASYNC_MODE="full", SOCRATASYNC_ONLY="year=2024"))
+
+    assert (report["ok"], report["only"]) == (True, "year=2024")
+    assert [dataset["id"] for dataset in report["datasets"]] == [PARKS]
+    assert rows(dsn, "SELECT count(*) FROM parks") == [(5,)]
+
+
+def test_a_one_off_run_of_nothing_is_refused(job: Job) -> None:
+    ran = job(SOCRATASYNC_ONLY="year=1999")
+
+    report = job.told(ran)
+    assert (ran.returncode, report["error"]["reason"]) == (78, "InvalidRequest")
+    assert report["only"] == "year=1999"
+
+
 def test_every_log_line_is_json_and_some_tell_the_progress(job: Job) -> None:
     lines = _lines(job())
 

@@ -19,6 +19,7 @@ from tests.skipped import NO_REAL_DATA
 from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
+from socratasync.api.one_off import limited
 from socratasync.api.spec import SyncSpec
 from socratasync.contract.environment import Secrets
 from socratasync.contract.report import DatasetReport, RunReport
@@ -71,6 +72,8 @@ class Sync:
         name = run or f"run-{next(self._numbers)}"
         given = {f.name: words.pop(f.name) for f in dataclasses.fields(Secrets) if f.name in words}
         words = {"dsn": self.dsn, **words, "secrets": Secrets(**given)}
+        if selection := words.get("selection"):
+            read = limited(read, selection, read.mode)
         return RunRequest(name="test", run=name, spec=read, mode=read.mode, **words)
 
     def run(self, options: RunOptions | None = None, **words: Any) -> RunReport:

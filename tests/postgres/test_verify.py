@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.postgres.conftest import PARKS, Sync, stage
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
+from socratasync.api.selection import Selection
 from socratasync.contract.progress import StepName
 from socratasync.errors import RowCountMismatch, SourceUnavailable
 from socratasync.pipeline.stage.verify import StagedDataset
@@ -57,6 +59,42 @@ def lose(sync: Sync, parks: Dataset, *names: str) -> None:
     sync.spec["source"] = {"pageSize": 2}
     sync.well()
     parks.delete([id for name in names for id in parks.find(name=name)])
+
+
+EVER = Selection(since=datetime(2000, 1, 1, tzinfo=UTC))
+
+
+def test_a_range_that_lacks_rows_must_be_asked_for_again(
+    sync: Sync, portal: Portal, watcher: Watcher
+) -> None:
+    sync.well()
+    portal.faults.add(Fault.wrong_count(9), times=None, on="count")
+
+    found, warnings = staged(sync, selection=EVER)
+
+    assert (found.staged_rows, found.trusted) == (5, False)
+    assert warnings[0].endswith("no later run reads them again: ask for the range once more")
+    portal.faults.clear()
+    portal[PARKS].update(portal[PARKS].find(name="p1"), acres=9)
+    portal.faults.add(Fault.wrong_count(9), times=None, on="count")
+    assert "no later run" not in " ".join(staged(sync)[1])
+
+
+def test_a_range_of_a_replica_that_is_behind_is_read_anew_by_the_next_try(
+    sync: Sync, portal: Portal, watcher: Watcher
+) -> None:
+    sync.well()
+    portal.faults.add(Fault.data_out_of_date(), on="rows")
+
+    with sync.planned(selection=EVER) as (context, plans):
+        with pytest.raises(
+            SourceUnavailable, match="by a replica that is behind; nothing was merged"
+        ):
+            stage(context, plans[PARKS])
+        pages = len(sync.pages())
+
+        assert stage(context, plans[PARKS]).staged_rows == 5
+        assert len(sync.pages()) - pages >= 3, "from its first page on"
 
 
 def test_a_quiet_dataset_is_staged_and_counted(

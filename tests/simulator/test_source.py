@@ -73,8 +73,23 @@ def test_the_description_is_read(source: Source, many: Dataset) -> None:
 
     assert [c.field for c in metadata.columns] == [f.name for f in many.fields]
     assert [c.canonical for c in metadata.columns[:2]] == ["text", "floating_timestamp"]
+    assert [c.label for c in metadata.columns[:2]] == ["SRNumber", "CreatedDate"]
+    assert metadata.hidden == ()
     assert metadata.rows_updated_at is not None
     assert metadata.rows_updated_at.timestamp() == many.truth.changed_at // 1000
+
+
+def test_a_hidden_column_is_named_and_a_label_is_one_short_line(
+    source: Source, many: Dataset
+) -> None:
+    many.add_column("fee", "number", hidden=True)
+    many.add_column("odd", "text", "a\x1b[31m\n " + "b" * 200)
+
+    metadata = source.metadata("many-0001")
+
+    assert metadata.hidden == ("fee",)
+    assert metadata.columns[-1].field == "odd"
+    assert metadata.columns[-1].label == "a [31m " + "b" * 93
 
 
 def test_the_count_and_the_newest_change_are_read(source: Source, many: Dataset) -> None:

@@ -80,8 +80,13 @@ def test_columns_are_those_of_the_rows_and_regions_those_of_the_catalogue(
     assert not found.tells_every_change
 
 
-def test_the_simulated_catalogue_does_as_well(source: Source) -> None:
-    assert types(source.metadata(PARKS)) == FOUND
+def test_the_simulated_catalogue_does_as_well(source: Source, parks: Dataset) -> None:
+    parks.add_column("lake", "checkbox", "Has a lake")
+
+    found = source.metadata(PARKS)
+
+    assert types(found) == {**FOUND, "lake": "checkbox"}
+    assert {c.field: c.label for c in found.columns}["lake"] == "Has a lake"
 
 
 def test_words_of_the_catalogue_do_where_headers_lack(portal: Portal, source: Source) -> None:

@@ -15,7 +15,8 @@ REQUESTED: Final = f"{GROUP}/requestedAt"
 """Run now, beside the schedule; then in ``status.lastHandledReconcileAt``."""
 
 FULL: Final = f"{GROUP}/full"
-"""The same as one full run; then in ``status.lastHandledFullAt``."""
+"""The same as one full run; then in ``status.lastHandledFullAt``. With words such as ``year=2020`` in the value it is a
+one-off run of what they select (``selection.read_request``)."""
 
 CANCEL: Final = f"{GROUP}/cancelAt"
 """Stop the active run; in ``status.lastHandledCancelAt`` when that is over, or if there is none."""

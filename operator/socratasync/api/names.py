@@ -14,7 +14,7 @@ PROVENANCE_COLUMNS = ("socrata_dataset", "socrata_id", "socrata_updated_at")
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _DOMAIN = f"^{_LABEL}([.]{_LABEL})*(:[1-9][0-9]{{0,4}})?$"
-_DATASET = "^[a-z0-9]{4}-[a-z0-9]{4}$"
+DATASET_ID = "^[a-z0-9]{4}-[a-z0-9]{4}$"
 _RELATION = "^[A-Za-z_][A-Za-z0-9_$]{0,62}$"
 _VIEW = "^[A-Za-z_][A-Za-z0-9_$]*([.][A-Za-z_][A-Za-z0-9_$]*)?$"
 _RESERVED_SCHEMA = "^(pg_.*|information_schema|socratasync)$"
@@ -67,7 +67,7 @@ DatasetId = Annotated[
     StrictStr,
     Field(max_length=64),
     shaped(
-        _DATASET,
+        DATASET_ID,
         "must be the dataset's 4x4 id, such as rq3b-xjk8: the last part of its page's address",
     ),
 ]

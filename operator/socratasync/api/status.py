@@ -120,6 +120,8 @@ class RunSummary(Part):
     """Why it was started."""
     mode: Mode | None = None
     """What it loaded."""
+    only: Name | None = None
+    """What a one-off run was limited to, such as year=2020; absent for a run of all that the spec says."""
     start: Instant | None = None
     """When it started."""
     end: Instant | None = None
@@ -148,7 +150,7 @@ class StageSeconds(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastRun(RunSummary):
-    """The last finished run."""
+    """A finished run."""
 
     spec_hash: Word | None = None
     """Fingerprint of the whole spec that it ran; after a run that failed, another spec starts another run."""
@@ -185,6 +187,8 @@ class ActiveRun(Part):
     """Why it was started."""
     mode: Mode | None = None
     """What it loads."""
+    only: Name | None = None
+    """What a one-off run is limited to, such as year=2020; absent for a run of all that the spec says."""
     start: Instant | None = None
     """When it started."""
     scheduled_at: Instant | None = None
@@ -255,7 +259,10 @@ class SyncStatus(Part):
     """What the portal says about the end of interfaces that rows are read by, as of the last run that asked them; absent
     while it says nothing."""
     last_run: LastRun | None = None
-    """The last finished run."""
+    """The last finished run of all that the spec says."""
+    last_one_off: LastRun | None = None
+    """The last finished one-off run. It says nothing of what it was not asked to load, so Ready, Fresh, lastRun, retries
+    and the times and counts of successes and failures are those of other runs."""
     active_run: ActiveRun | None = None
     """The run under way."""
     last_schedule_time: Instant | None = None
@@ -265,11 +272,11 @@ class SyncStatus(Part):
     next_retry_time: Instant | None = None
     """When a run that failed for a cause that passes is tried again, if that is before the next one is due."""
     last_successful_time: Instant | None = None
-    """When the last run that succeeded ended."""
+    """When the last run that succeeded ended; one-off runs aside."""
     last_failure_time: Instant | None = None
-    """When the last run that failed ended."""
+    """When the last run that failed ended; one-off runs aside."""
     consecutive_failures: Count | None = None
-    """How many runs failed since the last that succeeded."""
+    """How many runs failed since the last that succeeded; one-off runs aside."""
     missed_runs: Count | None = None
     """How many times of the schedule passed without a run."""
     last_handled_reconcile_at: Name | None = None

@@ -7,17 +7,22 @@ import dataclasses
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from socratasync.api.manifest import Manifest, read_manifest
+from socratasync.api.moment import read_moment
+from socratasync.api.one_off import mode_of
+from socratasync.api.selection import Selection, select
+from socratasync.api.spec import Mode as SpecMode
+from socratasync.api.spec import SyncSpec
 from socratasync.cli.options import Mode
-from socratasync.contract.environment import Secrets, read_moment, read_secrets
+from socratasync.contract.environment import Secrets, read_secrets
 from socratasync.embedded import server
 from socratasync.embedded.folder import data_folder, has_database
-from socratasync.errors import InvalidSpec
+from socratasync.errors import InvalidRequest, InvalidSpec
 from socratasync.process.redact import passwords_in
 
 log = logging.getLogger(__name__)
@@ -72,6 +77,34 @@ def moment(since: str | None, mode: Mode | None) -> datetime | None:
             "--since bounds an update and means nothing with --mode full; leave one out"
         )
     return read_moment(since, "--since")
+
+
+def selection(
+    years: Sequence[str],
+    datasets: Sequence[str],
+    since: str | None,
+    until: str | None,
+    *,
+    reset: bool,
+) -> Selection:
+    """What the options select. ``--since`` bounds a range only beside ``--until``; alone it bounds an update. Raises
+    ``InvalidRequest``."""
+    return select(
+        years=years,
+        datasets=datasets,
+        since=since if until is not None else None,
+        until=until,
+        reset=reset,
+    )
+
+
+def mode(selected: Selection, chosen: Mode | None, spec: SyncSpec) -> SpecMode:
+    """How the selection is loaded. Raises ``InvalidRequest`` for a ``--mode`` that cannot do it."""
+    wanted = mode_of(selected, chosen.value if chosen else spec.mode)
+    if chosen and wanted != chosen.value:
+        why = "--until reads a range" if selected.range else "--reset reads all rows"
+        raise InvalidRequest(f"{why}, which --mode {chosen.value} does not; leave --mode out")
+    return wanted
 
 
 @contextlib.contextmanager

@@ -24,7 +24,8 @@ _PAST = 50
 
 
 def past_runs(dsn: str, target: str, run: str) -> list[Past]:
-    """The runs of the target before this one that ended, newest first; none where they cannot be read."""
+    """The runs of the target before this one that ended, newest first, one-off runs aside; none where they cannot be
+    read."""
     try:
         with Connections(dsn).connect(read_only=True, loads=False) as connection:
             if not bookkeeping_exists(connection):
@@ -36,7 +37,7 @@ def past_runs(dsn: str, target: str, run: str) -> list[Past]:
     return [
         Past(each.finished_at, each.report)
         for each in found
-        if each.run != run and each.finished_at and each.report
+        if each.run != run and each.finished_at and each.report and not each.report.get("only")
     ]
 
 

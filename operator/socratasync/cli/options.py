@@ -79,6 +79,42 @@ Since = Annotated[
         show_default=False,
     ),
 ]
+Years = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--year",
+        metavar="YEAR",
+        help="Only the datasets of this year. May be repeated.",
+        show_default=False,
+    ),
+]
+Datasets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dataset",
+        metavar="ID",
+        help="Only this dataset. May be repeated; with --year, both must hold.",
+        show_default=False,
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        help="Only rows that changed before this date or time. Such a range never moves a watermark, and deletes "
+        "nothing.",
+        show_default=False,
+    ),
+]
+Reset = Annotated[
+    bool,
+    typer.Option(
+        "--reset",
+        help="Read all rows and replace what the table holds of these datasets. Only all datasets together empty the "
+        "table.",
+    ),
+]
 Verbose = Annotated[
     bool, typer.Option("-v", "--verbose", help="More log lines, and tracebacks of failures.")
 ]

@@ -29,10 +29,11 @@ def show(
 ) -> None:
     """Print a headline, a row for each dataset, totals, warnings, and what the portal does with its interfaces."""
     target = f"{manifest.spec.target.schema_}.{manifest.spec.target.table}"
+    only = f"only {report.only}, " if report.only else ""
     console.print(
         Text.assemble(
             _headline(report, manifest.name),
-            f" → {target} ({report.mode}, {megabytes(report.bytes)}, {seconds:,.1f} s)",
+            f" → {target} ({report.mode}, {only}{megabytes(report.bytes)}, {seconds:,.1f} s)",
         )
     )
     if place:

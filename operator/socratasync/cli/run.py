@@ -6,15 +6,18 @@ import contextlib
 import logging
 import secrets as randomness
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from socratasync.api.manifest import Manifest
+from socratasync.api.one_off import limited
+from socratasync.api.selection import Selection
 from socratasync.cli import inputs, news, options, report_table, terminal
 from socratasync.contract.environment import Secrets, not_given, redactor
 from socratasync.contract.notification import read_channels
@@ -47,6 +50,8 @@ class Wish:
     dsn: str | None
     mode: options.Mode | None
     since: str | None
+    selection: Callable[[], Selection]
+    """Read where a slip ends in the report."""
     output: options.Output
     log_format: options.LogFormat
     verbose: bool
@@ -57,6 +62,10 @@ def command(
     dsn: options.Dsn = None,
     mode: options.ModeChoice = None,
     since: options.Since = None,
+    year: options.Years = None,
+    dataset: options.Datasets = None,
+    until: options.Until = None,
+    reset: options.Reset = False,
     output: options.OutputFormat = options.Output.TEXT,
     log_format: Annotated[
         options.LogFormat,
@@ -67,6 +76,8 @@ def command(
     verbose: options.Verbose = False,
 ) -> None:
     """Run a manifest once, here: download, stage, merge, refresh.
+
+    --year, --dataset, --until and --reset make it a one-off run of a part of the manifest, which needs no edit for that.
 
     Secrets that the manifest names come from --dsn or SOCRATASYNC_DSN, SOCRATASYNC_APP_TOKEN,
     SOCRATASYNC_USERNAME and SOCRATASYNC_PASSWORD, SOCRATASYNC_NOTIFY_0, _1 and so on.
@@ -79,6 +90,7 @@ def command(
         dsn=dsn,
         mode=mode,
         since=since,
+        selection=partial(inputs.selection, year or (), dataset or (), since, until, reset=reset),
         output=output,
         log_format=log_format,
         verbose=verbose,
@@ -88,6 +100,7 @@ def command(
     redact.add_dsn(dsn)
     with interruptible() as interruption:
         outcome = _Outcome(RunReport(run="", mode=mode or "update", redact=redact))
+        outcome.is_one_off = bool(year or dataset or until is not None or reset)
         try:
             _carry_out(wish, environ, redact, interruption, outcome)
         except SyncError as exc:
@@ -112,6 +125,7 @@ class _Outcome:
     manifest: Manifest | None = None
     database: inputs.Database | None = None
     past: Sequence[Past] = ()
+    is_one_off: bool = False
     seconds: float = 0.0
 
 
@@ -124,6 +138,7 @@ def _carry_out(
 ) -> None:
     with _progress(wish, redact) as progress:
         since = inputs.moment(wish.since, wish.mode)
+        selection = wish.selection()
         outcome.manifest = manifest = inputs.manifest(wish.file)
         given = inputs.secrets(wish.dsn, environ)
         redact.add(*given.values())
@@ -134,7 +149,7 @@ def _carry_out(
             outcome.database = database
             if database.folder:
                 log.info("no DSN was given: using the %s", database.place)
-            request = _request(wish, manifest, given, database, since, environ)
+            request = _request(wish, manifest, given, database, since, selection, environ)
             options = RunOptions(
                 progress=progress,
                 stopping=interruption.stopping,
@@ -150,10 +165,11 @@ def _carry_out(
 
 
 def _tell_people(outcome: _Outcome, environ: Mapping[str, str]) -> None:
-    """Nobody is told of a run that was stopped, or of a manifest that cannot be read: who is at the terminal knows."""
+    """Nobody is told of a run that was stopped, of a manifest that cannot be read, or of a one-off run, which says
+    nothing of how the table stands: who is at the terminal knows."""
     manifest, report = outcome.manifest, outcome.report
     channels = read_channels(environ)
-    if manifest is None or report.terminated or not channels:
+    if manifest is None or report.terminated or outcome.is_one_off or not channels:
         return
     told = news_of_run(manifest, report, outcome.past, start=outcome.began, end=datetime.now(UTC))
     warnings = news.tell_people(told, manifest.spec, environ, channels)
@@ -168,15 +184,17 @@ def _request(
     given: Secrets,
     database: inputs.Database,
     since: datetime | None,
+    selection: Selection,
     environ: Mapping[str, str],
 ) -> RunRequest:
-    spec = manifest.spec
+    spec, mode = manifest.spec, inputs.mode(selection, wish.mode, manifest.spec)
     archive = environ.get("SOCRATASYNC_ARCHIVE") or data_folder(environ) / "archive"
     return RunRequest(
         name=manifest.name,
         run=_run_id(manifest.name, datetime.now(UTC)),
-        spec=spec,
-        mode=wish.mode.value if wish.mode else spec.mode,
+        spec=limited(spec, selection, mode),
+        selection=selection,
+        mode=mode,
         dsn=database.dsn,
         since=since,
         secrets=given,

@@ -130,7 +130,7 @@ def _datasets(manifest: Manifest, standing: Standing) -> Table:
 
 def _runs(standing: Standing, redact: Redactor) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("Started (UTC)", "Mode", "Result", "Seconds"):
+    for head in ("Started (UTC)", "Mode", "Only", "Result", "Seconds"):
         table.add_column(head, no_wrap=True, justify="right" if head == "Seconds" else "left")
     for head in ("New", "Changed", "Deleted"):
         table.add_column(head, justify="right")
@@ -140,6 +140,7 @@ def _runs(standing: Standing, redact: Redactor) -> Table:
         table.add_row(
             when(run.started_at),
             run.mode,
+            _only(run),
             _result(run, is_active=standing.running and number == 0),
             _seconds(run),
             *(f"{rows[c]:,}" if c in rows else "" for c in ("inserted", "updated", "deleted")),
@@ -158,6 +159,11 @@ def _seconds(run: PastRun) -> str:
     if run.finished_at is None:
         return ""
     return f"{(run.finished_at - run.started_at).total_seconds():,.1f}"
+
+
+def _only(run: PastRun) -> str:
+    """What a one-off run was limited to."""
+    return str((run.report or {}).get("only") or "")
 
 
 def _message(run: PastRun) -> str:

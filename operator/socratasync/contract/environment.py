@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from socratasync.api.moment import read_moment
 from socratasync.api.secrets import AppTokenSecretRef, DsnSecretRef
+from socratasync.api.selection import EVERYTHING, Selection, read_selection
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.contract.dsn_parts import read_parts, write_parts
 from socratasync.contract.hook_headers import (
@@ -27,7 +29,10 @@ from socratasync.contract.notification import ADDRESS, channel_variable, read_ch
 from socratasync.contract.variables import LONGEST_VARIABLE, without_dollars
 from socratasync.errors import AuthenticationFailed, InvalidAppToken, InvalidSpec, SyncError
 from socratasync.process.redact import Redactor
-from socratasync.times import is_within_reach, write_instant
+from socratasync.times import write_instant
+
+ONLY: Final = "SOCRATASYNC_ONLY"
+"""What of the spec a one-off run is limited to, as ``Selection.text`` has it."""
 
 ARCHIVE_FOLDER: Final = Path("/var/lib/socratasync/archive")
 
@@ -184,7 +189,7 @@ def not_given(spec: SyncSpec, secrets: Secrets) -> list[str]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
     """What a worker's Job tells it to do. The spec is as it was when the Job was made; what only the
-    Job needs of it is left out on the way."""
+    Job needs of it is left out on the way. ``selection``: what of the spec the run is limited to."""
 
     name: str
     namespace: str
@@ -192,6 +197,7 @@ class Assignment:
     mode: Mode
     since: datetime | None
     spec: SyncSpec
+    selection: Selection = EVERYTHING
     archive: Path | None = None
 
 
@@ -205,6 +211,7 @@ def write_environment(assignment: Assignment) -> list[dict[str, Any]]:
         "SOCRATASYNC_RUN": assignment.run,
         "SOCRATASYNC_MODE": assignment.mode,
         "SOCRATASYNC_SINCE": write_instant(assignment.since),
+        ONLY: assignment.selection.text or None,
         "SOCRATASYNC_SPEC": _spec_text(spec),
         "SOCRATASYNC_ARCHIVE": str(assignment.archive) if assignment.archive else None,
         **{headers_variable(number): hook_folder(number) for number in hooks_with_headers(spec)},
@@ -233,7 +240,8 @@ def _spec_text(spec: SyncSpec) -> str:
 
 
 def read_assignment(environ: Mapping[str, str]) -> Assignment:
-    """A worker's orders. Raises ``InvalidSpec`` with every variable that is missing or wrong."""
+    """A worker's orders. Raises ``InvalidSpec`` with every variable that is missing or wrong, ``InvalidRequest``
+    for a selection that cannot be read."""
     required = ("SOCRATASYNC_NAME", "SOCRATASYNC_RUN", "SOCRATASYNC_SPEC")
     missing = [name for name in required if not environ.get(name)]
     if not (environ.get("SOCRATASYNC_DSN", "").strip() or read_parts(environ)):
@@ -256,21 +264,9 @@ def read_assignment(environ: Mapping[str, str]) -> Assignment:
         if since
         else (spec.since if mode == "update" else None),
         spec=spec,
+        selection=read_selection(environ.get(ONLY) or ""),
         archive=Path(archive) if archive else None,
     )
-
-
-def read_moment(text: str, name: str) -> datetime:
-    """An ISO 8601 date or time; without a zone it is UTC. Raises ``InvalidSpec``, saying ``name``."""
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError as exc:
-        raise InvalidSpec(
-            f"{name} must be a date or time, such as 2024-01-31 or 2024-01-31T07:00:00Z, not {text!r}"
-        ) from exc
-    if not is_within_reach(at):
-        raise InvalidSpec(f"{name} must lie in the years 2 to 9998, not {text!r}")
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _mode(text: str) -> Mode:

@@ -139,10 +139,11 @@ class DatasetReport:
 class RunReport:
     """The whole run. ``error`` is what failed outside of any one dataset. ``redact`` masks secrets in
     everything that is told. ``counted_at``: when the rows of the target were counted, by this run or by an earlier one
-    after which nobody wrote to it. ``notices``: what the portal says about the end of its interfaces."""
+    after which nobody wrote to it. ``only``: what a one-off run was limited to. ``notices``: what the portal says about the end of its interfaces."""
 
     run: str
     mode: str
+    only: str | None = None
     datasets: list[DatasetReport] = field(default_factory=list)
     target_rows: int | None = None
     counted_at: datetime | None = None
@@ -209,6 +210,7 @@ class RunReport:
             "run": storable(self.run),
             "ok": self.ok,
             "mode": self.mode,
+            "only": self.only,
             "rows": self.rows.as_dict(),
             "datasets": [dataset.as_dict(self.told) for dataset in self.datasets],
             "lastSyncedSince": write_instant(self.last_synced_since, "milliseconds"),

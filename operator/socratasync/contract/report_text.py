@@ -202,7 +202,7 @@ def _packed(report: Mapping[str, Any], room: _Room) -> dict[str, Any]:
         for dataset in report["datasets"]
     ]
     return {
-        **{name: told for name, told in report.items() if name != "countedAt"},
+        **{name: told for name, told in report.items() if name not in ("countedAt", "only")},
         "run": shorten(report["run"], 63),  # no name of a Job is longer
         "datasets": pack(datasets),
         "warnings": [*warnings, f"{left_out} more warnings; see the log"][: len(told)]

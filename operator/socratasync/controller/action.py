@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from socratasync.api.selection import EVERYTHING, Selection
 from socratasync.api.spec import Mode
 from socratasync.api.status import Trigger
 from socratasync.controller.observed.job import ObservedJob
@@ -36,7 +37,7 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunToStart:
     """A run to start. ``due`` is when it ought to have started; the tokens are those that it answers;
-    ``retry`` is the number of a retry."""
+    ``retry`` is the number of a retry. A one-off run is limited to its ``selection``."""
 
     job: str
     trigger: Trigger
@@ -48,6 +49,12 @@ class RunToStart:
     slot: datetime | None = None
     requested: str | None = None
     full: str | None = None
+    selection: Selection = EVERYTHING
+
+    @property
+    def only(self) -> str | None:
+        """What a one-off run is limited to, in words; None for a run of all that the spec says."""
+        return self.selection.text or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +80,7 @@ class Action:
 
     ``job`` belongs to RECORD, FOLLOW, NOTE and CANCEL, ``run`` to START. ``away`` says why the job's worker is
     not at work. ``settled`` and ``next_due`` are the schedule's part, ``refused`` says that new requests
-    are answered with a no.
+    are answered with a no, ``refusal`` why a one-off run that was asked for is.
     """
 
     kind: Kind
@@ -86,4 +93,5 @@ class Action:
     next_due: datetime | None = None
     missed: Missed | None = None
     refused: bool = False
+    refusal: str = ""
     cancelled: bool = False

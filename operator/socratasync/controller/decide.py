@@ -187,13 +187,31 @@ def a_suspended_resource_starts_nothing(at: Situation) -> Action | None:
         reason=reason,
         message=message,
         settled=at.slots.settled,
-        refused=bool(at.unanswered.run or at.unanswered.full),
+        refused=bool(at.unanswered.run or at.unanswered.full_token),
         cancelled=at.unanswered.cancel is not None,
     )
 
 
+def a_one_off_run_of_nothing_is_refused(at: Situation) -> Action | None:
+    """What is not understood, or not in the spec, must not stand for everything, nor for what comes to fit it later."""
+    one_off = at.unanswered.one_off
+    refusal = one_off.refusal(_spec(at)) if one_off else ""
+    if not refusal:
+        return None
+    reason, message = _idle(at)
+    return Action(
+        kind=Kind.WAIT,
+        reason=reason,
+        message=message,
+        settled=at.slots.settled,
+        next_due=at.slots.next_due,
+        refusal=refusal,
+    )
+
+
 def whatever_is_due_is_started(at: Situation) -> Action | None:
-    """One run answers everything that is open at its start; a full one if any of it asks for that."""
+    """One run answers everything that is open at its start; a full one if any of it asks for that. A one-off run
+    answers itself alone."""
     run = next_run(at.resource, _spec(at), at.slots, at.retry, at.now)
     if run is None:
         return None
@@ -207,7 +225,7 @@ def whatever_is_due_is_started(at: Situation) -> Action | None:
         run=run,
         settled=max(slots.settled, run.slot) if run.slot else slots.settled,
         next_due=slots.next_due,
-        missed=_too_late(slots) or _superseded(slots),
+        missed=_too_late(slots) or (_superseded(slots) if run.slot else None),
         cancelled=at.unanswered.cancel is not None,
     )
 
@@ -226,6 +244,7 @@ RULES: tuple[Rule, ...] = (
     an_active_run_is_followed,
     an_unreadable_spec_starts_nothing,
     a_suspended_resource_starts_nothing,
+    a_one_off_run_of_nothing_is_refused,
     whatever_is_due_is_started,
     otherwise_the_schedule_is_waited_for,
 )

@@ -1,22 +1,30 @@
-"""The run that answers what is open: a request, the first load, a changed spec, a slot, a retry. Pure."""
+"""The run that answers what is open: a request, the first load, a changed spec, a one-off request, a slot, a retry.
+Pure.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from socratasync.api.one_off import mode_of
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.api.status import SyncStatus, Trigger
 from socratasync.controller.action import RunToStart
 from socratasync.controller.observed.due import Slots
 from socratasync.controller.observed.labels import asked_job_name, slot_job_name
-from socratasync.controller.observed.memory import find, unanswered
-from socratasync.controller.observed.reasons import JOB_REFUSED, WAITING_FOR_CAPACITY
+from socratasync.controller.observed.memory import find, newest_ended, unanswered
+from socratasync.controller.observed.one_off import OneOff, read_one_off
+from socratasync.controller.observed.reasons import JOB_REFUSED, REPLACED, WAITING_FOR_CAPACITY
 from socratasync.controller.observed.resource import Resource, fingerprint, is_loaded, spec_hash
 from socratasync.controller.observed.retry import Retry
 from socratasync.controller.observed.verdict import owes_full_run, wants_another_run
 
 LATE = timedelta(minutes=2)
 """A slot whose run starts so much later than it could have is called a catch-up: the operator was down."""
+
+_AFTER_ONE_OFF = (Trigger.SCHEDULE, Trigger.CATCH_UP, Trigger.RETRY, None)
+"""What a one-off run that somebody waits for may come before. What the spec says now is loaded first: a one-off run
+loads a part of that."""
 
 _WAITS = (WAITING_FOR_CAPACITY, JOB_REFUSED)
 """Reasons by which the status says that a slot was seen in time, and could not be run yet."""
@@ -27,6 +35,9 @@ def next_run(
 ) -> RunToStart | None:
     """The run to start now; None if nothing is open. ``spec`` and ``retry`` are the resource's."""
     trigger = _trigger(resource, spec, slots, retry, now)
+    one_off = unanswered(resource).one_off or _replaced(resource, spec)
+    if one_off and trigger in _AFTER_ONE_OFF:
+        return _one_off_run(resource, spec, one_off, now)
     if trigger is None:
         return None
     retried = retry if trigger is Trigger.RETRY else None
@@ -41,6 +52,37 @@ def next_run(
         slot=slots.open,
         requested=resource.asked.run,
         full=resource.asked.full,
+    )
+
+
+def _replaced(resource: Resource, spec: SyncSpec) -> OneOff | None:
+    """The one-off run that made way for another without having done its work, if the spec still takes it."""
+    last = resource.status.last_one_off
+    if last is None or last.reason != REPLACED:
+        return None
+    one_off = read_one_off(last.only or "", "")
+    return one_off if one_off and not one_off.refusal(spec) else None
+
+
+def _one_off_run(resource: Resource, spec: SyncSpec, one_off: OneOff, now: datetime) -> RunToStart:
+    """It answers nothing but its own request: neither a slot nor what the spec says is loaded by it."""
+    last = resource.status.last_one_off
+    return RunToStart(
+        job=asked_job_name(
+            resource.key.name,
+            resource.uid,
+            Trigger.FULL,
+            one_off.token,
+            fingerprint(spec),
+            (last.job if last else None) or "",
+        ),
+        trigger=Trigger.FULL,
+        mode=mode_of(one_off.selection, "full"),
+        fingerprint=fingerprint(spec),
+        spec_hash=spec_hash(spec),
+        due=now,
+        full=one_off.token or None,
+        selection=one_off.selection,
     )
 
 
@@ -71,7 +113,8 @@ def _was_missed(status: SyncStatus, due: datetime, now: datetime) -> bool:
     after = status.next_schedule_time
     if waiting and waiting.reason in _WAITS and (after is None or due < after):
         return False
-    ended = status.last_run.end if status.last_run else None
+    last = newest_ended(status)
+    ended = last.end if last else None
     return now - max(due, ended or due) > LATE
 
 

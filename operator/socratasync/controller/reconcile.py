@@ -24,6 +24,7 @@ from socratasync.controller.notifications import Notifications
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.memory import (
     known_away,
+    newest_ended,
     recorded_runs,
     settled_through,
 )
@@ -173,7 +174,7 @@ class Reconciler:
         if done.refused:
             raise JobRefused(done.refused)
         await self._runs.clear_away(written, jobs)
-        if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE):
+        if done.action.kind in (Kind.RECORD, Kind.RECORD_GONE) or done.action.refusal:
             return needs_step_at(written, jobs, now)
         if done.action.kind is Kind.NOTE:
             self._runs.forget(resource.key)  # what was noted is done only if it still holds
@@ -243,8 +244,8 @@ class Reconciler:
             self._board.observe(resource)
 
     def _note(self, resource: Resource) -> None:
-        last_run = resource.status.last_run
-        self._roster.note(resource.key, resource.version, last_run.uid if last_run else None)
+        last = newest_ended(resource.status)
+        self._roster.note(resource.key, resource.version, last.uid if last else None)
 
     def _hold_or_free_slot(self, resource: Resource, action: Action, status: SyncStatus) -> None:
         active, key = status.active_run, resource.key
@@ -270,8 +271,9 @@ class Reconciler:
 
     def _count(self, key: Key, status: SyncStatus, done: Done) -> None:
         """Counters, unlike events, are not idempotent: so they count once the status is written."""
-        if done.outcome is not None and status.last_run is not None:
-            self._metrics.run_ended(key, status.last_run)
+        ended = newest_ended(status)
+        if done.outcome is not None and ended is not None:
+            self._metrics.run_ended(key, ended)
         if done.action.missed:
             self._metrics.slots_missed(key, done.action.missed)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from socratasync.api.selection import EVERYTHING, Selection
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.contract.environment import Secrets
 from socratasync.contract.progress import Progress, Silent
@@ -36,6 +37,8 @@ class RunRequest:
     mode: Mode
     dsn: str = field(repr=False)
     since: datetime | None = None
+    selection: Selection = EVERYTHING
+    """What a one-off run was limited to; ``spec`` is limited to it already (``one_off.limited``)."""
     secrets: Secrets = field(default=Secrets(), repr=False)
     archive_folder: Path | None = None
 
@@ -57,7 +60,9 @@ class RunRequest:
 
     @property
     def lower_bound(self) -> datetime | None:
-        """From when on an update reads: as requested, else as the manifest says."""
+        """From when on an update reads: as requested, else as the manifest says; a range has its own bounds."""
+        if self.selection.range:
+            return None
         return (self.since or self.spec.since) if self.mode == "update" else None
 
 

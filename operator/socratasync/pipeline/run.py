@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 def run(request: RunRequest, options: RunOptions) -> RunReport:
     """Carry out the request. Never raises: what failed is in the report."""
-    journal = Journal(RunReport(run=request.run, mode=request.mode, redact=request.redactor()))
+    journal = Journal(_blank(request))
     with (
         reported(journal, options),
         opened(request, options, journal) as context,
@@ -68,6 +68,15 @@ def run(request: RunRequest, options: RunOptions) -> RunReport:
                     call_hooks(context)
                 context.ledger.mark_refreshed()
     return journal.report
+
+
+def _blank(request: RunRequest) -> RunReport:
+    return RunReport(
+        run=request.run,
+        mode=request.mode,
+        only=request.selection.text or None,
+        redact=request.redactor(),
+    )
 
 
 @contextmanager
@@ -166,6 +175,7 @@ def plan_all(context: RunContext) -> Plans:
         state,
         mode=request.mode,
         since=request.lower_bound,
+        only=request.selection.range,
         now=context.options.clock(),
     )
     checked = check_all(

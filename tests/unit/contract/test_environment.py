@@ -10,19 +10,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from socratasync.api.moment import read_moment
+from socratasync.api.selection import EVERYTHING, Selection
 from socratasync.api.spec import SyncSpec
 from socratasync.contract.environment import (
     Assignment,
     Secrets,
     not_given,
     read_assignment,
-    read_moment,
     read_secrets,
     redactor,
     write_environment,
 )
 from socratasync.embedded.folder import data_folder
-from socratasync.errors import AuthenticationFailed, InvalidAppToken, InvalidSpec, SyncError
+from socratasync.errors import (
+    AuthenticationFailed,
+    InvalidAppToken,
+    InvalidRequest,
+    InvalidSpec,
+    SyncError,
+)
 from socratasync.pipeline import request
 
 
@@ -353,6 +360,13 @@ assignments = st.builds(
     mode=st.just("full"),
     since=st.none(),
     spec=st.just(SPEC),
+    selection=st.sampled_from(
+        [
+            EVERYTHING,
+            Selection(years=(2020, 2019), datasets=("abcd-1234",), reset=True),
+            Selection(since=datetime(2024, 1, 1, 7, tzinfo=UTC)),
+        ]
+    ),
     archive=st.none() | st.builds(Path, names),
 ) | st.builds(
     Assignment,
@@ -394,6 +408,18 @@ def resolved(assignment: Assignment) -> dict[str, str]:
 @given(assignments)
 def test_orders_are_read_as_they_were_written(assignment: Assignment) -> None:
     assert read_assignment(resolved(assignment)) == assignment
+
+
+def test_a_selection_that_is_not_understood_is_refused() -> None:
+    environ = {
+        **resolved(
+            Assignment(name="n", namespace="d", run="r", mode="full", since=None, spec=SPEC)
+        ),
+        "SOCRATASYNC_ONLY": "yaer=2020",
+    }
+
+    with pytest.raises(InvalidRequest, match="'yaer=2020' is not understood"):
+        read_assignment(environ)
 
 
 def test_a_run_is_told_nothing_of_those_whom_the_operator_tells() -> None:

@@ -71,6 +71,7 @@ def test_a_report_has_every_field_of_the_contract() -> None:
         "run",
         "ok",
         "mode",
+        "only",
         "rows",
         "datasets",
         "lastSyncedSince",

@@ -19,7 +19,7 @@ from socratasync.controller.jobs.defaults import NOTHING_SAID
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.notifications import Notifications
 from socratasync.controller.observed.job import is_notification
-from socratasync.controller.observed.labels import FINGERPRINT
+from socratasync.controller.observed.labels import FINGERPRINT, ONLY
 from socratasync.controller.observed.resource import Key
 from socratasync.controller.reconcile import Reconciler
 from socratasync.controller.roster import Roster
@@ -140,8 +140,9 @@ class ClusterModel:
             else []
         )
         kind = "Complete" if ok else "Failed"
-        if ok:
-            self.loaded.add(self.jobs[name]["metadata"]["annotations"][FINGERPRINT])
+        notes = self.jobs[name]["metadata"]["annotations"]
+        if ok and ONLY not in notes:
+            self.loaded.add(notes[FINGERPRINT])
         self.jobs[name]["status"]["conditions"] = [
             {"type": kind, "status": "True", "reason": reason, "lastTransitionTime": ended}
         ]
@@ -237,11 +238,9 @@ class ClusterModel:
             raise Refused("status.lastRun.warnings[0]: Invalid value")
         if version != self.body["metadata"]["resourceVersion"]:
             raise Conflict("the object has been modified")
-        before = self.body["status"].get("lastRun", {}).get("uid")
+        before = self._ended()
         self.body["status"] = _merge(self.body["status"], json.loads(json.dumps(patch)))
-        after = self.body["status"].get("lastRun", {}).get("uid")
-        if after != before:
-            self.recorded.append(after)
+        self.recorded += sorted(self._ended() - before)
         self.writes += 1
         self._touch()
         self._call()
@@ -250,6 +249,11 @@ class ClusterModel:
     async def create_event(self, event: Object) -> None:
         self._call()
         self.events.setdefault(event["metadata"]["name"], event)
+
+    def _ended(self) -> set[str]:
+        """The uids of the last run and the last one-off run."""
+        runs = [self.body["status"].get(name) for name in ("lastRun", "lastOneOff")]
+        return {run["uid"] for run in runs if run}
 
     def _asked_to_stop(self) -> bool:
         asked = self.body["metadata"]["annotations"].get("socratasync.dev/cancelAt")

@@ -22,8 +22,10 @@ from hypothesis.stateful import (
 from tests.unit.controller.cluster_model import ClusterModel, Killed, minutes, operator_of
 
 from socratasync.api.status import Phase, Result
+from socratasync.controller.observed.labels import ONLY
 from socratasync.controller.observed.memory import find, written_schedule
 from socratasync.controller.observed.resource import fingerprint, read_resource
+from socratasync.controller.observed.verdict import whole_runs
 from socratasync.times import instant_or_none
 
 SPEC: dict[str, Any] = {
@@ -35,6 +37,8 @@ START = datetime(2026, 10, 31, 12, tzinfo=UTC)
 SCHEDULES = st.sampled_from(["0 7 * * *", "30 1 * * *", "*/30 * * * *", "15 2 * * 1", None])
 ZONES = st.sampled_from(["Etc/UTC", "America/Los_Angeles"])
 TOKENS = st.sampled_from(["a", "b", "c"])
+WORDS = st.sampled_from(["dataset=rq3b-xjk8", "since=2026-01-01", "year=1900", "yaer=1"])
+"""Of requests that are carried out, and of others."""
 
 
 class World(RuleBasedStateMachine):
@@ -190,6 +194,10 @@ class World(RuleBasedStateMachine):
     def user_annotates(self, name: str, token: str) -> None:
         self.cluster.annotate(name, token)
 
+    @rule(token=TOKENS, words=WORDS)
+    def user_asks_for_a_one_off_run(self, token: str, words: str) -> None:
+        self.cluster.annotate("full", f"{token} {words}")
+
     # Kubernetes
 
     @precondition(lambda self: self.cluster.active_jobs())
@@ -270,6 +278,7 @@ class World(RuleBasedStateMachine):
         retries = [
             int(job["metadata"]["annotations"].get("socratasync.dev/retry", 0))
             for job in self.cluster.created
+            if ONLY not in job["metadata"]["annotations"]
         ]
         assert all(number <= 10 for number in retries)
         assert all(b in (0, 1, a + 1) for a, b in pairwise(retries))
@@ -321,12 +330,13 @@ class World(RuleBasedStateMachine):
             return
         assert status.last_handled_cancel_at == resource.asked.cancel
         assert status.last_handled_reconcile_at == resource.asked.run
-        assert status.last_handled_full_at == resource.asked.full
+        assert status.last_handled_full_at == resource.asked.full_token
         if spec.suspend:
             assert status.phase is Phase.SUSPENDED
             assert find(status, "Reconciling") is None, "nothing is on its way"
             return
-        results = {run.result for run in status.history or ()}
+        last = [status.last_run] if status.last_run else []
+        results = {run.result for run in [*last, *whole_runs(status)]}
         # Cancelled runs say nothing of the data: with none but such, it is as before the first.
         judged = (Phase.SYNCED, Phase.FAILED)
         assert status.phase in ((Phase.PENDING,) if results == {Result.CANCELLED} else judged)

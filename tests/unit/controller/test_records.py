@@ -38,6 +38,7 @@ from socratasync.controller.status.next import next_status
 from socratasync.controller.status.records import (
     active_run,
     dataset_records,
+    kept_counts,
     last_run,
     oldest_watermark,
     with_run,
@@ -175,6 +176,7 @@ KNOWN = DatasetStatus(
 )
 LATER = "2026-11-23T08:00:00Z"
 STARTED = at("2026-11-23T07:59")
+RUN_OF_IT = LastRun(start=STARTED)
 
 
 def spec_of(resource: MakeResource, **more: Any) -> SyncSpec:
@@ -257,7 +259,9 @@ def spec_of(resource: MakeResource, **more: Any) -> SyncSpec:
 def test_a_report_overlays_what_is_known_of_a_dataset(
     resource: MakeResource, told: dict[str, Any], becomes: dict[str, Any]
 ) -> None:
-    (now,) = dataset_records(spec_of(resource), [KNOWN], said({"id": "rq3b-xjk8", **told}), STARTED)
+    (now,) = dataset_records(
+        spec_of(resource), [KNOWN], said({"id": "rq3b-xjk8", **told}), RUN_OF_IT
+    )
 
     error = (now.error.reason, len(now.error.message or "")) if now.error else None
     assert {name: error if name == "error" else getattr(now, name) for name in becomes} == becomes
@@ -265,10 +269,38 @@ def test_a_report_overlays_what_is_known_of_a_dataset(
     assert replace(now, **kept) == KNOWN
 
 
+@pytest.mark.parametrize(("told", "verdict"), [({}, True), ({"verified": False}, False)])
+def test_a_one_off_run_in_which_nobody_counted_leaves_the_verdict(
+    resource: MakeResource, told: dict[str, Any], verdict: bool
+) -> None:
+    report, run = said({"id": "rq3b-xjk8", **told}), LastRun(start=STARTED, only="since=2024-01-01")
+
+    (now,) = dataset_records(spec_of(resource), [KNOWN], report, run)
+
+    assert now.verified is verdict
+
+
+@pytest.mark.parametrize(
+    ("known", "said_of_it", "kept"),
+    [
+        pytest.param(
+            ROWS, RowCounts(inserted=7, target=12), replace(ROWS, target=12), id="what is held"
+        ),
+        pytest.param(ROWS, RowCounts(inserted=7), ROWS, id="not counted"),
+        pytest.param(ROWS, None, ROWS, id="no report"),
+        pytest.param(None, RowCounts(inserted=7, target=12), RowCounts(target=12), id="the first"),
+    ],
+)
+def test_a_one_off_run_tells_of_all_rows_only_how_many_there_are(
+    known: RowCounts | None, said_of_it: RowCounts | None, kept: RowCounts
+) -> None:
+    assert kept_counts(known, said_of_it) == kept
+
+
 def test_bad_values_are_those_of_the_last_run_or_none(resource: MakeResource) -> None:
     known = replace(KNOWN, bad_values=BadValues(nulled=2))
 
-    (now,) = dataset_records(spec_of(resource), [known], said({"id": "rq3b-xjk8"}), STARTED)
+    (now,) = dataset_records(spec_of(resource), [known], said({"id": "rq3b-xjk8"}), RUN_OF_IT)
 
     assert now.bad_values is None
 
@@ -279,15 +311,15 @@ def test_as_many_frozen_columns_are_named_as_the_status_has_room_for(
     names = [f"c{number}" for number in range(FROZEN_COLUMNS + 1)]
     report = said({"id": "rq3b-xjk8", "frozenColumns": names, "frozenColumnCount": len(names)})
 
-    (now,) = dataset_records(spec_of(resource), [KNOWN], report, STARTED)
+    (now,) = dataset_records(spec_of(resource), [KNOWN], report, RUN_OF_IT)
 
     assert now.frozen_columns == tuple(names[:-1])
     assert now.frozen_column_count == len(names)
 
 
 def test_a_dataset_that_the_report_leaves_out_stays_as_it_is_known(resource: MakeResource) -> None:
-    assert dataset_records(spec_of(resource), [KNOWN], said(), STARTED) == (KNOWN,)
-    assert dataset_records(spec_of(resource), [KNOWN], None, STARTED) == (KNOWN,)
+    assert dataset_records(spec_of(resource), [KNOWN], said(), RUN_OF_IT) == (KNOWN,)
+    assert dataset_records(spec_of(resource), [KNOWN], None, RUN_OF_IT) == (KNOWN,)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +331,7 @@ def test_the_year_is_the_manifests_if_it_gives_one(
     dataset = {"id": "rq3b-xjk8"} | ({"year": in_spec} if in_spec else {})
     spec = resource(datasets=[dataset]).spec
 
-    (now,) = dataset_records(spec, [replace(KNOWN, year=known)], None, STARTED)
+    (now,) = dataset_records(spec, [replace(KNOWN, year=known)], None, RUN_OF_IT)
 
     assert now == replace(KNOWN, year=year)
 
@@ -308,7 +340,7 @@ def test_datasets_are_those_in_use_in_the_manifests_order(resource: MakeResource
     spec = resource(datasets=[{"id": "aaaa-aaaa", "year": 7000 - 5000}, {"id": "rq3b-xjk8"}]).spec
     gone = DatasetStatus(id="gone-gone")
 
-    assert dataset_records(spec, [gone, KNOWN], None, STARTED) == (
+    assert dataset_records(spec, [gone, KNOWN], None, RUN_OF_IT) == (
         DatasetStatus(id="aaaa-aaaa", year=2000),
         KNOWN,
     )
@@ -319,10 +351,10 @@ def test_without_a_readable_spec_they_are_those_known_and_those_told() -> None:
         {"id": "rq3b-xjk8", "year": 1999, "verified": True}, {"id": "new4-new4", "year": 5}
     )
 
-    now = dataset_records(None, [KNOWN], report, STARTED)
+    now = dataset_records(None, [KNOWN], report, RUN_OF_IT)
 
     assert now == (replace(KNOWN, error=None), DatasetStatus(id="new4-new4", year=5))
-    assert dataset_records(None, [KNOWN], None, STARTED) == (KNOWN,)
+    assert dataset_records(None, [KNOWN], None, RUN_OF_IT) == (KNOWN,)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,10 @@ def test_names_and_labels_that_look_alike_are_near(wanted: str, near: list[str])
     assert nearest(wanted, LABELS) == near
 
 
+def test_three_letters_in_ten_may_be_others() -> None:
+    assert nearest("abcdefghij", {"abcdefgxyz": "", "abcdefwxyz": ""}) == ["abcdefgxyz"]
+
+
 def test_columns_without_letters_are_near_to_nothing() -> None:
     assert nearest("_", {"__": "--"}) == []
 

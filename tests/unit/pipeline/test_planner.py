@@ -15,9 +15,11 @@ from socrata_simulator.http.server import Server
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.faults import Fault
 from socrata_simulator.portal.portal import Portal
+from socratasync.api.selection import Range
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import (
     DatasetNotFound,
+    InvalidRequest,
     InvalidSpec,
     SchemaChanged,
     SourceUnavailable,
@@ -29,7 +31,7 @@ from socratasync.pipeline.plan.frozen import Frozen
 from socratasync.pipeline.plan.model import Before, DatasetPlan, KeepsNewer, Load, Shape, Snapshot
 from socratasync.pipeline.plan.planner import Plans, plan_all
 from socratasync.pipeline.plan.target_state import TargetState
-from socratasync.pipeline.plan.watermark import CLOCKS_DIFFER_BY, OVERLAP, known_after
+from socratasync.pipeline.plan.watermark import CLOCKS_DIFFER_BY, EARLIEST, OVERLAP, known_after
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.source.soql import Watermark
@@ -95,8 +97,9 @@ def planned(
     mode: Mode = "update",
     since: datetime | None = None,
     now: datetime = NOW,
+    only: Range | None = None,
 ) -> Plans:
-    return plan_all(agreed or spec(), source, state, mode=mode, since=since, now=now)
+    return plan_all(agreed or spec(), source, state, mode=mode, since=since, now=now, only=only)
 
 
 def plan(*args: Any, dataset: str = PARKS, **more: Any) -> DatasetPlan:
@@ -281,6 +284,29 @@ def test_too_many_owed_rows_are_read_with_all_others(source: Source, parks: Data
     owed = tuple(f"row-{n}" for n in range(101))
 
     assert plan(source, replace(LOADED, owed={PARKS: owed})).load.full
+
+
+def test_a_range_is_planned_beside_what_is_owed(source: Source, parks: Dataset) -> None:
+    only = Range(until=CHANGED)
+
+    found = plan(source, replace(LOADED, owed={PARKS: ("row-a",)}), only=only)
+
+    keeps = replace(KEEPS_NEWER, read_again_after=EARLIEST, asked_since=None)
+    load = Load(full=False, only=only, advances=False, why=f"rows until {CHANGED:%FT%TZ}, as asked")
+    assert found == replace(
+        UPDATE, load=load, shape=replace(UPDATE.shape, keeps_newer=keeps), nothing_to_do=False
+    )
+
+
+def test_a_range_of_a_new_dataset_leaves_the_others_alone(source: Source, lakes: Dataset) -> None:
+    lakes_too = spec(
+        {"id": LAKES, "columns": {"name": "title"}}, target={"onSchemaChange": "AddColumns"}
+    )
+
+    plans = planned(source, LOADED, lakes_too, only=Range(until=CHANGED)).plans
+
+    assert isinstance(plans[LAKES], InvalidRequest)
+    assert isinstance(plans[PARKS], DatasetPlan)
 
 
 @pytest.mark.parametrize(

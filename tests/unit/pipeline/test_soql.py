@@ -134,6 +134,28 @@ def test_a_row_without_a_date_of_its_own_is_always_read() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("watermark", "start", "end", "condition"),
+    [
+        pytest.param(
+            BY_CHANGE,
+            AT,
+            AT + timedelta(hours=1),
+            "(:updated_at >= '2024-02-29T23:59:58.987Z') and (:updated_at < '2024-03-01T00:59:58.987Z')",
+            id="both ends",
+        ),
+        pytest.param(BY_CHANGE, AT, None, ":updated_at >= '2024-02-29T23:59:58.987Z'", id="no end"),
+        pytest.param(
+            BY_FLOATING, None, AT, "updateddate < '2024-02-29T23:59:58.987'", id="as it is written"
+        ),
+    ],
+)
+def test_a_range_has_no_row_beyond_its_ends_and_none_without_a_time(
+    watermark: Watermark, start: datetime | None, end: datetime | None, condition: str
+) -> None:
+    assert soql.between(watermark, start, end) == condition
+
+
 # -- pages --------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 from tests.unit.pipeline.plans import BY_FLOATING, EARLIER, KNOWN, LATER, NOON, PLAN, SNAPSHOT
 
+from socratasync.api.selection import Range
 from socratasync.api.target import VerifySpec
 from socratasync.contract.bad_values import BadValues
 from socratasync.errors import RowCountMismatch, SourceUnavailable, SyncError
@@ -22,6 +23,7 @@ from socratasync.pipeline.stage.verdict import (
     are_too_many,
     doubt,
     judge,
+    lag,
     may_destroy,
     silent_as_of,
     suffices,
@@ -33,6 +35,7 @@ EXACT = Counted(staged=100, before=100, after=100)
 GROWN = Counted(staged=100, before=100, after=110)
 SHORT = Counted(staged=90, before=100, after=100)
 UPDATE = replace(PLAN, load=Load(full=False, bound=NOON), where="a = 1")
+RANGE = replace(PLAN, load=Load(full=False, only=Range(until=NOON), advances=False))
 UNREAD = "(a = 1) and (:updated_at < '2024-02-29T12:00:00.000Z')"
 
 
@@ -42,9 +45,10 @@ def terms(
     tolerance: int | str = 0,
     resets: bool = False,
     prunes: bool = False,
+    is_range: bool = False,
 ) -> Terms:
     verify = VerifySpec.model_validate({"rowCount": row_count, "tolerance": tolerance})
-    return Terms(verify=verify, resets=resets, prunes=prunes)
+    return Terms(verify=verify, resets=resets, prunes=prunes, is_range=is_range)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +167,16 @@ WARNED = Verdict(
             id="steady but for as many as may be, for a reset",
         ),
         pytest.param(SHORT, terms(), WARNED, id="some are missing"),
+        pytest.param(
+            SHORT,
+            terms(is_range=True),
+            replace(
+                WARNED,
+                warning="dataset abcd-1234: 90 rows came, but Socrata counts 100; they were merged, and no later "
+                "run reads them again: ask for the range once more",
+            ),
+            id="some of a range",
+        ),
         pytest.param(SHORT, terms(tolerance=9), WARNED, id="one more than may be"),
         pytest.param(SHORT, terms("Off", prunes=True), WARNED, id="counted only for prune"),
         pytest.param(SHORT, terms("Fail"), None, id="some are missing, and must not be"),
@@ -245,6 +259,23 @@ def test_a_replica_that_is_behind_leaves_in_doubt_what_is_gone(
 
 
 @pytest.mark.parametrize(
+    ("plan", "as_of", "refused"),
+    [
+        pytest.param(RANGE, NOON, True, id="a range of a replica that is behind"),
+        pytest.param(RANGE, None, False, id="a range"),
+        pytest.param(UPDATE, NOON, False, id="an update, whose watermark goes back"),
+    ],
+)
+def test_a_range_must_not_come_from_a_replica_that_is_behind(
+    plan: DatasetPlan, as_of: datetime | None, refused: bool
+) -> None:
+    found = lag(plan, as_of)
+
+    assert isinstance(found, SourceUnavailable) is refused
+    assert (found is not None) is refused
+
+
+@pytest.mark.parametrize(
     ("last_change", "doubted"),
     [
         pytest.param(NOON, True, id="not at once"),
@@ -281,6 +312,7 @@ def test_a_loss_that_lasts_is_believed(last_change: datetime | None, doubted: bo
             None,
             id="an update that did not ask for that change",
         ),
+        pytest.param(RANGE, SNAPSHOT, EARLIER, None, id="a range that ends before that change"),
         pytest.param(
             replace(PLAN, watermark=BY_FLOATING),
             SNAPSHOT,

@@ -3,8 +3,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
+from typing import Any
 
 import pytest
 from tests.unit.pipeline.plans import (
@@ -21,12 +22,14 @@ from tests.unit.pipeline.plans import (
     SOURCE,
 )
 
+from socratasync.api.selection import Range
 from socratasync.api.spec import Mode
-from socratasync.errors import InvalidSpec
+from socratasync.errors import InvalidRequest, InvalidSpec
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.plan.model import SETTLED_AFTER, DatasetPlan, KeepsNewer, Load, Snapshot
 from socratasync.pipeline.plan.watermark import (
     CLOCKS_DIFFER_BY,
+    EARLIEST,
     LONG_OVERLAP,
     OVERLAP,
     RESUME_WITHIN,
@@ -43,6 +46,15 @@ from socratasync.pipeline.target.bookkeeping import Known
 # -- all rows, or those that changed ------------------------------------------------------------
 
 
+FEBRUARY = Range(since=datetime(2024, 2, 1, tzinfo=UTC), until=datetime(2024, 3, 1, tzinfo=UTC))
+IN_FEBRUARY = Load(
+    full=False,
+    only=FEBRUARY,
+    advances=False,
+    why="rows since 2024-02-01T00:00:00Z until 2024-03-01T00:00:00Z, as asked",
+)
+
+
 def chosen(
     *,
     mode: Mode = "update",
@@ -51,8 +63,10 @@ def chosen(
     watermark: Watermark = BY_CHANGE,
     columns: tuple[Column, ...] = COLUMNS,
     where: str | None = None,
+    **more: Any,
 ) -> Load:
     return choose_load(
+        **more,
         mode=mode,
         known=known,
         asked_since=since,
@@ -454,6 +468,14 @@ def test_a_change_is_known_to_all_replicas_after_an_hour(age: timedelta, settled
             ),
             id="an update by a date",
         ),
+        pytest.param(
+            IN_FEBRUARY,
+            BY_CHANGE,
+            KeepsNewer(
+                believed_until=NOON + CLOCKS_DIFFER_BY, read_again_after=EARLIEST, asked_since=None
+            ),
+            id="a range, in which a newer version need not be",
+        ),
     ],
 )
 def test_newer_rows_of_the_target_stay_in_updates_only(
@@ -477,6 +499,66 @@ def test_what_an_update_keeps_out_for_being_older_is_read_again_by_the_next() ->
         assert keeps.read_again_after is not None
         assert after.synced_since is not None
         assert after.synced_since < keeps.read_again_after
+
+
+# -- a range ------------------------------------------------------------------------------------
+
+
+def test_a_range_is_read_as_it_was_asked_for() -> None:
+    assert chosen(only=FEBRUARY) == IN_FEBRUARY
+    assert chosen(only=FEBRUARY, watermark=BY_CHANGE, owed=["row-1"], since=LATER) == IN_FEBRUARY
+    assert replace(PLAN, load=IN_FEBRUARY, where="a = 1", owed=("row-1",)).condition == (
+        "(a = 1) and ((:updated_at >= '2024-02-01T00:00:00.000Z') and (:updated_at < '2024-03-01T00:00:00.000Z'))"
+    )
+
+
+@pytest.mark.parametrize(
+    ("only", "why"),
+    [
+        (Range(since=NOON), "rows since 2024-02-29T12:00:00Z, as asked"),
+        (Range(until=NOON), "rows until 2024-02-29T12:00:00Z, as asked"),
+    ],
+)
+def test_a_range_may_have_one_end(only: Range, why: str) -> None:
+    assert chosen(only=only).why == why
+
+
+@pytest.mark.parametrize(
+    ("choose", "why"),
+    [
+        pytest.param(partial(chosen, known=None), "it was never loaded before", id="a new dataset"),
+        pytest.param(
+            partial(chosen, watermark=BY_FLOATING),
+            "it was loaded by :updated_at, and is to be by updateddate",
+            id="another watermark column",
+        ),
+        pytest.param(partial(chosen, where="a = 1"), "its where changed", id="another filter"),
+        pytest.param(
+            partial(chosen, lacking=["zip"]), "zip must be filled anew", id="a column that is empty"
+        ),
+    ],
+)
+def test_a_range_is_refused_where_other_rows_must_be_read_first(
+    choose: Callable[..., Load], why: str
+) -> None:
+    with pytest.raises(
+        InvalidRequest, match=r"^a range is not enough: .*Run without since and until"
+    ) as caught:
+        choose(only=FEBRUARY)
+
+    assert why in caught.value.message
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("known", [KNOWN, replace(KNOWN, watermark=None, synced_since=None)])
+def test_a_range_leaves_the_bookkeeping_as_it_was(known: Known, trusted: bool) -> None:
+    snapshot = replace(SNAPSHOT, newest=LATER, rows=999, rows_updated_at=LATER)
+    plan = replace(PLAN, load=IN_FEBRUARY, known=known, snapshot=snapshot, api="SODA3")
+
+    after = known_after(plan, trusted=trusted, left_out=2)
+
+    assert after == replace(known, left_out=2, columns=plan.columns_after)
+    assert not nothing_changed(known, IN_FEBRUARY, snapshot, BY_CHANGE)
 
 
 # -- the watermark column -----------------------------------------------------------------------

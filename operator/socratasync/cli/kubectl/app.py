@@ -13,17 +13,14 @@ import typer
 from rich.text import Text
 
 from socratasync import __version__
-from socratasync.api.manifest import GROUP
-from socratasync.cli import terminal
+from socratasync.api.annotations import CANCEL, FULL, REQUESTED
+from socratasync.api.selection import EVERYTHING
+from socratasync.cli import options, terminal
 from socratasync.cli.kubectl import views
+from socratasync.cli.kubectl.asking import FULL_ECHO, annotate, ask, ask_one_off, say, selected
 from socratasync.cli.kubectl.cluster import Cluster, ClusterFailure, NotStarted
 from socratasync.cli.options import Output, OutputFormat
 from socratasync.process.signals import interruptible, leave
-from socratasync.times import write_instant
-
-REQUESTED = f"{GROUP}/requestedAt"
-FULL = f"{GROUP}/full"
-CANCEL = f"{GROUP}/cancelAt"
 
 _POD_POLL_S = 1.0
 _UNCUT = 250
@@ -52,6 +49,15 @@ Context = Annotated[
 ]
 Kubeconfig = Annotated[
     Path | None, typer.Option("--kubeconfig", help="The kubeconfig to go by.", show_default=False)
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="Only rows that changed at or after this date or time (UTC unless it names a zone).",
+        show_default=False,
+    ),
 ]
 Wait = Annotated[
     bool, typer.Option("--wait", help="Wait until the run has ended; exit 1 if badly.")
@@ -132,21 +138,34 @@ def trigger(
 ) -> None:
     """Run now, beside the schedule."""
     cluster = Cluster(namespace=namespace, context=context, kubeconfig=kubeconfig)
-    _ask(cluster, name, REQUESTED, "lastHandledReconcileAt", "run", wait=wait, timeout=timeout)
+    ask(cluster, name, REQUESTED, "lastHandledReconcileAt", "run", wait=wait, timeout=timeout)
 
 
 @app.command()
 def full(
     name: Name,
+    year: options.Years = None,
+    dataset: options.Datasets = None,
+    since: Since = None,
+    until: options.Until = None,
+    reset: options.Reset = False,
     wait: Wait = False,
     timeout: Timeout = 3600,
     namespace: Namespace = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Run now, and read all rows this once."""
+    """Run now, and read all rows this once: of everything, or of a part of it.
+
+    --year, --dataset, --since, --until and --reset make it a one-off run. It answers no time of the schedule, and says
+    nothing of what it does not load.
+    """
+    selection = selected(year or (), dataset or (), since, until, reset=reset)
     cluster = Cluster(namespace=namespace, context=context, kubeconfig=kubeconfig)
-    _ask(cluster, name, FULL, "lastHandledFullAt", "full run", wait=wait, timeout=timeout)
+    if selection == EVERYTHING:
+        ask(cluster, name, FULL, FULL_ECHO, "full run", wait=wait, timeout=timeout)
+    else:
+        ask_one_off(cluster, name, selection, wait=wait, timeout=timeout)
 
 
 @app.command()
@@ -157,8 +176,8 @@ def cancel(
     cluster = Cluster(namespace=namespace, context=context, kubeconfig=kubeconfig)
     if not (cluster.sync(name).get("status") or {}).get("activeRun"):
         raise ClusterFailure(f"no run of {name} is active")
-    _annotate(cluster, name, CANCEL)
-    _say(f"{name}: asked to stop the active run")
+    annotate(cluster, name, CANCEL)
+    say(f"{name}: asked to stop the active run")
 
 
 @app.command()
@@ -169,7 +188,7 @@ def suspend(
     cluster = Cluster(namespace=namespace, context=context, kubeconfig=kubeconfig)
     sync = cluster.patch(name, {"spec": {"suspend": True}})
     active = (sync.get("status") or {}).get("activeRun")
-    _say(f"{name}: suspended" + ("; the active run goes on (cancel stops it)" if active else ""))
+    say(f"{name}: suspended" + ("; the active run goes on (cancel stops it)" if active else ""))
 
 
 @app.command()
@@ -179,7 +198,7 @@ def resume(
     """Go on by the schedule."""
     cluster = Cluster(namespace=namespace, context=context, kubeconfig=kubeconfig)
     cluster.patch(name, {"spec": {"suspend": False}})
-    _say(f"{name}: resumed")
+    say(f"{name}: resumed")
 
 
 @app.command()
@@ -216,7 +235,7 @@ def logs(
 def _pod(cluster: Cluster, name: str) -> str:
     """The newest pod of the active run, or of the last one."""
     status = cluster.sync(name).get("status") or {}
-    run = status.get("activeRun") or status.get("lastRun")
+    run = status.get("activeRun") or views.newest_ended(status)
     if not run or not run.get("job"):
         raise ClusterFailure(f"{name} has not run yet")
     pods = cluster.pods(run["job"])
@@ -228,51 +247,11 @@ def _pod(cluster: Cluster, name: str) -> str:
     return str(pods[-1]["metadata"]["name"])
 
 
-def _ask(
-    cluster: Cluster, name: str, annotation: str, echo: str, what: str, *, wait: bool, timeout: int
-) -> None:
-    sync = cluster.sync(name)
-    if sync["spec"].get("suspend"):
-        raise ClusterFailure(f"{name} is suspended; kubectl socratasync resume {name} comes first")
-    asked = _annotate(cluster, name, annotation)
-    _say(f"{name}: asked for a {what}")
-    if wait:
-        _wait(cluster, name, echo, asked, timeout)
-
-
-def _annotate(cluster: Cluster, name: str, annotation: str) -> str:
-    """Set the annotation to a value that it never had: this moment."""
-    value = write_instant(datetime.now(UTC), "milliseconds")
-    cluster.patch(name, {"metadata": {"annotations": {annotation: value}}})
-    return value
-
-
-def _wait(cluster: Cluster, name: str, echo: str, asked: str, timeout: int) -> None:
-    """Tell how the run goes, until it has ended. Exits 1 if it ended badly or not in time."""
-    told = ""
-    for sync in cluster.changes(name, timeout):
-        status = sync.get("status") or {}
-        active = status.get("activeRun")
-        if active and (now := views.progress(active)) != told:
-            told = now
-            _say(f"{name}: {now}")
-        if active or status.get(echo) != asked:
-            continue
-        last = status.get("lastRun") or {}
-        _say(f"{name}: {views.ended(last)}")
-        raise typer.Exit(0 if last.get("result") in ("Succeeded", "NoChange") else 1)
-    raise ClusterFailure(f"the run of {name} did not end within {timeout} s")
-
-
 def _print(view: Any, data: Any, output: Output) -> None:
     if output is Output.JSON:
         typer.echo(json.dumps(data, indent=2))
     else:
         terminal.output(pipe_width=_UNCUT).print(view)
-
-
-def _say(sentence: str) -> None:
-    terminal.output().print(Text(sentence), soft_wrap=True)
 
 
 def start() -> None:

@@ -53,6 +53,8 @@ def details(sync: Object, now: datetime) -> RenderableType:
         parts.append(Text(f"running: {progress(active)}", style="cyan"))
     if last := status.get("lastRun"):
         parts.append(Text(f"last run: {ended(last)}"))
+    if one_off := status.get("lastOneOff"):
+        parts.append(Text(f"last one-off run: {ended(one_off)}"))
     if datasets := status.get("datasets"):
         parts += [Text(""), _datasets(datasets)]
     if conditions := status.get("conditions"):
@@ -62,7 +64,7 @@ def details(sync: Object, now: datetime) -> RenderableType:
 
 def history(sync: Object) -> RenderableType:
     """Its past runs, newest first."""
-    heads = ("Started (UTC)", "Why", "Mode", "Result", "Took", *_COUNT_HEADS, "Job")
+    heads = ("Started (UTC)", "Why", "Mode", "Only", "Result", "Took", *_COUNT_HEADS, "Job")
     table = _table(heads, numbers=("Took", *_COUNT_HEADS))
     for run in (sync.get("status") or {}).get("history") or []:
         rows = run.get("rows") or {}
@@ -73,6 +75,7 @@ def history(sync: Object) -> RenderableType:
             _minute(run.get("start")),
             run.get("trigger", ""),
             run.get("mode", ""),
+            run.get("only", ""),
             result,
             run.get("duration", ""),
             *(_number(rows.get(count)) for count in _COUNTS),
@@ -87,7 +90,7 @@ def progress(active: Object) -> str:
     if active.get("reason"):
         return f"{active['reason']}: {active.get('message', '')}"
     far = active.get("progress") or {}
-    words = [active.get("mode", "")]
+    words = [active.get("mode", ""), *([f"only {active['only']}"] if active.get("only") else [])]
     if stage := far.get("stage"):
         of_total = f" of {far['total']:,}" if far.get("total") else ""
         share = f" ({far['percent']:.0f} %)" if far.get("percent") is not None else ""
@@ -103,9 +106,20 @@ def ended(run: Object) -> str:
     """How a run ended, in one line."""
     rows = run.get("rows") or {}
     told = [f"{rows[c]:,} {word}" for c, word in _WORDS if rows.get(c)]
-    parts = [run.get("result", ""), run.get("trigger", ""), run.get("duration", ""), *told]
+    only = f"only {run['only']}" if run.get("only") else ""
+    parts = [run.get("result", ""), run.get("trigger", ""), only, run.get("duration", ""), *told]
     message = f". {run['message']}" if _went_wrong(run) and run.get("message") else ""
     return ", ".join(part for part in parts if part) + message
+
+
+def newest_ended(status: Object) -> Object | None:
+    """The run that ended last, be it a one-off run."""
+    newest = (status.get("history") or [{}])[0].get("uid")
+    one_off: Object | None = status.get("lastOneOff")
+    if one_off and one_off.get("uid") == newest:
+        return one_off
+    last: Object | None = status.get("lastRun")
+    return last
 
 
 _WORDS = (("inserted", "new"), ("updated", "changed"), ("deleted", "deleted"))

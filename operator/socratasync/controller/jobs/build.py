@@ -29,6 +29,7 @@ from socratasync.controller.observed.labels import (
     GENERATION,
     MANAGED_BY,
     MODE,
+    ONLY,
     RETRY,
     SCHEDULED_AT,
     SPEC_HASH,
@@ -94,6 +95,7 @@ def _annotations(resource: Resource, run: RunToStart) -> dict[str, str]:
         SCHEDULED_AT: write_instant(run.slot, "seconds"),
         REQUESTED: run.requested,
         FULL: run.full,
+        ONLY: run.only,
         FINGERPRINT: run.fingerprint,
         SPEC_HASH: run.spec_hash,
         RETRY: str(run.retry) if run.retry else None,
@@ -136,6 +138,7 @@ def _assignment(resource: Resource, spec: SyncSpec, run: RunToStart) -> Assignme
         mode=run.mode,
         since=spec.since if run.mode == "update" else None,
         spec=spec,
+        selection=run.selection,
         archive=ARCHIVE_FOLDER if spec.archive else None,
     )
 

@@ -23,6 +23,7 @@ from socratasync.controller.observed.labels import (
     GENERATION,
     MODE,
     NOTIFICATION,
+    ONLY,
     RETRY,
     SCHEDULED_AT,
     SPEC_HASH,
@@ -41,7 +42,8 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedJob:
-    """One Job of one resource. ``domain`` is the portal that it reads."""
+    """One Job of one resource. ``domain`` is the portal that it reads, ``only`` what a one-off run is
+    limited to."""
 
     name: str
     uid: str
@@ -56,6 +58,7 @@ class ObservedJob:
     slot: datetime | None = None
     requested: str | None = None
     full: str | None = None
+    only: str | None = None
     started: datetime | None = None
     finished: datetime | None = None
     reason: str = ""
@@ -127,6 +130,7 @@ def read_job(job: Mapping[str, Any]) -> ObservedJob:
         slot=instant_or_none(notes.get(SCHEDULED_AT)),
         requested=notes.get(REQUESTED),
         full=notes.get(FULL),
+        only=notes.get(ONLY),
         started=instant_or_none(status.get("startTime")),
         finished=instant_or_none(status.get("completionTime"))
         or instant_or_none(condition.get("lastTransitionTime")),

@@ -30,6 +30,7 @@ GENERATION: Final = f"{GROUP}/generation"
 DOMAIN: Final = f"{GROUP}/domain"
 SPEC_HASH: Final = f"{GROUP}/spec-hash"
 RETRY: Final = f"{GROUP}/retry"
+ONLY: Final = f"{GROUP}/only"
 
 _NAME_LENGTH = 40
 _LABEL_LENGTH = 63

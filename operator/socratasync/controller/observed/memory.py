@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from socratasync.api.status import Condition, SyncStatus
+from socratasync.api.status import Condition, LastRun, SyncStatus
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.resource import Asked, Resource
 from socratasync.controller.observed.schedule import Schedule, read_schedule
@@ -17,8 +17,15 @@ from socratasync.errors import InvalidSchedule
 
 def recorded_runs(status: SyncStatus) -> set[str]:
     """The uids of the Jobs whose results the status tells."""
-    runs = [*([status.last_run] if status.last_run else []), *(status.history or ())]
-    return {run.uid for run in runs if run.uid}
+    runs = [status.last_run, status.last_one_off, *(status.history or ())]
+    return {run.uid for run in runs if run and run.uid}
+
+
+def newest_ended(status: SyncStatus) -> LastRun | None:
+    """The run that ended last, be it a one-off run."""
+    one_off, newest = status.last_one_off, (status.history or (None,))[0]
+    is_newest = one_off is not None and newest is not None and newest.uid == one_off.uid
+    return one_off if is_newest else status.last_run
 
 
 def has_recorded(status: SyncStatus, job: ObservedJob) -> bool:
@@ -29,7 +36,8 @@ def has_recorded(status: SyncStatus, job: ObservedJob) -> bool:
     """
     if job.uid in recorded_runs(status):
         return True
-    newest = status.last_run.created_at if status.last_run else None
+    last = newest_ended(status)
+    newest = last.created_at if last else None
     return newest is not None and job.created < newest and job.uid != active_uid(status)
 
 
@@ -65,9 +73,11 @@ def unanswered(resource: Resource, status: SyncStatus | None = None) -> Asked:
     def new(token: str | None, handled: str | None) -> str | None:
         return None if token == handled else token
 
+    full = new(asked.full_token, status.last_handled_full_at)
     return Asked(
         run=new(asked.run, status.last_handled_reconcile_at),
-        full=new(asked.full, status.last_handled_full_at),
+        full=full and asked.full,
+        one_off=asked.one_off if full else None,
         cancel=new(asked.cancel, status.last_handled_cancel_at),
     )
 

@@ -16,6 +16,7 @@ from socratasync.api.names import portal_of
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import SyncStatus
 from socratasync.controller.observed.audience import NOBODY, Audience, audience_of, read_audience
+from socratasync.controller.observed.one_off import OneOff, read_one_off
 from socratasync.controller.observed.schedule import Schedule, read_schedule, stable_jitter
 from socratasync.controller.observed.status import read_status
 from socratasync.errors import InvalidSchedule, InvalidSpec, SyncError
@@ -44,11 +45,18 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What annotations ask for. A token means something only while the status does not echo it."""
+    """What annotations ask for. A token means something only while the status does not echo it. ``full`` and
+    ``one_off`` come by one annotation, so there is never both."""
 
     run: str | None = None
     full: str | None = None
+    one_off: OneOff | None = None
     cancel: str | None = None
+
+    @property
+    def full_token(self) -> str | None:
+        """The value of the annotation ``full``."""
+        return self.one_off.token if self.one_off else self.full
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +139,13 @@ def _read_asked(annotations: Mapping[str, str]) -> Asked:
     def token(name: str) -> str | None:
         return (annotations.get(name) or "")[:_TOKEN_CHARACTERS] or None
 
-    return Asked(run=token(REQUESTED), full=token(FULL), cancel=token(CANCEL))
+    one_off = read_one_off(annotations.get(FULL) or "", token(FULL) or "")
+    return Asked(
+        run=token(REQUESTED),
+        full=None if one_off else token(FULL),
+        one_off=one_off,
+        cancel=token(CANCEL),
+    )
 
 
 _ALTERS_THE_LOAD: dict[str, Any] = {

@@ -11,10 +11,16 @@ from socratasync.controller.observed.resource import spec_hash
 
 
 def judging_run(status: SyncStatus) -> RunSummary | None:
-    """The newest ended run that says something about the data: one that was cancelled does not."""
+    """The newest ended run that says something about the data: one that was cancelled does not, nor one that was not
+    asked for all of it."""
     last = [status.last_run] if status.last_run else []
-    runs = [*last, *(status.history or ())]
+    runs = [*last, *whole_runs(status)]
     return next((run for run in runs if run.result not in (None, Result.CANCELLED)), None)
+
+
+def whole_runs(status: SyncStatus) -> list[RunSummary]:
+    """The history without one-off runs."""
+    return [run for run in status.history or () if run.only is None]
 
 
 def is_good(run: RunSummary) -> bool:
@@ -53,7 +59,7 @@ def _is_in_trouble(status: SyncStatus) -> bool:
 
 def owes_full_run(status: SyncStatus) -> bool:
     """Whether a full run was asked for by annotation, and all runs since then failed or were replaced."""
-    for run in status.history or ():
+    for run in whole_runs(status):
         if is_good(run) or run.mode != "full":
             return False
         if run.result is Result.CANCELLED and run.reason != REPLACED:

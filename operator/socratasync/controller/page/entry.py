@@ -51,6 +51,8 @@ class Run(Part):
     end: Instant | None = None
     trigger: str | None = None
     """Why it was started."""
+    only: str | None = None
+    """What a one-off run was limited to, such as year=2020; absent for a run of everything."""
     result: str | None = None
     """Succeeded, NoChange, Failed, Cancelled or Lost."""
     reason: str | None = None

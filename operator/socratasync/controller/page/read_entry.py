@@ -193,6 +193,7 @@ def _run(run: RunSummary) -> Run:
         start=run.start,
         end=run.end,
         trigger=run.trigger,
+        only=readable(run.only) if run.only else None,
         result=run.result,
         reason=readable(run.reason) if run.reason and not good else None,
         downloaded=rows.downloaded if rows else None,

@@ -217,13 +217,19 @@ def _stalled(resource: Resource, action: Action, status: SyncStatus) -> Finding 
 
 def _is_mended_by_the_next_run(resource: Resource, status: SyncStatus) -> bool:
     """Whether somebody has done something about it: the run for that is active, or due."""
-    active = status.active_run
+    active = _whole_run(status)
     if active is not None:
         return active.trigger not in (Trigger.SCHEDULE, Trigger.CATCH_UP)
     if resource.spec is None or resource.spec.suspend:
         return False
     edited = not is_started(resource, status) or wants_another_run(resource.spec, status)
     return edited or _is_asked_for(resource, status)
+
+
+def _whole_run(status: SyncStatus) -> ActiveRun | None:
+    """The active run, unless it is a one-off run, which mends nothing of what others left."""
+    active = status.active_run
+    return active if active is not None and active.only is None else None
 
 
 def _is_asked_for(resource: Resource, status: SyncStatus) -> bool:
@@ -238,7 +244,7 @@ def _cancelled_run(resource: Resource, run: LastRun | None) -> LastRun | None:
 
 
 def _comes_by_itself(resource: Resource, action: Action, status: SyncStatus) -> bool:
-    if status.active_run is not None:
+    if _whole_run(status) is not None:
         return True
     if _is_suspended(resource):
         return False

@@ -13,7 +13,7 @@ from socratasync.api.status import ActiveRun, Condition, Result, RunSummary, Syn
 from socratasync.contract.report import shorten
 from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome
-from socratasync.controller.observed.memory import find
+from socratasync.controller.observed.memory import find, newest_ended
 from socratasync.controller.observed.reasons import (
     JOB_REFUSED,
     POD_NOT_STARTING,
@@ -155,20 +155,24 @@ def _end(new: SyncStatus, outcome: Outcome | None) -> Event | None:
     message = outcome.message
     if outcome.result is Result.FAILED:
         message = f"{outcome.reason}: {message}"
-    return Event(type=kind, reason=reason, message=message, about=_uid(new.last_run))
+    return Event(type=kind, reason=reason, message=message, about=_uid(newest_ended(new)))
 
 
 def _start(old: SyncStatus, new: SyncStatus, outcome: Outcome | None) -> Event | None:
     """A run is told of when the status first names it, even if it is over by then."""
-    run = new.last_run if outcome else new.active_run
+    run = newest_ended(new) if outcome else new.active_run
     if run is None or _uid(run) == _uid(old.active_run):
         return None
     return Event(
         type="Normal",
         reason="SyncStarted",
-        message=f"created Job {run.job} ({run.trigger}, mode {run.mode})",
+        message=f"created Job {run.job} ({run.trigger}, mode {run.mode}{_limits(run)})",
         about=_uid(run),
     )
+
+
+def _limits(run: RunSummary | ActiveRun) -> str:
+    return f", only {run.only}" if run.only else ""
 
 
 def _missed(action: Action) -> Event | None:
@@ -186,12 +190,14 @@ def _missed(action: Action) -> Event | None:
 
 
 def _refused(new: SyncStatus, action: Action) -> Event | None:
-    if not action.refused:
+    if not action.refused and not action.refusal:
         return None
     return Event(
         type="Warning",
         reason="RunRefused",
-        message="suspended: the requested run is refused; set spec.suspend to false and ask again",
+        message=f"the one-off run is refused: {action.refusal}"
+        if action.refusal
+        else "suspended: the requested run is refused; set spec.suspend to false and ask again",
         about=f"{new.last_handled_reconcile_at} {new.last_handled_full_at}",
     )
 
@@ -234,7 +240,7 @@ def _changed_interfaces(old: SyncStatus, new: SyncStatus, outcome: Outcome | Non
             type="Normal",
             reason=INTERFACE_CHANGED,
             message=change.sentence,
-            about=f"{_uid(new.last_run)} {change.sentence}",
+            about=f"{_uid(newest_ended(new))} {change.sentence}",
         )
         for change in changes(old, new, report)
     ]

@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from socratasync.api.status import ActiveRun, Result, RunSummary, SyncStatus, Trigger
 from socratasync.controller.observed.resource import Resource, is_loaded
-from socratasync.controller.observed.verdict import judging_run
+from socratasync.controller.observed.verdict import judging_run, whole_runs
 
 _OF_THE_SAME_SPEC = (Trigger.SCHEDULE, Trigger.CATCH_UP, Trigger.RETRY)
 """These start only while the spec is the one that the run before was asked to load."""
@@ -81,9 +81,9 @@ def _synced_spec(status: SyncStatus) -> str | None:
 
 
 def _runs(status: SyncStatus) -> Iterator[RunSummary | ActiveRun]:
-    """Newest first; the last that ended twice, once with all that is known of it."""
-    if status.active_run:
+    """Newest first, one-off runs aside; the last that ended twice, once with all that is known of it."""
+    if status.active_run and status.active_run.only is None:
         yield status.active_run
     if status.last_run:
         yield status.last_run
-    yield from status.history or ()
+    yield from whole_runs(status)

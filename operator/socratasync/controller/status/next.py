@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from socratasync.api.dataset_status import RowCounts
-from socratasync.api.status import ActiveRun, Progress, Result, SyncStatus
+from socratasync.api.status import ActiveRun, LastRun, Progress, Result, SyncStatus
 from socratasync.contract.report_text import Report
 from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome
@@ -28,6 +28,7 @@ from socratasync.controller.status.outbox import next_news
 from socratasync.controller.status.records import (
     active_run,
     dataset_records,
+    kept_counts,
     kept_target,
     last_run,
     oldest_watermark,
@@ -93,8 +94,10 @@ def _with_answers(status: SyncStatus, resource: Resource, action: Action) -> Syn
         status = replace(
             status,
             last_handled_reconcile_at=asked.run or status.last_handled_reconcile_at,
-            last_handled_full_at=asked.full or status.last_handled_full_at,
+            last_handled_full_at=asked.full_token or status.last_handled_full_at,
         )
+    if action.refusal:
+        status = replace(status, last_handled_full_at=asked.full_token)
     return replace(status, last_handled_cancel_at=asked.cancel) if action.cancelled else status
 
 
@@ -105,6 +108,12 @@ def _with_active_run(
     known = status.active_run
     if known is not None and active_uid(status) == job.uid:
         return replace(status, active_run=active_run(job, progress or known.progress, away))
+    if job.only is not None:
+        return replace(
+            status,
+            active_run=active_run(job, progress, away),
+            last_handled_full_at=job.full or status.last_handled_full_at,
+        )
     return replace(
         before_a_start(status),
         active_run=active_run(job, progress, away),
@@ -116,8 +125,10 @@ def _with_active_run(
 
 
 def _with_ended_run(status: SyncStatus, resource: Resource, outcome: Outcome) -> SyncStatus:
-    """The active run is the last one."""
+    """The active run is the last one, or the last one-off run."""
     run = last_run(status.active_run or ActiveRun(), outcome)
+    if run.only is not None:
+        return _with_ended_one_off(status, resource, outcome, run)
     status = replace(
         after_an_end(status, outcome.result),
         active_run=None,
@@ -130,15 +141,31 @@ def _with_ended_run(status: SyncStatus, resource: Resource, outcome: Outcome) ->
     elif outcome.result is Result.FAILED:
         failures = (status.consecutive_failures or 0) + 1
         status = replace(status, last_failure_time=run.end, consecutive_failures=failures)
-    status = _with_datasets(status, resource, outcome)
+    status = _with_datasets(status, resource, outcome, run)
     return _with_notices(status, outcome.report, outcome.ended) if outcome.report else status
 
 
-def _with_datasets(status: SyncStatus, resource: Resource, outcome: Outcome | None) -> SyncStatus:
-    """The datasets in use, and where the next update of all of them starts."""
+def _with_ended_one_off(
+    status: SyncStatus, resource: Resource, outcome: Outcome, run: LastRun
+) -> SyncStatus:
+    """What it loaded is told, dataset by dataset; how the sync stands is up to runs of all that the spec says."""
+    told = outcome.report.rows if outcome.report else None
+    status = replace(
+        status,
+        active_run=None,
+        last_one_off=run,
+        history=with_run(status.history or (), run),
+        rows=kept_counts(status.rows, told),
+    )
+    return _with_datasets(status, resource, outcome, run)
+
+
+def _with_datasets(
+    status: SyncStatus, resource: Resource, outcome: Outcome | None, run: LastRun | None = None
+) -> SyncStatus:
+    """The datasets in use, and where the next update of all of them starts. ``run``: the one that has ended."""
     report = outcome.report if outcome else None
-    started = status.last_run.start if status.last_run else None
-    datasets = dataset_records(resource.spec, status.datasets or (), report, started)
+    datasets = dataset_records(resource.spec, status.datasets or (), report, run)
     since = oldest_watermark(datasets)
     if (datasets, since) == (status.datasets, status.last_synced_since):
         return status

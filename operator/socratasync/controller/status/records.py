@@ -31,6 +31,7 @@ def active_run(job: ObservedJob, progress: Progress | None, away: Away | None = 
         uid=job.uid,
         trigger=job.trigger,
         mode=job.mode,
+        only=job.only,
         start=job.created,
         scheduled_at=job.slot,
         generation=job.generation,
@@ -52,6 +53,7 @@ def last_run(active: ActiveRun, outcome: Outcome) -> LastRun:
         uid=active.uid,
         trigger=active.trigger,
         mode=active.mode,
+        only=active.only,
         scheduled_at=active.scheduled_at,
         generation=active.generation,
         spec_hash=active.spec_hash,
@@ -88,10 +90,10 @@ def dataset_records(
     spec: SyncSpec | None,
     known: Sequence[DatasetStatus],
     report: Report | None,
-    started: datetime | None,
+    run: LastRun | None,
 ) -> tuple[DatasetStatus, ...]:
     """``status.datasets``: those in use, in the manifest's order; without a readable spec, those known.
-    ``started``: when the run of the report was."""
+    ``run``: the one whose report it is."""
     before = {dataset.id: dataset for dataset in known}
     reported = {dataset.id: dataset for dataset in report.datasets} if report else {}
     if spec is None:
@@ -102,7 +104,7 @@ def dataset_records(
             _of_year(before.get(dataset.id) or DatasetStatus(id=dataset.id), dataset.year)
             for dataset in spec.selected_datasets()
         ]
-    return tuple(_overlaid(dataset, reported.get(dataset.id), started) for dataset in in_use)
+    return tuple(_overlaid(dataset, reported.get(dataset.id), run) for dataset in in_use)
 
 
 def _of_year(known: DatasetStatus, year: int | None) -> DatasetStatus:
@@ -117,11 +119,12 @@ def _duration(start: datetime | None, end: datetime) -> str | None:
 
 
 def _overlaid(
-    known: DatasetStatus, said: DatasetResult | None, started: datetime | None
+    known: DatasetStatus, said: DatasetResult | None, run: LastRun | None
 ) -> DatasetStatus:
     """What is known of the dataset, with what the report says of it; what it leaves out stays known."""
     if said is None:
         return known
+    started, is_one_off = (run.start, run.only is not None) if run else (None, False)
     return replace(
         known,
         last_synced_since=said.last_synced_since or known.last_synced_since,
@@ -132,8 +135,8 @@ def _overlaid(
         source_updated_at=said.source_updated_at or known.source_updated_at,
         source_asked_at=started if said.source_updated_at else known.source_asked_at,
         rows=kept_target(known.rows, said.rows) if counted(said.rows) else known.rows,
-        # A verdict goes with the next run in which nobody counted, unless that run failed.
-        verified=_either(said.verified, known.verified if said.error else None),
+        # A verdict goes with the next run in which nobody counted, unless that run failed, or read but a range.
+        verified=_either(said.verified, known.verified if said.error or is_one_off else None),
         schema_in_sync=_either(said.schema_in_sync, known.schema_in_sync),
         frozen_columns=_either(_frozen(said), known.frozen_columns),
         frozen_column_count=_either(said.frozen_column_count, known.frozen_column_count),
@@ -167,6 +170,13 @@ def kept_target(known: RowCounts | None, said: RowCounts | None) -> RowCounts | 
     if said is not None and said.target is None and known is not None:
         said = replace(said, target=known.target)
     return counted(said)
+
+
+def kept_counts(known: RowCounts | None, said: RowCounts | None) -> RowCounts | None:
+    """The counts of an earlier run, with what the table holds after a later one that was limited."""
+    if said is None or said.target is None:
+        return known
+    return replace(known or RowCounts(), target=said.target)
 
 
 def _warnings(report: Report) -> tuple[str, ...] | None:

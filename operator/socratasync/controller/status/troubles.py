@@ -99,7 +99,8 @@ def _may_heal(status: SyncStatus) -> bool:
     last = status.last_run
     if last is None or last.result is not Result.FAILED or status.consecutive_failures != 1:
         return False
-    return status.next_retry_time is not None or status.active_run is not None
+    active = status.active_run
+    return status.next_retry_time is not None or (active is not None and active.only is None)
 
 
 def _of(occasion: Occasion, condition: Condition) -> Trouble:

@@ -46,7 +46,7 @@ def find_shared(source: Source, plan: DatasetPlan) -> SharedKeys | None:
     fields = asked_of(plan.shape)
     if fields is None:
         return None
-    names = {f"key_{number}": column for number, column in enumerate(fields, 1)}
+    names = {f"key_{number}": column for number, column in enumerate(fields)}
     query = sharing(
         {name: fields[column] for name, column in names.items()}, plan.where, MOST_GROUPS
     )

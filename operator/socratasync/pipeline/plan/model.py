@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from socratasync.api.selection import Range
 from socratasync.api.source import Interface
 from socratasync.api.target import BadValuePolicy
 from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
 from socratasync.pipeline.plan.frozen import NOTHING_FROZEN, Frozen
-from socratasync.pipeline.source.soql import Watermark, both, either, one_of, since
+from socratasync.pipeline.source.soql import Watermark, between, both, either, one_of, since
 from socratasync.pipeline.target.bookkeeping import FIRST_INTERFACE, Known, read_by
 from socratasync.pipeline.target.types import Relation, relation
 from socratasync.times import instant_or_none, write_instant
@@ -83,11 +84,12 @@ class Before:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """``full``: every row; else rows that changed at or after ``bound``. ``advances``: whether the
-    watermark may move afterwards. ``why`` is a sentence for people."""
+    """``full``: every row; ``only``: those of a range that a one-off run was asked for; else rows that changed at or
+    after ``bound``. ``advances``: whether the watermark may move afterwards. ``why`` is a sentence for people."""
 
     full: bool
     bound: datetime | None = None
+    only: Range | None = None
     advances: bool = True
     why: str = ""
 
@@ -172,7 +174,11 @@ class DatasetPlan:
 
     @property
     def condition(self) -> str | None:
-        """The rows to read: the manifest's ``where``, and the lower bound but for what is owed."""
+        """The rows to read: the manifest's ``where``, and the lower bound but for what is owed, or the range."""
+        if self.load.only:
+            return both(
+                self.where, between(self.watermark, self.load.only.since, self.load.only.until)
+            )
         changed = since(self.watermark, self.load.bound)
         if changed and self.owed:
             changed = either(changed, one_of(self.owed))

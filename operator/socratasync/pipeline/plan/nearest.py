@@ -39,7 +39,7 @@ def _shown(name: str, label: str) -> str:
 
 def _likeness(one: str, other: str) -> float:
     a, b = _plain(one), _plain(other)
-    return SequenceMatcher(None, a, b, autojunk=False).ratio() if a and b else 0.0
+    return SequenceMatcher(None, a, b).ratio() if a else 0.0
 
 
 def _plain(text: str) -> str:

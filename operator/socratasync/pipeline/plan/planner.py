@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from socratasync.api.selection import Range
 from socratasync.api.source import DatasetSpec, Interface
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import Misconfigured, SyncError
@@ -64,6 +65,7 @@ class _Question:
     state: TargetState
     mode: Mode
     since: datetime | None
+    only: Range | None
     now: datetime
     described: Mapping[str, _Described | SyncError]
     table: Mapping[str, str]
@@ -84,8 +86,9 @@ def plan_all(
     mode: Mode,
     since: datetime | None,
     now: datetime,
+    only: Range | None = None,
 ) -> Plans:
-    """Plan every dataset that the manifest selects. Raises ``TargetMismatch`` or ``PermissionDenied``
+    """Plan every dataset that the manifest selects; ``only``: to read a range of it. Raises ``TargetMismatch`` or ``PermissionDenied``
     where the target can take none of them; what is wrong with one dataset stands in its place."""
     check_table(state.target, spec.target.key)
     check_obstacles(state.target, state.around, resets=spec.resets(mode))
@@ -97,6 +100,7 @@ def plan_all(
         state=state,
         mode=mode,
         since=since,
+        only=only,
         now=now,
         described=described,
         table=common_types(d.columns for d in described.values() if isinstance(d, _Described)),
@@ -133,7 +137,8 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
     if isinstance(described, SyncError):
         raise described
     spec, state, metadata = question.spec, question.state, described.metadata
-    known, owed = state.known.get(dataset.id), state.owed.get(dataset.id, ())
+    known = state.known.get(dataset.id)
+    owed = () if question.only else state.owed.get(dataset.id, ())
     frozen = _frozen(question, dataset, described, known)
     agreement = _agreement(question, dataset, described, known, frozen)
     watermark = find_watermark(spec.source.watermark, dataset.columns, metadata.columns)
@@ -143,6 +148,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         mode=question.mode,
         known=known,
         asked_since=question.since,
+        only=question.only,
         watermark=watermark,
         columns=agreement.columns,
         where=dataset.where,
@@ -306,6 +312,6 @@ def _source_warnings(metadata: Metadata) -> tuple[str, ...]:
 
 
 def _load_warnings(dataset: DatasetSpec, load: Load) -> tuple[str, ...]:
-    if load.advances:
+    if load.advances or load.only:
         return ()
     return (f"dataset {dataset.id}: {load.why}",)

@@ -7,10 +7,12 @@ never what the target holds: rows that come late, or were missed, are then asked
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from socratasync.api.selection import Range
 from socratasync.api.spec import Mode
-from socratasync.errors import InvalidSpec
+from socratasync.errors import InvalidRequest, InvalidSpec
 from socratasync.pipeline.columns import Column, SourceColumn
 from socratasync.pipeline.plan.model import (
     SETTLED_AFTER,
@@ -22,6 +24,7 @@ from socratasync.pipeline.plan.model import (
 from socratasync.pipeline.plan.nearest import sentence
 from socratasync.pipeline.source.soql import MOST_IDS, UPDATED_AT, Watermark
 from socratasync.pipeline.target.bookkeeping import Known
+from socratasync.times import write_instant
 
 OVERLAP = timedelta(minutes=15)
 """Read again before the watermark: Socrata stamps rows when a change begins, not when it shows. How
@@ -78,9 +81,14 @@ def choose_load(
     where: str | None,
     lacking: Sequence[str] = (),
     owed: Sequence[str] = (),
+    only: Range | None = None,
 ) -> Load:
     """Whether all rows are read, and from when on if not. ``lacking``: columns that the target does
-    not have, whether it never had them or somebody dropped them. ``owed``: rows to read in any case."""
+    not have, whether it never had them or somebody dropped them. ``owed``: rows to read in any case. ``only``: the
+    range that was asked for. Raises ``InvalidRequest`` where other rows must be read before such a range."""
+    if only:
+        reason = _why_not_a_range(known, watermark, columns, where, lacking)
+        return _of_range(only, reason)
     if mode == "full":
         return Load(full=True, why="a full run was asked for")
     if known is None:
@@ -109,10 +117,42 @@ def choose_load(
     return Load(full=False, bound=asked_since, why="rows that changed since the time given")
 
 
+def _why_not_a_range(
+    known: Known | None,
+    watermark: Watermark,
+    columns: tuple[Column, ...],
+    where: str | None,
+    lacking: Sequence[str],
+) -> str | None:
+    """Why other rows must be read first: the dataset would count as loaded, or as loaded so."""
+    if known is None:
+        return "it was never loaded before"
+    if known.watermark_column != watermark.field:
+        return f"it was loaded by {known.watermark_column}, and is to be by {watermark.field}"
+    return _reload_reason(known, columns, where, lacking)
+
+
+def _of_range(only: Range, reason: str | None) -> Load:
+    if reason:
+        raise InvalidRequest(f"a range is not enough: {reason}. Run without since and until first")
+    return Load(full=False, only=only, advances=False, why=f"{_span(only)}, as asked")
+
+
+def _span(only: Range) -> str:
+    ends = {"since": only.since, "until": only.until}
+    told = [f"{word} {write_instant(at)}" for word, at in ends.items() if at]
+    return f"rows {' '.join(told)}"
+
+
 def keeps_newer(load: Load, watermark: Watermark, now: datetime) -> KeepsNewer | None:
     """Which newer rows of the target a load that begins ``now`` leaves alone."""
     if load.full:
         return None
+    if load.only:
+        # A newer version of a row may lie beyond the range, and no later update would read it again.
+        return KeepsNewer(
+            believed_until=now + CLOCKS_DIFFER_BY, read_again_after=EARLIEST, asked_since=None
+        )
     stamped = watermark.field == UPDATED_AT
     return KeepsNewer(
         believed_until=now + CLOCKS_DIFFER_BY,
@@ -171,8 +211,12 @@ def known_after(plan: DatasetPlan, *, trusted: bool, left_out: int) -> Known:
 
     ``trusted``: the rows were counted and are all there; else the watermark stays, and the next
     update reads them again. A full load leaves none then: its reason, be it a new column or another
-    filter, will not come again, so the next run must be full by itself.
+    filter, will not come again, so the next run must be full by itself. A range changes nothing of it.
     """
+    if plan.load.only and plan.known:
+        return replace(
+            plan.known, columns=plan.columns_after, left_out=plan.known.left_out + left_out
+        )
     moves = trusted and plan.load.advances
     earlier = plan.known
     stays = None if plan.load.full or not earlier else earlier.watermark

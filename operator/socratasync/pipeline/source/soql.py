@@ -113,6 +113,16 @@ def before(watermark: Watermark, bound: datetime) -> str:
     return f"{identifier(watermark.field)} < {watermark.literal(bound)}"
 
 
+def between(watermark: Watermark, start: datetime | None, end: datetime | None) -> str | None:
+    """Rows whose watermark column is at or after ``start`` and before ``end``, as it is written where it has no zone.
+    Rows that do not say when they changed are in no range."""
+    field = identifier(watermark.field)
+    return both(
+        f"{field} >= {watermark.literal(start)}" if start else None,
+        before(watermark, end) if end else None,
+    )
+
+
 def header(columns: Sequence[Column]) -> list[str]:
     """The header line that the answer to ``rows`` must have."""
     return [column.staged for column in columns] + [UPDATED_AT, ROW_ID]

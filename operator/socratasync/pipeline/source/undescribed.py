@@ -15,7 +15,7 @@ What nobody tells then:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -88,7 +88,13 @@ def describe(source: Rows, dataset: str, remembered: Mapping[str, str]) -> Metad
     return Metadata(
         id=dataset,
         name=entry.name[:100] if entry else dataset,
-        columns=tuple(_column(dataset, field, told, remembered) for field in fields),
+        columns=tuple(
+            replace(
+                _column(dataset, field, told, remembered),
+                label=listed[field].label if field in listed else "",
+            )
+            for field in fields
+        ),
         rows_updated_at=changed_at,
         described_by="catalogue" if entry else "rows",
         warning=f"dataset {dataset}: the portal describes it no more at /api/views; its columns are taken from "

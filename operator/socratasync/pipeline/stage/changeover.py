@@ -16,7 +16,7 @@ from functools import partial
 
 from psycopg import errors as pg
 
-from socratasync.errors import InvalidQuery, SyncError, TargetMismatch
+from socratasync.errors import InvalidQuery, InvalidRequest, SyncError, TargetMismatch
 from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.model import DatasetPlan, Load
 from socratasync.pipeline.source.client import Source
@@ -118,7 +118,8 @@ def _known_to(source: Source, plan: DatasetPlan, ids: list[str]) -> set[str]:
 
 
 def _with_other_ids(plan: DatasetPlan, looked_up: int) -> DatasetPlan:
-    """The plan that reads all rows anew. Raises ``TargetMismatch`` where they would be other rows than the table's."""
+    """The plan that reads all rows anew. Raises ``TargetMismatch`` where they would be other rows than the table's,
+    ``InvalidRequest`` where only a range was asked for."""
     assert plan.known is not None, "rows came by another interface"
     shape, before = plan.shape, plan.known.api
     found = f"dataset {plan.dataset}: of {looked_up} rows that came by {before}, none has its :id by {plan.api}"
@@ -127,6 +128,10 @@ def _with_other_ids(plan: DatasetPlan, looked_up: int) -> DatasetPlan:
             f"{found}, and {shape.schema}.{shape.table} is keyed by it (socrata_id), so that rows would be doubled; "
             "nothing was merged. Set spec.target.reset to true and run in full once, which loads the table anew; or "
             f"write {before} in spec.source.api for as long as that answers"
+        )
+    if plan.load.only:
+        raise InvalidRequest(
+            f"{found}, so all rows must be read anew; run without since and until first"
         )
     return _read_anew(
         plan,

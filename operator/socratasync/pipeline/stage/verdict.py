@@ -20,11 +20,22 @@ from socratasync.pipeline.stage.staged import Staged
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What was agreed upon for a run: how counts are ``verify``-ed, whether it ``resets`` the table, and
-    whether it ``prunes`` what is gone at the source."""
+    whether it ``prunes`` what is gone at the source. ``is_range``: whether it reads a range, which no later run does
+    by itself."""
 
     verify: VerifySpec
     resets: bool
     prunes: bool
+    is_range: bool = False
+
+    @property
+    def afterwards(self) -> str:
+        """What comes of a stage that is merged though its count is wrong."""
+        return (
+            "no later run reads them again: ask for the range once more"
+            if self.is_range
+            else "the next run reads them again"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +87,7 @@ def judge(dataset: str, counted: Counted, terms: Terms) -> Verdict:
     sentence = counted.sentence(dataset)
     if terms.verify.row_count == "Fail" or terms.resets:
         raise RowCountMismatch(f"{sentence}; nothing was merged, and the next run tries again")
-    warning = f"{sentence}; they were merged, and the next run reads them again"
+    warning = f"{sentence}; they were merged, and {terms.afterwards}"
     return Verdict(trusted=False, exact=False, warning=warning)
 
 
@@ -84,11 +95,23 @@ def silent_as_of(plan: DatasetPlan, snapshot: Snapshot, latest: datetime | None)
     """The state of a replica that said nothing of how current it is, and whose newest change is ``latest``. None
     if that is the source's newest, or if no row that was asked for need be."""
     newest, bound = snapshot.newest, plan.load.bound
+    if plan.load.only:
+        return None  # the newest change may lie beyond it
     if newest is None or plan.watermark.field != soql.UPDATED_AT or (bound and newest < bound):
         return None
     if latest is None:
         return UNKNOWN_TIME
     return latest if latest < newest else None
+
+
+def lag(plan: DatasetPlan, replica_as_of: datetime | None) -> SyncError | None:
+    """Why a range is not merged that came from a replica that is behind: no watermark goes back for it, so nobody
+    would read again what it lacks."""
+    if plan.load.only is None or replica_as_of is None:
+        return None
+    return SourceUnavailable(
+        f"dataset {plan.dataset} was answered by a replica that is behind; nothing was merged"
+    )
 
 
 def doubt(

@@ -23,6 +23,7 @@ from socratasync.pipeline.stage.verdict import (
     are_too_many,
     doubt,
     judge,
+    lag,
     may_destroy,
     silent_as_of,
     suffices,
@@ -75,7 +76,10 @@ class _Verification:
         spec = context.request.spec
         self._context = context
         self._terms = Terms(
-            verify=spec.verify, resets=context.request.resets, prunes=spec.target.prune
+            verify=spec.verify,
+            resets=context.request.resets,
+            prunes=spec.target.prune,
+            is_range=plan.load.only is not None,
         )
         self._plan = plan
         self._connection = connection
@@ -87,6 +91,7 @@ class _Verification:
         destroys = before is not None and may_destroy(self._terms, self._plan, before, self._count)
         staged, verdict = self._fill(before, destroys=destroys)
         staged.replica_as_of = staged.replica_as_of or self._as_of_silent(staged)
+        self._check_lag(staged)
         self._check_skipped(staged)
         return StagedDataset(
             plan=replace(self._plan, snapshot=staged.snapshot, replica_as_of=staged.replica_as_of),
@@ -155,6 +160,11 @@ class _Verification:
         row = self._connection.execute(statements.newest_change(self._plan.shape)).fetchone()
         assert row is not None, "an aggregate has a row"
         return silent_as_of(self._plan, staged.snapshot, row[0])
+
+    def _check_lag(self, staged: Staged) -> None:
+        if found := lag(self._plan, staged.replica_as_of):
+            drop_stage(self._connection, self._plan.shape)  # the next try is to read anew
+            raise found
 
     def _check_skipped(self, staged: Staged) -> None:
         if are_too_many(staged.bad.skipped, staged.snapshot, self._terms.verify):
