@@ -9,8 +9,12 @@ import pytest
 import yaml
 from tests.cluster.api import Api, Object, Refused
 from tests.cluster.controlplane import ControlPlane
+from tests.generated_datasets import generated
+from tests.proposals import Proposals
 from tests.unit.api.bad_manifests import BAD, GOOD, SAME, Bad, changed
 
+from socrata_simulator.http.server import Server
+from socrata_simulator.portal.portal import Portal
 from socratasync.api.manifest import read_manifest
 from socratasync.api.spec import SyncSpec
 
@@ -81,6 +85,18 @@ def test_every_example_is_taken_and_means_the_same_to_both(api: Api, path: Path)
     stored = api.create(yaml.safe_load(text), namespace="default", **TRIED)
 
     assert SyncSpec.from_json(stored["spec"]) == read_manifest(text).spec
+
+
+def test_what_init_proposes_is_taken_and_means_the_same_to_both(
+    api: Api, portal: Portal, socrata: Server
+) -> None:
+    proposals = Proposals(portal, socrata.domain, dsn="")
+    for made in generated(portal, 30, seed=3):
+        text = proposals.text(made.dataset.id)
+
+        stored = api.create(yaml.safe_load(text), namespace="default", **TRIED)
+
+        assert SyncSpec.from_json(stored["spec"]) == read_manifest(text).spec
 
 
 def test_the_least_spec_is_stored_with_the_models_defaults(api: Api) -> None:

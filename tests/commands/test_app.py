@@ -13,7 +13,19 @@ from tests.commands.conftest import ROOT, Command
 
 from socratasync import __version__
 
-COMMANDS = ["run", "plan", "status", "psql", "operator", "worker", "notify", "crd", "demo"]
+COMMANDS = [
+    "search",
+    "init",
+    "run",
+    "plan",
+    "status",
+    "psql",
+    "operator",
+    "worker",
+    "notify",
+    "crd",
+    "demo",
+]
 
 
 def test_the_version_is_told(socratasync: Command) -> None:

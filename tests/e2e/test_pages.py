@@ -28,6 +28,8 @@ pytestmark = pytest.mark.skipif(bool(os.environ.get("KUBECONFIG")), reason=docke
 NOT_TYPED = {
     "make image": "its base comes from a registry; images.build builds the same Dockerfile on a stand-in",
     "make test": "this test is part of it, or stands beside it",
+    ".venv/bin/socratasync search data.lacity.org": "asks the city's own portal; tests/commands asks a simulated one",
+    ".venv/bin/socratasync init https://data.lacity.org": "asks the city's own portal; tests/commands asks a simulated one",
     "pipx install '.[operator]'": "needs pipx and a package index; make setup installs the same programs",
     "git clone https://github.com/socratasync/socratasync": "needs GitHub",
     "kind load docker-image socratasync:dev": "needs Docker and kind",

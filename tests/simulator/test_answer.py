@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from tests.conftest import Clock
 
 from socrata_simulator.portal.portal import Portal
 
@@ -129,12 +131,31 @@ AGGREGATES = [
     ("max(n) as newest", [{"newest": "1"}]),
     ("min(name) as first,sum(n),avg(n)", [{"first": "", "sum_n": "1", "avg_n": "1"}]),
     ("max(void) as newest", [{}]),
+    ("count(distinct name) as names,count(distinct void)", [{"names": "2", "count_void": "0"}]),
 ]
 
 
 @pytest.mark.parametrize(("select", "expected"), AGGREGATES, ids=[s for s, _ in AGGREGATES])
 def test_an_aggregate_is_one_row(ask: Ask, select: str, expected: list[dict[str, str]]) -> None:
     assert ask("/resource/oddd-0001.json", {"$select": select}).json() == expected
+
+
+def test_changes_are_counted_by_day(portal: Portal, ask: Ask, clock: Clock) -> None:
+    portal["oddd-0001"].unstamp(portal["oddd-0001"].ids())
+    for day in (1, 1, 4):
+        clock.at = datetime(2031, 5, day, 23, 59, tzinfo=UTC)
+        portal["oddd-0001"].insert({"n": day})
+    asked = {
+        "$select": "date_trunc_ymd(:updated_at) as day,count(*) as rows",
+        "$group": "day",
+        "$order": "day desc",
+        "$where": ":updated_at is not null",
+    }
+
+    assert ask("/resource/oddd-0001.json", asked).json() == [
+        {"day": "2031-05-04T00:00:00.000Z", "rows": "1"},
+        {"day": "2031-05-01T00:00:00.000Z", "rows": "2"},
+    ]
 
 
 def test_the_newest_change_is_a_timestamp_in_utc(portal: Portal, ask: Ask) -> None:

@@ -99,6 +99,9 @@ CONDITIONS = [
     ("(name > 'A') and (acres::text like '4%')", [0]),
     (":updated_at >= '2020-01-01T00:00:00.000Z'", [0, 1, 2, 3]),
     (":updated_at < '2020-01-01T00:00:00.000'", []),
+    ("date_trunc_ymd(opened) = '1896-12-16T00:00:00.000'", [0]),
+    ("date_trunc_ymd(seen) = '2020-01-20T00:00:00.000Z'", [0, 1]),
+    ("date_trunc_ymd(seen) is null", [2, 3]),
     (":created_at is null", []),
 ]
 

@@ -95,6 +95,8 @@ def _reduced(aggregate: Aggregate, positions: Sequence[int]) -> Any:
     values = [v for v in map(aggregate.over.get, positions) if v is not None]
     if aggregate.function == "count":
         return len(values)
+    if aggregate.function == "count(distinct)":
+        return len(set(values))
     if not values:
         return None
     if aggregate.function == "avg":

@@ -31,7 +31,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 _UNORDERED = GEOMETRY_TYPES | {"location", "url", "document", "json"}
-AGGREGATES = frozenset({"count(*)", "count", "min", "max", "sum", "avg"})
+AGGREGATES = frozenset({"count(*)", "count(distinct)", "count", "min", "max", "sum", "avg"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,8 @@ class Compiler:
             return Typed("boolean", lambda i: (get(i) is None) is wanted)
         if name.startswith("::"):
             return self._cast(typed[0], name.removeprefix("::"), call)
+        if name == "date_trunc_ymd" and len(typed) == 1 and typed[0].kind in _DAYS:
+            return _day(typed[0])
         return self._text_function(name, typed, call)
 
     def _text_function(self, name: str, typed: list[Typed], call: Call) -> Typed:
@@ -215,6 +217,19 @@ class Compiler:
             function=function,
             type=kind,
         )
+
+
+_DAY_MS = 86_400_000
+_DAYS: dict[str, Callable[[Any], Value]] = {
+    "floating_timestamp": lambda stored: f"{stored[:10]}T00:00:00.000",
+    "fixed_timestamp": lambda at: at // _DAY_MS * _DAY_MS,
+}
+"""The first moment of a timestamp's day, for one with a zone in UTC, by type."""
+
+
+def _day(typed: Typed) -> Typed:
+    get, first = typed.get, _DAYS[typed.kind]
+    return Typed(typed.kind, lambda i: None if (v := get(i)) is None else first(v))
 
 
 def _literal(literal: Literal) -> Typed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -163,13 +164,13 @@ def aggregate(compiler: Compiler, call: Call, alias: str | None) -> Aggregate:
     over = compiler.typed(call.arguments[0]) if call.arguments else None
     if over is not None and function in ("sum", "avg") and over.kind not in ("number", "double"):
         raise compiler.mismatch(function, over.kind, call.arguments[0].at)
-    kind = "number" if function == "count" or over is None else over.kind
+    kind = "number" if function.startswith("count") or over is None else over.kind
     return Aggregate(alias or _default_alias(call), kind, function, over, repr(call.arguments))
 
 
 def _default_alias(expression: Expression) -> str:
     if isinstance(expression, Call):
-        function = expression.function.removesuffix("(*)")
+        function = re.sub(r"\((\*|distinct)\)$", "", expression.function)
         return "_".join([function.strip(":"), *map(_default_alias, expression.arguments)])
     if isinstance(expression, Name):
         return expression.name.strip(":")

@@ -261,6 +261,8 @@ class _Reader:
         if self._sign("*"):
             self._expect(")")
             return Call(f"{function}(*)", (), at)
+        if self._word("distinct"):
+            function = f"{function}(distinct)"
         arguments = [] if self._sign(")") else self.listed(self.expression)
         if arguments:
             self._expect(")")

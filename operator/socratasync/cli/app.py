@@ -12,12 +12,14 @@ from socratasync.cli import (
     crd,
     demo,
     failures,
+    init,
     inputs,
     notify,
     operator,
     plan,
     psql,
     run,
+    search,
     status,
     terminal,
     worker,
@@ -61,6 +63,8 @@ def _root(
     """Keeps PostgreSQL tables in step with Socrata open-data datasets."""
 
 
+app.command("search")(search.command)
+app.command("init")(init.command)
 app.command("run")(run.command)
 app.command("plan")(plan.command)
 app.command("status")(status.command)

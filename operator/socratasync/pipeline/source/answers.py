@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
@@ -255,10 +255,17 @@ def _refuse_without_rows(dataset: str, view: _View) -> None:
 
 
 def _no_table(dataset: str, view: _View) -> DatasetNotFound:
-    kinds = (_KINDS.get(k or "") for k in (view.asset_type, view.display_type, view.view_type))
-    kind = next((k for k in kinds if k), "perhaps a map, a chart, a file or a story")
+    types = (view.asset_type, view.display_type, view.view_type)
+    return no_table(dataset, _title(dataset, view), types)
+
+
+def no_table(dataset: str, title: str, types: Iterable[str | None]) -> DatasetNotFound:
+    """What is said of an id that is no table. ``types``: words of the portal for what it is."""
+    kind = next(
+        (_KINDS[t] for t in types if t in _KINDS), "perhaps a map, a chart, a file or a story"
+    )
     return DatasetNotFound(
-        f"{dataset} ({_title(dataset, view)}) is no table of rows, but {kind}; "
+        f"{dataset} ({title}) is no table of rows, but {kind}; "
         "write the id of the dataset that it was made from"
     )
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import TypeVar
 
 from socratasync.api.source import Interface as Name
 from socratasync.errors import DatasetNotFound, InvalidQuery, SchemaChanged
-from socratasync.pipeline.source import answers, catalogue, discovery, soql, undescribed
+from socratasync.pipeline.source import answers, catalogue, discovery, figures, soql, undescribed
 from socratasync.pipeline.source.answers import KeyGroup, Metadata
 from socratasync.pipeline.source.asking import Asking
 from socratasync.pipeline.source.catalogue import CatalogueEntry, CataloguePage
+from socratasync.pipeline.source.description import Description, read_description
 from socratasync.pipeline.source.refusals import Refused
 from socratasync.pipeline.source.request import Request
 from socratasync.pipeline.source.soql import Query
+
+T = TypeVar("T")
 
 
 class Source(Asking):
@@ -24,20 +28,24 @@ class Source(Asking):
     def metadata(self, dataset: str, remembered: Mapping[str, str] | None = None) -> Metadata:
         """The dataset's columns and time of change, where ``/api/views`` tells no more as ``undescribed`` finds
         them, with the columns ``remembered``. Retries; raises ``DatasetNotFound`` and others."""
-        described = self.retrying(lambda: self._described(dataset))
+        described = self.retrying(lambda: self._described(dataset, answers.read_metadata))
         return described or undescribed.describe(self, dataset, remembered or {})
+
+    def description(self, dataset: str) -> Description | None:
+        """What ``/api/views`` tells people of the dataset; None where it tells no more. Retries; raises as ``metadata``."""
+        return self.retrying(lambda: self._described(dataset, read_description))
 
     def changed_at(self, dataset: str) -> datetime | None:
         """When rows last changed, as ``metadata`` says, without asking for more than that. Retries."""
-        described = self.retrying(lambda: self._described(dataset))
+        described = self.retrying(lambda: self._described(dataset, answers.read_metadata))
         if described:
             return described.rows_updated_at
         return self.newest(dataset, undescribed.NEWEST)
 
-    def _described(self, dataset: str) -> Metadata | None:
+    def _described(self, dataset: str, read: Callable[[str, bytes], T]) -> T | None:
         request = Request(path=f"/api/views/{dataset}.json")
         try:
-            return self._read(dataset, request, answers.read_metadata)
+            return self._read(dataset, request, read)
         except Refused as refused:
             if isinstance(refused.error, DatasetNotFound):
                 return None
@@ -105,6 +113,18 @@ class Source(Asking):
         """The groups that ``soql.sharing`` asks for. Asked once, and not waited for for long: grouping a large
         dataset may take the portal minutes."""
         return self._queried_in_passing(dataset, query, answers.read_groups)
+
+    def distinct(self, dataset: str, fields: Sequence[str]) -> tuple[int, Mapping[str, int]]:
+        """How many rows there are, and field → how many values; a null is none. Retries."""
+        return self._queried(
+            dataset,
+            figures.distinct(fields),
+            lambda _, body: figures.read_distinct(dataset, body, fields),
+        )
+
+    def days_of_change(self, dataset: str) -> list[date]:
+        """The newest days on which rows of today changed last, ascending. Retries."""
+        return self._queried(dataset, figures.days(), figures.read_days)
 
     def has_rows(self, dataset: str, where: str | None, *, by: Name | None = None) -> bool:
         """Whether a row meets the condition, without counting how many do. Retries."""
