@@ -112,7 +112,8 @@ def test_the_same_as_json(socratasync: Command, manifest: Manifest, dsn: str) ->
     }
     (example,) = dataset["sample"].pop("examples")
     assert (example["column"], example["value"]) == ("acres", "37.744")
-    assert dataset["sample"] == {"rows": 6, "badValues": 1, "nulled": 0, "skipped": 1}
+    told = {"rows": 6, "badValues": 1, "nulled": 0, "skipped": 1, "untried": None}
+    assert dataset["sample"] == told
     assert dataset["leftOut"] == []
     assert dataset["error"]["reason"] == "BadValue"
 
@@ -242,3 +243,26 @@ def test_a_bad_manifest_is_told_as_json_too(socratasync: Command, manifest: Mani
 
     assert ran.returncode == 78
     assert _planned(ran)["error"]["reason"] == "InvalidSpec"
+
+
+def test_what_follows_is_planned_loaded_and_then_stands_with_the_others(
+    socratasync: Command, manifest: Manifest, parks: Dataset, portal: Portal, dsn: str
+) -> None:
+    parks.name = "City Parks 2026"
+    columns = [(column.name, column.type) for column in parks.fields]
+    portal.add_dataset("park-2027", columns, [{"name": "n0"}], name="City Parks 2027")
+    follow = {"name": "City Parks {year}", "adopt": "Automatic"}
+    file = manifest(datasets=[{"id": PARKS, "year": 2026}], follow=follow)
+
+    planned = socratasync("plan", "-f", file, SOCRATASYNC_DSN=dsn)
+    assert "park-2027 (2027), City Parks 2027, follows: the run adopts it" in planned.stdout
+    ran = socratasync("run", "-f", file, SOCRATASYNC_DSN=dsn)
+    assert ran.returncode == 0, ran.stderr
+    assert "park-2027 (2027), City Parks 2027, follows: it is adopted" in ran.stdout
+    plan = _planned(socratasync("plan", "-f", file, "-o", "json", SOCRATASYNC_DSN=dsn))
+    assert [(each["id"], each["adopted"]) for each in plan["successors"]] == [("park-2027", True)]
+    status = _planned(socratasync("status", "-f", file, "-o", "json", SOCRATASYNC_DSN=dsn))
+    assert [(each["id"], each["loaded"]) for each in status["datasets"]] == [
+        (PARKS, True),
+        ("park-2027", True),
+    ]

@@ -28,7 +28,7 @@ NOTES = [
     ({"tried": Tried(rows=7)}, [FIT]),
     ({"tried": Tried(rows=1)}, ["all values of the first row fit their columns"]),
     ({"tried": None}, [NOTHING]),
-    ({"tried": Tried(rows=0)}, ["values were not tried, since the sample of rows could not be read"]),
+    ({"tried": Tried(rows=0, untried="it is late")}, ["values were not tried: it is late"]),
     ({"rows": 0, "tried": None}, []),
     (
         {"tried": Tried(rows=7, values=1, bad=BAD, refusal="no")},

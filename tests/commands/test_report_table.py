@@ -11,6 +11,7 @@ from socratasync.api.manifest import read_manifest
 from socratasync.cli import report_table
 from socratasync.contract.notices import Notice
 from socratasync.contract.report import DatasetReport, RunReport
+from socratasync.contract.successors import Successor
 
 MANIFEST = """
 apiVersion: socratasync.dev/v1alpha1
@@ -60,3 +61,14 @@ def test_a_one_off_run_is_told_as_one() -> None:
     )
 
     assert "la-311: synced → public.requests (full, only year=2020, 0.0 MB" in shown(report)
+
+
+def test_what_follows_is_shown_with_what_became_of_it() -> None:
+    adopted = Successor(id="park-2027", name="City Parks 2027", year=2027, adopted=True)
+    named = Successor(id="gree-n002", name="Green spaces", reason="the description names it")
+    report = RunReport(run="r", mode="update", successors=[adopted, named])
+
+    lines = shown(report).splitlines()
+
+    assert "park-2027 (2027), City Parks 2027, follows: it is adopted" in lines
+    assert "gree-n002, Green spaces, follows: not loaded: the description names it" in lines

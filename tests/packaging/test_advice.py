@@ -39,6 +39,11 @@ EDITS: dict[str, dict[str, Any]] = {
     "datasets[].where": {"datasets": [{**DATASET, "where": "a = 1"}]},
     "spec.datasets": {"datasets": [{**DATASET, "id": "pvft-t768"}]},
     "spec.domain": {"domain": "data.cityofnewyork.us"},
+    "spec.follow": {"follow": {"name": "Cases {year}"}, "datasets": [{**DATASET, "year": 2020}]},
+    "spec.follow.adopt": {
+        "follow": {"name": "Cases {year}", "adopt": "Automatic"},
+        "datasets": [{**DATASET, "year": 2020}],
+    },
     "spec.freshness.maxLag": {"freshness": {"maxLag": "2d"}},
     "spec.freshness.sourceMaxAge": {"freshness": {"sourceMaxAge": "30d"}},
     "spec.job.activeDeadlineSeconds": {"job": {"activeDeadlineSeconds": 90_000}},
@@ -67,6 +72,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "spec.timeZone": {"timeZone": "America/Los_Angeles"},
     "spec.verify.rowCount": {"verify": {"rowCount": "Off"}},
     "spec.verify.tolerance": {"verify": {"tolerance": "1%"}},
+    "spec.years": {"years": [2020], "datasets": [{**DATASET, "year": 2020}]},
 }
 """Every field that a message names, with another value. Not ``suspend``: it has a test of its own."""
 

@@ -119,6 +119,7 @@ def test_every_list_says_how_it_is_merged() -> None:
         ".spec.datasets",
         ".status.conditions",
         ".status.datasets",
+        ".status.successors",
     }
     assert set(lists.values()) == {"map", "atomic"}
 

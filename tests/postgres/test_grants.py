@@ -93,7 +93,7 @@ def test_two_roles_of_no_rights_are_told_all_that_they_need_each_of_the_others_b
             FIRST[3],
             *(
                 f"GRANT SELECT, INSERT, UPDATE, DELETE ON socratasync.{name} TO ROLE"
-                for name in ("checkpoints", "counts", "datasets", "outranked", "runs")
+                for name in ("adoptions", "checkpoints", "counts", "datasets", "outranked", "runs")
             ),
         ]
 

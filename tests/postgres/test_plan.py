@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from tests.postgres.conftest import PARKS, Row, Sync
 
 from socrata_simulator.portal.dataset import Dataset
@@ -94,6 +96,7 @@ def test_the_statements_that_are_told_complete_a_table_as_a_run_does(
     portal.add_dataset(LAKES, [("name", "text"), ("depth", "number"), ("salt", "checkbox")])
     table = "CREATE TABLE parks (name text PRIMARY KEY, acres numeric, opened timestamp)"
     sync.query(table)
+    sync.spec["parallelism"] = 1  # else the dataset that is done first adds its columns first
     told = statements(sync)
     sync.well()
     made = sync.query(_DEFINITION)
@@ -279,3 +282,30 @@ def test_an_update_tries_the_rows_that_it_would_read(sync: Sync, parks: Dataset)
     assert planned.tried is not None
     assert planned.tried.rows == planned.rows
     assert [(e.column, e.value) for e in planned.tried.bad.examples] == [("acres", "1.5")]
+
+
+def test_a_role_that_may_use_no_pl_pgsql_is_planned_for_all_the_same(
+    sync: Sync, parks: Dataset, dsn: str
+) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        name = f"plain_{connection.info.dbname}"
+        role = sql.Identifier(name)
+        for statement in (
+            "CREATE ROLE {0} LOGIN",
+            "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC",
+            "GRANT CREATE ON DATABASE {1} TO {0}",
+            "GRANT ALL ON SCHEMA public TO {0}",
+        ):
+            database = sql.Identifier(connection.info.dbname)
+            connection.execute(sql.SQL(statement).format(role, database))
+        sync.dsn = make_conninfo(dsn, user=name)
+        try:
+            planned = preview(sync)
+        finally:
+            sync.dsn = dsn
+            connection.execute(sql.SQL("DROP OWNED BY {0} CASCADE; DROP ROLE {0}").format(role))
+
+    assert planned.rows == 5
+    assert planned.tried is not None
+    assert (planned.tried.rows, planned.refused) == (0, None)
+    assert "plpgsql" in str(planned.tried.untried)

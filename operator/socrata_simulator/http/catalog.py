@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from socrata_simulator.portal.about import account_of, described_to_people
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.refusals import Refused
 from socrata_simulator.rows.cells import compact, stamp
@@ -126,7 +127,11 @@ def _refused(status: int, message: str) -> Refused:
 
 def _entry(dataset: Dataset, domain: str) -> dict[str, Any]:
     category = _slug(dataset.category) or "dataset"
-    owner = {"id": "aaaa-0000", "user_type": "interactive", "display_name": dataset.owner}
+    owner = {
+        "id": account_of(dataset),
+        "user_type": "interactive",
+        "display_name": dataset.owner,
+    }
     return {
         "resource": _resource(dataset),
         "classification": {
@@ -152,7 +157,7 @@ def _resource(dataset: Dataset) -> dict[str, Any]:
         "id": dataset.id,
         "resource_name": None,
         "parent_fxf": list(dataset.parents),
-        "description": dataset.description,
+        "description": described_to_people(dataset),
         "attribution": None,
         "attribution_link": None,
         "type": dataset.type,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from socrata_simulator.portal.about import account_of, described_to_people
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.rows.table import Field
 
@@ -38,7 +39,7 @@ def _described(dataset: Dataset) -> dict[str, Any]:
         "publicationStage": "published",
         "rowClass": "",
         "rowsUpdatedAt": changed,
-        "owner": {"id": "aaaa-0000", "displayName": dataset.owner, "type": "interactive"},
+        "owner": {"id": account_of(dataset), "displayName": dataset.owner, "type": "interactive"},
         "tableId": state.table.key % 10**7,
         "viewLastModified": dataset.schema_changed_at // 1000,
         "viewType": "tabular",
@@ -50,15 +51,12 @@ def _described(dataset: Dataset) -> dict[str, Any]:
         "tags": list(dataset.tags),
         "flags": ["default", "restorable", "restorePossibleForType"],
     }
-    document |= _words(dataset)
-    if dataset.successor:
-        document["description"] = f"This dataset is no longer updated; see {dataset.successor}."
-    return document
+    return document | _words(dataset)
 
 
 def _words(dataset: Dataset) -> dict[str, Any]:
     """What the publisher wrote, as far as there is any."""
-    written = {"description": dataset.description, "category": dataset.category}
+    written = {"description": described_to_people(dataset), "category": dataset.category}
     return {key: text for key, text in written.items() if text}
 
 

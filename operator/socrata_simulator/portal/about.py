@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 
 class About:
     """The words and kinds that describe a ``Dataset``, which has these."""
@@ -19,3 +21,18 @@ class About:
     parents: tuple[str, ...] = ()
     """The datasets that it is made of."""
     download_count = 0
+    successor: str | None = None
+    """The dataset that the city goes on with, which the description names."""
+
+
+def described_to_people(about: About) -> str:
+    """The description as the portal shows it."""
+    if about.successor:
+        return f"This dataset is no longer updated; see {about.successor}."
+    return about.description
+
+
+def account_of(about: About) -> str:
+    """The id of the owner's account, the same wherever the portal tells it."""
+    digest = sha256(about.owner.encode()).hexdigest()
+    return f"{digest[:4]}-{digest[4:8]}"

@@ -17,6 +17,7 @@ Occasion = Literal[
     "Success",
     "Stale",
     "SourceFrozen",
+    "Successor",
     "SchemaChanged",
     "RowCountMismatch",
     "Invalid",
@@ -27,6 +28,7 @@ TROUBLES: Final[tuple[Occasion, ...]] = (
     "Failure",
     "Stale",
     "SourceFrozen",
+    "Successor",
     "SchemaChanged",
     "RowCountMismatch",
     "Invalid",
@@ -83,20 +85,21 @@ class NotifySpec(Block):
     """Any other address. It gets the JSON object that docs/notifications.md describes, by POST."""
     on: Annotated[
         tuple[Occasion, ...],
-        Field(min_length=1, max_length=8),
+        Field(min_length=1, max_length=9),
         distinct("must name each occasion once"),
     ] = (
         "Failure",
         "Recovery",
         "Stale",
         "SourceFrozen",
+        "Successor",
         "SchemaChanged",
         "RowCountMismatch",
         "Invalid",
     )
     """When to write. Failure: a run failed, does not start, or cannot be started. Recovery: what this
     channel was told of is over. Success: a run changed data. Stale: Fresh became False. SourceFrozen:
-    SourceFresh became False. SchemaChanged: SchemaInSync became False. RowCountMismatch: DataVerified became
+    SourceFresh became False. Successor: SuccessorsLoaded became False. SchemaChanged: SchemaInSync became False. RowCountMismatch: DataVerified became
     False. Invalid: the spec cannot be carried out."""
 
     rules = (

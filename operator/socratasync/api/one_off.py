@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from socratasync.api.selection import Selection
+from socratasync.api.selection import EVERYTHING, Selection
 from socratasync.api.source import DatasetSpec
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.api.target import TargetSpec
@@ -25,11 +25,16 @@ def mode_of(selection: Selection, usual: Mode) -> Mode:
 
 def limited(spec: SyncSpec, selection: Selection, mode: Mode) -> SyncSpec:
     """The spec of a run of the selection in that mode. Raises ``InvalidRequest`` for what the manifest does not load,
-    or cannot load so."""
+    or cannot load so. Nobody looks for what follows; where that is loaded by itself, the table may hold more than
+    the manifest names, and no selection is the whole of it."""
+    if selection == EVERYTHING:
+        return spec
     chosen = _chosen(spec, selection)
-    whole = len(chosen) == len(spec.selected_datasets())
+    whole = len(chosen) == len(spec.selected_datasets()) and not spec.adopts
     target = _target(spec.target, selection, mode, whole=whole)
-    return spec.model_copy(update={"datasets": chosen, "years": (), "target": target})
+    return spec.model_copy(
+        update={"datasets": chosen, "years": (), "target": target, "follow": None}
+    )
 
 
 def _chosen(spec: SyncSpec, selection: Selection) -> tuple[DatasetSpec, ...]:

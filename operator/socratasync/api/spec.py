@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StrictBool, StrictInt, ValidationError
 
+from socratasync.api.follow import FollowSpec
 from socratasync.api.job import JobSpec
 from socratasync.api.names import Domain, distinct
 from socratasync.api.notify import CHANNELS, HookSpec, NotifySpec
@@ -20,6 +21,7 @@ from socratasync.api.times import Instant, Schedule, TimeZone
 from socratasync.errors import InvalidSpec
 
 Mode = Literal["update", "full"]
+MOST_DATASETS: Final = 100
 
 
 def _maps_only_loaded_columns(spec: SyncSpec) -> bool:
@@ -53,6 +55,12 @@ class SyncSpec(Block):
             "self.datasets.all(d, !has(d.columns) || d.columns.all(c, c in self.target.fields))",
             field="datasets",
         ),
+        Rule(
+            message="needs a dataset with a year, after which newer ones follow: give spec.datasets their year",
+            holds=lambda spec: spec.follow is None or bool(years_of(spec.datasets)),
+            cel="!has(self.follow) || self.datasets.exists(d, has(d.year))",
+            field="follow",
+        ),
     )
 
     domain: Domain
@@ -61,7 +69,7 @@ class SyncSpec(Block):
         tuple[DatasetSpec, ...],
         Field(
             min_length=1,
-            max_length=100,
+            max_length=MOST_DATASETS,
             json_schema_extra={
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["id"],
@@ -73,6 +81,9 @@ class SyncSpec(Block):
         ),
     ]
     """The datasets that share the target table, each with its own watermark."""
+    follow: FollowSpec | None = None
+    """Look at the portal for the datasets that follow those of spec.datasets, such as the next year's. Left out: nobody
+    looks."""
     years: Annotated[
         tuple[Year, ...], Field(max_length=100), distinct("must name each year once")
     ] = ()
@@ -128,6 +139,19 @@ class SyncSpec(Block):
         if not self.years:
             return self.datasets
         return tuple(dataset for dataset in self.datasets if dataset.year in self.years)
+
+    @property
+    def adopts(self) -> bool:
+        """Whether datasets that follow those of the manifest are loaded without being named in it."""
+        return self.follow is not None and self.follow.adopt == "Automatic"
+
+    def with_adopted(self, adopted: Iterable[DatasetSpec]) -> SyncSpec:
+        """The spec that is carried out: with the datasets that were adopted, as long as it adopts, and but for those
+        that it has come to name itself."""
+        named = {dataset.id for dataset in self.datasets}
+        more = tuple(each for each in adopted if each.id not in named) if self.adopts else ()
+        datasets = (self.datasets + more)[:MOST_DATASETS]
+        return self.model_copy(update={"datasets": datasets}) if more else self
 
     def resets(self, mode: Mode) -> bool:
         """Whether the table is to hold exactly what a run loads."""

@@ -25,6 +25,7 @@ from socratasync.api.status_parts import (
     Word,
     Word256,
 )
+from socratasync.api.successor_status import SUCCESSORS, SuccessorStatus
 
 HISTORY: Final = 10
 """How many runs ``history`` remembers."""
@@ -76,8 +77,8 @@ class Condition(Part):
     """One statement about the sync, in the form all Kubernetes objects use."""
 
     type: Annotated[str, Field(max_length=316, pattern="^[A-Z][A-Za-z]*$")]
-    """Ready, Reconciling, Synchronizing, LastSyncSucceeded, Fresh, SourceFresh, DataVerified, SchemaInSync,
-    InterfaceSupported, Suspended or Stalled."""
+    """Ready, Reconciling, Synchronizing, LastSyncSucceeded, Fresh, SourceFresh, SuccessorsLoaded, DataVerified,
+    SchemaInSync, InterfaceSupported, Suspended or Stalled."""
     status: Truth
     """Whether it holds."""
     reason: Annotated[str, Field(min_length=1, max_length=1024, pattern="^[A-Z][A-Za-z0-9]*$")]
@@ -232,7 +233,8 @@ class SyncStatus(Part):
     """Ready: the spec is valid, and the last run of what it says now was good. Reconciling, only when true:
     what the spec says now was never loaded, and a run is to come. Synchronizing: a run is under way.
     LastSyncSucceeded. Fresh: the last good run is no longer ago than freshness.maxLag. SourceFresh: the source's
-    newest change is no longer ago than freshness.sourceMaxAge. DataVerified: rows agree with the source's count.
+    newest change is no longer ago than freshness.sourceMaxAge. SuccessorsLoaded: no dataset that spec.follow looks for
+    waits to be loaded. DataVerified: rows agree with the source's count.
     SchemaInSync: columns are as agreed. InterfaceSupported: the portal does not say that what rows are read by ends.
     Suspended. Stalled, only when true: no run will succeed, or none will start, until a person acts."""
     phase: Phase | None = None
@@ -255,6 +257,21 @@ class SyncStatus(Part):
         | None
     ) = None
     """How each dataset stands."""
+    successors: (
+        Annotated[
+            tuple[SuccessorStatus, ...],
+            Field(
+                max_length=SUCCESSORS,
+                json_schema_extra={
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["id"],
+                },
+            ),
+        ]
+        | None
+    ) = None
+    """Datasets of the portal that follow those of spec.datasets: those that were adopted, and those that the last run
+    that looked found. Those that spec.datasets has come to name are none."""
     source_notices: Annotated[tuple[SourceNotice, ...], Field(max_length=8)] | None = None
     """What the portal says about the end of interfaces that rows are read by, as of the last run that asked them; absent
     while it says nothing."""

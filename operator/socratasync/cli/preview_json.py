@@ -9,6 +9,7 @@ from socratasync.api.manifest import Manifest
 from socratasync.cli.preview_table import afterwards
 from socratasync.contract.report import error_dict
 from socratasync.errors import SyncError
+from socratasync.pipeline.plan.following import Followed
 from socratasync.pipeline.plan.keys import SharedKeys
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.preview import DatasetPreview, Preview
@@ -30,10 +31,20 @@ def as_dict(manifest: Manifest, planned: Preview, warnings: list[str]) -> dict[s
             "statements": planned.statements,
         },
         "datasets": [_dataset(d, outcome) for d, outcome in planned.datasets.items()],
+        "successors": _successors(planned.followed),
         "then": afterwards(manifest.spec, planned),
-        "warnings": warnings,
+        "warnings": [*warnings, *(planned.followed.warnings if planned.followed else ())],
         "error": error_dict(planned.error),
     }
+
+
+def _successors(followed: Followed | None) -> list[dict[str, Any]] | None:
+    """None where nobody could look."""
+    if followed is None or followed.successors is None:
+        return None
+    return [
+        {**each.as_dict(), "adopts": each.id in followed.adopting} for each in followed.successors
+    ]
 
 
 def _dataset(dataset: str, outcome: DatasetPreview | SyncError) -> dict[str, Any]:
@@ -94,4 +105,9 @@ def _shared(shared: SharedKeys | None) -> dict[str, Any] | None:
 def _sample(tried: Tried | None) -> dict[str, Any] | None:
     if tried is None:
         return None
-    return {"rows": tried.rows, "badValues": tried.values, **tried.bad.as_dict()}
+    return {
+        "rows": tried.rows,
+        "badValues": tried.values,
+        **tried.bad.as_dict(),
+        "untried": tried.untried,
+    }

@@ -62,8 +62,8 @@ def _tried(preview: DatasetPreview, *, has_database: bool) -> Iterator[str]:
     if tried is None:
         if not has_database:
             yield "values were not tried, since there is no database yet"
-    elif not tried.rows:
-        yield "values were not tried, since the sample of rows could not be read"
+    elif tried.untried is not None:
+        yield f"values were not tried: {tried.untried}"
     elif not tried.values:
         yield f"all values of the first {_rows(tried.rows)} fit their columns"
     else:

@@ -13,6 +13,7 @@ from socratasync.cli.terminal import megabytes
 from socratasync.contract.report import listed
 from socratasync.errors import SyncError
 from socratasync.pipeline.columns import Column
+from socratasync.pipeline.plan.following import Followed
 from socratasync.pipeline.preview import DatasetPreview, Found, Preview
 from socratasync.process.redact import Redactor
 
@@ -41,6 +42,10 @@ def show(
         console.print(Text(redact(f"{listed(datasets, 3)}: {note}")))
     for outcome in previews:
         warnings = [*warnings, *outcome.plan.warnings]
+    if planned.followed:
+        warnings = [*warnings, *planned.followed.warnings]
+        for sentence in _follows(planned.followed):
+            console.print(Text(redact(sentence)))
     for step in afterwards(manifest.spec, planned):
         console.print(Text(f"if rows change: {step}"))
     for warning in dict.fromkeys(warnings):
@@ -129,6 +134,16 @@ def _by_note(found: Found, previews: list[DatasetPreview]) -> dict[str, list[str
         for note in notes(preview, has_database=found.connections is not None):
             said.setdefault(note, []).append(preview.plan.dataset)
     return said
+
+
+def _follows(followed: Followed) -> list[str]:
+    """What the portal has besides the manifest's datasets, and what the run makes of it."""
+    return [
+        f"{each.id} ({each.year}), {each.name}, follows: the run adopts it"
+        if each.id in followed.adopting
+        else each.sentence
+        for each in followed.successors or ()
+    ]
 
 
 def afterwards(spec: SyncSpec, planned: Preview) -> list[str]:

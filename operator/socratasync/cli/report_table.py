@@ -27,7 +27,8 @@ def show(
     place: str,
     seconds: float,
 ) -> None:
-    """Print a headline, a row for each dataset, totals, warnings, and what the portal does with its interfaces."""
+    """Print a headline, a row for each dataset, totals, what follows, warnings, and what the portal does with its
+    interfaces."""
     target = f"{manifest.spec.target.schema_}.{manifest.spec.target.table}"
     only = f"only {report.only}, " if report.only else ""
     console.print(
@@ -40,6 +41,8 @@ def show(
         console.print(Text(place, style="dim"))
     if report.datasets:
         console.print(_table(report))
+    for successor in report.successors or ():
+        console.print(Text(report.told(successor.sentence)))
     changes = [each.api_changed for each in report.datasets if each.api_changed]
     notices = [each.sentence for each in report.notices]
     for warning in dict.fromkeys([*report.warnings, *changes, *notices]):

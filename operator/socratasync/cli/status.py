@@ -18,7 +18,7 @@ from socratasync.cli import inputs, options, terminal
 from socratasync.cli.report_table import when
 from socratasync.contract.environment import redactor
 from socratasync.pipeline.plan.frozen import Frozen, not_accepted, still_there
-from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target import adoptions, catalog
 from socratasync.pipeline.target.bookkeeping import Known, Ledger, PastRun
 from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection, Connections
@@ -31,10 +31,11 @@ from socratasync.times import write_instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a target stands. ``frozen``: dataset → columns that keep old values, since it fills them no more.
+    """How a target stands. ``datasets``: those of the manifest, and those that were adopted. ``frozen``: dataset → columns that keep old values, since it fills them no more.
     ``running``: some run holds its lock at this moment."""
 
     target: str
+    datasets: tuple[DatasetSpec, ...]
     known: dict[str, Known]
     runs: list[PastRun]
     frozen: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -60,7 +61,7 @@ def command(
     target = f"{spec.target.schema_}.{spec.target.table}"
     with inputs.existing_database(inputs.secrets(dsn, environ), environ) as database:
         if database is None:
-            standing = Standing(target=target, known={}, runs=[])
+            standing = Standing(target=target, datasets=spec.selected_datasets(), known={}, runs=[])
         else:
             with Connections(database.dsn).connect(read_only=True, loads=False) as connection:
                 standing = _read(connection, spec, target, last)
@@ -76,9 +77,11 @@ def _read(connection: Connection, spec: SyncSpec, target: str, last: int) -> Sta
     if bookkeeping_exists(connection):
         ledger = Ledger(connection, target, "")
         known, runs = ledger.known(), ledger.past_runs(last)
+        spec = spec.with_adopted(each.dataset for each in adoptions.read(connection, target))
     table = catalog.read_target(connection, spec.target.schema_, spec.target.table)
     return Standing(
         target=target,
+        datasets=spec.selected_datasets(),
         known=known,
         runs=runs,
         frozen={
@@ -102,7 +105,7 @@ def _show(console: Console, manifest: Manifest, standing: Standing, redact: Reda
     if not standing.runs and not standing.known:
         console.print("Nothing was ever loaded. Load it with: socratasync run -f FILE")
         return
-    console.print(_datasets(manifest, standing))
+    console.print(_datasets(standing))
     for dataset, columns in standing.frozen.items():
         for sentence in Frozen(named=columns).sentences(dataset):
             console.print(Text.assemble(("warning: ", "bold yellow"), redact(sentence)))
@@ -110,7 +113,7 @@ def _show(console: Console, manifest: Manifest, standing: Standing, redact: Reda
     console.print(_runs(standing, redact))
 
 
-def _datasets(manifest: Manifest, standing: Standing) -> Table:
+def _datasets(standing: Standing) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for head in ("Dataset", "Year"):
         table.add_column(head, no_wrap=True)
@@ -118,7 +121,7 @@ def _datasets(manifest: Manifest, standing: Standing) -> Table:
         table.add_column(head, justify="right")
     for head in ("Newest change", "Next update from"):
         table.add_column(head)
-    for dataset in manifest.spec.selected_datasets():
+    for dataset in standing.datasets:
         known = standing.known.get(dataset.id)
         rows = f"{known.source_rows:,}" if known and known.source_rows is not None else ""
         left_out = f"{known.left_out:,}" if known else ""
@@ -182,7 +185,7 @@ def _as_dict(manifest: Manifest, standing: Standing) -> dict[str, Any]:
                 **_dataset_dict(dataset.id, dataset.year, standing.known.get(dataset.id)),
                 "frozenColumns": list(standing.frozen.get(dataset.id, ())),
             }
-            for dataset in manifest.spec.selected_datasets()
+            for dataset in standing.datasets
         ],
         "runs": [
             {

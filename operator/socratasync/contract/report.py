@@ -15,6 +15,7 @@ from typing import Any
 
 from socratasync.contract.bad_values import NO_BAD_VALUES, BadValues
 from socratasync.contract.notices import NOTICE_CHARACTERS, Notice, written
+from socratasync.contract.successors import Successor, written_successors
 from socratasync.errors import SyncError, Terminated, TryAgain
 from socratasync.times import instant_or_none, write_instant
 
@@ -139,7 +140,8 @@ class DatasetReport:
 class RunReport:
     """The whole run. ``error`` is what failed outside of any one dataset. ``redact`` masks secrets in
     everything that is told. ``counted_at``: when the rows of the target were counted, by this run or by an earlier one
-    after which nobody wrote to it. ``only``: what a one-off run was limited to. ``notices``: what the portal says about the end of its interfaces."""
+    after which nobody wrote to it. ``only``: what a one-off run was limited to. ``notices``: what the portal says about the
+    end of its interfaces. ``successors``: datasets that follow those of the manifest; None where nobody could look."""
 
     run: str
     mode: str
@@ -151,6 +153,7 @@ class RunReport:
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    successors: list[Successor] | None = None
     error: SyncError | None = None
     terminated: bool = False
     redact: Callable[[str], str] = field(default=str, repr=False, compare=False)
@@ -219,6 +222,9 @@ class RunReport:
             "seconds": {step: round(spent, 3) for step, spent in self.seconds.items()},
             "warnings": [self.told(warning) for warning in self.warnings],
             "notices": written(self.notices, self._notice),
+            "successors": None
+            if self.successors is None
+            else written_successors(self.successors, self.told),
             "error": error,
         }
 

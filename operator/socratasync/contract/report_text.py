@@ -19,9 +19,11 @@ from pydantic_core import from_json
 
 from socratasync.api.dataset_status import BadValues, RowCounts
 from socratasync.api.status import StageSeconds
-from socratasync.api.status_parts import Count, Name, Sentence, Word
+from socratasync.api.status_parts import Count, Name, Sentence, Word, Word256
+from socratasync.api.successor_status import COLUMNS, SUCCESSORS
 from socratasync.contract.columns import pack, unpack
 from socratasync.contract.report import ROW_COUNTS, shorten
+from socratasync.contract.successors import DIFFERENCES
 
 TERMINATION_MESSAGE_BYTES = 4096
 LARGEST_COUNT = 2**63 - 1
@@ -102,9 +104,25 @@ class NoticeTold(_Told):
     date: Instant | None = None
 
 
+_Names = Annotated[tuple[Word256, ...], Field(max_length=COLUMNS)]
+
+
+class SuccessorTold(_Told):
+    """A dataset that follows those of the manifest."""
+
+    id: Annotated[str, Field(pattern="^[a-z0-9]{4}-[a-z0-9]{4}$")]
+    year: Annotated[int, Field(ge=1900, le=2200)] | None = None
+    name: Word256 | None = None
+    adopted: bool = False
+    columns_missing: _Names = ()
+    columns_new: _Names = ()
+    columns_changed: _Names = ()
+    reason: Sentence | None = None
+
+
 class Report(_Told):
     """A run's report, version 1, as far as the operator needs it. ``notices`` is None where the worker does not say
-    whether the portal gave any."""
+    whether the portal gave any, ``successors`` where it does not say which there are."""
 
     v: Annotated[int, Field(ge=1, le=1)]
     run: Name
@@ -117,6 +135,7 @@ class Report(_Told):
     seconds: StageSeconds | None = None
     warnings: tuple[str, ...] = ()
     notices: Annotated[tuple[NoticeTold, ...], Field(max_length=100)] | None = None
+    successors: Annotated[tuple[SuccessorTold, ...], Field(max_length=SUCCESSORS)] | None = None
     error: Failure | None = None
 
 
@@ -131,8 +150,8 @@ def encode(report: Mapping[str, Any]) -> str:
 @dataclass(frozen=True, slots=True)
 class _Room:
     """How much is told: so many warnings, so many characters of each text, so many of each dataset's frozen
-    columns, and so many examples of its bad values. Of all notices together, or of none: one that is left out would be
-    taken for one that the portal gives no more."""
+    columns, so many examples of its bad values, and so many columns of each successor's differences. Of all notices
+    together, or of none, and of all successors: one that is left out would be taken for one that is no more."""
 
     warnings: int
     warning: int
@@ -140,22 +159,35 @@ class _Room:
     dataset_error: int
     frozen: int
     examples: int
+    differences: int = 0
     bad_values: bool = True
     why_changed: bool = True
     notices: bool = True
+    successors: bool = True
     counts: bool = True
 
 
 _LESS_AND_LESS = (
-    _Room(20, 500, 500, 500, frozen=20, examples=5),
-    _Room(10, 200, 300, 120, frozen=20, examples=2),
-    _Room(5, 120, 200, 60, frozen=10, examples=1),
+    _Room(20, 500, 500, 500, frozen=20, examples=5, differences=20),
+    _Room(10, 200, 300, 120, frozen=20, examples=2, differences=10),
+    _Room(5, 120, 200, 60, frozen=10, examples=1, differences=3),
     _Room(3, 80, 120, 30, frozen=5, examples=0),
     # Names that datasets share, as they mostly do, cost next to nothing; others are only counted then.
     _Room(0, 0, 50, 0, frozen=5, examples=0),
     _Room(0, 0, 50, 0, frozen=0, examples=0),
     _Room(0, 0, 50, 0, frozen=0, examples=0, bad_values=False, why_changed=False),
-    _Room(0, 0, 50, 0, frozen=0, examples=0, bad_values=False, why_changed=False, notices=False),
+    _Room(
+        0,
+        0,
+        50,
+        0,
+        frozen=0,
+        examples=0,
+        bad_values=False,
+        why_changed=False,
+        notices=False,
+        successors=False,
+    ),
     # A hundred datasets with a dozen digits in each number: what moved is told in the run's sums.
     _Room(
         0,
@@ -167,6 +199,7 @@ _LESS_AND_LESS = (
         bad_values=False,
         why_changed=False,
         notices=False,
+        successors=False,
         counts=False,
     ),
 )
@@ -202,14 +235,31 @@ def _packed(report: Mapping[str, Any], room: _Room) -> dict[str, Any]:
         for dataset in report["datasets"]
     ]
     return {
-        **{name: told for name, told in report.items() if name not in ("countedAt", "only")},
+        **{n: told for n, told in report.items() if n not in ("countedAt", "only", "successors")},
         "run": shorten(report["run"], 63),  # no name of a Job is longer
         "datasets": pack(datasets),
         "warnings": [*warnings, f"{left_out} more warnings; see the log"][: len(told)]
         if left_out > 0
         else warnings,
         "notices": (report["notices"] if room.notices else None) if report["notices"] else [],
+        **_successors(report["successors"], room),
         "error": _cut(report["error"], room.error),
+    }
+
+
+def _successors(told: list[dict[str, Any]] | None, room: _Room) -> dict[str, Any]:
+    """What there is room for of the successors; nothing at all is what says least."""
+    if told is None or not room.successors:
+        return {}
+    return {
+        "successors": [
+            {
+                **each,
+                **{kind: each[kind][: room.differences] for kind in DIFFERENCES},
+                "reason": each["reason"] and shorten(each["reason"], max(room.dataset_error, 60)),
+            }
+            for each in told
+        ]
     }
 
 

@@ -30,6 +30,11 @@ WORDINGS: Final[Mapping[Occasion, Wording]] = {
     "SourceFrozen": Wording(
         wrong="source stands still", over="source moves again", runbook="SocrataSyncSourceFrozen"
     ),
+    "Successor": Wording(
+        wrong="a dataset follows and is not loaded",
+        over="what follows is loaded",
+        runbook="SocrataSyncSourceFrozen",
+    ),
     "SchemaChanged": Wording(
         wrong="columns are not as agreed",
         over="columns are as agreed again",

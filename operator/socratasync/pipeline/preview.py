@@ -19,6 +19,7 @@ from socratasync.pipeline.columns import Column
 from socratasync.pipeline.merge.strategy import Strategy, choose
 from socratasync.pipeline.merge.table import definition
 from socratasync.pipeline.parallel import in_parallel
+from socratasync.pipeline.plan.following import Followed, follow, plan_followed
 from socratasync.pipeline.plan.keys import SharedKeys, find_shared
 from socratasync.pipeline.plan.model import Before, DatasetPlan
 from socratasync.pipeline.plan.planner import plan_all
@@ -28,9 +29,11 @@ from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.stage.changeover import check_all
 from socratasync.pipeline.stage.sample import NO_ROWS, Sample, take_sample
 from socratasync.pipeline.stage.trial import Tried, try_page
-from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target import adoptions, catalog
+from socratasync.pipeline.target.adoptions import Adoption
 from socratasync.pipeline.target.catalog import MaterializedView, Target
 from socratasync.pipeline.target.connection import FIRST_WITH_MERGE_RETURNING, Connections
+from socratasync.pipeline.target.migrations import bookkeeping_exists
 
 SAMPLE_ROWS = 1000
 """Enough for gzip to be as good as on whole pages, to within a tenth or so."""
@@ -49,6 +52,7 @@ class Found:
     views: tuple[MaterializedView, ...] = ()
     view_error: SyncError | None = None
     connections: Connections | None = None
+    adopted: tuple[Adoption, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,7 @@ class Preview:
     mode: Mode
     datasets: Mapping[str, DatasetPreview | SyncError]
     error: SyncError | None = None
+    followed: Followed | None = None
 
     @property
     def failures(self) -> list[tuple[str, SyncError]]:
@@ -110,7 +115,9 @@ def find(connections: Connections, spec: SyncSpec) -> Found:
     a run would lack."""
     with connections.connect(read_only=True) as connection:
         check_rights(connection, spec)
-        found = Found(state=look(connection, spec), connections=connections)
+        target = f"{spec.target.schema_}.{spec.target.table}"
+        known = adoptions.read(connection, target) if bookkeeping_exists(connection) else ()
+        found = Found(state=look(connection, spec), connections=connections, adopted=known)
         if not found.state.target.exists:
             return found  # nor are its views: a run that makes the table leaves them out
         try:
@@ -139,11 +146,15 @@ def preview(
     told: Callable[[str], str] = str,
 ) -> Preview:
     """Plan every dataset as a run would, ask for a sample of each, and try its values. ``told`` masks secrets."""
+    resets = spec.resets(mode)
     try:
-        plans = plan_all(spec, source, found.state, mode=mode, since=since, now=now).plans
+        followed, planned = plan_followed(
+            follow(spec, source, found.adopted, resets=resets),
+            lambda whole: plan_all(whole, source, found.state, mode=mode, since=since, now=now),
+        )
     except SyncError as exc:
         return Preview(found=found, mode=mode, datasets={}, error=exc)
-    resets = spec.resets(mode)
+    spec, plans = followed.spec, planned.plans
     if found.connections:
         plans = check_all(
             found.connections,
@@ -161,7 +172,9 @@ def preview(
         at_once=spec.parallelism,
         stopping=stopping,
     )
-    return Preview(found=found, mode=mode, datasets=datasets, error=found.view_error)
+    return Preview(
+        found=found, mode=mode, datasets=datasets, error=found.view_error, followed=followed
+    )
 
 
 def _preview(
@@ -212,13 +225,16 @@ def _tried(
     """What became of the sample's rows; None where there is no database to try them in."""
     if found.connections is None:
         return None
-    with found.connections.connect(read_only=True) as connection:
-        return try_page(
-            connection,
-            plan,
-            sample.page,
-            most=SAMPLE_ROWS,
-            target=found.state.target,
-            chosen=spec.target.fields,
-            told=told,
-        )
+    try:
+        with found.connections.connect(read_only=True) as connection:
+            return try_page(
+                connection,
+                plan,
+                sample.page,
+                most=SAMPLE_ROWS,
+                target=found.state.target,
+                chosen=spec.target.fields,
+                told=told,
+            )
+    except SyncError as exc:  # a run that meets no odd value would do without
+        return Tried(rows=0, untried=exc.message)

@@ -14,6 +14,7 @@ from socratasync.contract.environment import Secrets
 from socratasync.contract.progress import Progress, Silent
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.journal import Journal
+from socratasync.pipeline.plan.following import Followed
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.deadlines import Timeouts
 from socratasync.pipeline.source.retry import RetryPolicy
@@ -143,6 +144,7 @@ class RunContext:
     lock: TableLock
     table: PlannedTable
     started: datetime
+    followed: Followed
 
     @property
     def patience(self) -> Patience:

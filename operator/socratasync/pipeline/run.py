@@ -20,11 +20,13 @@ from socratasync.pipeline.finish.hooks import call_hooks
 from socratasync.pipeline.finish.interface_report import tell_announced, tell_interface
 from socratasync.pipeline.finish.recount import recount
 from socratasync.pipeline.finish.refresh import refresh
+from socratasync.pipeline.follow import followed, forget_pinned, tell_adopted
 from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.merge.merge import tidy
 from socratasync.pipeline.merge.replace import Deferred, Outcome, replace_all
 from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan import obstacles, planner, target_state
+from socratasync.pipeline.plan.following import Followed
 from socratasync.pipeline.plan.frozen import Remembered, still_there
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.planner import Plans
@@ -51,8 +53,9 @@ def run(request: RunRequest, options: RunOptions) -> RunReport:
         opened(request, options, journal) as context,
         listened(context),
     ):
-        plans = plan_all(context)
+        context, plans = followed(context, plan_all)
         with recorded(context) as done:
+            forget_pinned(context)
             remember(context, plans)
             drop_abandoned(context, in_use=to_be_staged(plans))
             is_new = not plans.state.target.exists and not done
@@ -60,6 +63,7 @@ def run(request: RunRequest, options: RunOptions) -> RunReport:
             if request.resets:
                 outcomes = replace_all(context, outcomes)
             report_datasets(context, plans, outcomes)
+            tell_adopted(context, outcomes)
             tidy(context, well(plans, outcomes))
             recount(context, is_new=is_new)
             if context.ledger.refresh_is_pending():  # for this run's rows, or an earlier one's
@@ -122,6 +126,7 @@ def opened(request: RunRequest, options: RunOptions, journal: Journal) -> Iterat
                 lock=TableLock(request.target),
                 table=PlannedTable(),
                 started=options.clock(),
+                followed=Followed(spec=request.spec),
             )
 
 

@@ -210,7 +210,7 @@ BAD = [
          'must be Analyze, Full or None, not "Freeze"', 'supported values: "Analyze", "Full", "None"'),
     # -- who is told -----------------------------------------------------------------------------
     _bad("an unknown occasion", {"notify": [{**SLACK, "on": ["Always"]}]}, "notify[0].on[0]",
-         "must be Failure, Recovery, Success, Stale, SourceFrozen, SchemaChanged, RowCountMismatch or Invalid, "
+         "must be Failure, Recovery, Success, Stale, SourceFrozen, Successor, SchemaChanged, RowCountMismatch or Invalid, "
          'not "Always"', "supported values:"),
     _bad("no occasion", {"notify": [{**SLACK, "on": []}]}, "notify[0].on",
          "must not be empty; name at least one", "should have at least 1 items"),
@@ -301,6 +301,22 @@ BAD = [
     # -- what contradicts ------------------------------------------------------------------------
     _bad("a year that no dataset has", {"years": [2019, 2031]}, "years",
          "must be years of spec.datasets: give the datasets their year, or take the year out"),
+    *[
+        _bad(title, {"follow": {"name": name}}, "follow.name",
+             "must be a name at the portal with {year} once, where its year stands, and no other braces, such as "
+             "MyLA311 Cases {year}")
+        for title, name in (
+            ("a name to follow without its year", "MyLA311 Cases"),
+            ("a name to follow with two years", "MyLA311 Cases {year}-{year}"),
+            ("a name to follow with another brace", "MyLA311 {month} {year}"),
+            ("a year to follow without a name", " {year} "),
+        )
+    ],
+    _bad("another way to adopt", {"follow": {"name": "Cases {year}", "adopt": "Always"}}, "follow.adopt",
+         'must be Propose or Automatic, not "Always"', "supported values:"),
+    _bad("to follow what has no year",
+         {"datasets": [{"id": "pvft-t768"}], "follow": {"name": "Cases {year}"}}, "follow",
+         "needs a dataset with a year, after which newer ones follow: give spec.datasets their year"),
     _bad("a year twice", {"years": [2019, 2019]}, "years", "must name each year once"),
     _bad("prune without provenance", {"target/prune": True, "target/provenance": False}, "target.prune",
          "needs provenance: true, which tells whose rows may be deleted"),

@@ -258,6 +258,36 @@ def test_what_is_deleted(
     assert (found.resets(mode), found.target.prune) == (resets, prunes)
 
 
+FOLLOWS = {"name": "Cases {year}", "adopt": "Automatic"}
+
+
+@pytest.mark.parametrize("follow", [None, FOLLOWS], ids=["follows nothing", "follows"])
+@pytest.mark.parametrize("mode", ["update", "full"])
+def test_a_run_of_everything_is_the_manifests_own(
+    mode: Mode, follow: dict[str, str] | None
+) -> None:
+    whole = spec({"reset": True}, years=[2019, 2020], follow=follow)
+
+    assert limited(whole, EVERYTHING, mode) is whole
+
+
+def test_a_one_off_run_looks_for_nothing_that_follows() -> None:
+    assert limited(spec(follow=FOLLOWS), ONE, "full").follow is None
+
+
+@pytest.mark.parametrize(
+    ("follow", "resets"),
+    [(None, True), ({**FOLLOWS, "adopt": "Propose"}, True), (FOLLOWS, False)],
+    ids=["nothing follows", "it is named", "it is loaded"],
+)
+def test_all_that_a_manifest_names_is_not_the_whole_table_where_more_is_loaded_by_itself(
+    follow: dict[str, str] | None, resets: bool
+) -> None:
+    found = limited(spec(follow=follow), RESET_ALL, "full")
+
+    assert (found.resets("full"), found.target.prune) == (resets, not resets)
+
+
 @pytest.mark.parametrize(
     ("target", "selection", "mode", "why"),
     [

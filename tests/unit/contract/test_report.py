@@ -80,6 +80,7 @@ def test_a_report_has_every_field_of_the_contract() -> None:
         "seconds",
         "warnings",
         "notices",
+        "successors",
         "error",
     }
 

@@ -26,6 +26,7 @@ from socratasync.contract.report_text import (
     fit,
     read,
 )
+from socratasync.contract.successors import Successor
 
 RAW: dict[str, Any] = {
     "format": lzma.FORMAT_RAW,
@@ -76,6 +77,18 @@ dataset_reports = st.builds(
 notices = st.builds(
     Notice, st.sampled_from(["SODA2", "SODA3"]), st.text(max_size=500), st.none() | instants
 )
+columns = st.lists(st.text(max_size=80), max_size=30).map(tuple)
+successors = st.builds(
+    Successor,
+    id=st.from_regex(r"[a-z0-9]{4}-[a-z0-9]{4}", fullmatch=True),
+    name=st.text(max_size=200),
+    year=st.none() | st.integers(1900, 2200),
+    adopted=st.booleans(),
+    columns_missing=columns,
+    columns_new=columns,
+    columns_changed=columns,
+    reason=st.none() | messages,
+)
 reports = st.builds(
     RunReport,
     run=st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=63),
@@ -85,6 +98,7 @@ reports = st.builds(
     seconds=st.dictionaries(st.sampled_from(STEPS), st.floats(0, 1e6)),
     warnings=st.lists(messages, max_size=30),
     notices=st.lists(notices, max_size=6),
+    successors=st.none() | st.lists(successors, max_size=25),
     error=sync_errors,
     terminated=st.booleans(),
 )

@@ -14,6 +14,7 @@ from socratasync.api.selection import Selection
 from socratasync.api.status import (
     ActiveRun,
     LastRun,
+    Progress,
     Result,
     RunSummary,
     SyncStatus,
@@ -28,6 +29,7 @@ from socratasync.controller.observed.job import read_job
 from socratasync.controller.observed.memory import find, has_recorded, newest_ended, unanswered
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.observed.verdict import judging_run, owes_full_run
+from socratasync.controller.observed.worker import Away
 from socratasync.controller.status.next import next_status
 
 MakeResource = Callable[..., Resource]
@@ -408,3 +410,48 @@ def test_a_status_of_an_older_release_is_believed_while_one_is_active(
     ready = find(status, "Ready")
     assert ready is not None
     assert ready.status == "True"
+
+
+def test_what_it_found_out_of_its_source_is_dated_by_it_and_no_verdict_goes() -> None:
+    found = story()
+    told = {
+        "id": "rq3b-xjk8",
+        "sourceUpdatedAt": "2026-11-23T12:30:00Z",
+        "api": "SODA3",
+        "apiChanged": "by SODA3 now",
+    }
+
+    found.ends(datasets=[told])
+
+    read = found.model.body["status"]["datasets"][0]
+    assert (read["sourceAskedAt"], read["verified"]) == ("2026-11-23T13:00:00Z", True)
+    changed = [e for e in found.model.events.values() if e["reason"] == "SourceInterfaceChanged"]
+    assert len(changed) == 1
+    assert "by SODA3 now" in changed[0]["message"]
+
+
+def test_how_far_it_is_and_what_holds_it_up_is_told_at_first_sight(
+    resource: MakeResource, job: MakeJob
+) -> None:
+    seen = resource(status=STATUS)
+    made = job("one", notes={"only": "year=2020", "full": ASKED})
+    away = Away(reason="PodNotStarting", message="no node")
+    action = Action(
+        kind=Kind.FOLLOW, reason="x", message="x", settled=at(SETTLED), job=made, away=away
+    )
+
+    active = next_status(seen, action, at(EARLY), progress=Progress(rows=7)).active_run
+
+    assert active is not None
+    assert (active.progress, active.reason) == (Progress(rows=7), "PodNotStarting")
+
+
+def test_a_refusal_while_suspended_says_so() -> None:
+    found = story(suspend=None).ends()
+    found.is_edited(suspend=True)
+    found.model.annotate("full", "2 year=2020")
+
+    found.seen(2)
+
+    (refused,) = [e for e in found.model.events.values() if e["reason"] == "RunRefused"]
+    assert refused["message"].startswith("suspended: the requested run is refused")

@@ -280,6 +280,12 @@ def test_a_one_off_run_in_which_nobody_counted_leaves_the_verdict(
     assert now.verified is verdict
 
 
+def test_a_report_of_nobody_knows_which_run_is_no_one_off_runs(resource: MakeResource) -> None:
+    (now,) = dataset_records(spec_of(resource), [KNOWN], said({"id": "rq3b-xjk8"}), None)
+
+    assert now.verified is None
+
+
 @pytest.mark.parametrize(
     ("known", "said_of_it", "kept"),
     [

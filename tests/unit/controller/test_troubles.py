@@ -98,6 +98,11 @@ SCENES: list[tuple[str, SyncStatus, dict[Occasion, str]]] = [
         {"SourceFrozen": "SourceFrozen"},
     ),
     (
+        "what follows is not loaded",
+        status(("SuccessorsLoaded", "False", "SuccessorFound")),
+        {"Successor": "SuccessorFound"},
+    ),
+    (
         "columns",
         status(("SchemaInSync", "False", "SchemaChanged")),
         {"SchemaChanged": "SchemaChanged"},
@@ -172,6 +177,8 @@ def opened(occasion: Occasion, run: str | None = "bad") -> OpenTrouble:
         ("Stale", status(("Fresh", "Unknown", "NeverSynced")), False),
         ("Stale", SyncStatus(), False),
         ("SourceFrozen", status(("SourceFresh", "True", "Fresh")), True),
+        ("Successor", status(("SuccessorsLoaded", "True", "SuccessorsLoaded")), True),
+        ("Successor", status(("SuccessorsLoaded", "Unknown", "NotKnown")), False),
         ("SchemaChanged", status(("SchemaInSync", "True", "ColumnsMatch")), True),
         ("RowCountMismatch", status(("DataVerified", "True", "RowCountsMatch")), True),
         ("RowCountMismatch", status(("SchemaInSync", "True", "ColumnsMatch")), False),

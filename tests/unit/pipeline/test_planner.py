@@ -193,6 +193,14 @@ def test_a_where_holds_for_all_that_is_asked(source: Source, parks: Dataset, clo
     assert found.snapshot.rows_updated_at == clock.at
 
 
+def test_a_dataset_is_planned_by_the_interface_that_answers(
+    source: Source, parks: Dataset, portal: Portal
+) -> None:
+    portal.soda2_ends()
+
+    assert plan(source, NOTHING_YET) == replace(FIRST, api="SODA3")
+
+
 def loaded_by(query: str) -> TargetState:
     """The table as it is after a load with this condition."""
     return replace(LOADED, known={PARKS: replace(KNOWN, query=query)})

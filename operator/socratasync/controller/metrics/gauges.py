@@ -26,6 +26,7 @@ from socratasync.controller.observed.reasons import (
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.observed.verdict import judging_run
 from socratasync.controller.status.condition_types import READY, STALLED, SUSPENDED, SYNCHRONIZING
+from socratasync.controller.status.successors import waiting
 
 PER_RESOURCE = {
     "socratasync_suspended": "Whether spec.suspend is true.",
@@ -39,6 +40,7 @@ PER_RESOURCE = {
     "socratasync_active_run_start_timestamp_seconds": "When the run under way was started.",
     "socratasync_run_stuck": "Whether a run is wanted and cannot start.",
     "socratasync_source_max_age_seconds": "How long the source may stand still.",
+    "socratasync_successors_waiting": "Datasets that follow those of the spec and are not loaded.",
 }
 PER_DATASET = {
     "socratasync_dataset_source_rows": "Rows that the source counts.",
@@ -95,6 +97,7 @@ def read_gauges(resource: Resource, now: datetime) -> Gauges:
             _seconds(status.active_run.start if status.active_run else None),
             float(run == STUCK),
             _source_max_age(resource),
+            _successors_waiting(resource),
         ),
         conditions=_shared(
             tuple(written(type=each.type, status=each.status) for each in status.conditions or ())
@@ -166,6 +169,13 @@ def _source_max_age(resource: Resource) -> float | None:
     freshness = resource.spec.freshness if resource.spec else None
     limit = freshness.source_max_age if freshness else None
     return limit.total_seconds() if limit else None
+
+
+def _successors_waiting(resource: Resource) -> float | None:
+    """None where nobody looks for any, or no run has yet."""
+    if resource.status.successors is None or not (resource.spec and resource.spec.follow):
+        return None
+    return float(len(waiting(resource.status)))
 
 
 def _is_trouble(condition: Condition) -> bool:

@@ -151,6 +151,7 @@ def _read_asked(annotations: Mapping[str, str]) -> Asked:
 _ALTERS_THE_LOAD: dict[str, Any] = {
     "domain": True,
     "datasets": True,
+    "follow": True,
     "years": True,
     "mode": True,
     "since": True,
@@ -195,7 +196,7 @@ def is_loaded(spec: SyncSpec, remembered: str) -> bool:
 
 
 _FIELDS_OF_VERSION_0: dict[str, Any] = {
-    **_ALTERS_THE_LOAD,
+    **{field: what for field, what in _ALTERS_THE_LOAD.items() if field != "follow"},
     "datasets": {"__all__": {"id", "year", "columns", "where"}},
     "target": {
         "dsn_secret_ref",

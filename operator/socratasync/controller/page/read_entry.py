@@ -17,6 +17,7 @@ from socratasync.api.status import (
     RunSummary,
     SyncStatus,
 )
+from socratasync.controller.observed.in_use import datasets_in_use
 from socratasync.controller.observed.memory import find, is_condition_true
 from socratasync.controller.observed.reasons import WAITING_FOR_CAPACITY, WAITING_TO_RETRY
 from socratasync.controller.observed.resource import Resource
@@ -151,7 +152,7 @@ def _datasets(resource: Resource) -> Iterator[Dataset]:
     if resource.spec is None:
         yield from (_dataset(each.id, each.year, each) for each in known.values())
         return
-    for wanted in resource.spec.selected_datasets():
+    for wanted in datasets_in_use(resource.spec, resource.status):
         yield _dataset(wanted.id, wanted.year, known.get(wanted.id))
 
 

@@ -40,6 +40,10 @@ SOURCE_FRESH: Final = "SourceFresh"
 learned so much, or nobody since that time is over, by which alone it is no longer True. Only present with a
 sourceMaxAge, and no part of Ready: a city that publishes nothing is no failure of the sync's."""
 
+SUCCESSORS_LOADED: Final = "SuccessorsLoaded"
+"""False: the portal has a dataset that spec.follow looks for, and it is not loaded. Unknown: no run has looked yet. Only
+present with spec.follow, and no part of Ready: what the spec names is loaded."""
+
 DATA_VERIFIED: Final = "DataVerified"
 """Whether the last run's rows were counted against the source's own count, and matched. Unknown:
 nobody counted."""
@@ -66,6 +70,7 @@ ORDER: Final = (
     LAST_SYNC_SUCCEEDED,
     FRESH,
     SOURCE_FRESH,
+    SUCCESSORS_LOADED,
     DATA_VERIFIED,
     SCHEMA_IN_SYNC,
     INTERFACE_SUPPORTED,

@@ -16,6 +16,7 @@ from socratasync.api.status import (
 )
 from socratasync.contract.report import listed, shorten
 from socratasync.controller.action import Action, Kind
+from socratasync.controller.observed.in_use import datasets_in_use
 from socratasync.controller.observed.memory import find, unanswered
 from socratasync.controller.observed.reasons import (
     JOB_REFUSED,
@@ -44,6 +45,7 @@ from socratasync.controller.status.loaded import (
     judging_run_of_spec,
 )
 from socratasync.controller.status.source_freshness import read_source_freshness
+from socratasync.controller.status.successors import successors_loaded
 from socratasync.controller.status.verdicts import data_verified, schema_in_sync
 from socratasync.errors import NEEDS_A_PERSON
 
@@ -63,6 +65,7 @@ def judge(resource: Resource, action: Action, status: SyncStatus, now: datetime)
         _last_sync_succeeded(status),
         fresh.condition if fresh else None,
         source.condition if source else None,
+        successors_loaded(resource, status),
         data_verified(resource, status),
         schema_in_sync(resource, status),
         interface_supported(resource, status),
@@ -114,7 +117,7 @@ def _nothing_loaded(resource: Resource, status: SyncStatus) -> tuple[str, str]:
 def _what_is_not_loaded(resource: Resource, status: SyncStatus) -> str:
     """With the datasets in use that no run has loaded under any spec."""
     loaded = {each.id for each in status.datasets or () if each.last_synced_since}
-    selected = resource.spec.selected_datasets() if resource.spec else ()
+    selected = datasets_in_use(resource.spec, status) if resource.spec else ()
     new = [dataset.id for dataset in selected if dataset.id not in loaded]
     besides = f"; never loaded before: {listed(new, 10)}" if new else ""
     return f"no run has loaded yet what the spec says now{besides}"

@@ -33,6 +33,12 @@ from socratasync.controller.status.condition_types import (
     SYNCHRONIZING,
 )
 from socratasync.controller.status.interfaces import changes, new_notices
+from socratasync.controller.status.successors import (
+    SUCCESSOR_ADOPTED,
+    SUCCESSOR_FOUND,
+    new_ones,
+    sentence,
+)
 from socratasync.times import write_instant
 
 
@@ -110,6 +116,7 @@ def transitions(
     ]
     told = [event for event in found if event is not None]
     told += _changed_interfaces(old, new, outcome)
+    told += _successors(old, new)
     reasons = {outcome.reason if outcome else None}
     return told + [e for e in _turns(old, new) if e.reason not in reasons]
 
@@ -243,6 +250,24 @@ def _changed_interfaces(old: SyncStatus, new: SyncStatus, outcome: Outcome | Non
             about=f"{_uid(newest_ended(new))} {change.sentence}",
         )
         for change in changes(old, new, report)
+    ]
+
+
+def _successors(old: SyncStatus, new: SyncStatus) -> list[Event]:
+    """Each is told once when it is found, and once when it is adopted. Normal: what the spec names is loaded."""
+    found, adopted = new_ones(old, new)
+    told = [(each, SUCCESSOR_FOUND, "not loaded: ") for each in found]
+    told += [
+        (each, SUCCESSOR_ADOPTED, "loaded from now on, as spec.follow says: ") for each in adopted
+    ]
+    return [
+        Event(
+            type="Normal",
+            reason=reason,
+            message=f"{what}{sentence(each)}",
+            about=f"{each.id} {write_instant(each.adopted_at or each.found_at, 'seconds')}",
+        )
+        for each, reason, what in told
     ]
 
 

@@ -14,6 +14,7 @@ from socratasync.api.status import ActiveRun, LastRun, Progress, Result, SyncSta
 from socratasync.contract.report_text import Report
 from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome
+from socratasync.controller.observed.in_use import carried_out
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.memory import active_uid, written_schedule
 from socratasync.controller.observed.reasons import WAITING_FOR_RETRY
@@ -34,6 +35,7 @@ from socratasync.controller.status.records import (
     oldest_watermark,
     with_run,
 )
+from socratasync.controller.status.successors import next_successors
 
 
 def next_status(
@@ -56,7 +58,7 @@ def next_status(
     if outcome is not None:
         status = _with_ended_run(status, resource, outcome)
     elif resource.spec is not None and status.datasets is not None:
-        status = _with_datasets(status, resource, None)
+        status = _with_datasets(_with_successors(status, resource, None), resource, None)
     retry = read_retry(replace(resource, status=status), now)
     status = replace(status, next_retry_time=retry.due if retry else None)
     if retry and outcome is not None:
@@ -141,6 +143,7 @@ def _with_ended_run(status: SyncStatus, resource: Resource, outcome: Outcome) ->
     elif outcome.result is Result.FAILED:
         failures = (status.consecutive_failures or 0) + 1
         status = replace(status, last_failure_time=run.end, consecutive_failures=failures)
+    status = _with_successors(status, resource, outcome)
     status = _with_datasets(status, resource, outcome, run)
     return _with_notices(status, outcome.report, outcome.ended) if outcome.report else status
 
@@ -160,12 +163,20 @@ def _with_ended_one_off(
     return _with_datasets(status, resource, outcome, run)
 
 
+def _with_successors(status: SyncStatus, resource: Resource, outcome: Outcome | None) -> SyncStatus:
+    """The datasets that follow, and which of them are adopted: that makes them datasets in use."""
+    report, at = (outcome.report, outcome.ended.replace(microsecond=0)) if outcome else (None, None)
+    successors = next_successors(resource.spec, status.successors, report, at)
+    return status if successors == status.successors else replace(status, successors=successors)
+
+
 def _with_datasets(
     status: SyncStatus, resource: Resource, outcome: Outcome | None, run: LastRun | None = None
 ) -> SyncStatus:
     """The datasets in use, and where the next update of all of them starts. ``run``: the one that has ended."""
     report = outcome.report if outcome else None
-    datasets = dataset_records(resource.spec, status.datasets or (), report, run)
+    spec = carried_out(resource.spec, status) if resource.spec else None
+    datasets = dataset_records(spec, status.datasets or (), report, run)
     since = oldest_watermark(datasets)
     if (datasets, since) == (status.datasets, status.last_synced_since):
         return status

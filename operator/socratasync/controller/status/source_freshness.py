@@ -17,14 +17,16 @@ from socratasync.api.dataset_status import DatasetStatus
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import SyncStatus
 from socratasync.contract.report import listed
+from socratasync.controller.observed.in_use import datasets_in_use
 from socratasync.controller.observed.memory import find
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import SOURCE_FRESH, Finding, finding
 from socratasync.controller.status.freshness import Freshness
+from socratasync.controller.status.successors import sentence, waiting
 from socratasync.times import write_duration, write_instant
 
 SOURCE_FROZEN: Final = "SourceFrozen"
-_NAMED = 5
+_NAMED, _ONWARD = 5, 2
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -44,7 +46,7 @@ def read_source_freshness(
         return Freshness(condition=_true(datasets, limit), turns=min(newest, now) + limit)
     unknown = [each for each in datasets if newest is None or not _was_asked(each, newest + limit)]
     if not unknown:
-        return Freshness(condition=_false(spec, datasets, limit), turns=None)
+        return Freshness(condition=_false(spec, status, datasets, limit), turns=None)
     before = find(status, SOURCE_FRESH)
     stays = before is not None and before.status == "False"
     return Freshness(condition=_unknown(datasets, unknown, limit, stays=stays), turns=None)
@@ -54,7 +56,7 @@ def _in_use(spec: SyncSpec, status: SyncStatus) -> list[DatasetStatus]:
     """What is known of each dataset in use, that with the newest change first."""
     known = {each.id: each for each in status.datasets or ()}
     datasets = [
-        known.get(each.id) or DatasetStatus(id=each.id) for each in spec.selected_datasets()
+        known.get(each.id) or DatasetStatus(id=each.id) for each in datasets_in_use(spec, status)
     ]
     return sorted(datasets, key=lambda each: each.source_updated_at or _NEVER, reverse=True)
 
@@ -72,15 +74,23 @@ def _true(datasets: Sequence[DatasetStatus], limit: timedelta) -> Finding:
     return finding(SOURCE_FRESH, "True", "SourceFresh", message)
 
 
-def _false(spec: SyncSpec, datasets: Sequence[DatasetStatus], limit: timedelta) -> Finding:
+def _false(
+    spec: SyncSpec, status: SyncStatus, datasets: Sequence[DatasetStatus], limit: timedelta
+) -> Finding:
     asked = min(each.source_asked_at for each in datasets if each.source_asked_at)
     message = (
         f"no dataset had changed for {write_duration(limit)} (spec.freshness.sourceMaxAge) when the run of "
-        f"{write_instant(asked, 'seconds')} asked. Last changes: {_changes(datasets)}. "
+        f"{write_instant(asked, 'seconds')} asked. Last changes: {_changes(datasets)}. {_onward(status)}"
         f"See https://{spec.domain}/d/{datasets[0].id}: if the city publishes elsewhere now, add that dataset "
         "to spec.datasets; if it is to stand still so long, raise spec.freshness.sourceMaxAge or take it out"
     )
     return finding(SOURCE_FRESH, "False", SOURCE_FROZEN, message)
+
+
+def _onward(status: SyncStatus) -> str:
+    """Where the portal goes on, as far as runs have found out."""
+    found = [sentence(each) for each in waiting(status)]
+    return f"The portal goes on with {listed(found, _ONWARD)}. " if found else ""
 
 
 def _unknown(

@@ -22,11 +22,13 @@ from socratasync.controller.status.condition_types import (
     READY,
     SCHEMA_IN_SYNC,
     SOURCE_FRESH,
+    SUCCESSORS_LOADED,
 )
 
 _CONDITIONS: Final[dict[Occasion, str]] = {
     "Stale": FRESH,
     "SourceFrozen": SOURCE_FRESH,
+    "Successor": SUCCESSORS_LOADED,
     "SchemaChanged": SCHEMA_IN_SYNC,
     "RowCountMismatch": DATA_VERIFIED,
 }

@@ -26,7 +26,7 @@ from socratasync.pipeline.plan.watermark import known_after
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.fill import drop_stage
 from socratasync.pipeline.stage.verify import StagedDataset
-from socratasync.pipeline.target import catalog
+from socratasync.pipeline.target import adoptions, catalog
 from socratasync.pipeline.target.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -243,6 +243,8 @@ def record(
     ledger = context.ledger.on(connection)
     ledger.record_watermark(known)
     ledger.record_merge(done.report)
+    if adoption := context.followed.adopting.get(plan.dataset):
+        adoptions.record(connection, context.request.target, context.request.run, adoption)
     ledger.drop_checkpoint(staged.shape.stage)  # with the merge: no later run may go on with it
     return done
 

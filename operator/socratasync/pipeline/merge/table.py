@@ -50,7 +50,7 @@ def create_target(plan: DatasetPlan) -> sql.Composed:
 
 def definition(target: Target, plans: Sequence[DatasetPlan]) -> list[str]:
     """The statements, in order, by which a run of these plans makes the table or completes it; none for a table that
-    has all columns."""
+    has all columns. Of several datasets that add columns, the one that is done first adds its own first."""
     due = [plan for plan in plans if not plan.nothing_to_do]
     if not target.exists:
         made = [create_target(due[0]), table_statements.add_key(due[0].shape)] if due else []

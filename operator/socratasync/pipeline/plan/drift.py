@@ -146,7 +146,7 @@ def _check_key(
     if not missing:
         return
     shown = {c.field: c.label for c in source}
-    near = sentence(missing, {c.name: shown.get(c.field, "") for c in columns})
+    near = sentence(missing, {c.name: shown[c.field] for c in columns})
     lacks = f"dataset {dataset} has no column {', '.join(missing)}, the key of the target"
     rest = f"{near}It has: {', '.join(sorted(names))}"
     if set(missing) <= {column_name(f) for f in known}:

@@ -15,7 +15,7 @@ from socratasync.api.target import BadValuePolicy
 from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
 from socratasync.pipeline.plan.frozen import NOTHING_FROZEN, Frozen
 from socratasync.pipeline.source.soql import Watermark, between, both, either, one_of, since
-from socratasync.pipeline.target.bookkeeping import FIRST_INTERFACE, Known, read_by
+from socratasync.pipeline.target.bookkeeping import FIRST_INTERFACE, Known, called, read_by
 from socratasync.pipeline.target.types import Relation, relation
 from socratasync.times import instant_or_none, write_instant
 
@@ -143,6 +143,10 @@ class DatasetPlan:
     before: Before
     hidden: tuple[str, ...] = ()
     """Fields that the portal hides, which are not loaded."""
+    name: str = ""
+    """What the portal calls the dataset."""
+    description: str = ""
+    """What the portal says of it to people."""
     table: tuple[tuple[str, str], ...] = ()
     """The columns (name, type) of a target still to be made."""
     api: Interface = "SODA2"
@@ -193,6 +197,7 @@ class DatasetPlan:
             "frozen": dict(self.frozen.columns),
             "provenance": dict(PROVENANCE) if self.shape.provenance else {},
             **read_by(self.api),
+            **called(self.name),
         }
 
     @property

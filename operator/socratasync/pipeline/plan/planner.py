@@ -22,6 +22,7 @@ from socratasync.pipeline.plan.drift import Agreement, agree, common_types
 from socratasync.pipeline.plan.frozen import Frozen, find_frozen, has_provenance
 from socratasync.pipeline.plan.model import DatasetPlan, KeepsNewer, Load, Shape, Snapshot
 from socratasync.pipeline.plan.obstacles import check_additions, check_obstacles
+from socratasync.pipeline.plan.replaced import find_metadata
 from socratasync.pipeline.plan.selection import select_columns
 from socratasync.pipeline.plan.snapshot import take_snapshot
 from socratasync.pipeline.plan.target_state import TargetState, check_table
@@ -119,15 +120,14 @@ def _describe(
     spec: SyncSpec, source: Source, state: TargetState, dataset: DatasetSpec
 ) -> _Described:
     known = state.known.get(dataset.id)
-    before = known.columns.get("source", {}) if known else {}
-    metadata = source.metadata(dataset.id, before)
+    metadata = find_metadata(source, dataset.id, known)
     columns = select_columns(
         metadata.columns,
         fields=spec.target.fields,
         mapping=dataset.columns,
         provenance=spec.target.provenance,
         dataset=dataset.id,
-        known=before,
+        known=known.columns.get("source", {}) if known else {},
     )
     return _Described(metadata=metadata, columns=columns)
 
@@ -155,18 +155,13 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         lacking=lacking,
         owed=owed,
     )
+    newer = keeps_newer(load, watermark, question.now)
     starts_over = must_start_over(known, agreement.columns, dataset.where, lacking)
     api, snapshot = _snapshot(question, dataset, metadata, watermark)
     return DatasetPlan(
         dataset=dataset.id,
         year=dataset.year,
-        shape=_shape(
-            spec,
-            dataset,
-            state,
-            agreement.columns,
-            keeps_newer=keeps_newer(load, watermark, question.now),
-        ),
+        shape=_shape(spec, dataset, state, agreement.columns, keeps_newer=newer),
         load=load,
         where=dataset.where,
         watermark=watermark,
@@ -175,6 +170,8 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         last_change=metadata.rows_updated_at if metadata.tells_every_change else None,
         source=metadata.columns,
         hidden=metadata.hidden,
+        name="" if metadata.name == dataset.id else metadata.name,  # it has none
+        description=metadata.description,
         before=state.before,
         api=api,
         table=_new_table(question),
@@ -295,7 +292,7 @@ def _snapshot(
         counts=question.spec.counts_rows(question.mode),
         rows_updated_at=metadata.rows_updated_at,
         now=question.now,
-        loaded_before=known is not None and known.query == (dataset.where or ""),
+        loaded_before=known is not None and known.query == dataset.where,
     )
 
 

@@ -69,7 +69,7 @@ def select_columns(
     was, or when the mapping names a column that is not loaded, or that provenance fills.
     """
     by_field = {column.field: column for column in source}
-    wanted = _wanted(by_field, fields, mapping, provenance)
+    wanted = wanted_fields(by_field, fields, mapping, provenance)
     missing = {name: field for name, field in wanted.items() if field not in by_field}
     if missing:
         said = _missing_sentence(dataset, missing, by_field)
@@ -85,7 +85,7 @@ def select_columns(
     )
 
 
-def _wanted(
+def wanted_fields(
     by_field: Mapping[str, SourceColumn],
     fields: Mapping[str, str],
     mapping: Mapping[str, str],

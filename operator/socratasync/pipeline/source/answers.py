@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 from socratasync.errors import DatasetNotFound, SourceUnavailable
 from socratasync.pipeline.columns import SourceColumn
 from socratasync.pipeline.source import soql
+from socratasync.pipeline.source.catalogue import LONGEST_TEXT
 
 T = TypeVar("T")
 MOST_BYTES = 16 * 1024 * 1024
@@ -38,6 +39,7 @@ class Metadata:
     warning: str | None = None
     hidden: tuple[str, ...] = ()
     """Fields that the portal shows nobody: no column of ours."""
+    description: str = ""
 
     @property
     def tells_every_change(self) -> bool:
@@ -79,6 +81,7 @@ class _Query(_Answer):
 class _View(_Answer):
     columns: list[_Column] | None = None
     name: str | None = None
+    description: Any = None  # an odd one is no reason to load nothing
     rows_updated_at: float | None = None
     asset_type: str | None = None
     display_type: str | None = None
@@ -143,6 +146,7 @@ def read_metadata(dataset: str, body: bytes) -> Metadata:
             view.rows_updated_at, unreadable
         ),  # viewLastModified stays when rows change
         hidden=tuple(str(c.field_name) for c in hidden),
+        description=str(view.description or "")[:LONGEST_TEXT],
     )
 
 

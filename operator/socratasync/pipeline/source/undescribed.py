@@ -88,6 +88,7 @@ def describe(source: Rows, dataset: str, remembered: Mapping[str, str]) -> Metad
     return Metadata(
         id=dataset,
         name=entry.name[:100] if entry else dataset,
+        description=entry.description if entry else "",
         columns=tuple(
             replace(
                 _column(dataset, field, told, remembered),

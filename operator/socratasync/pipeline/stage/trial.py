@@ -35,12 +35,14 @@ _SQL = load("values")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """So many ``rows`` were tried, and so many of their ``values`` do not fit; ``bad``: what would become of them.
-    ``refusal``: what a run would say that fails for the first of them, whether or not this one's would."""
+    ``refusal``: what a run would say that fails for the first of them, whether or not this one's would. ``untried``:
+    why none were tried, where that is so."""
 
     rows: int
     values: int = 0
     bad: BadValues = NO_BAD_VALUES
     refusal: str | None = None
+    untried: str | None = None
 
 
 def try_page(
@@ -60,7 +62,7 @@ def try_page(
     names = header(plan.shape.columns)
     rows = read_cells(b"".join(escaping.applied([page])).decode(), len(names), most)
     if not rows:
-        return Tried(rows=0)
+        return Tried(rows=0, untried="the sample of rows cannot be read")
     columns = _columns(connection, plan.shape, target)
     found = _tried(connection, plan, columns, rows, has_escapes=escaping.happened)
     if not found["values"]:

@@ -289,7 +289,7 @@ class Known:
     """How far a dataset is in, as the bookkeeping has it. ``columns``: ``source`` (field → type, all
     of them), ``loaded`` (target column → field), and what older releases do not note: ``frozen`` (as
     ``loaded``: what was loaded once), ``provenance`` (column → type; nothing while it is switched off) and
-    what ``read_by`` writes."""
+    what ``read_by`` and ``called`` write."""
 
     dataset: str
     year: int | None
@@ -306,6 +306,11 @@ class Known:
     def api(self) -> Interface:
         """The interface that its rows came by."""
         return "SODA3" if self.columns.get("interface", {}).get("rows") == "SODA3" else "SODA2"
+
+    @property
+    def name(self) -> str | None:
+        """What the portal called it when it was last read; None if no release noted that yet."""
+        return self.columns.get("dataset", {}).get("name")
 
     def as_dict(self) -> dict[str, Any]:
         """As the bookkeeping row."""
@@ -324,6 +329,12 @@ FIRST_INTERFACE: Final = "SODA2"
 def read_by(api: Interface) -> dict[str, dict[str, str]]:
     """The part of ``Known.columns`` that tells by which interface rows came."""
     return {} if api == FIRST_INTERFACE else {"interface": {"rows": api}}
+
+
+def called(name: str) -> dict[str, dict[str, str]]:
+    """The part of ``Known.columns`` that tells what the portal calls the dataset: by it one that was replaced is
+    found again."""
+    return {"dataset": {"name": name}} if name else {}
 
 
 def _by_name(kind: type[_Row], row: Mapping[str, Any]) -> _Row:

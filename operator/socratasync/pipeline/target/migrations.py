@@ -45,11 +45,13 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(statement=_SQL["create_versions"], usable_from=1),
     Migration(statement=_SQL["create_outranked"], usable_from=1),
     Migration(statement=_SQL["create_counts"], usable_from=1),
+    Migration(statement=_SQL["create_adoptions"], usable_from=1),
 )
 """The n-th makes version n; the last one is the version that this program knows."""
 
 _WITHOUT_OUTRANKED = 2
 _WITHOUT_COUNTS = 3
+_WITHOUT_ADOPTIONS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ class _Found:
     has_versions: bool
     has_outranked: bool
     has_counts: bool
+    has_adoptions: bool
     readable: bool
     writable: bool
     version: int = 0
@@ -134,7 +137,9 @@ def _complete_to(found: _Found, version: int) -> int:
         return 0
     if not found.has_outranked:
         return min(version, _WITHOUT_OUTRANKED)
-    return version if found.has_counts else min(version, _WITHOUT_COUNTS)
+    if not found.has_counts:
+        return min(version, _WITHOUT_COUNTS)
+    return version if found.has_adoptions else min(version, _WITHOUT_ADOPTIONS)
 
 
 def _is_usable(connection: Connection, found: _Found | None, newest: int) -> bool:

@@ -69,7 +69,7 @@ me AS (SELECT quote_ident(current_user) AS role),
 place AS (SELECT oid FROM pg_namespace WHERE nspname = 'socratasync'),
 tables AS (
     SELECT c.oid, c.relname AS name FROM pg_class c JOIN place ON place.oid = c.relnamespace
-    WHERE c.relname IN ('runs', 'datasets', 'checkpoints', 'outranked', 'counts', 'versions')),
+    WHERE c.relname IN ('runs', 'datasets', 'checkpoints', 'outranked', 'counts', 'adoptions', 'versions')),
 wanted (step, statement) AS (
     SELECT 1, 'CREATE SCHEMA IF NOT EXISTS socratasync AUTHORIZATION ' || me.role FROM me
     WHERE NOT EXISTS (SELECT FROM place) AND NOT has_database_privilege(current_database(), 'CREATE')
@@ -86,6 +86,6 @@ wanted (step, statement) AS (
     FROM me, tables,
         unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY AS p (name, number)
     WHERE NOT has_table_privilege(tables.oid, p.name) AND (tables.name <> 'versions'
-        OR p.name = 'SELECT' OR p.name = 'INSERT' AND NOT EXISTS (SELECT FROM tables WHERE name = 'counts'))
+        OR p.name = 'SELECT' OR p.name = 'INSERT' AND NOT EXISTS (SELECT FROM tables WHERE name = 'adoptions'))
     GROUP BY tables.name, me.role)
 SELECT statement FROM wanted ORDER BY step, statement

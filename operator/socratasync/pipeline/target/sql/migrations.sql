@@ -8,6 +8,7 @@ SELECT quote_ident(current_user) AS role,
     count(*) FILTER (WHERE c.relname = 'versions') = 1 AS has_versions,
     count(*) FILTER (WHERE c.relname = 'outranked') = 1 AS has_outranked,
     count(*) FILTER (WHERE c.relname = 'counts') = 1 AS has_counts,
+    count(*) FILTER (WHERE c.relname = 'adoptions') = 1 AS has_adoptions,
     has_schema_privilege(n.oid, 'USAGE')
         AND coalesce(bool_and(has_table_privilege(c.oid, 'SELECT')), true) AS readable,
     has_schema_privilege(n.oid, 'CREATE')
@@ -15,7 +16,7 @@ SELECT quote_ident(current_user) AS role,
             OR has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
             AND has_table_privilege(c.oid, 'DELETE')), true) AS writable
 FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid
-    AND c.relname IN ('runs', 'datasets', 'checkpoints', 'versions', 'outranked', 'counts')
+    AND c.relname IN ('runs', 'datasets', 'checkpoints', 'versions', 'outranked', 'counts', 'adoptions')
 WHERE n.nspname = 'socratasync'
 GROUP BY n.oid, n.nspowner
 
@@ -154,6 +155,36 @@ BEGIN
             AND e.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
     LOOP
         EXECUTE format('GRANT %s ON socratasync.counts TO %s', allowed.what, allowed.who);
+    END LOOP;
+END
+$$
+
+-- create_adoptions --
+-- Version 5. Datasets that runs load though no manifest names them. Whoever may write the other tables may write
+-- this one, whichever of them makes it.
+CREATE TABLE IF NOT EXISTS socratasync.adoptions (
+    target text NOT NULL,
+    dataset text NOT NULL,
+    name text NOT NULL,
+    entry jsonb NOT NULL,
+    run text NOT NULL,
+    adopted_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (target, dataset)
+);
+COMMENT ON TABLE socratasync.adoptions IS
+    'Datasets that spec.follow adopted, each as spec.datasets would name it, and the run that first merged it';
+DO $$
+DECLARE
+    allowed record;
+BEGIN
+    FOR allowed IN
+        SELECT CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END AS who,
+            e.privilege_type AS what
+        FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) e
+        WHERE c.oid = 'socratasync.datasets'::regclass
+            AND e.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+    LOOP
+        EXECUTE format('GRANT %s ON socratasync.adoptions TO %s', allowed.what, allowed.who);
     END LOOP;
 END
 $$
