@@ -25,6 +25,11 @@ class LeftOpen:
         self._file: Path | None = None
         self._before_file = self._before_test = 0
 
+    def pytest_collection_finish(self) -> None:
+        """What is there before the first test, modules and all tests, is never garbage: nobody need look through it."""
+        gc.collect()
+        gc.freeze()
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Counts before any fixture of the test is made."""

@@ -128,3 +128,14 @@ def test_what_is_loaded_is_known_by_either_form() -> None:
     assert is_loaded(spec, fingerprint(spec))
     assert is_loaded(spec, fingerprint_of_version_0(spec))
     assert not is_loaded(spec, "1-0000000000000000")
+
+
+def test_whom_it_follows_is_a_part_of_what_is_loaded_and_of_no_older_fingerprint() -> None:
+    spec = SyncSpec.from_json(SPEC)
+    follows = SyncSpec.from_json({**SPEC, "follow": {"name": "MyLA311 Cases {year}"}})
+    adopts = SyncSpec.from_json(
+        {**SPEC, "follow": {"name": "MyLA311 Cases {year}", "adopt": "Automatic"}}
+    )
+
+    assert len({fingerprint(each) for each in (spec, follows, adopts)}) == 3
+    assert fingerprint_of_version_0(follows) == fingerprint_of_version_0(spec)

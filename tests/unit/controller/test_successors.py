@@ -28,6 +28,7 @@ from socratasync.controller.status.events import Event, transitions
 from socratasync.controller.status.next import next_status
 from socratasync.controller.status.patch import as_json
 from socratasync.controller.status.source_freshness import read_source_freshness
+from socratasync.controller.status.successors import sentence
 
 MakeResource = Callable[..., Resource]
 MakeJob = Callable[..., ObservedJob]
@@ -135,6 +136,9 @@ def test_what_is_proposed_is_in_the_status_with_all_that_is_known_of_it(
 def test_it_is_found_once_however_many_runs_find_it(nights: Callable[..., Nights]) -> None:
     sync = nights(follow=PROPOSE)
     sync.run(ran([FOUND]))
+    assert [e.about for e in sync.told if e.reason == "SuccessorFound"] == [
+        "next-2021 2027-01-15T07:00:00Z"
+    ], "by which an operator that was killed tells it once"
     assert sync.events() == [
         (
             "Normal",
@@ -175,6 +179,21 @@ def test_of_many_that_follow_a_few_are_named_and_all_are_counted(
 
     assert "many-0002 (2021), Cases 2; and 2 more. See" in told.message
     assert "many-0003" not in told.message
+    told = loaded(nights(follow=PROPOSE).run(ran(many[:3])))
+    assert "many-0002 (2021), Cases 2. See" in told.message
+
+
+def test_a_column_of_another_type_is_told_and_a_dataset_without_a_name(
+    nights: Callable[..., Nights],
+) -> None:
+    sync = nights(follow=PROPOSE)
+    changed = replace(FOUND, columns_missing=(), columns_new=(), columns_changed=("nc",))
+
+    status = sync.run(ran([changed]))
+
+    assert [each.columns_changed for each in status.successors or ()] == [("nc",)]
+    assert "MyLA311 Cases 2021, with another type of nc" in loaded(status).message
+    assert sentence(SuccessorStatus(id=NEXT)) == "next-2021, unnamed"
 
 
 def test_a_spec_that_follows_nothing_has_no_such_condition(nights: Callable[..., Nights]) -> None:
@@ -242,7 +261,11 @@ def test_what_was_adopted_is_a_dataset_in_use_from_that_run_on(
             "loaded from now on, as spec.follow says: next-2021 (2021), MyLA311 Cases 2021",
         )
     ]
+    assert [e.about for e in sync.told if e.reason == "SuccessorAdopted"] == [
+        "next-2021 2027-01-16T07:00:00Z"
+    ]
     assert loaded(status).status == "True"
+    assert "adopted: next-2021 (2021), MyLA311 Cases 2021" in loaded(status).message
     assert [each.id for each in read_entry(sync.resource).datasets] == [THIS, PAST, NEXT]
 
     status = sync.run(ran([ADOPTED], NEXT))

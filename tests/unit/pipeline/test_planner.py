@@ -730,3 +730,16 @@ def test_how_rows_are_written_is_up_to_the_table(
     found = plan(source, state)
 
     assert (found.shape.in_two, found.row_triggers) == (in_two, triggers)
+
+
+def test_a_plan_knows_what_the_portal_calls_the_dataset_and_says_of_it(
+    source: Source, parks: Dataset
+) -> None:
+    parks.name, parks.description = "City Parks 2024", "See lake-0001."
+
+    found = plan(source, NOTHING_YET)
+
+    assert (found.name, found.description) == ("City Parks 2024", "See lake-0001.")
+    assert found.columns_after["dataset"] == {"name": "City Parks 2024"}
+    parks.name = PARKS
+    assert "dataset" not in plan(source, NOTHING_YET).columns_after, "it has no name but its id"

@@ -167,7 +167,7 @@ def _with_successors(status: SyncStatus, resource: Resource, outcome: Outcome | 
     """The datasets that follow, and which of them are adopted: that makes them datasets in use."""
     report, at = (outcome.report, outcome.ended.replace(microsecond=0)) if outcome else (None, None)
     successors = next_successors(resource.spec, status.successors, report, at)
-    return status if successors == status.successors else replace(status, successors=successors)
+    return replace(status, successors=successors)
 
 
 def _with_datasets(
