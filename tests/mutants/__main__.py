@@ -64,7 +64,7 @@ STORIES_OF = {
     "socratasync.pipeline.merge.table_statements": "table",
     "socratasync.pipeline.plan.planner": "drift",
     "socratasync.pipeline.plan.target_state": "target_state",
-    "socratasync.pipeline.stage.verify": "soda3 switch verify",
+    "socratasync.pipeline.stage.verify": "one_off soda3 switch verify",
 }
 """Module → the files of `tests/postgres` that are about it, or single tests of them. Of other modules all
 ``STORIES`` are: a mutant that none notices runs all that reach it, which takes minutes."""

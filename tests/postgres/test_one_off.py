@@ -219,3 +219,17 @@ def test_where_the_manifest_resets_a_run_of_some_datasets_keeps_the_others(
 
     assert sync.acres() == {**PARKS_THERE, "l0": -1, "mine": None}
     assert [each["dataset"] for each in book(sync)] == [LAKES, PARKS]
+
+
+def test_a_range_whose_count_is_wrong_is_to_be_asked_for_again_and_an_update_is_not(
+    sync: Sync, portal: Portal
+) -> None:
+    portal.faults.add(Fault.wrong_count(lambda right: right + 1), on="count", times=None)
+
+    by_range, by_update = (
+        " ".join(sync.run(selection=selection).warnings)
+        for selection in (SECOND_DAY, Selection(datasets=(PARKS,)))
+    )
+
+    assert "no later run reads them again: ask for the range once more" in by_range
+    assert "no later run" not in by_update

@@ -18,7 +18,7 @@ def find_metadata(source: Source, dataset: str, known: Known | None) -> Metadata
     """The dataset's columns and time of change; ``known``: what the bookkeeping has of it. Raises ``DatasetNotFound``,
     with the ids of datasets that have its name, and others."""
     try:
-        return source.metadata(dataset, known.columns.get("source", {}) if known else {})
+        return source.metadata(dataset, known.columns["source"] if known else {})
     except DatasetNotFound as exc:
         raise _replaced(source, dataset, known, exc) from exc
 
