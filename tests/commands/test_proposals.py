@@ -148,6 +148,29 @@ ODD: dict[str, tuple[Odd, list[str]]] = {
         ),
         ["socrata_id"],
     ),
+    "a key of quotes, line ends and backslashes": (
+        lambda p: p.add_dataset(
+            "oddd-0001",
+            text_columns("id"),
+            [{"id": text} for text in ('"', "'", "\\", "\n", "a\r\nb", "\\N", "\t", ",")],
+        ),
+        ["id"],
+    ),
+    "numbers of forty digits": (
+        lambda p: p.add_dataset(
+            "oddd-0001", [("id", "number")], [{"id": f"{n}{'7' * 39}"} for n in range(1, 9)]
+        ),
+        ["id"],
+    ),
+    "a dataset's name that is none of a table's, and a field's that no portal gives": (
+        lambda p: p.add_dataset(
+            "oddd-0001",
+            text_columns("straße_id"),
+            _numbered("straße_id"),
+            name='2024: 🌳 "Bäume" --',
+        ),
+        ["socrata_id"],
+    ),
 }
 
 
