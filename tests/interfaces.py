@@ -4,6 +4,8 @@ Every test that uses the fixture ``socrata_interface`` is there once for each. `
 ``SODA3`` one of them. By default (``spread``) each test is run by one, the same one each time, about half of them by
 each: the whole suite by both takes twice as long. A test that is named by its whole id is run as it is named.
 
+What is marked ``long`` is run by ``both`` alone, which ``make chaos`` asks for.
+
 ``@pytest.mark.interface("SODA2")`` is for a test that is about one of them, ``("Auto")`` for one that is about the choice
 between them.
 """
@@ -54,6 +56,8 @@ class Interfaces:
 
 
 def _is_run(item: pytest.Item, choice: str) -> bool:
+    if item.get_closest_marker("long"):
+        return choice == "both"
     call = getattr(item, "callspec", None)
     if call is None or FIXTURE not in call.params or item.get_closest_marker("interface"):
         return True

@@ -20,6 +20,7 @@ pytest_addoption = add_option
 def pytest_configure(config):
     config.pluginmanager.register(Interfaces())
     config.addinivalue_line("markers", "interface(name)")
+    config.addinivalue_line("markers", "long")
 
 @pytest.fixture
 def socrata_interface(request):
@@ -38,6 +39,9 @@ def test_of_one(socrata_interface): pass
 def test_of_the_choice(socrata_interface): pass
 
 def test_of_none(): pass
+
+@pytest.mark.long
+def test_of_the_long_form(): pass
 """
 OTHERS = {"test_of_one[SODA2]", "test_of_the_choice[Auto]", "test_of_none"}
 
@@ -73,7 +77,8 @@ def test_tests_run_by_the_interfaces_that_are_asked_for(
 ) -> None:
     wanted = {f"test_any[{number}-{each}]" for number in range(40) for each in by}
 
-    assert run(tmp_path, "--interface", choice) == OTHERS | wanted
+    long = {"test_of_the_long_form"} if choice == "both" else set()
+    assert run(tmp_path, "--interface", choice) == OTHERS | wanted | long
 
 
 def test_by_default_each_runs_by_one_and_about_half_of_them_by_each(tmp_path: Path) -> None:

@@ -221,9 +221,9 @@ def test_soda2_that_ends_between_two_runs_costs_no_row_and_no_reload(
     ("status", "mode", "datasets", "pace"),
     [
         (410, "update", ONE, FAST),
-        (404, "update", TWO, FAST),
+        pytest.param(404, "update", TWO, FAST, marks=pytest.mark.long),
         (501, "full", ONE, FAST),
-        (403, "full", TWO, FAST),
+        pytest.param(403, "full", TWO, FAST, marks=pytest.mark.long),
         (410, "new", ONE, FAST),
         (410, "new", TWO, SLOW),
     ],
