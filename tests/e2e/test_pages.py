@@ -30,6 +30,7 @@ NOT_TYPED = {
     "make test": "this test is part of it, or stands beside it",
     ".venv/bin/socratasync search data.lacity.org": "asks the city's own portal; tests/commands asks a simulated one",
     ".venv/bin/socratasync init https://data.lacity.org": "asks the city's own portal; tests/commands asks a simulated one",
+    "socratasync run -f la-311.yaml --": "a person's own database; tests/commands types these options on one of its own",
     "pipx install '.[operator]'": "needs pipx and a package index; make setup installs the same programs",
     "git clone https://github.com/socratasync/socratasync": "needs GitHub",
     "kind load docker-image socratasync:dev": "needs Docker and kind",
