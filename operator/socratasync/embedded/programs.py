@@ -101,18 +101,27 @@ def copied(installed: Path, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     stamp = int((installed / "bin" / "postgres").stat().st_mtime)
-    copy = folder / f"{installed.name}-{stamp}"
-    if copy.exists():
-        return copy
+    wheel, copy = installed.parent, folder / f"{installed.name}-{stamp}"
+    made = copy / wheel.name / installed.name
+    if made.exists():
+        return made
     unfinished = Path(tempfile.mkdtemp(dir=folder))
     for part in ("bin", "lib", "share"):
-        shutil.copytree(installed / part, unfinished / part, symlinks=True)
+        shutil.copytree(
+            installed / part, unfinished / wheel.name / installed.name / part, symlinks=True
+        )
+    libraries = wheel.with_name(
+        f"{wheel.name}.libs"
+    )  # where the programs look for them, from where they are
+    if libraries.is_dir():
+        shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
     for path in [unfinished, *unfinished.rglob("*")]:
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (_FOR_ALL if path.is_dir() else _file_mode(path)))
     for old in folder.glob(f"{installed.name}-*"):
         shutil.rmtree(old, ignore_errors=True)
-    return unfinished.rename(copy)
+    unfinished.rename(copy)
+    return made
 
 
 def _file_mode(path: Path) -> int:
