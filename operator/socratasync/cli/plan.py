@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,6 +11,7 @@ import typer
 
 from socratasync.api.manifest import Manifest
 from socratasync.cli import failures, inputs, options, preview_json, preview_table, terminal
+from socratasync.cli.portal import TRIES
 from socratasync.contract.environment import Secrets, not_given, redactor
 from socratasync.contract.report import error_dict, summarise
 from socratasync.errors import SyncError
@@ -97,7 +97,6 @@ def _plan(
 def _source(
     manifest: Manifest, given: Secrets, environ: Mapping[str, str], interruption: Interruption
 ) -> Source:
-    # A person is waiting: report a source in trouble after few tries, where a run would try for long.
     patience = request.read_policy(environ)
     return Source(
         manifest.spec.domain,
@@ -105,7 +104,7 @@ def _source(
         app_token=given.app_token,
         credentials=given.credentials,
         requests_at_once=manifest.spec.parallelism,
-        policy=dataclasses.replace(patience, attempts=min(patience.attempts, 3)),
+        policy=patience.within(TRIES),
         timeouts=Timeouts.of(manifest.spec.source.timeouts),
         stopping=interruption.stopping,
     )

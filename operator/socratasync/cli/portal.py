@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
 from socratasync.contract.environment import read_secrets
@@ -26,7 +25,7 @@ def portal(domain: str, environ: Mapping[str, str], interruption: Interruption) 
         domain,
         app_token=given.app_token,
         credentials=given.credentials,
-        policy=dataclasses.replace(patience, attempts=min(patience.attempts, TRIES)),
+        policy=patience.within(TRIES),
         timeouts=Timeouts(first_byte=PATIENCE_S),
         stopping=interruption.stopping,
     )

@@ -31,7 +31,6 @@ _NOT_YET = "its rows have not come in yet"
 def followed(context: RunContext, plan: Callable[[RunContext], Plans]) -> tuple[RunContext, Plans]:
     """The run with the manifest as it has come to be meant, and its plans. A one-off run means what was selected."""
     if context.request.selection != EVERYTHING:
-        context.journal.report.successors = None
         return context, plan(context)
     with closing(_onlooker(context)) as source:
         found, plans = plan_followed(
@@ -52,7 +51,7 @@ def _onlooker(context: RunContext) -> Source:
         api=request.spec.source.api,
         app_token=request.secrets.app_token,
         credentials=request.secrets.credentials,
-        policy=replace(options.policy, attempts=min(options.policy.attempts, _ATTEMPTS)),
+        policy=options.policy.within(_ATTEMPTS),
         timeouts=replace(
             timeouts,
             first_byte=min(timeouts.first_byte, _FIRST_BYTE_S),
@@ -77,9 +76,7 @@ def _tell(context: RunContext) -> None:
     found = context.followed
     for warning in found.warnings:
         context.journal.warn(warning)
-    if found.successors is None:
-        context.journal.report.successors = None
-    else:
+    if found.successors is not None:
         context.journal.report.successors = [_until_loaded(e, found) for e in found.successors]
 
 

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
 from tests.unit.controller.conftest import at
+from tests.unit.controller.nights import MakeJob, Nights
 
 from socratasync.api.dataset_status import DatasetStatus, SourceNotice
-from socratasync.api.status import Result, SyncStatus
+from socratasync.api.status import SyncStatus
 from socratasync.contract.notices import MOST_NOTICES, Notice
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.contract.report_text import Report, encode, read
-from socratasync.controller.action import Action, Kind
-from socratasync.controller.jobs.outcome import Outcome
-from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.memory import find
 from socratasync.controller.observed.resource import Resource
-from socratasync.controller.status.events import Event, transitions
 from socratasync.controller.status.interfaces import interface_supported
-from socratasync.controller.status.next import next_status
 from socratasync.errors import AppTokenRequired
 
 MakeResource = Callable[..., Resource]
-MakeJob = Callable[..., ObservedJob]
 
 FIRST_NIGHT = at("2026-12-01T07:00")
 JUNE = at("2027-06-01T00:00")
@@ -55,35 +49,16 @@ def by(api: str | None, id_: str = THIS, why: str | None = None) -> DatasetRepor
     return DatasetReport(id=id_, api=api, api_changed=why, error=error)
 
 
-@dataclass
-class Nights:
-    """A sync through its runs, one a night; ``told`` are the events of the last one."""
-
-    resource: Resource
-    job: MakeJob
-    told: list[Event]
-    night: int = 0
-
-    def run(self, report: Report | None) -> SyncStatus:
-        now = FIRST_NIGHT + self.night * timedelta(days=1)
-        done = self.job(f"la-311-{self.night}", "Complete", created=f"{now:%Y-%m-%dT%H:%M:%SZ}")
-        action = Action(kind=Kind.RECORD, reason="", message="", settled=now, job=done)
-        outcome = Outcome(
-            result=Result.SUCCEEDED, reason="Succeeded", message="", ended=now, report=report
-        )
-        status = next_status(self.resource, action, now, outcome=outcome)
-        self.told = transitions(self.resource.status, status, action, outcome)
-        self.resource = replace(self.resource, status=status)
-        self.night += 1
-        return status
+class InterfaceNights(Nights):
+    """Nights of which one asks for the events of a reason."""
 
     def events(self, reason: str) -> list[str]:
         return [event.message for event in self.told if event.reason == reason]
 
 
 @pytest.fixture(name="nights")
-def _nights(resource: MakeResource, job: MakeJob) -> Callable[..., Nights]:
-    return lambda **spec: Nights(resource(**spec), job, [])
+def _nights(resource: MakeResource, job: MakeJob) -> Callable[..., InterfaceNights]:
+    return lambda **spec: InterfaceNights(resource(**spec), job, FIRST_NIGHT)
 
 
 def interfaces(status: SyncStatus) -> dict[str, str | None]:
@@ -98,7 +73,7 @@ def notices(status: SyncStatus) -> list[tuple[str, str, datetime | None]]:
 
 
 def test_a_change_over_is_told_once_for_all_datasets_and_then_is_as_it_was(
-    nights: Callable[..., Nights],
+    nights: Callable[..., InterfaceNights],
 ) -> None:
     sync = nights()
     first = sync.run(ran(by("SODA2"), by("SODA2", PAST)))
@@ -118,7 +93,7 @@ def test_a_change_over_is_told_once_for_all_datasets_and_then_is_as_it_was(
 
 
 def test_datasets_that_changed_for_different_reasons_are_told_apart(
-    nights: Callable[..., Nights],
+    nights: Callable[..., InterfaceNights],
 ) -> None:
     sync = nights()
     sync.run(ran(by("SODA2"), by("SODA3", PAST)))
@@ -154,7 +129,10 @@ def test_datasets_that_changed_for_different_reasons_are_told_apart(
     ],
 )
 def test_what_a_change_is(
-    nights: Callable[..., Nights], before: DatasetStatus | None, now: DatasetReport, told: int
+    nights: Callable[..., InterfaceNights],
+    before: DatasetStatus | None,
+    now: DatasetReport,
+    told: int,
 ) -> None:
     sync = nights(status=SyncStatus(datasets=(before,) if before else None))
 
@@ -164,7 +142,7 @@ def test_what_a_change_is(
     assert interfaces(status)[THIS] == (now.api or (before.api if before else None))
 
 
-def test_a_run_without_a_report_changes_nothing(nights: Callable[..., Nights]) -> None:
+def test_a_run_without_a_report_changes_nothing(nights: Callable[..., InterfaceNights]) -> None:
     sync = nights()
     sync.run(ran(by("SODA2"), notices=(ENDS,)))
 
@@ -216,7 +194,7 @@ def test_a_run_without_a_report_changes_nothing(nights: Callable[..., Nights]) -
     ],
 )  # fmt: skip
 def test_a_notice_stands_for_as_long_as_it_is_given_and_is_news_once(
-    nights: Callable[..., Nights],
+    nights: Callable[..., InterfaceNights],
     before: tuple[Notice, ...],
     report: Report,
     after: list[Notice],
@@ -247,7 +225,7 @@ def _of(notice: SourceNotice) -> Notice:
 
 
 def test_the_event_of_a_notice_is_a_warning_by_a_name_of_its_own(
-    nights: Callable[..., Nights],
+    nights: Callable[..., InterfaceNights],
 ) -> None:
     sync = nights()
     sync.run(ran(by("SODA2"), notices=(ENDS,)))
@@ -261,7 +239,7 @@ def test_the_event_of_a_notice_is_a_warning_by_a_name_of_its_own(
     assert again.about != first.about, "two years later it is news again"
 
 
-def test_a_status_has_no_more_notices_than_it_may(nights: Callable[..., Nights]) -> None:
+def test_a_status_has_no_more_notices_than_it_may(nights: Callable[..., InterfaceNights]) -> None:
     sync = nights()
     sync.run(ran(by("SODA3", PAST), notices=(NEXT,)))
     many = tuple(Notice("SODA2", f"number {number}") for number in range(MOST_NOTICES + 3))
@@ -345,7 +323,7 @@ def test_without_a_spec_that_can_be_read_it_says_what_the_portal_says(
     assert (found.status, found.message) == ("False", "the portal says of SODA2: it ends")
 
 
-def test_ready_is_true_all_the_same(nights: Callable[..., Nights]) -> None:
+def test_ready_is_true_all_the_same(nights: Callable[..., InterfaceNights]) -> None:
     status = nights().run(ran(by("SODA2"), notices=(ENDS,)))
 
     told = {each.type: each.status for each in status.conditions or ()}

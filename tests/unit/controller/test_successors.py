@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.unit.controller.conftest import at
+from tests.unit.controller.nights import MakeJob, Nights
 
 from socratasync.api.dataset_status import DatasetStatus
-from socratasync.api.status import Condition, Result, SyncStatus
+from socratasync.api.status import Condition, SyncStatus
 from socratasync.api.successor_status import SuccessorStatus
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.contract.report_text import Report, encode, read
 from socratasync.contract.successors import Successor
 from socratasync.controller.action import Action, Kind
-from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.metrics.gauges import PER_RESOURCE, read_gauges
 from socratasync.controller.observed.in_use import datasets_in_use
-from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.memory import find
 from socratasync.controller.observed.resource import Resource, read_resource
 from socratasync.controller.page.read_entry import read_entry
-from socratasync.controller.status.events import Event, transitions
+from socratasync.controller.status.events import transitions
 from socratasync.controller.status.next import next_status
 from socratasync.controller.status.patch import as_json
 from socratasync.controller.status.source_freshness import read_source_freshness
 from socratasync.controller.status.successors import sentence
 
 MakeResource = Callable[..., Resource]
-MakeJob = Callable[..., ObservedJob]
 
 NIGHT = at("2027-01-15T07:00")
 THIS, PAST, NEXT, OTHER = "rq3b-xjk8", "pvft-t768", "next-2021", "othe-2021"
@@ -56,33 +54,14 @@ def ran(successors: list[Successor] | None, *datasets: str) -> Report | None:
     return read(encode(report.as_dict()))
 
 
-@dataclass
-class Nights:
-    """A sync through its runs, one a night; ``told`` are the events of the last one."""
-
-    resource: Resource
-    job: MakeJob
-    told: list[Event] = field(default_factory=list)
-    night: int = 0
-
-    def run(self, report: Report | None) -> SyncStatus:
-        now = NIGHT + self.night * timedelta(days=1)
-        done = self.job(f"la-311-{self.night}", "Complete", created=f"{now:%Y-%m-%dT%H:%M:%SZ}")
-        action = Action(kind=Kind.RECORD, reason="", message="", settled=now, job=done)
-        outcome = Outcome(
-            result=Result.SUCCEEDED, reason="Succeeded", message="", ended=now, report=report
-        )
-        status = next_status(self.resource, action, now, outcome=outcome)
-        self.told = transitions(self.resource.status, status, action, outcome)
-        self.resource = replace(self.resource, status=status)
-        self.night += 1
-        return status
+class SuccessorNights(Nights):
+    """Nights between which the operator looks, and of which one asks for what is told of successors."""
 
     def look(self, resource: Resource | None = None) -> SyncStatus:
         """The operator looks, and nothing has happened."""
         seen = replace(resource or self.resource, status=self.resource.status)
         waits = Action(kind=Kind.WAIT, reason="WaitingForSchedule", message="", settled=NIGHT)
-        status = next_status(seen, waits, NIGHT + self.night * timedelta(days=1))
+        status = next_status(seen, waits, self.now)
         self.told = transitions(seen.status, status, waits, None)
         self.resource = replace(seen, status=status)
         return status
@@ -96,8 +75,8 @@ class Nights:
 
 
 @pytest.fixture(name="nights")
-def _nights(resource: MakeResource, job: MakeJob) -> Callable[..., Nights]:
-    return lambda **spec: Nights(resource(**spec), job)
+def _nights(resource: MakeResource, job: MakeJob) -> Callable[..., SuccessorNights]:
+    return lambda **spec: SuccessorNights(resource(**spec), job, NIGHT)
 
 
 def loaded(status: SyncStatus) -> Condition:
@@ -115,7 +94,7 @@ def in_use(resource: Resource) -> list[str]:
 
 
 def test_what_is_proposed_is_in_the_status_with_all_that_is_known_of_it(
-    nights: Callable[..., Nights],
+    nights: Callable[..., SuccessorNights],
 ) -> None:
     status = nights(follow=PROPOSE).run(ran([FOUND]))
 
@@ -133,7 +112,7 @@ def test_what_is_proposed_is_in_the_status_with_all_that_is_known_of_it(
     assert [each.id for each in status.datasets or ()] == [THIS, PAST]
 
 
-def test_it_is_found_once_however_many_runs_find_it(nights: Callable[..., Nights]) -> None:
+def test_it_is_found_once_however_many_runs_find_it(nights: Callable[..., SuccessorNights]) -> None:
     sync = nights(follow=PROPOSE)
     sync.run(ran([FOUND]))
     assert [e.about for e in sync.told if e.reason == "SuccessorFound"] == [
@@ -153,7 +132,9 @@ def test_it_is_found_once_however_many_runs_find_it(nights: Callable[..., Nights
     assert sync.events() == []
 
 
-def test_the_condition_says_what_follows_and_where_to_look(nights: Callable[..., Nights]) -> None:
+def test_the_condition_says_what_follows_and_where_to_look(
+    nights: Callable[..., SuccessorNights],
+) -> None:
     sync = nights(follow=PROPOSE)
     assert (loaded(sync.look()).status, loaded(sync.look()).reason) == ("Unknown", "NotKnown")
 
@@ -171,7 +152,7 @@ def test_the_condition_says_what_follows_and_where_to_look(nights: Callable[...,
 
 
 def test_of_many_that_follow_a_few_are_named_and_all_are_counted(
-    nights: Callable[..., Nights],
+    nights: Callable[..., SuccessorNights],
 ) -> None:
     many = [Successor(id=f"many-000{n}", name=f"Cases {n}", year=2021) for n in range(5)]
 
@@ -184,7 +165,7 @@ def test_of_many_that_follow_a_few_are_named_and_all_are_counted(
 
 
 def test_a_column_of_another_type_is_told_and_a_dataset_without_a_name(
-    nights: Callable[..., Nights],
+    nights: Callable[..., SuccessorNights],
 ) -> None:
     sync = nights(follow=PROPOSE)
     changed = replace(FOUND, columns_missing=(), columns_new=(), columns_changed=("nc",))
@@ -196,7 +177,9 @@ def test_a_column_of_another_type_is_told_and_a_dataset_without_a_name(
     assert sentence(SuccessorStatus(id=NEXT)) == "next-2021, unnamed"
 
 
-def test_a_spec_that_follows_nothing_has_no_such_condition(nights: Callable[..., Nights]) -> None:
+def test_a_spec_that_follows_nothing_has_no_such_condition(
+    nights: Callable[..., SuccessorNights],
+) -> None:
     sync = nights()
 
     status = sync.run(ran([]))
@@ -205,7 +188,9 @@ def test_a_spec_that_follows_nothing_has_no_such_condition(nights: Callable[...,
     assert status.successors is None
 
 
-def test_a_run_that_could_not_look_leaves_what_is_known(nights: Callable[..., Nights]) -> None:
+def test_a_run_that_could_not_look_leaves_what_is_known(
+    nights: Callable[..., SuccessorNights],
+) -> None:
     sync = nights(follow=PROPOSE)
     before = sync.run(ran([FOUND])).successors
 
@@ -224,7 +209,7 @@ def test_a_run_that_could_not_look_leaves_what_is_known(nights: Callable[..., Ni
     ],
 )
 def test_the_gauge_counts_those_that_wait(
-    nights: Callable[..., Nights], successors: Any, follow: Any, waiting: float | None
+    nights: Callable[..., SuccessorNights], successors: Any, follow: Any, waiting: float | None
 ) -> None:
     sync = nights(follow=follow)
     sync.run(ran(successors))
@@ -238,7 +223,7 @@ def test_the_gauge_counts_those_that_wait(
 
 
 def test_what_was_adopted_is_a_dataset_in_use_from_that_run_on(
-    nights: Callable[..., Nights],
+    nights: Callable[..., SuccessorNights],
 ) -> None:
     sync = nights(follow=AUTOMATIC)
     sync.run(ran([replace(FOUND, reason="not yet")]))
@@ -273,7 +258,9 @@ def test_what_was_adopted_is_a_dataset_in_use_from_that_run_on(
     assert sync.events() == []
 
 
-def test_the_spec_that_is_started_next_is_as_it_was_written(nights: Callable[..., Nights]) -> None:
+def test_the_spec_that_is_started_next_is_as_it_was_written(
+    nights: Callable[..., SuccessorNights],
+) -> None:
     sync = nights(follow=AUTOMATIC)
     spec = sync.resource.spec
     sync.run(ran([ADOPTED], NEXT))
@@ -283,7 +270,7 @@ def test_the_spec_that_is_started_next_is_as_it_was_written(nights: Callable[...
 
 
 def test_what_is_pinned_is_adopted_no_more_and_keeps_its_record(
-    nights: Callable[..., Nights], resource: MakeResource
+    nights: Callable[..., SuccessorNights], resource: MakeResource
 ) -> None:
     sync = nights(follow=AUTOMATIC)
     sync.run(ran([ADOPTED], NEXT))
@@ -297,7 +284,7 @@ def test_what_is_pinned_is_adopted_no_more_and_keeps_its_record(
 
 @pytest.mark.parametrize("follow", [None, PROPOSE], ids=["off", "Propose"])
 def test_what_was_adopted_is_not_in_use_while_nothing_is_adopted(
-    nights: Callable[..., Nights], resource: MakeResource, follow: Any
+    nights: Callable[..., SuccessorNights], resource: MakeResource, follow: Any
 ) -> None:
     sync = nights(follow=AUTOMATIC)
     sync.run(ran([ADOPTED], NEXT))
@@ -309,7 +296,7 @@ def test_what_was_adopted_is_not_in_use_while_nothing_is_adopted(
 
 
 def test_years_leave_out_what_was_adopted_as_any_other(
-    nights: Callable[..., Nights], resource: MakeResource
+    nights: Callable[..., SuccessorNights], resource: MakeResource
 ) -> None:
     sync = nights(follow=AUTOMATIC)
     sync.run(ran([ADOPTED], NEXT))
@@ -318,7 +305,9 @@ def test_years_leave_out_what_was_adopted_as_any_other(
     assert in_use(sync.resource) == [THIS]
 
 
-def test_another_operator_reads_the_same_from_the_status(nights: Callable[..., Nights]) -> None:
+def test_another_operator_reads_the_same_from_the_status(
+    nights: Callable[..., SuccessorNights],
+) -> None:
     sync = nights(follow=AUTOMATIC)
     status = sync.run(ran([ADOPTED, replace(FOUND, id=OTHER)], NEXT))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -24,6 +24,10 @@ class RetryPolicy:
     first_wait: float = 1.0
     longest_wait: float = 60.0
     longest_retry_after: float = 600.0
+
+    def within(self, attempts: int) -> RetryPolicy:
+        """The same with at most so many tries, for who would rather know than wait."""
+        return replace(self, attempts=min(self.attempts, attempts))
 
     def wait_before(
         self,
