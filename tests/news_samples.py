@@ -7,7 +7,7 @@ from typing import Any
 
 from socratasync.api.news_status import Trouble
 from socratasync.api.notify import Occasion
-from socratasync.api.status import Result, Trigger
+from socratasync.api.status_words import Result, Trigger
 from socratasync.contract.news import DatasetNews, News, RunNews
 
 AT = datetime(2026, 11, 30, 7, 5, tzinfo=UTC)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,10 +18,11 @@ from tests.chaos.setting import Setting
 from tests.chaos.world import World
 from tests.interfaces import with_api
 from tests.listener import Listener
-from tests.postgres.conftest import Sync
+from tests.postgres.conftest import ROW_BY_ROW, Sync
 
 from socrata_simulator.portal.portal import Portal
 from socratasync.contract.report import RunReport
+from socratasync.pipeline.request import SecondCopy
 
 FIRST, SECOND = "park-0001", "park-0002"
 
@@ -104,17 +104,14 @@ def begin(
         for key in (0, 1, 2, 3, 4, 1, 2):  # two of them twice, and three in both
             world.happen(id, ("insert", f"k{key + 2 * number}", key, 0))
     sync.spec["datasets"] = setting.datasets_of(ids)
-    sync.options = sync.with_(clock=lambda: setting.now(world), filling_ahead=_pace(sync, setting))
+    sync.options = sync.with_(clock=lambda: setting.now(world), second_copy=_copies(setting))
     sync.shares_keys = setting.datasets > 1
     witness = Witness(sync, listener if setting.told else None)
     return Judge(sync, world, setting, witness)
 
 
-def _pace(sync: Sync, setting: Setting) -> Any:
-    usual = dataclasses.replace(sync.options.filling_ahead, page_bytes=4 << 20, held_up=0.25)
-    if not setting.slow_server:
-        return usual
-    return dataclasses.replace(usual, page_bytes=0, held_up=-1.0)
+def _copies(setting: Setting) -> SecondCopy:
+    return ROW_BY_ROW if setting.slow_server else SecondCopy()
 
 
 def manifest(sync: Sync, mode: str, page_size: int, setting: Setting) -> None:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from socratasync.api.status import Result
+from socratasync.api.status_words import Result
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.status import condition_types as conditions
 

@@ -25,13 +25,13 @@ from socratasync.contract.environment import Secrets
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import SyncError
 from socratasync.pipeline.journal import Journal
-from socratasync.pipeline.merge.fill_ahead import FillAhead
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.preview import DatasetPreview, Preview, find, preview
-from socratasync.pipeline.request import RunContext, RunOptions, RunRequest
+from socratasync.pipeline.request import RunContext, RunOptions, RunRequest, SecondCopy
 from socratasync.pipeline.run import opened, plan_all, run, source
 from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.stage.fill import Stage
+from socratasync.pipeline.stage.landing import landing
 from socratasync.pipeline.stage.verify import StagedDataset, fill_and_verify
 from socratasync.pipeline.target.connection import Connections
 from socratasync.pipeline.target.migrations import bring_up_to_date
@@ -224,10 +224,8 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY
 def stage(context: RunContext, plan: DatasetPlan) -> StagedDataset:
     """The dataset, staged and verified, as a run does it."""
     with context.connections.connect() as connection:
-        follower = FillAhead(context, plan, connection)
-        return fill_and_verify(
-            context, plan, connection, Stage(context, plan, connection, follower)
-        )
+        place = landing(context, plan, connection)
+        return fill_and_verify(context, plan, Stage(context, plan, connection, place))
 
 
 @pytest.fixture
@@ -250,17 +248,19 @@ def real_data(real_folder: Path | None) -> Path:
     return real_folder
 
 
+ROW_BY_ROW = SecondCopy(piece_bytes=1, after_pieces=1, always=True)
+"""As where PostgreSQL is the slower side: every other row of a page comes in by the second connection."""
+
+
 @pytest.fixture
 def slow_server(sync: Sync) -> None:
-    """PostgreSQL passes for the slower side from the first page on, however small, so that datasets are
-    filled while they are downloaded."""
-    ahead = dataclasses.replace(sync.options.filling_ahead, page_bytes=0, held_up=-1.0)
-    sync.options = sync.with_(filling_ahead=ahead)
+    """PostgreSQL passes for the slower side from the first page on, however small."""
+    sync.options = sync.with_(second_copy=ROW_BY_ROW)
 
 
 @pytest.fixture(params=["a fast server", "a slow server"])
 def pace(request: pytest.FixtureRequest) -> str:
-    """Where PostgreSQL is slow, rows go into the target while others are still downloaded."""
+    """Where PostgreSQL is slow, a page comes in by two connections."""
     if request.param == "a slow server":
         request.getfixturevalue("slow_server")
     return str(request.param)

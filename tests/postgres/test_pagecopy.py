@@ -12,7 +12,6 @@ from tests.conftest import Connection
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.merge import statements as merge_statements
 from socratasync.pipeline.plan.model import Shape
-from socratasync.pipeline.request import FillingAhead
 from socratasync.pipeline.stage import statements
 from socratasync.pipeline.stage.pagecopy import copy_page
 
@@ -50,7 +49,8 @@ def connection(dsn: str) -> Iterator[Connection]:
 def copied(connection: Connection, chunks: Iterable[bytes]) -> Any:
     match = connection.info.server_version >= 150000
     with connection.transaction():
-        return copy_page(connection, SHAPE, chunks, header_match=match, judged_by=FillingAhead())
+        statement = statements.copy_into(SHAPE.staged, SHAPE, header_match=match)
+        return copy_page(connection, statement, chunks)
 
 
 def staged(connection: Connection) -> list[tuple[Any, ...]]:

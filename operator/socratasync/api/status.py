@@ -7,7 +7,6 @@ least, for a status grows run by run.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
@@ -22,51 +21,15 @@ from socratasync.api.status_parts import (
     Name,
     Part,
     Sentence,
+    StageSeconds,
     Word,
     Word256,
 )
+from socratasync.api.status_words import Phase, Result, Trigger
 from socratasync.api.successor_status import SUCCESSORS, SuccessorStatus
 
 HISTORY: Final = 10
 """How many runs ``history`` remembers."""
-
-
-class Phase(StrEnum):
-    """How a sync stands, in one word."""
-
-    PENDING = "Pending"
-    SYNCING = "Syncing"
-    SYNCED = "Synced"
-    FAILED = "Failed"
-    SUSPENDED = "Suspended"
-    INVALID = "Invalid"
-
-
-class Result(StrEnum):
-    """How a run ended."""
-
-    SUCCEEDED = "Succeeded"
-    NO_CHANGE = "NoChange"
-    FAILED = "Failed"
-    CANCELLED = "Cancelled"
-    LOST = "Lost"
-
-    @property
-    def is_good(self) -> bool:
-        """Whether the run ended without an error, be it that nothing was new."""
-        return self in (Result.SUCCEEDED, Result.NO_CHANGE)
-
-
-class Trigger(StrEnum):
-    """Why a run was started."""
-
-    SCHEDULE = "Schedule"
-    CREATION = "Creation"
-    SPEC_CHANGE = "SpecChange"
-    MANUAL = "Manual"
-    FULL = "Full"
-    CATCH_UP = "CatchUp"
-    RETRY = "Retry"
 
 
 Truth = Literal["True", "False", "Unknown"]
@@ -135,18 +98,6 @@ class RunSummary(Part):
     """Why it ended so, as one stable CamelCase word."""
     rows: RowCounts | None = None
     """Rows of all datasets together."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageSeconds(Part):
-    """Seconds spent, by step. Datasets side by side add up."""
-
-    download: Annotated[float, Field(ge=0)] | None = None
-    """Receiving and staging rows."""
-    merge: Annotated[float, Field(ge=0)] | None = None
-    """Merging it into the table."""
-    refresh: Annotated[float, Field(ge=0)] | None = None
-    """Views, vacuum and hooks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

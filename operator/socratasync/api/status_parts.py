@@ -58,3 +58,15 @@ class Part:
             for name, field in described.items():
                 schema["properties"][name]["description"] = field["description"]
         return schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSeconds(Part):
+    """Seconds spent, by step. Datasets side by side add up."""
+
+    download: Annotated[float, Field(ge=0)] | None = None
+    """Receiving and staging rows."""
+    merge: Annotated[float, Field(ge=0)] | None = None
+    """Merging it into the table."""
+    refresh: Annotated[float, Field(ge=0)] | None = None
+    """Views, vacuum and hooks."""

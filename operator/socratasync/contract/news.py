@@ -16,8 +16,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from socratasync.api.news_status import Trouble, Troubles
 from socratasync.api.notify import Occasion
 from socratasync.api.spec import Mode
-from socratasync.api.status import Result, Trigger
 from socratasync.api.status_parts import Count, Instant, Name, Part, Sentence, Word
+from socratasync.api.status_words import Result, Trigger
 from socratasync.contract.report import shorten
 from socratasync.contract.variables import without_dollars
 from socratasync.errors import InvalidSpec

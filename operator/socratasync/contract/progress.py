@@ -1,12 +1,11 @@
-"""How far a run is: told as a bar on a terminal or as lines in a log, and read from those lines.
+"""How far a run is: told as a bar on a terminal or as lines in a log.
 
 The pipeline only speaks to ``Progress``; calls come from several threads at once. The operator reads what
-``Logged`` wrote; nothing is decided by it.
+``Logged`` wrote (``progress_lines``); nothing is decided by it.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -14,21 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from pydantic import TypeAdapter
-from pydantic_core import from_json
-
-from socratasync.api import status
-from socratasync.times import instant_or_none, write_instant
-
 log = logging.getLogger("socratasync.progress")
-
-_PROGRESS = TypeAdapter(status.Progress)
 
 StepName = Literal["download", "merge", "refresh"]
 """The steps of a run whose time is measured. ``stage`` is their name in a status and in metrics."""
-
-LINES = 40
-"""So many lines of a log's end: a line of each dataset under way is among them, whatever else is logged."""
 
 
 class Progress(Protocol):
@@ -131,21 +119,3 @@ class Logged:
             counted,
             extra={"facts": {"event": "progress", "dataset": dataset, **facts}},
         )
-
-
-def read_progress(text: str) -> status.Progress | None:
-    """What the newest progress line of a log says, its time in whole seconds; None if there is none."""
-    lines = (line for line in reversed(text.split("\n")) if '"progress"' in line)
-    return next((found for line in lines if (found := _read(line)) is not None), None)
-
-
-def _read(line: str) -> status.Progress | None:
-    try:
-        entry = from_json(line)
-        if not isinstance(entry, dict) or entry.get("event") != "progress":
-            return None
-        told = {name: entry.get(name) for name in ("dataset", "stage", "rows", "total", "percent")}
-        told["updatedAt"] = write_instant(instant_or_none(entry.get("ts")), "seconds")
-        return _PROGRESS.validate_json(json.dumps(told), strict=True)
-    except ValueError:  # of a reader of JSON, and of its models
-        return None

@@ -18,8 +18,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
 from socratasync.api.dataset_status import BadValues, RowCounts
-from socratasync.api.status import StageSeconds
-from socratasync.api.status_parts import Count, Name, Sentence, Word, Word256
+from socratasync.api.status_parts import Count, Name, Sentence, StageSeconds, Word, Word256
 from socratasync.api.successor_status import COLUMNS, SUCCESSORS
 from socratasync.contract.columns import pack, unpack
 from socratasync.contract.report import ROW_COUNTS, shorten

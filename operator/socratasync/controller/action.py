@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from socratasync.api.selection import EVERYTHING, Selection
 from socratasync.api.spec import Mode
-from socratasync.api.status import Trigger
+from socratasync.api.status_words import Trigger
 from socratasync.controller.observed.job import ObservedJob
 from socratasync.controller.observed.worker import Away
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from socratasync.api.one_off import mode_of
 from socratasync.api.spec import Mode, SyncSpec
-from socratasync.api.status import SyncStatus, Trigger
+from socratasync.api.status import SyncStatus
+from socratasync.api.status_words import Trigger
 from socratasync.controller.action import RunToStart
 from socratasync.controller.observed.due import Slots
 from socratasync.controller.observed.labels import asked_job_name, slot_job_name

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import Progress, SyncStatus
-from socratasync.contract.progress import LINES, read_progress
+from socratasync.contract.progress_lines import LINES, read_progress
 from socratasync.controller.action import RunToStart
 from socratasync.controller.cluster.client import Cluster
 from socratasync.controller.cluster.errors import ClusterError, Conflict, Refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from socratasync.api.status import Result
+from socratasync.api.status_words import Result
 from socratasync.contract.news import DatasetNews, News, RunNews
 from socratasync.contract.report import DatasetReport, RunReport, error_dict, storable
 

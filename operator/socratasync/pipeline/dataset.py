@@ -1,6 +1,6 @@
 """One dataset's way through a run: stage → verify → merge.
 
-A dataset whose rows are to be merged together with the others' (``reset``) stops before the merge.
+A dataset that comes in together with the others (``reset``, or a table that the run makes) stops before the merge.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from contextlib import closing
 
 from socratasync.contract.report import DatasetReport
 from socratasync.errors import InterfaceChanged
-from socratasync.pipeline.merge.fill_ahead import FillAhead
 from socratasync.pipeline.merge.merge import bring_in, settle
 from socratasync.pipeline.merge.replace import Deferred
 from socratasync.pipeline.plan.model import DatasetPlan
@@ -19,6 +18,7 @@ from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage.archive import archived
 from socratasync.pipeline.stage.changeover import check_changeover
 from socratasync.pipeline.stage.fill import Stage
+from socratasync.pipeline.stage.landing import landing
 from socratasync.pipeline.stage.refused_row import refused_rows
 from socratasync.pipeline.stage.verify import StagedDataset, fill_and_verify
 from socratasync.pipeline.target.connection import Connection
@@ -70,23 +70,22 @@ def _connected(context: RunContext, plan: DatasetPlan) -> DatasetReport | Deferr
 def _load(
     context: RunContext, plan: DatasetPlan, connection: Connection
 ) -> DatasetReport | Deferred:
-    with closing(FillAhead(context, plan, connection)) as ahead:
-        staged = _stage(context, plan, connection, ahead)
-        if context.request.resets:
-            return Deferred(staged=staged)
-        context.options.progress.begin(plan.dataset, "merge", None)
-        merged = ahead.commit(staged)
-    if merged is None:
-        merged = bring_in(context, connection, staged)
+    staged = _stage(context, plan, connection)
+    if context.request.resets or plan.shape.new_table:
+        return Deferred(staged=staged)
+    context.options.progress.begin(plan.dataset, "merge", None)
+    merged = bring_in(context, connection, staged)
     return settle(context, connection, staged, merged)
 
 
-def _stage(
-    context: RunContext, plan: DatasetPlan, connection: Connection, ahead: FillAhead
-) -> StagedDataset:
-    with archived(context, plan) as archive, context.journal.timed("download"):
-        stage = Stage(context, plan, connection, follower=ahead, archive=archive)
-        staged = fill_and_verify(context, plan, connection, stage)
+def _stage(context: RunContext, plan: DatasetPlan, connection: Connection) -> StagedDataset:
+    with (
+        closing(landing(context, plan, connection)) as place,
+        archived(context, plan) as archive,
+        context.journal.timed("download"),
+    ):
+        stage = Stage(context, plan, connection, place, archive)
+        staged = fill_and_verify(context, plan, stage)
     context.journal.received(staged.received)
     return staged
 

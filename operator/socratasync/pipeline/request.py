@@ -68,17 +68,15 @@ class RunRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FillingAhead:
-    """When the rows of a new dataset go into the target while others are still downloaded."""
+class SecondCopy:
+    """When a second connection helps to copy a page (``stage.side_by_side``)."""
 
-    page_bytes: int = 4 * 1024 * 1024
-    """Smaller pages are over before it shows who waits for whom."""
-    held_up: float = 0.25
-    """Above this share of a page's time spent in ``copy.write``, PostgreSQL is the bottleneck. A socket
-    buffers more than one chunk, so a slow source shows next to none."""
-    longest_idle_s: float = 60.0
-    """A transaction that is open keeps the server from tidying up, so it may wait a minute, or as long
-    as it worked."""
+    piece_bytes: int = 256 * 1024
+    """Two for each connection are in memory."""
+    after_pieces: int = 16
+    """A smaller page is in before it is worth a connection."""
+    always: bool = False
+    """Whether every other piece is its own, however ready the first connection is; for tests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +96,7 @@ class RunOptions:
     """The same in one go, where readers queue behind who waits."""
     silence_s: float = SILENCE_S
     """For a server that says nothing at all, not even that it is there."""
-    filling_ahead: FillingAhead = field(default_factory=FillingAhead)
+    second_copy: SecondCopy = field(default_factory=SecondCopy)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 

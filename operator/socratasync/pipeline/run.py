@@ -23,6 +23,7 @@ from socratasync.pipeline.finish.refresh import refresh
 from socratasync.pipeline.follow import followed, forget_pinned, tell_adopted
 from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.merge.merge import tidy
+from socratasync.pipeline.merge.new_table import begin_table, give_name
 from socratasync.pipeline.merge.replace import Deferred, Outcome, replace_all
 from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan import obstacles, planner, target_state
@@ -59,9 +60,12 @@ def run(request: RunRequest, options: RunOptions) -> RunReport:
             remember(context, plans)
             drop_abandoned(context, in_use=to_be_staged(plans))
             is_new = not plans.state.target.exists and not done
+            begin_table(context, plans.plans.values())
             outcomes = load_all(context, plans, done)
             if request.resets:
                 outcomes = replace_all(context, outcomes)
+            else:
+                outcomes = give_name(context, outcomes)
             report_datasets(context, plans, outcomes)
             tell_adopted(context, outcomes)
             tidy(context, well(plans, outcomes))
@@ -317,12 +321,13 @@ def _compared(
 
 
 def to_be_staged(plans: Plans) -> list[str]:
-    """The stages of the datasets that are about to be read."""
-    return [
-        plan.shape.stage
+    """The stages of the datasets that are about to be read, and the table that grows to be the target."""
+    shapes = [
+        plan.shape
         for plan in plans.plans.values()
         if isinstance(plan, DatasetPlan) and not plan.nothing_to_do
     ]
+    return [name for shape in shapes for name in (shape.stage, shape.new_table) if name]
 
 
 def well(plans: Plans, outcomes: Mapping[str, Outcome]) -> list[DatasetPlan]:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socratasync.api.status import Progress
-from socratasync.contract.progress import Logged, Silent, Step, StepName, read_progress
+from socratasync.contract.progress import Logged, Silent, Step, StepName
+from socratasync.contract.progress_lines import read_progress
 from socratasync.process.logs import JsonFormatter
 from socratasync.process.redact import Redactor
 

@@ -9,7 +9,7 @@ import pytest
 
 from socratasync import errors
 from socratasync.api.dataset_status import RowCounts
-from socratasync.api.status import StageSeconds
+from socratasync.api.status_parts import StageSeconds
 from socratasync.contract.progress import StepName
 from socratasync.contract.report import (
     ROW_COUNTS,

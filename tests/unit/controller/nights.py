@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from socratasync.api.status import Result, SyncStatus
+from socratasync.api.status import SyncStatus
+from socratasync.api.status_words import Result
 from socratasync.contract.report_text import Report
 from socratasync.controller.action import Action, Kind
 from socratasync.controller.jobs.outcome import Outcome

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 from tests.unit.controller.cluster_model import ClusterModel, Killed, minutes, operator_of
 
-from socratasync.api.status import Phase, Result
+from socratasync.api.status_words import Phase, Result
 from socratasync.controller.observed.labels import ONLY
 from socratasync.controller.observed.memory import find, written_schedule
 from socratasync.controller.observed.resource import fingerprint, read_resource

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.controller.conftest import UID, at
 
 from socratasync.api.spec import SyncSpec
-from socratasync.api.status import Trigger
+from socratasync.api.status_words import Trigger
 from socratasync.controller.action import RunToStart
 from socratasync.controller.jobs.build import build_job
 from socratasync.controller.jobs.defaults import JobDefaults

@@ -11,16 +11,8 @@ import pytest
 from tests.unit.controller.conftest import LOADED, at
 
 from socratasync.api.dataset_status import DatasetStatus, RowCounts
-from socratasync.api.status import (
-    ActiveRun,
-    Condition,
-    LastRun,
-    Phase,
-    Result,
-    RunSummary,
-    SyncStatus,
-    Trigger,
-)
+from socratasync.api.status import ActiveRun, Condition, LastRun, RunSummary, SyncStatus
+from socratasync.api.status_words import Phase, Result, Trigger
 from socratasync.controller.action import Action, Kind
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.condition_types import Finding, merge

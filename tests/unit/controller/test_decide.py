@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import at
 
-from socratasync.api.status import ActiveRun, Condition, LastRun, SyncStatus, Trigger
+from socratasync.api.status import ActiveRun, Condition, LastRun, SyncStatus
+from socratasync.api.status_words import Trigger
 from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.decide import decide
 from socratasync.controller.observed.job import ObservedJob

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 from tests.unit.controller.conftest import UID, at
 
-from socratasync.api.status import ActiveRun, Condition, LastRun, Result, SyncStatus, Trigger
+from socratasync.api.status import ActiveRun, Condition, LastRun, SyncStatus
+from socratasync.api.status_words import Result, Trigger
 from socratasync.controller.action import Action, Kind, Missed
 from socratasync.controller.jobs.outcome import Outcome
 from socratasync.controller.observed.resource import Resource

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import SPEC, at
 
-from socratasync.api.status import ActiveRun, Result, SyncStatus
+from socratasync.api.status import ActiveRun, SyncStatus
+from socratasync.api.status_words import Result
 from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import gone, read_outcome

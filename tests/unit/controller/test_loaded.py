@@ -10,16 +10,8 @@ import pytest
 from tests.unit.controller.conftest import LOADED, at
 
 from socratasync.api.dataset_status import DatasetStatus
-from socratasync.api.status import (
-    ActiveRun,
-    Condition,
-    LastRun,
-    Phase,
-    Result,
-    RunSummary,
-    SyncStatus,
-    Trigger,
-)
+from socratasync.api.status import ActiveRun, Condition, LastRun, RunSummary, SyncStatus
+from socratasync.api.status_words import Phase, Result, Trigger
 from socratasync.controller.action import Action, Kind
 from socratasync.controller.observed.resource import Key, Resource, fingerprint_of_version_0
 from socratasync.controller.status.conditions import judge, phase

@@ -11,15 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.controller.conftest import at
 
 from socratasync.api.dataset_status import DatasetStatus, RowCounts
-from socratasync.api.status import (
-    Condition,
-    LastRun,
-    Result,
-    StageSeconds,
-    SyncStatus,
-    Trigger,
-    Truth,
-)
+from socratasync.api.status import Condition, LastRun, SyncStatus, Truth
+from socratasync.api.status_parts import StageSeconds
+from socratasync.api.status_words import Result, Trigger
 from socratasync.controller.action import Missed, RunToStart
 from socratasync.controller.metrics.series import Metrics
 from socratasync.controller.observed.resource import Key, Resource

@@ -11,15 +11,8 @@ from tests.unit.controller.conftest import LOADED, at
 from tests.unit.controller.standings import Story
 
 from socratasync.api.selection import Selection
-from socratasync.api.status import (
-    ActiveRun,
-    LastRun,
-    Progress,
-    Result,
-    RunSummary,
-    SyncStatus,
-    Trigger,
-)
+from socratasync.api.status import ActiveRun, LastRun, Progress, RunSummary, SyncStatus
+from socratasync.api.status_words import Result, Trigger
 from socratasync.contract.environment import read_assignment
 from socratasync.controller.action import Action, Capacity, Kind, RunToStart
 from socratasync.controller.decide import decide

@@ -11,7 +11,8 @@ from tests.unit.controller.conftest import at
 
 from socratasync.api.dataset_status import DatasetStatus, RowCounts, RunError
 from socratasync.api.news_status import NewsStatus, OpenTrouble, OwedNews, Trouble
-from socratasync.api.status import Condition, LastRun, Result, RunSummary, SyncStatus, Trigger
+from socratasync.api.status import Condition, LastRun, RunSummary, SyncStatus
+from socratasync.api.status_words import Result, Trigger
 from socratasync.contract.news import DatasetNews, RunNews
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.news import news_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.controller.conftest import at
 
-from socratasync.api.status import Result
+from socratasync.api.status_words import Result
 from socratasync.controller.jobs.outcome import Outcome, read_outcome
 from socratasync.controller.observed.job import ObservedJob
 

@@ -11,7 +11,7 @@ from tests.unit.controller.conftest import at
 
 from socratasync.api.job import Resources
 from socratasync.api.pod import PodTemplate
-from socratasync.api.status import Trigger
+from socratasync.api.status_words import Trigger
 from socratasync.controller.action import RunToStart
 from socratasync.controller.jobs.build import build_job
 from socratasync.controller.jobs.defaults import NOTHING_SAID, JobDefaults, read_defaults

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.controller.standings import STANDINGS
 
-from socratasync.api.status import Phase
+from socratasync.api.status_words import Phase
 from socratasync.controller.observed.resource import Key, Resource, read_resource
 from socratasync.controller.page.board import EVERY, Board, Wanted
 from socratasync.controller.page.entry import ENTRY, Entry

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.controller.conftest import at
 
-from socratasync.api.status import Phase
+from socratasync.api.status_words import Phase
 from socratasync.controller.observed.resource import read_resource
 from socratasync.controller.page import html
 from socratasync.controller.page.board import EVERY, Board, Wanted

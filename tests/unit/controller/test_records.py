@@ -18,16 +18,9 @@ from socratasync.api.dataset_status import (
     RunError,
 )
 from socratasync.api.spec import SyncSpec
-from socratasync.api.status import (
-    ActiveRun,
-    LastRun,
-    Progress,
-    Result,
-    RunSummary,
-    StageSeconds,
-    SyncStatus,
-    Trigger,
-)
+from socratasync.api.status import ActiveRun, LastRun, Progress, RunSummary, SyncStatus
+from socratasync.api.status_parts import StageSeconds
+from socratasync.api.status_words import Result, Trigger
 from socratasync.contract.report_text import Report, read
 from socratasync.controller.action import Action, Kind, Missed
 from socratasync.controller.jobs.outcome import Outcome

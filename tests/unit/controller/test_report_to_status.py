@@ -11,7 +11,8 @@ from tests.unit.controller.conftest import at
 from socratasync import errors
 from socratasync.api.crd import crd
 from socratasync.api.dataset_status import RowCounts
-from socratasync.api.status import StageSeconds, SyncStatus
+from socratasync.api.status import SyncStatus
+from socratasync.api.status_parts import StageSeconds
 from socratasync.contract.bad_values import BadValueExample, BadValues
 from socratasync.contract.progress import StepName
 from socratasync.contract.report import DatasetReport, Rows, RunReport

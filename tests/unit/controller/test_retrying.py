@@ -11,7 +11,8 @@ import pytest
 from tests.unit.controller.conftest import at
 
 from socratasync.api.retry import RetrySpec
-from socratasync.api.status import ActiveRun, Condition, LastRun, Result, SyncStatus, Trigger
+from socratasync.api.status import ActiveRun, Condition, LastRun, SyncStatus
+from socratasync.api.status_words import Result, Trigger
 from socratasync.controller.action import Action, Capacity, Kind
 from socratasync.controller.decide import decide
 from socratasync.controller.jobs.outcome import Outcome

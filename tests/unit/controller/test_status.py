@@ -10,7 +10,8 @@ import pytest
 from tests.unit.controller.conftest import at
 
 from socratasync.api.dataset_status import RowCounts
-from socratasync.api.status import STATUS, UNSEEN, Condition, Phase, Result, SyncStatus
+from socratasync.api.status import STATUS, UNSEEN, Condition, SyncStatus
+from socratasync.api.status_words import Phase, Result
 from socratasync.contract.report_text import Report, read
 from socratasync.controller.action import Action, Capacity
 from socratasync.controller.decide import decide

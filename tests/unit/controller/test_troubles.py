@@ -11,7 +11,8 @@ from tests.unit.controller.conftest import at
 
 from socratasync.api.news_status import OpenTrouble, Trouble
 from socratasync.api.notify import Occasion
-from socratasync.api.status import ActiveRun, Condition, LastRun, Result, SyncStatus, Truth
+from socratasync.api.status import ActiveRun, Condition, LastRun, SyncStatus, Truth
+from socratasync.api.status_words import Result
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.troubles import is_over, troubles
 

@@ -35,7 +35,7 @@ from socratasync.pipeline.plan.watermark import CLOCKS_DIFFER_BY, EARLIEST, OVER
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.retry import RetryPolicy
 from socratasync.pipeline.source.soql import Watermark
-from socratasync.pipeline.target.bookkeeping import Known, stage_name
+from socratasync.pipeline.target.bookkeeping import Known, new_table_name, stage_name
 from socratasync.pipeline.target.catalog import Target, TargetColumn
 from socratasync.pipeline.target.surroundings import Surroundings
 
@@ -125,6 +125,7 @@ FIRST = DatasetPlan(
         columns=COLUMNS,
         key=("name",),
         provenance=True,
+        new_table=new_table_name("public.parks"),
     ),
     load=Load(full=True, why="it was never loaded before"),
     where=None,
@@ -135,10 +136,11 @@ FIRST = DatasetPlan(
     source=(SourceColumn(field="name", type="text"), SourceColumn(field="acres", type="number")),
     before=Before(exists=False, rows=0, server_version=170004),
     table=(*NEW_TABLE, *PROVENANCE.items()),
-    alone=True,
     new_datasets=(PARKS,),
     starts_over=True,
 )
+SHAPE = replace(FIRST.shape, new_table=None)
+"""Once the table is there."""
 NOTHING_YET = TargetState(target=NO_TABLE, before=FIRST.before)
 KNOWN = known_after(FIRST, trusted=True, left_out=0)
 LOADED = TargetState(target=TABLE, before=BEFORE, known={PARKS: KNOWN})
@@ -149,7 +151,7 @@ KEEPS_NEWER = KeepsNewer(
 )
 UPDATE = replace(
     FIRST,
-    shape=replace(FIRST.shape, keeps_newer=KEEPS_NEWER),
+    shape=replace(SHAPE, keeps_newer=KEEPS_NEWER),
     load=Load(full=False, bound=NEWEST - OVERLAP, why="rows that changed since the last load"),
     before=BEFORE,
     known=KNOWN,
@@ -267,7 +269,7 @@ def test_columns_that_the_portal_hides_are_known_and_not_loaded(
 def test_a_full_run_of_a_loaded_dataset(source: Source, parks: Dataset) -> None:
     assert plan(source, LOADED, mode="full") == replace(
         UPDATE,
-        shape=FIRST.shape,
+        shape=SHAPE,
         load=Load(full=True, why="a full run was asked for"),
         nothing_to_do=False,
     )
@@ -365,7 +367,6 @@ def test_datasets_that_share_a_new_table(source: Source, lakes: Dataset) -> None
     for found in plans.values():
         assert isinstance(found, DatasetPlan)
         assert found.table == shared
-        assert not found.alone
         assert found.new_datasets == (PARKS, LAKES)
         assert found.on_bad_value == "Skip"
         assert dict(found.table)["acres"] == {c.name: c.type for c in found.shape.columns}["acres"]
@@ -388,9 +389,7 @@ def test_a_dataset_that_is_not_there_leaves_the_others_alone(
     plans = planned(source, NOTHING_YET, BOTH)
 
     assert isinstance(plans.plans[LAKES], DatasetNotFound)
-    assert plans.plans[PARKS] == replace(
-        FIRST, alone=False, on_bad_value="Skip", new_datasets=(PARKS, LAKES)
-    )
+    assert plans.plans[PARKS] == replace(FIRST, on_bad_value="Skip", new_datasets=(PARKS, LAKES))
     assert plans.state is NOTHING_YET
     assert not plans.refused
 
@@ -438,7 +437,7 @@ def test_fields_choose_columns_and_types(source: Source, parks: Dataset) -> None
     found = plan(source, NOTHING_YET, agreed)
 
     assert found.shape == replace(
-        FIRST.shape, columns=(replace(COLUMNS[0], type="varchar(9)"),), provenance=False
+        SHAPE, columns=(replace(COLUMNS[0], type="varchar(9)"),), provenance=False
     )
     assert found.table == (("name", "varchar(9)"),)
     assert found.on_bad_value == "Null"

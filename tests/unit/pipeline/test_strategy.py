@@ -23,7 +23,6 @@ PG14, PG16, PG17, PG18 = 140012, 160009, 170000, 180001
         pytest.param(3, 5, PG18, Strategy.MERGE, id="more rows than the table has"),
         pytest.param(0, 0, PG14, Strategy.FILL, id="nothing into an empty table"),
         pytest.param(0, 10, PG18, Strategy.FILL, id="the table is empty"),
-        pytest.param(None, 10, PG18, Strategy.CREATE, id="there is no table"),
     ],
 )
 def test_the_cheapest_way_of_merging_known_rows_is_chosen(
@@ -35,20 +34,22 @@ def test_the_cheapest_way_of_merging_known_rows_is_chosen(
 
 
 @pytest.mark.parametrize(
-    ("rows", "alone", "staged", "strategy"),
+    ("rows", "new_table", "staged", "strategy"),
     [
-        pytest.param(None, True, 10, Strategy.CREATE, id="alone, and there is no table"),
-        pytest.param(None, False, 10, Strategy.FILL, id="several make the table first"),
-        pytest.param(1000, True, 500, Strategy.FILL, id="many rows"),
-        pytest.param(1000, True, 100, Strategy.UPSERT, id="few rows"),
+        pytest.param(None, "new_1", 10, Strategy.CREATE, id="there is no table"),
+        pytest.param(None, None, 10, Strategy.FILL, id="nor anything to tell datasets apart by"),
+        pytest.param(1000, None, 500, Strategy.FILL, id="many rows"),
+        pytest.param(1000, None, 100, Strategy.UPSERT, id="few rows"),
     ],
 )
 def test_a_dataset_that_is_new_to_its_table_is_hardly_there(
-    rows: int | None, alone: bool, staged: int, strategy: Strategy
+    rows: int | None, new_table: str | None, staged: int, strategy: Strategy
 ) -> None:
     before = Before(exists=rows is not None, rows=rows or 0, server_version=PG18)
 
-    assert choose(replace(PLAN, before=before, known=None, alone=alone), staged) is strategy
+    shape = replace(PLAN.shape, new_table=new_table)
+
+    assert choose(replace(PLAN, before=before, known=None, shape=shape), staged) is strategy
 
 
 def test_a_reset_replaces_whatever_there_is() -> None:

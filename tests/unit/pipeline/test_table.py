@@ -8,12 +8,11 @@ import pytest
 from tests.unit.pipeline.plans import PLAN
 
 from socratasync.pipeline.columns import PROVENANCE, Column
-from socratasync.pipeline.merge.table import create_target, definition, is_complete
+from socratasync.pipeline.merge.table import definition, is_complete
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.target.catalog import Target, TargetColumn
 
 NO_TABLE = Target(schema="public", table="requests")
-BESIDE = replace(PLAN, alone=False)
 BARE = replace(PLAN, shape=replace(PLAN.shape, provenance=False))
 
 
@@ -32,12 +31,10 @@ WHOLE = table("more", "srnumber", "status", *PROVENANCE)
     ("target", "plan", "ready"),
     [
         pytest.param(WHOLE, PLAN, True, id="all columns are there"),
-        pytest.param(WHOLE, BESIDE, True, id="for one of several datasets, too"),
         pytest.param(table("srnumber", *PROVENANCE), PLAN, False, id="a column is missing"),
         pytest.param(table("srnumber", "status"), PLAN, False, id="provenance is missing"),
         pytest.param(table("srnumber", "status"), BARE, True, id="and not wanted"),
-        pytest.param(NO_TABLE, PLAN, True, id="a dataset that is alone makes its table"),
-        pytest.param(NO_TABLE, BESIDE, False, id="one of several needs it first"),
+        pytest.param(NO_TABLE, PLAN, False, id="there is no table"),
     ],
 )
 def test_whether_rows_may_come(target: Target, plan: DatasetPlan, ready: bool) -> None:
@@ -47,9 +44,12 @@ def test_whether_rows_may_come(target: Target, plan: DatasetPlan, ready: bool) -
 def test_a_new_table_has_the_columns_of_all_its_datasets() -> None:
     plan = replace(PLAN, table=(("srnumber", "text"), ("zip", "numeric")))
 
-    made = create_target(plan).as_string()
+    made = definition(NO_TABLE, [plan])
 
-    assert made == 'CREATE TABLE "public"."requests" (\n    "srnumber" text,\n    "zip" numeric\n)'
+    assert made == [
+        'CREATE TABLE "public"."requests" (\n    "srnumber" text,\n    "zip" numeric\n)',
+        'ALTER TABLE "public"."requests" ADD PRIMARY KEY ("srnumber")',
+    ]
 
 
 PLANNED = replace(PLAN, table=(("srnumber", "text"), ("status", "text")))

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from socratasync.api.dataset_status import RowCounts
-from socratasync.api.status import Result
+from socratasync.api.status_words import Result
 from socratasync.contract.report import shorten
 from socratasync.contract.report_text import Report
 from socratasync.controller.jobs.pod_end import PodEnd, read_pod_end, why_it_failed

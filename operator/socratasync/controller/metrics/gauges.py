@@ -13,7 +13,8 @@ from sys import intern
 from typing import TypeVar
 
 from socratasync.api.dataset_status import DatasetStatus
-from socratasync.api.status import Condition, Result, SyncStatus
+from socratasync.api.status import Condition, SyncStatus
+from socratasync.api.status_words import Result
 from socratasync.controller.metrics.expected import success_due
 from socratasync.controller.metrics.text import written
 from socratasync.controller.observed.memory import find, known_schedule

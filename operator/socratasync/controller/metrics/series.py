@@ -13,7 +13,9 @@ from itertools import chain
 
 from prometheus_client import ProcessCollector
 
-from socratasync.api.status import LastRun, Result, StageSeconds, Trigger
+from socratasync.api.status import LastRun
+from socratasync.api.status_parts import StageSeconds
+from socratasync.api.status_words import Result, Trigger
 from socratasync.contract.report import ROWS_MOVED
 from socratasync.controller.action import Missed, RunToStart
 from socratasync.controller.metrics.counts import Counts

@@ -16,7 +16,7 @@ from socratasync.api.annotations import FULL, REQUESTED
 from socratasync.api.manifest import KIND
 from socratasync.api.names import portal_of
 from socratasync.api.spec import Mode
-from socratasync.api.status import Trigger
+from socratasync.api.status_words import Trigger
 from socratasync.controller.observed.labels import (
     DOMAIN,
     FINGERPRINT,

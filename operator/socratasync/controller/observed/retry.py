@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from socratasync.api.retry import RetrySpec
 from socratasync.api.spec import SyncSpec
-from socratasync.api.status import LastRun, Result, SyncStatus
+from socratasync.api.status import LastRun, SyncStatus
+from socratasync.api.status_words import Result
 from socratasync.controller.observed.due import Slots, read_slots
 from socratasync.controller.observed.reasons import POD_NOT_STARTING
 from socratasync.controller.observed.resource import Resource

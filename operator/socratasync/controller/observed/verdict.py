@@ -5,7 +5,8 @@ still owed. Pure.
 from __future__ import annotations
 
 from socratasync.api.spec import SyncSpec
-from socratasync.api.status import Result, RunSummary, SyncStatus, Trigger
+from socratasync.api.status import RunSummary, SyncStatus
+from socratasync.api.status_words import Result, Trigger
 from socratasync.controller.observed.reasons import REPLACED
 from socratasync.controller.observed.resource import spec_hash
 

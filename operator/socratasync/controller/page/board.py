@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from socratasync.api.status import Phase
+from socratasync.api.status_words import Phase
 from socratasync.controller.observed.resource import Key, Resource
 from socratasync.controller.page.entry import ENTRY, Entry
 from socratasync.controller.page.read_entry import read_entry

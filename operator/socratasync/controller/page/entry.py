@@ -12,8 +12,8 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from socratasync.api.status import Phase
 from socratasync.api.status_parts import Instant, Part
+from socratasync.api.status_words import Phase
 from socratasync.contract.report import shorten
 from socratasync.controller.observed.resource import Key
 from socratasync.process.redact import mask_passwords

@@ -8,15 +8,8 @@ from typing import Final
 
 from socratasync.api.dataset_status import DatasetStatus
 from socratasync.api.spec import SyncSpec
-from socratasync.api.status import (
-    ActiveRun,
-    Condition,
-    LastRun,
-    Phase,
-    Result,
-    RunSummary,
-    SyncStatus,
-)
+from socratasync.api.status import ActiveRun, Condition, LastRun, RunSummary, SyncStatus
+from socratasync.api.status_words import Phase, Result
 from socratasync.controller.observed.in_use import datasets_in_use
 from socratasync.controller.observed.memory import find, is_condition_true
 from socratasync.controller.observed.reasons import WAITING_FOR_CAPACITY, WAITING_TO_RETRY

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from socratasync.api.status import Phase
+from socratasync.api.status_words import Phase
 from socratasync.controller.page.entry import ACTIVE_RUN, Entry, Trouble
 from socratasync.controller.status.condition_types import (
     DATA_VERIFIED,

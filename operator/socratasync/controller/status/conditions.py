@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from socratasync.api.status import (
-    ActiveRun,
-    LastRun,
-    Phase,
-    Result,
-    RunSummary,
-    SyncStatus,
-    Trigger,
-    Truth,
-)
+from socratasync.api.status import ActiveRun, LastRun, RunSummary, SyncStatus, Truth
+from socratasync.api.status_words import Phase, Result, Trigger
 from socratasync.contract.report import listed, shorten
 from socratasync.controller.action import Action, Kind
 from socratasync.controller.observed.in_use import datasets_in_use

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from socratasync.api.manifest import API_VERSION, KIND
-from socratasync.api.status import ActiveRun, Condition, Result, RunSummary, SyncStatus
+from socratasync.api.status import ActiveRun, Condition, RunSummary, SyncStatus
+from socratasync.api.status_words import Result
 from socratasync.contract.report import shorten
 from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import takewhile
 
-from socratasync.api.status import ActiveRun, Result, RunSummary, SyncStatus, Trigger
+from socratasync.api.status import ActiveRun, RunSummary, SyncStatus
+from socratasync.api.status_words import Result, Trigger
 from socratasync.controller.observed.resource import Resource, is_loaded
 from socratasync.controller.observed.verdict import judging_run, whole_runs
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from socratasync.api.dataset_status import RowCounts
-from socratasync.api.status import ActiveRun, LastRun, Progress, Result, SyncStatus
+from socratasync.api.status import ActiveRun, LastRun, Progress, SyncStatus
+from socratasync.api.status_words import Result
 from socratasync.contract.report_text import Report
 from socratasync.controller.action import Action
 from socratasync.controller.jobs.outcome import Outcome

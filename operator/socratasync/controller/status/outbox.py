@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from socratasync.api.news_status import NewsStatus, OpenTrouble, OwedNews, Trouble
-from socratasync.api.status import LastRun, Result, SyncStatus
+from socratasync.api.status import LastRun, SyncStatus
+from socratasync.api.status_words import Result
 from socratasync.contract.report import shorten
 from socratasync.controller.observed.resource import Resource
 from socratasync.controller.status.news import news_of

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from socratasync.api.dataset_status import FROZEN_COLUMNS, DatasetStatus, RowCounts, RunError
 from socratasync.api.spec import SyncSpec
-from socratasync.api.status import HISTORY, ActiveRun, LastRun, Progress, RunSummary, StageSeconds
+from socratasync.api.status import HISTORY, ActiveRun, LastRun, Progress, RunSummary
+from socratasync.api.status_parts import StageSeconds
 from socratasync.contract.report import shorten
 from socratasync.contract.report_text import DatasetResult, Failure, Report
 from socratasync.controller.jobs.outcome import Outcome

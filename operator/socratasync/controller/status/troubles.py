@@ -11,7 +11,8 @@ from typing import Final
 
 from socratasync.api.news_status import OpenTrouble, Trouble
 from socratasync.api.notify import Occasion
-from socratasync.api.status import Condition, Result, SyncStatus
+from socratasync.api.status import Condition, SyncStatus
+from socratasync.api.status_words import Result
 from socratasync.contract.report import shorten
 from socratasync.controller.observed.memory import find, is_condition_true
 from socratasync.controller.observed.reasons import JOB_REFUSED, POD_NOT_STARTING

@@ -6,7 +6,7 @@ Run again, it changes nothing. Which statement does it is chosen by ``strategy``
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 from psycopg import errors as pg
@@ -14,30 +14,29 @@ from psycopg import sql
 
 from socratasync.contract.report import DatasetReport
 from socratasync.errors import RowCountMismatch
-from socratasync.pipeline.merge import outranked, statements, table_statements
+from socratasync.pipeline.merge import outranked, statements
 from socratasync.pipeline.merge.clean import NOTHING, Cleaned, clean
 from socratasync.pipeline.merge.in_place import Counts, in_place
 from socratasync.pipeline.merge.merged import Merged, Written, merged, written
 from socratasync.pipeline.merge.strategy import Strategy, choose, choose_by_key
-from socratasync.pipeline.merge.table import complete_table, create_target, is_complete
-from socratasync.pipeline.plan.model import DatasetPlan, Shape
+from socratasync.pipeline.merge.table import complete_table, is_complete
+from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.plan.target_state import checked_target, measure
 from socratasync.pipeline.plan.watermark import known_after
 from socratasync.pipeline.request import RunContext
-from socratasync.pipeline.stage.fill import drop_stage
+from socratasync.pipeline.stage.landing import drop_stage
 from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target import adoptions, catalog
 from socratasync.pipeline.target.connection import Connection
 
 log = logging.getLogger(__name__)
 
-_UNCLEAN = (pg.UniqueViolation, pg.NotNullViolation, pg.CardinalityViolation)
+UNCLEAN = (pg.UniqueViolation, pg.NotNullViolation, pg.CardinalityViolation)
 
 _AGAIN = range(2)
 """``MERGE`` fails on a key that somebody else inserts at the same moment; next time it finds the row."""
 
 _SETTINGS = "SET LOCAL work_mem = '64MB'"
-_FOR_INDEX = "SET LOCAL maintenance_work_mem = '256MB'"
 _NO_NESTED_LOOPS = "SET LOCAL enable_nestloop = off"
 """On a target that was filled since it was analysed, the planner believes it to be tiny and loops."""
 
@@ -67,7 +66,7 @@ def _fill(context: RunContext, connection: Connection, staged: StagedDataset) ->
     """A dataset whose keys are hardly there, beside others of that kind. None: some were there, and
     nothing was written; or it is not of that kind."""
     strategy = choose(staged.plan, staged.staged_rows)
-    if strategy not in (Strategy.CREATE, Strategy.FILL):
+    if strategy is not Strategy.FILL:
         return None
     try:
         with merging(connection):
@@ -117,17 +116,6 @@ def _write_and_record(
     existing: Collection[str] = (),
 ) -> Merged:
     what = write(context, connection, strategy, staged, existing)
-    return conclude(context, connection, staged, what, strategy)
-
-
-def conclude(
-    context: RunContext,
-    connection: Connection,
-    staged: StagedDataset,
-    what: Written,
-    strategy: Strategy,
-) -> Merged:
-    """What belongs into the transaction that wrote rows: deletions, watermark and run record."""
     if staged.delete_missing:
         connection.execute(_NO_NESTED_LOOPS)
         what.rows.deleted += outranked.remove_missing(context, connection, staged)
@@ -145,17 +133,9 @@ def write(
     ``outranked.find_existing`` found. Raises ``RowCountMismatch`` where too many rows have no key of
     their own."""
     outranked.begin(context, connection, staged)
-    match strategy:
-        case Strategy.CREATE:
-            cleaned, counts = _once_clean(
-                context, connection, staged, lambda: _create(connection, staged)
-            )
-        case Strategy.FILL:
-            cleaned, counts = _once_clean(
-                context, connection, staged, lambda: _fill_in(connection, staged)
-            )
-        case _:
-            return _write_by_key(context, connection, strategy, staged, existing)
+    if strategy is not Strategy.FILL:
+        return _write_by_key(context, connection, strategy, staged, existing)
+    cleaned, counts = _once_clean(context, connection, staged)
     return written(staged, cleaned, *counts)
 
 
@@ -189,37 +169,26 @@ _BY_KEY = {
 }
 
 
-def _create(connection: Connection, staged: StagedDataset) -> Counts:
-    connection.execute(create_target(staged.plan))
-    counts = _insert(connection, staged.shape)
-    connection.execute(_FOR_INDEX)
-    connection.execute(table_statements.add_key(staged.shape))
-    return counts
-
-
-def _fill_in(connection: Connection, staged: StagedDataset) -> Counts:
-    return in_place(connection, staged, lambda: _insert(connection, staged.shape))
-
-
-def _insert(connection: Connection, shape: Shape) -> Counts:
-    return connection.execute(statements.insert_all(shape)).rowcount, 0
-
-
 def _once_clean(
-    context: RunContext, connection: Connection, staged: StagedDataset, write: Callable[[], Counts]
+    context: RunContext, connection: Connection, staged: StagedDataset
 ) -> tuple[Cleaned, Counts]:
-    """Write in the hope that keys are unique and present; clean the stage only if they are not.
+    """Insert in the hope that keys are unique and present; clean the stage only if they are not.
 
     Looking first would cost every first load a sort of all its keys.
     """
     try:
         with connection.transaction():
-            return NOTHING, write()
-    except _UNCLEAN:
+            return NOTHING, _insert(connection, staged)
+    except UNCLEAN:
         cleaned = clean(context, connection, staged)
         if not cleaned.left_out:
             raise
-        return cleaned, write()
+        return cleaned, _insert(connection, staged)
+
+
+def _insert(connection: Connection, staged: StagedDataset) -> Counts:
+    statement = statements.insert_all(staged.shape)
+    return in_place(connection, staged, lambda: (connection.execute(statement).rowcount, 0))
 
 
 def _counted(connection: Connection, statement: sql.Composed) -> Counts:

@@ -1,7 +1,7 @@
 """Which way of merging a stage into the target costs least. Pure; the figures behind the choice
 are in docs/performance.md. ``run`` and ``plan`` choose here.
 
-- ``CREATE``: no table yet. Fill it, then build its key: the index is built once, in order.
+- ``CREATE``: no table yet. ``COPY`` fills it, then its key is built: the index once, in order, and no row twice.
 - ``FILL``: the table was empty, or the dataset is new to it and large. ``INSERT … SELECT``, in the hope
   that none of its keys is there; if one is, the others follow.
 - ``UPSERT``: few rows against many. ``ON CONFLICT`` looks each of them up by the key.
@@ -39,7 +39,7 @@ def choose(plan: DatasetPlan, staged_rows: int, *, resets: bool = False) -> Stra
     if resets:
         return Strategy.REPLACE
     if not plan.before.exists:
-        return Strategy.CREATE if plan.alone else Strategy.FILL
+        return Strategy.CREATE if plan.shape.new_table else Strategy.FILL
     if plan.before.rows == 0:
         return Strategy.FILL
     if plan.known is None and not _are_few(staged_rows, plan.before):

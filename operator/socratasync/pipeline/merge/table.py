@@ -18,9 +18,8 @@ from socratasync.pipeline.target.connection import Connection
 
 
 def is_complete(target: Target, plan: DatasetPlan) -> bool:
-    """Whether ``complete_table`` has nothing to do, as for all but the first of several datasets. A
-    dataset that is alone makes its table itself, rows first (``Strategy.CREATE``)."""
-    return not _lacking(target, plan) if target.exists else plan.alone
+    """Whether ``complete_table`` has nothing to do, as for all but the first of several datasets."""
+    return target.exists and not _lacking(target, plan)
 
 
 def complete_table(context: RunContext, connection: Connection, plan: DatasetPlan) -> None:
@@ -30,22 +29,18 @@ def complete_table(context: RunContext, connection: Connection, plan: DatasetPla
     context.table.hold(connection)
     target = checked_target(connection, spec)
     if not target.exists:
-        create_table(connection, plan)
+        for statement in _made(plan):
+            connection.execute(statement)
     elif lacking := _lacking(target, plan):
         statement = table_statements.add_columns(plan.shape.target, lacking)
         context.patience.execute(connection, statement, plan.shape.target)
     context.table.is_now(checked_target(connection, spec))
 
 
-def create_table(connection: Connection, plan: DatasetPlan) -> None:
-    """An empty target with its key; in a transaction of the caller's."""
-    connection.execute(create_target(plan))
-    connection.execute(table_statements.add_key(plan.shape))
-
-
-def create_target(plan: DatasetPlan) -> sql.Composed:
-    """The empty target without its key."""
-    return table_statements.create_target(plan.shape.target, plan.table)
+def _made(plan: DatasetPlan) -> list[sql.Composed]:
+    """An empty target with its key."""
+    created = table_statements.create_target(plan.shape.target, plan.table)
+    return [created, table_statements.add_key(plan.shape)]
 
 
 def definition(target: Target, plans: Sequence[DatasetPlan]) -> list[str]:
@@ -53,8 +48,7 @@ def definition(target: Target, plans: Sequence[DatasetPlan]) -> list[str]:
     has all columns. Of several datasets that add columns, the one that is done first adds its own first."""
     due = [plan for plan in plans if not plan.nothing_to_do]
     if not target.exists:
-        made = [create_target(due[0]), table_statements.add_key(due[0].shape)] if due else []
-        return [statement.as_string() for statement in made]
+        return [statement.as_string() for statement in _made(due[0])] if due else []
     added: dict[str, str] = {}
     statements: list[str] = []
     for plan in due:

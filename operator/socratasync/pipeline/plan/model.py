@@ -42,7 +42,8 @@ class Shape:
     it is. A full load (None) knows better: the newer row is gone. ``stamps_equal_rows``: a row that is equal
     but for its time of change is written, since another dataset's row with its key is judged by that.
     ``renews_ids``: so is a row that is equal but for its ``:id``, since it has another one from now on. ``in_two``:
-    new rows and changed ones are written by a statement each."""
+    new rows and changed ones are written by a statement each. ``new_table``: where the rows go while the run makes the
+    target; None where it is there, or its rows do not tell where they came from."""
 
     schema: str
     table: str
@@ -55,6 +56,7 @@ class Shape:
     stamps_equal_rows: bool = False
     renews_ids: bool = False
     in_two: bool = False
+    new_table: str | None = None
 
     @property
     def target(self) -> Relation:
@@ -65,6 +67,12 @@ class Shape:
     def staged(self) -> Relation:
         """The stage table, qualified."""
         return relation("socratasync", self.stage)
+
+    @property
+    def new(self) -> Relation:
+        """The table that is going to be the target, qualified."""
+        assert self.new_table, "the target is there"
+        return relation("socratasync", self.new_table)
 
 
 SETTLED_AFTER = timedelta(hours=1)
@@ -151,8 +159,6 @@ class DatasetPlan:
     """The columns (name, type) of a target still to be made."""
     api: Interface = "SODA2"
     """The interface that ``snapshot`` came by, and by which the rows are to come."""
-    alone: bool = True
-    """Whether the run loads no other dataset."""
     new_datasets: tuple[str, ...] = ()
     """The datasets that the run loads for the first time."""
     add: tuple[tuple[str, str], ...] = ()

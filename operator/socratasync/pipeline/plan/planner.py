@@ -36,7 +36,7 @@ from socratasync.pipeline.plan.watermark import (
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.answers import Metadata
 from socratasync.pipeline.source.client import Source
-from socratasync.pipeline.target.bookkeeping import Known, stage_name
+from socratasync.pipeline.target.bookkeeping import Known, new_table_name, stage_name
 from socratasync.pipeline.target.catalog import Target
 
 T = TypeVar("T")
@@ -161,7 +161,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
     return DatasetPlan(
         dataset=dataset.id,
         year=dataset.year,
-        shape=_shape(spec, dataset, state, agreement.columns, keeps_newer=newer),
+        shape=_shape(question, dataset, agreement.columns, keeps_newer=newer),
         load=load,
         where=dataset.where,
         watermark=watermark,
@@ -175,7 +175,6 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         before=state.before,
         api=api,
         table=_new_table(question),
-        alone=len(question.described) == 1,
         new_datasets=tuple(d for d in question.described if d not in state.known),
         add=agreement.add,
         known=known,
@@ -260,14 +259,14 @@ def _lacking(
 
 
 def _shape(
-    spec: SyncSpec,
+    question: _Question,
     dataset: DatasetSpec,
-    state: TargetState,
     columns: tuple[Column, ...],
     *,
     keeps_newer: KeepsNewer | None,
 ) -> Shape:
-    target = state.target
+    spec, target = question.spec, question.state.target
+    grows = not target.exists and spec.target.provenance and not spec.resets(question.mode)
     return Shape(
         schema=target.schema,
         table=target.table,
@@ -277,7 +276,8 @@ def _shape(
         key=tuple(spec.target.key),
         provenance=spec.target.provenance,
         keeps_newer=keeps_newer,
-        in_two=target.kind == "p" or bool(state.around.row_triggers),
+        in_two=target.kind == "p" or bool(question.state.around.row_triggers),
+        new_table=new_table_name(target.name) if grows else None,
     )
 
 

@@ -31,6 +31,8 @@ class TargetState:
     known: Mapping[str, Known] = field(default_factory=dict)
     owed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     was_emptied: bool = False
+    postgis: str | None = None
+    """The schema that has PostGIS's types; None where the database has no PostGIS."""
     around: Surroundings = field(default_factory=Surroundings)
 
 
@@ -52,6 +54,7 @@ def look(connection: Connection, spec: SyncSpec) -> TargetState:
         known={} if emptied else recorded,
         owed=ledger.owed() if ledger else {},
         was_emptied=emptied,
+        postgis=catalog.find_postgis(connection),
         around=surroundings.read(connection, target),
     )
 

@@ -15,7 +15,7 @@ from isal import igzip_lib, isal_zlib
 from socratasync.errors import DeadlineExceeded, SourceTooSlow, SourceUnavailable, Terminated
 from socratasync.pipeline.source.deadlines import Deadline
 
-CHUNK = 256 * 1024
+CHUNK = 128 * 1024
 """Larger saves nothing, smaller costs more calls (docs/performance.md)."""
 
 

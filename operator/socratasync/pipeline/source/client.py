@@ -19,6 +19,8 @@ from socratasync.pipeline.source.soql import Query
 
 T = TypeVar("T")
 
+IDS_AT_ONCE = 10_000
+
 
 class Source(Asking):
     """One Socrata domain, as one run sees it."""
@@ -129,6 +131,15 @@ class Source(Asking):
     def has_rows(self, dataset: str, where: str | None, *, by: Name | None = None) -> bool:
         """Whether a row meets the condition, without counting how many do. Retries."""
         return bool(self._queried(dataset, soql.any_row(where), answers.read_ids, by))
+
+    def ids(self, dataset: str, where: str | None, *, by: Name) -> Iterator[str]:
+        """The ``:id``s of the rows that meet the condition, in the portal's order. Retries."""
+        last = None
+        while page := self._queried(
+            dataset, soql.ids(where, last, IDS_AT_ONCE), answers.read_ids, by
+        ):
+            yield from page
+            last = page[-1]
 
     def existing(
         self, dataset: str, ids: Sequence[str], where: str | None = None, *, by: Name

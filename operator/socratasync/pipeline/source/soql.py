@@ -193,6 +193,12 @@ def existing(ids: Sequence[str], where: str | None) -> Query:
     return Query(select=(ROW_ID,), where=both(where, one_of(ids)), limit=len(ids))
 
 
+def ids(where: str | None, after: str | None, limit: int) -> Query:
+    """The ``:id``s of rows, in the order in which ``rows`` reads, after that one."""
+    where = both(where, beyond(after) if after else None)
+    return Query(select=(ROW_ID,), where=where, order=ROW_ID, limit=limit)
+
+
 def any_row(where: str | None) -> Query:
     """Whether there is such a row: its ``:id``, or nothing. A count would look at all of them."""
     return Query(select=(ROW_ID,), where=where, limit=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
 from psycopg import errors as pg
@@ -21,20 +22,19 @@ from socratasync.errors import (
     SourceTooSlow,
     SourceUnavailable,
 )
-from socratasync.pipeline.plan.model import DatasetPlan, Shape, Snapshot
+from socratasync.pipeline.plan.model import DatasetPlan, Snapshot
 from socratasync.pipeline.plan.watermark import may_resume
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.rowstream import RowStream
 from socratasync.pipeline.stage import statements
 from socratasync.pipeline.stage.archive import ArchiveFile, Nowhere, Sink
+from socratasync.pipeline.stage.landing import StageTable
 from socratasync.pipeline.stage.onward import Onward, most_rows
-from socratasync.pipeline.stage.pagecopy import Copied, checked, copy_page, page_errors
-from socratasync.pipeline.stage.staged import Follower, Page, Staged
-from socratasync.pipeline.stage.value_by_value import ValueByValue
-from socratasync.pipeline.target import catalog
+from socratasync.pipeline.stage.pagecopy import Copied, checked, page_errors
+from socratasync.pipeline.stage.staged import Page, Staged
 from socratasync.pipeline.target.bookkeeping import Checkpoint
-from socratasync.pipeline.target.connection import FIRST_WITH_HEADER_MATCH, Connection
+from socratasync.pipeline.target.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -44,19 +44,16 @@ _BAD_VALUES, _SILENT = "bad_values", "silent"
 """Under these names a checkpoint's ``source`` has them: its table gets no column that an earlier release does not
 know."""
 
-_UNHURRIED = "SET LOCAL synchronous_commit TO off"
-"""A crash of the server empties stages and checkpoints anyway: no page need wait for the disk."""
-
 
 class Stage:
-    """The stage table of one plan."""
+    """The rows of one plan as they come, wherever they go."""
 
     def __init__(
         self,
         context: RunContext,
         plan: DatasetPlan,
         connection: Connection,
-        follower: Follower,
+        landing: StageTable,
         archive: ArchiveFile | None = None,
     ) -> None:
         self._connection = connection
@@ -67,28 +64,23 @@ class Stage:
         self._progress = context.options.progress
         self._archive = archive
         self._sink: Sink = Nowhere()
-        self._judged_by = context.options.filling_ahead
-        self._header_match = connection.info.server_version >= FIRST_WITH_HEADER_MATCH
-        self._follower = follower
-        self._blocks = 0
-        self._value_by_value = ValueByValue(context, plan, connection)
+        self._landing = landing
         self._onward = Onward(plan.dataset)
         self._most: int | None = None
         self._is_odd = False
 
     @property
     def name(self) -> str:
-        """The stage table's name within schema ``socratasync``."""
+        """What the checkpoint goes by: the stage's name, also where the rows go into a new table."""
         return self._plan.shape.stage
 
     def prepare(self, now: datetime, expected: int | None, *, anew: bool = False) -> Staged:
-        """An empty stage, or the one that an earlier try left if it may be gone on with."""
-        checkpoint = None if anew else self._usable(self._ledger.checkpoint(self.name), now)
-        self._follower.restart(from_empty=checkpoint is None)  # and let go of the stage
-        self._blocks = 0
+        """No rows, or those that an earlier try left if it may be gone on with."""
+        found = self._ledger.checkpoint(self.name)
+        checkpoint = None if anew else self._usable(found, now)
         self._onward = Onward(self._plan.dataset)
         self._most = None if expected is None else most_rows(expected)
-        staged = self._resume(checkpoint) if checkpoint else self._begin(now)
+        staged = self._resume(checkpoint) if checkpoint else self._begin(now, found)
         if self._archive:
             self._archive.open(checkpoint.archived_bytes if checkpoint else 0)
             self._sink = self._archive
@@ -107,11 +99,9 @@ class Stage:
         if self._archive and not self._archive.can_resume(found.archived_bytes):
             return None
         try:
-            count = catalog.count_rows(self._plan.shape.staged)
-            row = self._connection.execute(count).fetchone()
+            return found if self._landing.rows() == found.rows else None
         except pg.UndefinedTable:
             return None
-        return found if row and row[0] == found.rows else None
 
     def _resume(self, checkpoint: Checkpoint) -> Staged:
         log.info("%s: going on after %s staged rows", self._plan.dataset, f"{checkpoint.rows:,}")
@@ -126,14 +116,25 @@ class Stage:
             is_silent=bool(checkpoint.source.get(_SILENT)),
         )
 
-    def _begin(self, now: datetime) -> Staged:
+    def _begin(self, now: datetime, found: Checkpoint | None) -> Staged:
         with self._connection.transaction():
-            self._connection.execute(statements.drop_stage(self._plan.shape))
-            self._connection.execute(statements.create_stage(self._plan.shape))
+            self._landing.empty(had_rows=found is not None)
             self._ledger.start_checkpoint(
                 self.name, self._plan.fingerprint, now, self._plan.snapshot.as_dict()
             )
+        if found:
+            self._landing.tidy()
         return Staged(rows=0, bytes=0, snapshot=self._plan.snapshot, last_id=None)
+
+    def discard(self) -> None:
+        """What was read is of no use: the next try is to read anew."""
+        with self._connection.transaction():
+            self._landing.drop()
+            self._ledger.drop_checkpoint(self.name)
+
+    def newest_change(self) -> datetime | None:
+        """The latest change that a row tells of."""
+        return self._landing.newest_change()
 
     def fill(self, staged: Staged) -> None:
         """Read pages until one comes empty: a short page may be the last, or may have been cut. Raises
@@ -145,7 +146,6 @@ class Stage:
             try:
                 page = self._page(staged, limit)
             except (SourceUnavailable, SourceThrottled, DeadlineExceeded) as exc:
-                self._follower.stop()
                 if isinstance(exc, (SourceTooSlow, DeadlineExceeded)):
                     limit = min(limit, max(SMALLEST_PAGE, limit // 2))
                     log.info("%s: asking for %s rows at a time", self._plan.dataset, f"{limit:,}")
@@ -164,7 +164,6 @@ class Stage:
                 if page.came == 0:
                     return
                 self._check_number(staged)
-                self._follower.page_came(page)
                 self._is_odd = page.is_odd  # the next one is likely to be so, too
 
     def _check_number(self, staged: Staged) -> None:
@@ -177,8 +176,7 @@ class Stage:
         )
         self._most = most_rows(counted)
         if staged.came > self._most:
-            self._follower.restart(from_empty=False)  # and let go of the stage
-            drop_stage(self._connection, self._plan.shape)
+            self.discard()
             raise SourceUnavailable(
                 f"dataset {self._plan.dataset}: {staged.came:,} rows came, and no end, but Socrata counts "
                 f"{counted:,}; whoever answers may be another than Socrata"
@@ -220,37 +218,28 @@ class Stage:
 
     def _copy_page(self, stream: RowStream, staged: Staged, limit: int) -> Page:
         with page_errors(self._plan.dataset), self._connection.transaction():
-            self._connection.execute(_UNHURRIED)
-            copied = self._copied(checked(self._plan, stream, self._sink))
-            xid, blocks = catalog.transaction_and_size(self._connection, self._plan.shape.staged)
-            self._sink.end_page()
-            page = Page(
-                rows=copied.rows,
-                bad=copied.bad,
-                is_odd=copied.is_odd,
-                bytes=stream.wire_bytes,
-                last_id=stream.last_id,
-                replica_as_of=_older(staged.replica_as_of, stream.replica.as_of),
-                is_silent=staged.is_silent or stream.replica.is_silent,
-                xid=xid,
-                first_block=self._blocks,
-                target_is_slower=copied.target_is_slower,
-            )
-            self._onward.check(after=staged.last_id, last=page.last_id, rows=page.came, asked=limit)
-            self._checkpoint(page, staged.bad.plus(page.bad))
-        self._blocks = blocks
+            self._connection.execute(statements.UNHURRIED)
+            with self._copying(checked(self._plan, stream, self._sink)) as copied:
+                self._sink.end_page()
+                page = Page(
+                    rows=copied.rows,
+                    bad=copied.bad,
+                    is_odd=copied.is_odd,
+                    bytes=stream.wire_bytes,
+                    last_id=stream.last_id,
+                    replica_as_of=_older(staged.replica_as_of, stream.replica.as_of),
+                    is_silent=staged.is_silent or stream.replica.is_silent,
+                )
+                self._onward.check(
+                    after=staged.last_id, last=page.last_id, rows=page.came, asked=limit
+                )
+                self._checkpoint(page, staged.bad.plus(page.bad))
         return page
 
-    def _copied(self, chunks: Iterator[bytes]) -> Copied:
+    def _copying(self, chunks: Iterator[bytes]) -> AbstractContextManager[Copied]:
         if self._is_odd:
-            return self._value_by_value.copy(chunks, header_match=self._header_match)
-        return copy_page(
-            self._connection,
-            self._plan.shape,
-            chunks,
-            header_match=self._header_match,
-            judged_by=self._judged_by,
-        )
+            return nullcontext(self._landing.copy_by_value(chunks))
+        return self._landing.copying(chunks)
 
     def _checkpoint(self, page: Page, bad: BadValues) -> None:
         if page.came == 0 or page.last_id is None:
@@ -267,11 +256,6 @@ class Stage:
                 **({_SILENT: True} if page.is_silent else {}),
             },
         )
-
-
-def drop_stage(connection: Connection, shape: Shape) -> None:
-    """Remove the stage, if it is there."""
-    connection.execute(statements.drop_stage(shape))
 
 
 def _older(one: datetime | None, other: datetime | None) -> datetime | None:

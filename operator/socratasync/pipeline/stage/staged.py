@@ -1,10 +1,9 @@
-"""What is known of a stage and its pages, for those who fill it, judge it, and follow it."""
+"""What is known of a stage and its pages, for those who fill it and judge it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from socratasync.contract.bad_values import NO_BAD_VALUES, BadValues
 from socratasync.pipeline.plan.model import Snapshot
@@ -33,9 +32,8 @@ class Staged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What one page brought. Its rows lie in the stage as those of transaction ``xid``, about from block
-    ``first_block`` on. ``target_is_slower``: the source had to wait for PostgreSQL. ``is_odd``: ``COPY``
-    would have refused the page; ``bad``: what of it did not fit, rows left out not among ``rows``."""
+    """What one page brought. ``is_odd``: ``COPY`` would have refused the page; ``bad``: what of it did not fit, rows
+    left out not among ``rows``."""
 
     rows: int
     bad: BadValues
@@ -44,24 +42,8 @@ class Page:
     last_id: str | None
     replica_as_of: datetime | None
     is_silent: bool
-    xid: str
-    first_block: int
-    target_is_slower: bool
 
     @property
     def came(self) -> int:
         """Rows that the source sent."""
         return self.rows + self.bad.skipped
-
-
-class Follower(Protocol):
-    """Somebody who makes use of pages as soon as they are staged."""
-
-    def restart(self, *, from_empty: bool) -> None:
-        """A stage is about to be filled: an empty one, or one with rows that no page will tell of."""
-
-    def page_came(self, page: Page) -> None:
-        """A page is staged for good."""
-
-    def stop(self) -> None:
-        """A page failed, and nobody knows how long the next one takes."""

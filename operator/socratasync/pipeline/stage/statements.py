@@ -1,13 +1,14 @@
-"""The stage's SQL, composed with ``psycopg.sql``: made, filled by ``COPY``, dropped. Pure.
+"""SQL of the tables that ``COPY`` fills, composed with ``psycopg.sql``: made, filled, emptied, dropped. Pure.
 
 A stage has the target's columns and types, then the source's ``:updated_at`` and ``:id``, and a
-number for each row. What brings its rows into the target is in ``merge.statements``.
+number for each row. What brings its rows into the target is in ``merge.statements``. A new table is laid out as the
+target that it is going to be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import LiteralString
+from collections.abc import Iterable, Sequence
+from typing import Literal, LiteralString
 
 from psycopg import sql
 
@@ -49,9 +50,18 @@ def newest_change(shape: Shape) -> sql.Composed:
     return sql.SQL("SELECT max({}) FROM {}").format(sql.Identifier(UPDATED_AT), shape.staged)
 
 
+def drop_staged(shape: Shape) -> sql.Composed:
+    """Remove the stage, and keep what was left out of it."""
+    return sql.SQL("DROP TABLE {}").format(shape.staged)
+
+
 def drop_stage(shape: Shape) -> sql.Composed:
     """Remove the stage if it is there, and what was left out of it."""
     return sql.SQL("DROP TABLE IF EXISTS {}, {}").format(shape.staged, skipped(shape))
+
+
+UNHURRIED = "SET LOCAL synchronous_commit TO off"
+"""No page need wait for the disk: one that a crash of the server takes is read again."""
 
 
 def skipped(shape: Shape) -> Relation:
@@ -59,12 +69,91 @@ def skipped(shape: Shape) -> Relation:
     return relation("socratasync", f"{shape.stage}_skipped")
 
 
+DATASET_SETTING = "socratasync.dataset"
+"""Of a session: the dataset whose rows it copies into a new table."""
+
+
+def create_new(shape: Shape, columns: Iterable[tuple[str, str]]) -> list[sql.Composed]:
+    """The table of (name, type) columns that is going to be the target, still without its key. Rows get the dataset of
+    the session that copies them, which so costs no byte on the wire."""
+    return [
+        sql.SQL("CREATE TABLE {} ({}) WITH (autovacuum_enabled = false)").format(
+            shape.new, column_definitions(columns)
+        ),
+        sql.SQL("ALTER TABLE {} ALTER socrata_dataset SET DEFAULT current_setting({})").format(
+            shape.new, sql.Literal(DATASET_SETTING)
+        ),
+    ]
+
+
+def drop_new(shape: Shape) -> sql.Composed:
+    """Remove it, if it is there."""
+    return sql.SQL("DROP TABLE IF EXISTS {}").format(shape.new)
+
+
+def name_dataset(shape: Shape) -> sql.Composed:
+    """Rows that this session copies into the new table are of this dataset from now on."""
+    return sql.SQL("SELECT set_config({}, {}, false)").format(
+        sql.Literal(DATASET_SETTING), sql.Literal(shape.dataset)
+    )
+
+
+def count_in_new(shape: Shape) -> sql.Composed:
+    """``(count,)`` of the dataset's rows in the new table."""
+    return _of_dataset(shape, "SELECT count(*)")
+
+
+def newest_in_new(shape: Shape) -> sql.Composed:
+    """``newest_change`` of those."""
+    return _of_dataset(shape, "SELECT max(socrata_updated_at)")
+
+
+def delete_from_new(shape: Shape) -> sql.Composed:
+    """Those rows are to come anew."""
+    return _of_dataset(shape, "DELETE")
+
+
+def _of_dataset(shape: Shape, verb: LiteralString) -> sql.Composed:
+    return sql.SQL("{} FROM {} WHERE socrata_dataset = {}").format(
+        sql.SQL(verb), shape.new, sql.Literal(shape.dataset)
+    )
+
+
+def vacuum_new(shape: Shape) -> sql.Composed:
+    """What was deleted makes room for what comes."""
+    return sql.SQL("VACUUM {}").format(shape.new)
+
+
+def move_to_new(shape: Shape) -> sql.Composed:
+    """Staged rows into the new table, in a session that ``name_dataset`` was told to."""
+    return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(
+        shape.new, names(_new_columns(shape)), names(header(shape.columns)), shape.staged
+    )
+
+
+def _new_columns(shape: Shape) -> list[str]:
+    """The new table's names for what a page brings, in the page's order."""
+    return [*(column.name for column in shape.columns), "socrata_updated_at", "socrata_id"]
+
+
+Header = Literal["TRUE", "MATCH", "FALSE"]
+"""Whether the CSV begins with a header line, and whether PostgreSQL is to compare it with the columns."""
+
+
 def copy_into(table: Relation, shape: Shape, *, header_match: bool) -> sql.Composed:
-    """``COPY`` of Socrata's CSV, which follows PostgreSQL's rules for null and empty, into the stage or a table
-    that has its columns."""
-    check = sql.SQL("MATCH" if header_match else "TRUE")
+    """``COPY`` of Socrata's CSV into the stage or a table that has its columns."""
+    return _copy(table, header(shape.columns), "MATCH" if header_match else "TRUE")
+
+
+def copy_into_new(shape: Shape, *, has_header: bool) -> sql.Composed:
+    """The same into the new table, which has names of its own."""
+    return _copy(shape.new, _new_columns(shape), "TRUE" if has_header else "FALSE")
+
+
+def _copy(table: Relation, columns: Sequence[str], header: Header) -> sql.Composed:
+    """Socrata's CSV follows PostgreSQL's rules for null and empty."""
     return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER {})").format(
-        table, names(header(shape.columns)), check
+        table, names(columns), sql.SQL(header)
     )
 
 

@@ -13,9 +13,8 @@ from socratasync.errors import RowCountMismatch
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.source import soql
-from socratasync.pipeline.stage import statements
 from socratasync.pipeline.stage.counts import Counted
-from socratasync.pipeline.stage.fill import Stage, drop_stage
+from socratasync.pipeline.stage.fill import Stage
 from socratasync.pipeline.stage.staged import Staged
 from socratasync.pipeline.stage.verdict import (
     Terms,
@@ -29,7 +28,6 @@ from socratasync.pipeline.stage.verdict import (
     suffices,
 )
 from socratasync.pipeline.target import catalog
-from socratasync.pipeline.target.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -59,20 +57,16 @@ class StagedDataset:
         return self.bad.skipped
 
 
-def fill_and_verify(
-    context: RunContext, plan: DatasetPlan, connection: Connection, stage: Stage
-) -> StagedDataset:
+def fill_and_verify(context: RunContext, plan: DatasetPlan, stage: Stage) -> StagedDataset:
     """Stage the dataset, count it, and judge it. Raises ``RowCountMismatch`` or ``SourceUnavailable``
     where a wrong count must not pass."""
-    return _Verification(context, plan, connection, stage).staged()
+    return _Verification(context, plan, stage).staged()
 
 
 class _Verification:
     """The counts of one dataset, as they come in."""
 
-    def __init__(
-        self, context: RunContext, plan: DatasetPlan, connection: Connection, stage: Stage
-    ) -> None:
+    def __init__(self, context: RunContext, plan: DatasetPlan, stage: Stage) -> None:
         spec = context.request.spec
         self._context = context
         self._terms = Terms(
@@ -82,7 +76,6 @@ class _Verification:
             is_range=plan.load.only is not None,
         )
         self._plan = plan
-        self._connection = connection
         self._stage = stage
 
     def staged(self) -> StagedDataset:
@@ -157,13 +150,11 @@ class _Verification:
         """The state of a replica that said nothing of it; None if it had the newest change."""
         if not staged.is_silent:
             return None
-        row = self._connection.execute(statements.newest_change(self._plan.shape)).fetchone()
-        assert row is not None, "an aggregate has a row"
-        return silent_as_of(self._plan, staged.snapshot, row[0])
+        return silent_as_of(self._plan, staged.snapshot, self._stage.newest_change())
 
     def _check_lag(self, staged: Staged) -> None:
         if found := lag(self._plan, staged.replica_as_of):
-            drop_stage(self._connection, self._plan.shape)  # the next try is to read anew
+            self._stage.discard()
             raise found
 
     def _check_skipped(self, staged: Staged) -> None:
@@ -179,13 +170,13 @@ class _Verification:
         now = self._context.options.clock()
         found = doubt(self._plan, staged, verdict, self._terms, had=self._rows_of_target, now=now)
         if found and self._terms.resets:
-            drop_stage(self._connection, self._plan.shape)  # the next try is to read anew
+            self._stage.discard()
             raise type(found)(f"nothing was replaced: {found.message}")
         if found:
             self._context.journal.warn(f"nothing was deleted: {found.message}")
         return not found and not self._terms.resets
 
     def _rows_of_target(self) -> int:
-        shape = self._plan.shape
-        target = catalog.read_target(self._connection, shape.schema, shape.table)
-        return catalog.count_rows_of(self._connection, target, shape.dataset)
+        shape, connection = self._plan.shape, self._context.connection
+        target = catalog.read_target(connection, shape.schema, shape.table)
+        return catalog.count_rows_of(connection, target, shape.dataset)

@@ -77,6 +77,11 @@ def stage_name(target: str, dataset: str) -> str:
     return f"stage_{dataset.replace('-', '_')}_{digest}"
 
 
+def new_table_name(target: str) -> str:
+    """The table that a run fills before it becomes the target."""
+    return f"new_{hashlib.sha256(target.encode()).hexdigest()[:12]}"
+
+
 def _in_ascii(text: str) -> str:
     """The text with all other characters written out, such as ``\\u2019``: the only ones that every
     server encoding has."""

@@ -150,12 +150,10 @@ def _planned(connection: Connection, table: sql.Identifier) -> int:
     return max(MANY, int(row[0][0]["Plan"]["Plan Rows"]))
 
 
-def transaction_and_size(connection: Connection, table: sql.Identifier) -> tuple[str, int]:
-    """The open transaction's number, as ``xmin`` shows it on its rows, and the table's blocks."""
-    words = {"table": table.as_string(connection)}
-    row = connection.execute(_SQL["transaction_and_size"], words).fetchone()
-    assert row is not None
-    return row[0], row[1]
+def find_postgis(connection: Connection) -> str | None:
+    """The schema of the extension PostGIS; None where the database does not have it."""
+    row = connection.execute(_SQL["find_postgis"]).fetchone()
+    return row[0] if row else None
 
 
 def check_types(connection: Connection, fields: Mapping[str, str]) -> dict[str, str]:

@@ -46,6 +46,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(statement=_SQL["create_outranked"], usable_from=1),
     Migration(statement=_SQL["create_counts"], usable_from=1),
     Migration(statement=_SQL["create_adoptions"], usable_from=1),
+    Migration(statement=_SQL["log_checkpoints"], usable_from=1),
 )
 """The n-th makes version n; the last one is the version that this program knows."""
 

@@ -69,8 +69,6 @@ SELECT to_regnamespace(%(quoted)s) IS NOT NULL AS exists,
        to_regnamespace(%(quoted)s) IS NOT NULL
        AND has_schema_privilege(to_regnamespace(%(quoted)s)::oid, 'CREATE') AS may_create
 
--- transaction_and_size --
--- The number of the open transaction, as xmin shows it on the rows that it wrote, and how many blocks
--- a table has by now.
-SELECT pg_current_xact_id()::xid::text,
-    (pg_relation_size(%(table)s::regclass) / current_setting('block_size')::int)::int
+-- find_postgis --
+-- Where the types of PostGIS are; no row: nowhere.
+SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'postgis'

@@ -89,3 +89,13 @@ wanted (step, statement) AS (
         OR p.name = 'SELECT' OR p.name = 'INSERT' AND NOT EXISTS (SELECT FROM tables WHERE name = 'adoptions'))
     GROUP BY tables.name, me.role)
 SELECT statement FROM wanted ORDER BY step, statement
+
+-- default_rights --
+-- What makes a table that was made in one schema have the rights that this role's tables get in another one.
+SELECT format(CASE WHEN n.nspname = %(to)s THEN 'GRANT %%s ON TABLE %%s TO %%s' ELSE 'REVOKE %%s ON TABLE %%s FROM %%s' END,
+        e.privilege_type, %(table)s::text, CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END)
+    || CASE WHEN n.nspname = %(to)s AND e.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) e
+WHERE d.defaclobjtype = 'r' AND pg_get_userbyid(d.defaclrole) = current_user
+    AND n.nspname IN (%(from)s::text, %(to)s::text) AND %(from)s::text <> %(to)s::text
+ORDER BY n.nspname = %(to)s

@@ -189,6 +189,11 @@ BEGIN
 END
 $$
 
+-- log_checkpoints --
+-- Version 6. Rows that are copied straight into a new table survive a crash of the server; so must what says how many
+-- there are. Stages are still emptied by one, which their counts show.
+ALTER TABLE socratasync.checkpoints SET LOGGED
+
 -- record_version --
 -- The last step of a migration, in its transaction.
 INSERT INTO socratasync.versions (version, usable_from, release)
