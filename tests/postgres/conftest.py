@@ -25,6 +25,7 @@ from socratasync.contract.environment import Secrets
 from socratasync.contract.report import DatasetReport, RunReport
 from socratasync.errors import SyncError
 from socratasync.pipeline.journal import Journal
+from socratasync.pipeline.merge.new_table import begin_table
 from socratasync.pipeline.plan.model import DatasetPlan
 from socratasync.pipeline.preview import DatasetPreview, Preview, find, preview
 from socratasync.pipeline.request import RunContext, RunOptions, RunRequest, SecondCopy
@@ -223,6 +224,7 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY
 
 def stage(context: RunContext, plan: DatasetPlan) -> StagedDataset:
     """The dataset, staged and verified, as a run does it."""
+    begin_table(context, [plan])
     with context.connections.connect() as connection:
         place = landing(context, plan, connection)
         return fill_and_verify(context, plan, Stage(context, plan, connection, place))

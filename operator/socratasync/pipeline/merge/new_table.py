@@ -153,7 +153,9 @@ def _merge(context: RunContext, whole: Sequence[StagedDataset]) -> dict[str, Out
 
 def _attempt(context: RunContext, staged: StagedDataset) -> Merged | SyncError:
     try:
-        return insert_beside(context, staged, told_as=None)
+        what, how = insert_beside(context, staged)
+        told = Strategy.CREATE if how is Strategy.FILL else how
+        return record(context, context.connection, staged, what, told)
     except SyncError as exc:
         return exc
 
@@ -174,7 +176,7 @@ def _stage(context: RunContext, staged: StagedDataset) -> None:
     connection, shape = context.connection, staged.shape
     with connection.transaction():
         connection.execute(table_statements.create_order(shape))
-        if connection.execute(table_statements.has_ties(shape)).fetchone():
+        if connection.execute(table_statements.has_ties(shape)).fetchone() is not None:
             _ask_for_order(context, staged)
         connection.execute(statements.create_stage(shape))
         connection.execute(table_statements.stage_from_new(shape))

@@ -12,7 +12,7 @@ from socratasync.contract.report import DatasetReport
 from socratasync.errors import RowCountMismatch, SyncError
 from socratasync.pipeline.merge import table_statements
 from socratasync.pipeline.merge.merge import merging, record, settle, write
-from socratasync.pipeline.merge.merged import Merged
+from socratasync.pipeline.merge.merged import Merged, Written
 from socratasync.pipeline.merge.strategy import Strategy, join_for
 from socratasync.pipeline.merge.table import complete_table
 from socratasync.pipeline.request import RunContext
@@ -66,7 +66,7 @@ def _replace(context: RunContext, deferred: Sequence[StagedDataset]) -> list[Mer
         context.patience.execute(connection, table_statements.truncate(target), target)
         context.ledger.forget_outranked()
         merged = [
-            insert_beside(context, _as_new(staged, datasets), deleted=0 if number else gone)
+            _insert(context, _as_new(staged, datasets), deleted=0 if number else gone)
             for number, staged in enumerate(deferred)
         ]
         context.ledger.forget_other_datasets(datasets)
@@ -78,20 +78,18 @@ def _as_new(staged: StagedDataset, datasets: Sequence[str]) -> StagedDataset:
     return replace(staged, plan=replace(staged.plan, new_datasets=tuple(datasets)))
 
 
-def insert_beside(
-    context: RunContext,
-    staged: StagedDataset,
-    *,
-    deleted: int = 0,
-    told_as: Strategy | None = Strategy.REPLACE,
-) -> Merged:
-    """Into a table that holds nothing but what the same transaction put there; datasets after the first may have
-    keys in common with that. ``deleted``: rows that were there before, and are told with this dataset; ``told_as``:
-    a strategy to tell instead of the one that was chosen."""
+def _insert(context: RunContext, staged: StagedDataset, *, deleted: int) -> Merged:
+    """Into the emptied table. ``deleted``: rows of it that are told with this dataset."""
+    written, _ = insert_beside(context, staged)
+    written.rows.deleted = deleted
+    return record(context, context.connection, staged, written, Strategy.REPLACE)
+
+
+def insert_beside(context: RunContext, staged: StagedDataset) -> tuple[Written, Strategy]:
+    """Into a table that holds nothing but what the same transaction put there: datasets after the first may have
+    keys in common with that."""
     connection = context.connection
     empty = catalog.is_empty(connection, staged.shape.target)
     strategy = Strategy.FILL if empty else join_for(staged.plan.before.server_version)
     with refused_rows(connection, staged.shape), connection.transaction():
-        written = write(context, connection, strategy, staged)
-    written.rows.deleted = deleted
-    return record(context, connection, staged, written, told_as or strategy)
+        return write(context, connection, strategy, staged), strategy

@@ -10,7 +10,7 @@ from socratasync.errors import PermissionDenied, SyncError, TargetMismatch
 from socratasync.pipeline.columns import PROVENANCE
 from socratasync.pipeline.plan.model import Before
 from socratasync.pipeline.target import catalog, grants, surroundings
-from socratasync.pipeline.target.bookkeeping import Known, Ledger, stage_name
+from socratasync.pipeline.target.bookkeeping import Known, Ledger, new_table_name, stage_name
 from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.migrations import bookkeeping_exists
@@ -85,7 +85,7 @@ def check_rights(connection: Connection, spec: SyncSpec) -> None:
     role's stages nothing is said while a run is under way: it may be filling them."""
     target = spec.target
     name = f"{target.schema_}.{target.table}"
-    stages = [stage_name(name, dataset.id) for dataset in spec.datasets]
+    stages = [new_table_name(name), *(stage_name(name, dataset.id) for dataset in spec.datasets)]
     grants.check_rights(
         connection,
         target.schema_,

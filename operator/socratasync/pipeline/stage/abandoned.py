@@ -18,7 +18,7 @@ from psycopg.rows import class_row
 
 from socratasync.pipeline.plan.watermark import RESUME_WITHIN
 from socratasync.pipeline.request import RunContext
-from socratasync.pipeline.target.bookkeeping import stage_name
+from socratasync.pipeline.target.bookkeeping import new_table_name, stage_name
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.refusals import sentence
 from socratasync.pipeline.target.sql.statements import load
@@ -53,7 +53,11 @@ def drop_abandoned(context: RunContext, in_use: Collection[str]) -> None:
     connection, now = context.connection, context.options.clock()
     with connection.cursor(row_factory=class_row(FoundStage)) as cursor:
         stages = cursor.execute(_SQL["find_stages"]).fetchall()
-    old = [s for s in stages if s.name not in in_use and is_too_old(s.started_at, now)]
+    unused = [s for s in stages if s.name not in in_use]
+    for stage in unused:
+        if stage.owned and stage.name == new_table_name(context.ledger.target):
+            _remove(context, stage)  # the target is there, and this run has it to itself
+    old = [s for s in unused if is_too_old(s.started_at, now)]
     targets = [row[0] for row in connection.execute(_SQL["read_targets"]).fetchall()] if old else []
     dropped = [stage for stage in old if _drop(context, stage, target_of(stage, targets), now)]
     if dropped:
@@ -71,7 +75,10 @@ def is_too_old(started_at: datetime | None, now: datetime) -> bool:
 
 def target_of(stage: FoundStage, targets: Iterable[str]) -> str | None:
     """The target that the stage was made for; its name tells it only to one who knows the target."""
-    return next((t for t in targets if stage_name(t, stage.dataset) == stage.name), None)
+    return next(
+        (t for t in targets if stage.name in (stage_name(t, stage.dataset), new_table_name(t))),
+        None,
+    )
 
 
 def _drop(context: RunContext, stage: FoundStage, target: str | None, now: datetime) -> bool:
@@ -83,9 +90,7 @@ def _drop(context: RunContext, stage: FoundStage, target: str | None, now: datet
             if not (_is_idle(connection, target) and _is_still_old(connection, stage.name, now)):
                 return False
             if stage.owned:
-                tables = sql.SQL(", ").join(sql.Identifier("socratasync", t) for t in stage.tables)
-                connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(tables))
-                context.ledger.drop_checkpoint(stage.name)
+                _remove(context, stage)
     except psycopg.errors.LockNotAvailable as exc:
         log.info("stage %s stays for now: %s", stage.name, sentence(exc))
         return False
@@ -95,6 +100,12 @@ def _drop(context: RunContext, stage: FoundStage, target: str | None, now: datet
             f"or an administrator, run: DROP TABLE {', '.join(f'socratasync.{t}' for t in stage.tables)}"
         )
     return stage.owned
+
+
+def _remove(context: RunContext, stage: FoundStage) -> None:
+    tables = sql.SQL(", ").join(sql.Identifier("socratasync", table) for table in stage.tables)
+    context.connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(tables))
+    context.ledger.drop_checkpoint(stage.name)
 
 
 def _is_idle(connection: Connection, target: str | None) -> bool:

@@ -57,7 +57,7 @@ wanted (step, statement) AS (
     SELECT 6, 'DROP TABLE ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'socratasync' AND c.relkind = 'r' AND NOT pg_has_role(c.relowner, 'USAGE')
-        AND regexp_replace(c.relname, '_(skipped|text)$', '') = ANY (%(stages)s))
+        AND regexp_replace(c.relname, '_(skipped|text|order)$', '') = ANY (%(stages)s))
 SELECT statement FROM wanted GROUP BY step, statement ORDER BY step, statement
 
 -- bookkeeping_grants --

@@ -190,9 +190,15 @@ END
 $$
 
 -- log_checkpoints --
--- Version 6. Rows that are copied straight into a new table survive a crash of the server; so must what says how many
--- there are. Stages are still emptied by one, which their counts show.
-ALTER TABLE socratasync.checkpoints SET LOGGED
+-- Version 6. Rows that are copied straight into a new table survive a crash of the server; so should what says how many
+-- there are, or the table is begun anew. Only its owner can have that changed, and no run needs it.
+DO $$
+BEGIN
+    IF (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'socratasync.checkpoints'::regclass) THEN
+        ALTER TABLE socratasync.checkpoints SET LOGGED;
+    END IF;
+END
+$$
 
 -- record_version --
 -- The last step of a migration, in its transaction.

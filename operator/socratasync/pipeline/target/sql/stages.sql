@@ -1,5 +1,5 @@
 -- find_stages --
--- Every stage with the tables that belong to it, and when its filling began: null without a checkpoint. Owned: by
+-- Every stage, and every table that was to be a target, with the tables that belong to it, and when its filling began: null without a checkpoint. Owned: by
 -- this very role, not by one whose rights it has.
 SELECT found.name, array_agg(found.relname ORDER BY found.relname) AS tables,
     coalesce(sum(pg_total_relation_size(found.oid)), 0)::bigint AS bytes,
@@ -7,10 +7,10 @@ SELECT found.name, array_agg(found.relname ORDER BY found.relname) AS tables,
     min(quote_ident(found.owner)) FILTER (WHERE found.owner <> current_user) AS owner,
     (SELECT started_at FROM socratasync.checkpoints k WHERE k.stage = found.name) AS started_at
 FROM (SELECT c.oid, c.relname::text, pg_get_userbyid(c.relowner) AS owner,
-          regexp_replace(c.relname, '_(skipped|text)$', '') AS name
+          regexp_replace(c.relname, '_(skipped|text|order)$', '') AS name
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = 'socratasync' AND c.relkind = 'r'
-          AND c.relname ~ '^stage_[a-z0-9]{4}_[a-z0-9]{4}_[0-9a-f]{12}(_skipped|_text)?$') found
+          AND c.relname ~ '^(stage_[a-z0-9]{4}_[a-z0-9]{4}|new)_[0-9a-f]{12}(_skipped|_text|_order)?$') found
 GROUP BY found.name ORDER BY found.name
 
 -- read_targets --
