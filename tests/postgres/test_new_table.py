@@ -259,6 +259,24 @@ def test_another_layout_begins_anew(sync: Sync, portal: Portal, parks: Dataset) 
     assert sync.query(types) == [{"t": "bigint"}]
 
 
+def test_rows_of_a_dataset_that_left_the_manifest_do_not_come_in(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
+    add(portal, "more-0001", [{"name": f"q{n}", "acres": n} for n in range(5)])
+    sync.spec["source"] = {"pageSize": 2}
+    sync.foretold = False
+    portal.faults.add(Fault.status(503), times=None, after=1, on="rows", dataset="more-0001")
+    portal.faults.add(Fault.status(503), times=None, after=1, on="rows", dataset="park-0001")
+    assert sync.run().exit_code == 75
+    portal.faults.clear()
+    sync.spec["datasets"] = [{"id": "park-0001"}]
+
+    report = sync.well()
+
+    assert sync.acres() == EXPECTED
+    assert report.target_rows == 5
+
+
 def test_what_nobody_goes_on_with_is_dropped_by_the_next_run(
     sync: Sync, portal: Portal, parks: Dataset
 ) -> None:

@@ -92,10 +92,6 @@ def test_a_source_that_fails_in_mid_page_leaves_nothing(connection: Connection) 
     assert staged(connection) == []
 
 
-def test_a_small_page_says_nothing_of_who_is_slower(connection: Connection) -> None:
-    assert copied(connection, page(10)).target_is_slower is False
-
-
 def test_of_equally_new_rows_the_last_to_come_stays_wherever_it_lies(
     connection: Connection,
 ) -> None:

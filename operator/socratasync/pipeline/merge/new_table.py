@@ -27,7 +27,7 @@ from socratasync.pipeline.merge.strategy import Strategy
 from socratasync.pipeline.merge.table import complete_table
 from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.plan.target_state import checked_target
-from socratasync.pipeline.plan.watermark import RESUME_WITHIN
+from socratasync.pipeline.plan.watermark import may_resume
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.stage import statements
 from socratasync.pipeline.stage.landing import drop_stage
@@ -47,11 +47,16 @@ _NEEDS_CARE = (*UNCLEAN, pg.ProgramLimitExceeded)
 
 
 def begin_table(context: RunContext, plans: Iterable[object]) -> None:
-    """Make the table, or keep the one of an earlier try that has the same columns."""
-    plan = next((p for p in plans if isinstance(p, DatasetPlan) and p.shape.new_table), None)
-    if plan is None or _may_go_on(context, plan):
+    """Make the table, or go on with the one of an earlier try that has the same columns."""
+    new = [p for p in plans if isinstance(p, DatasetPlan) and p.shape.new_table]
+    if not new:
         return
-    connection, name = context.connection, str(plan.shape.new_table)
+    plan, connection = new[0], context.connection
+    name = str(plan.shape.new_table)
+    if _may_go_on(context, plan):
+        # Others may have left the manifest since.
+        connection.execute(table_statements.keep_only(plan.shape, [p.dataset for p in new]))
+        return
     with connection.transaction():
         connection.execute(statements.drop_new(plan.shape))
         for statement in statements.create_new(plan.shape, plan.table):
@@ -62,10 +67,16 @@ def begin_table(context: RunContext, plans: Iterable[object]) -> None:
 def _may_go_on(context: RunContext, plan: DatasetPlan) -> bool:
     name = str(plan.shape.new_table)
     found = context.ledger.checkpoint(name)
-    if found is None or found.fingerprint != _layout(plan):
-        return False
-    is_old = context.options.clock() - found.started_at > RESUME_WITHIN
-    return not is_old and catalog.read_target(context.connection, "socratasync", name).exists
+    return (
+        found is not None
+        and may_resume(
+            same_rows=found.fingerprint == _layout(plan),
+            same_run=found.run == context.ledger.run,
+            started_at=found.started_at,
+            now=context.options.clock(),
+        )
+        and catalog.read_target(context.connection, "socratasync", name).exists
+    )
 
 
 def _layout(plan: DatasetPlan) -> str:
