@@ -245,6 +245,21 @@ def test_a_page_that_is_only_half_there_is_found_by_its_count(
     assert sync.acres() == EXPECTED
 
 
+def test_rows_without_a_checkpoint_do_not_come_in(
+    sync: Sync, portal: Portal, parks: Dataset
+) -> None:
+    sync.spec["source"] = {"pageSize": 2}
+    portal.faults.add(Fault.status(503), times=None, after=1, on="rows")
+    sync.run(run="job-1")
+    portal.faults.clear()
+    sync.query("DELETE FROM socratasync.checkpoints WHERE stage LIKE 'stage%'")
+
+    report = sync.well(run="job-1")
+
+    assert sync.acres() == EXPECTED
+    assert report.warnings == []
+
+
 def test_another_layout_begins_anew(sync: Sync, portal: Portal, parks: Dataset) -> None:
     sync.spec["source"] = {"pageSize": 2}
     portal.faults.add(Fault.status(503), times=None, after=1, on="rows")

@@ -47,15 +47,16 @@ _NEEDS_CARE = (*UNCLEAN, pg.ProgramLimitExceeded)
 
 
 def begin_table(context: RunContext, plans: Iterable[object]) -> None:
-    """Make the table, or go on with the one of an earlier try that has the same columns."""
+    """Make the table, or go on with the one of an earlier try that has the same columns, without rows of datasets that
+    left the manifest since, or whose checkpoint is gone."""
     new = [p for p in plans if isinstance(p, DatasetPlan) and p.shape.new_table]
     if not new:
         return
     plan, connection = new[0], context.connection
     name = str(plan.shape.new_table)
     if _may_go_on(context, plan):
-        # Others may have left the manifest since.
-        connection.execute(table_statements.keep_only(plan.shape, [p.dataset for p in new]))
+        known = [p.dataset for p in new if context.ledger.checkpoint(p.shape.stage)]
+        connection.execute(table_statements.keep_only(plan.shape, known))
         return
     with connection.transaction():
         connection.execute(statements.drop_new(plan.shape))

@@ -65,7 +65,9 @@ def drop_abandoned(context: RunContext, in_use: Collection[str]) -> None:
             f"dropped {len(dropped)} stages ({sum(stage.bytes for stage in dropped):,} bytes) that earlier runs "
             "had left in schema socratasync"
         )
-    connection.execute(_SQL["forget_lost_checkpoints"], {"before": now - RESUME_WITHIN})
+    connection.execute(
+        _SQL["forget_lost_checkpoints"], {"before": now - RESUME_WITHIN, "in_use": list(in_use)}
+    )
 
 
 def is_too_old(started_at: datetime | None, now: datetime) -> bool:

@@ -32,4 +32,4 @@ SELECT started_at FROM socratasync.checkpoints WHERE stage = %(stage)s
 -- forget_lost_checkpoints --
 -- Checkpoints of stages that are not there, and are too old for any retry.
 DELETE FROM socratasync.checkpoints k
-WHERE started_at < %(before)s AND to_regclass('socratasync.' || quote_ident(k.stage)) IS NULL
+WHERE started_at < %(before)s AND stage <> ALL (%(in_use)s) AND to_regclass('socratasync.' || quote_ident(k.stage)) IS NULL
