@@ -205,7 +205,7 @@ STEPS: dict[str, list[Step]] = {
 def _stated(sync: Sync, step: Step) -> Any:
     """The step's statement; ``{stage}`` is the only stage there is."""
     stage = sync.query(
-        "SELECT oid::regclass::text AS name FROM pg_class WHERE relname LIKE 'stage%'"
+        "SELECT oid::regclass::text AS name FROM pg_class WHERE relname ~ '^(stage|new)_' AND relkind = 'r'"
     )
     return step[0].replace("{stage}", stage[0]["name"] if stage else "")
 
@@ -266,3 +266,46 @@ def test_a_worker_killed_near_its_end(
     parks.update(parks.find(name="p2"), acres=200)
     sync.well()
     assert sync.acres() == {"p0": 0, "p1": 100, "p2": 200}
+
+
+# -- killed while a new table gets its name ------------------------------------------------------------
+
+NAMING: dict[str, list[Step]] = {
+    "before it moves": [("LOCK TABLE {stage} IN ACCESS SHARE MODE", "%SET SCHEMA%")],
+    "with its key": [("LOCK TABLE socratasync.runs IN SHARE MODE", "%UPDATE socratasync.runs%")],
+}
+
+
+@pytest.mark.parametrize("retried", [True, False], ids=["retried", "another run"])
+@pytest.mark.parametrize("steps", NAMING.values(), ids=NAMING)
+def test_a_worker_killed_while_its_table_gets_its_name(
+    sync: Sync, portal: Portal, tmp_path: Path, steps: list[Step], retried: bool
+) -> None:
+    sync.spec["target"] = {"dsnSecretRef": {"name": "db"}, "table": "parks", "key": ["name"]}
+    rows = [{"name": f"p{n}", "acres": n} for n in range(3)]
+    parks = portal.add_dataset(FIRST, [("name", "text"), ("acres", "number")], rows)
+    with psycopg.connect(sync.dsn) as holder:
+        hold = Fault.doing(lambda: holder.execute(_stated(sync, steps[0])))
+        portal.faults.add(hold, on="rows", after=1)
+        worker = Worker(sync, tmp_path, run="killed")
+        wait_until_it_waits(sync, steps[0][1], worker)
+        worker.kill()
+        worker.ended()
+        sync.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'socratasync' AND datname = current_database()"
+        )
+    wait_for_the_lock(sync)
+    assert sync.query("SELECT to_regclass('parks') AS t") == [{"t": None}]
+    read = len(portal.requests)
+
+    sync.well(run="killed" if retried else "next")
+
+    assert sync.acres() == {"p0": 0, "p1": 1, "p2": 2}
+    pages = [words for kind, _, words in portal.requests[read:] if kind == "rows"]
+    assert len(pages) == 1, "what was copied was read again"
+    assert sync.query("SELECT FROM socratasync.checkpoints") == []
+    assert sync.query("SELECT FROM pg_class WHERE relname ~ '^(stage|new)_'") == []
+    parks.update(parks.find(name="p2"), acres=200)
+    sync.well()
+    assert sync.acres() == {"p0": 0, "p1": 1, "p2": 200}

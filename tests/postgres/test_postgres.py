@@ -208,12 +208,26 @@ def wait_for(dsn: str) -> None:
             return
 
 
-def test_a_server_that_crashes_loses_its_stages_and_the_next_run_reads_them_again(
-    sync: Sync, portal: Portal, own_server: str
+@pytest.mark.parametrize(
+    ("exists", "asked_again"),
+    [
+        pytest.param(True, 4, id="a stage is lost, and read again"),
+        pytest.param(False, 2, id="a new table is gone on with"),
+    ],
+)
+def test_a_server_that_crashes_loses_no_row_and_no_more_than_stages(
+    sync: Sync, portal: Portal, own_server: str, exists: bool, asked_again: int
 ) -> None:
     portal.add_synthetic("abcd-1234", rows=300)
     sync.spec["source"] = {"pageSize": 100}
-    portal.faults.add(Fault.doing(lambda: crash(own_server)), after=2, on="rows")
+    if exists:
+        sync.query("CREATE TABLE requests (srnumber text PRIMARY KEY)")
+
+    def crash_after_writing() -> None:
+        sync.query("CHECKPOINT")  # what was committed before is on the disk
+        crash(own_server)
+
+    portal.faults.add(Fault.doing(crash_after_writing), after=2, on="rows")
 
     report = sync.run(run="one")
     assert report.exit_code == 75
@@ -224,5 +238,5 @@ def test_a_server_that_crashes_loses_its_stages_and_the_next_run_reads_them_agai
     dataset = sync.one(run="one")
 
     assert dataset.rows.inserted == 300
-    assert len(sync.pages()) - pages == 4
+    assert len(sync.pages()) - pages == asked_again
     assert len(sync.table()) == 300

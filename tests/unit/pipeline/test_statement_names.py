@@ -39,8 +39,6 @@ SHAPES = {
 
 OF_ANY_TABLE: dict[str, Callable[[Shape], sql.Composed]] = {
     "insert_all": statements.insert_all,
-    "insert_page": lambda shape: statements.insert_page(shape, "771", 12),
-    "insert_stragglers": lambda shape: statements.insert_stragglers(shape, "771", 12, 19),
     "upsert": statements.upsert,
     "difference": statements.difference,
     "merge": statements.merge,

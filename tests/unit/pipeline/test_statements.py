@@ -30,6 +30,12 @@ names = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=
     lambda name: name not in PROVENANCE  # those columns have a meaning of their own
 )
 
+
+def growing(shape: Shape) -> Shape:
+    """The same while the run makes the target."""
+    return replace(shape, new_table=shape.stage)
+
+
 BUILDERS: dict[str, Callable[[Shape], sql.Composed]] = {
     "create_stage": statements.create_stage,
     "drop_stage": statements.drop_stage,
@@ -41,8 +47,16 @@ BUILDERS: dict[str, Callable[[Shape], sql.Composed]] = {
     "add_columns": lambda shape: table_statements.add_columns(
         shape.target, [(c.name, c.type) for c in shape.columns]
     ),
-    "insert_page": lambda shape: merge_statements.insert_page(shape, "771", 12),
-    "insert_stragglers": lambda shape: merge_statements.insert_stragglers(shape, "771", 12, 19),
+    "copy_into_new": lambda shape: statements.copy_into_new(growing(shape), has_header=True),
+    "move": lambda shape: sql.SQL(";").join(table_statements.move(growing(shape))),
+    "create_new": lambda shape: sql.SQL(";").join(
+        statements.create_new(growing(shape), [(c.name, c.type) for c in shape.columns])
+    ),
+    "keep_only": lambda shape: table_statements.keep_only(growing(shape), [shape.dataset]),
+    "stage_from_new": lambda shape: table_statements.stage_from_new(growing(shape)),
+    "move_to_new": lambda shape: statements.move_to_new(growing(shape)),
+    "has_ties": lambda shape: table_statements.has_ties(growing(shape)),
+    "count_in_new": lambda shape: statements.count_in_new(growing(shape)),
     "truncate": lambda shape: table_statements.truncate(shape.target),
     "count_rows": lambda shape: catalog.count_rows(shape.target),
     "count_by_dataset": lambda shape: catalog.count_by_dataset(shape.target),
@@ -195,6 +209,23 @@ def test_a_stage_is_unlogged_and_ends_with_what_the_source_says_of_each_row() ->
         '":updated_at" timestamp with time zone, ":id" text NOT NULL, '
         '":arrival" bigint GENERATED ALWAYS AS IDENTITY (CACHE 10000)) '
         "WITH (autovacuum_enabled = false)"
+    )
+
+
+def test_a_new_table_is_logged_and_its_rows_cost_no_byte_for_their_dataset() -> None:
+    made = statements.create_new(
+        growing(SHAPE), [("srnumber", "text"), ("socrata_dataset", "text")]
+    )
+
+    assert [text(statement) for statement in made] == [
+        'CREATE TABLE "socratasync"."stage_x" ("srnumber" text, "socrata_dataset" text) '
+        "WITH (autovacuum_enabled = false)",
+        'ALTER TABLE "socratasync"."stage_x" ALTER socrata_dataset '
+        "SET DEFAULT current_setting('socratasync.dataset')",
+    ]
+    copied = text(statements.copy_into_new(growing(SHAPE), has_header=False))
+    assert copied.endswith(
+        '"socrata_updated_at", "socrata_id") FROM STDIN (FORMAT csv, HEADER FALSE)'
     )
 
 

@@ -163,28 +163,6 @@ def insert_all(shape: Shape) -> sql.Composed:
     )
 
 
-def insert_page(shape: Shape, xid: str, first_block: int) -> sql.Composed:
-    """``insert_all`` for the rows that transaction ``xid`` staged in or behind ``first_block``."""
-    return sql.SQL("{} WHERE s.ctid >= {} AND s.xmin = {}::xid").format(
-        insert_all(shape), _beginning_of(first_block), sql.Literal(xid)
-    )
-
-
-def insert_stragglers(shape: Shape, xid: str, first_block: int, next_block: int) -> sql.Composed:
-    """``insert_all`` for rows in the blocks of the page that ``xid`` staged, up to ``next_block``, but of
-    later pages: ``COPY`` found room for them there."""
-    return sql.SQL("{} WHERE s.ctid >= {} AND s.ctid < {} AND s.xmin <> {}::xid").format(
-        insert_all(shape),
-        _beginning_of(first_block),
-        _beginning_of(next_block),
-        sql.Literal(xid),
-    )
-
-
-def _beginning_of(block: int) -> sql.Composed:
-    return sql.SQL("CAST({} AS tid)").format(sql.Literal(f"({block},0)"))
-
-
 _COUNTED = sql.SQL(
     "WITH written AS ({}) SELECT count(*) FILTER (WHERE is_new), "
     "count(*) FILTER (WHERE NOT is_new) FROM written"
