@@ -41,27 +41,26 @@ ROOM = "socratasync.pipeline.merge"
 """Of a wing's tests only the files that import this room are about its modules; to count and to try all others
 takes minutes."""
 STORIES = (
-    "bad_values clocks data_safety drift extra_rows fill_ahead frozen left_out merge merge_statements "
-    "others_ddl outranked stage"
+    "bad_values clocks data_safety drift extra_rows frozen left_out merge merge_statements "
+    "new_table others_ddl outranked stage"
 )
 STORIES_OF = {
     "socratasync.pipeline.merge.clean": "left_out",
-    "socratasync.pipeline.merge.fill_ahead": "fill_ahead",
     "socratasync.pipeline.merge.in_place": (
         "targets::test_a_table_is_loaded_whichever_way_rows_are_merged "
         "targets::test_a_trigger_that_changes_keys_is_told_of_and_nothing_is_merged"
     ),
     "socratasync.pipeline.merge.merge": "left_out merge",
+    "socratasync.pipeline.merge.new_table": "new_table",
     "socratasync.pipeline.merge.outranked": (
         "bad_values::test_a_row_stays_as_it_was_and_is_no_verified_row_until_its_value_fits_again "
         "left_out outranked"
     ),
     "socratasync.pipeline.merge.outranked_statements": "outranked",
-    "socratasync.pipeline.merge.page_writer": "page_writer",
     "socratasync.pipeline.merge.replace": "replace",
     "socratasync.pipeline.merge.statements": "merge_statements",
     "socratasync.pipeline.merge.table": "table",
-    "socratasync.pipeline.merge.table_statements": "table",
+    "socratasync.pipeline.merge.table_statements": "new_table table",
     "socratasync.pipeline.plan.planner": "drift",
     "socratasync.pipeline.plan.target_state": "target_state",
     "socratasync.pipeline.stage.verify": "one_off soda3 switch verify",
