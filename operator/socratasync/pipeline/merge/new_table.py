@@ -190,6 +190,7 @@ def _stage(context: RunContext, staged: StagedDataset) -> None:
         connection.execute(table_statements.create_order(shape))
         if connection.execute(table_statements.has_ties(shape)).fetchone() is not None:
             _ask_for_order(context, staged)
+        connection.execute(statements.drop_staged(shape))  # of a try that was killed here
         connection.execute(statements.create_stage(shape))
         connection.execute(table_statements.stage_from_new(shape))
         connection.execute(table_statements.drop_order(shape))

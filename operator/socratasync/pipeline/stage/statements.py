@@ -51,8 +51,8 @@ def newest_change(shape: Shape) -> sql.Composed:
 
 
 def drop_staged(shape: Shape) -> sql.Composed:
-    """Remove the stage, and keep what was left out of it."""
-    return sql.SQL("DROP TABLE {}").format(shape.staged)
+    """Remove the stage if it is there, and keep what was left out of it."""
+    return sql.SQL("DROP TABLE IF EXISTS {}").format(shape.staged)
 
 
 def drop_stage(shape: Shape) -> sql.Composed:

@@ -73,7 +73,7 @@ class TableLock:
     """
 
     def __init__(self, target: str) -> None:
-        self._lock = {"lock": _number("table", target)}
+        self.number = {"lock": _number("table", target)}
 
     def shared(self, connection: Connection) -> None:
         """Wait until others only add rows, too, however long that takes."""
@@ -83,26 +83,14 @@ class TableLock:
         """Wait until nobody else writes, however long that takes."""
         self._wait(connection, "take_exclusive")
 
-    def try_shared(self, connection: Connection) -> bool:
-        """``shared``, if that may be at once."""
-        return self._try(connection, "try_shared")
-
-    def try_exclusive(self, connection: Connection) -> bool:
-        """``exclusive``, if that may be at once."""
-        return self._try(connection, "try_exclusive")
-
     def _wait(self, connection: Connection, statement: str) -> None:
         """The session's time limit for locks is meant for strangers; a dataset of one's own may take
         hours."""
         row = connection.execute(_SQL["lock_timeout"]).fetchone()
         assert row is not None
         connection.execute(_SQL["set_lock_timeout"], {"wait": "0"})
-        connection.execute(_SQL[statement], self._lock)
+        connection.execute(_SQL[statement], self.number)
         connection.execute(_SQL["set_lock_timeout"], {"wait": row[0]})
-
-    def _try(self, connection: Connection, statement: str) -> bool:
-        row = connection.execute(_SQL[statement], self._lock).fetchone()
-        return row is not None and bool(row[0])
 
 
 def run_lock_number(target: str) -> int:

@@ -24,14 +24,6 @@ SELECT pg_advisory_xact_lock_shared(%(lock)s)
 -- While nobody else holds it; ends with the transaction.
 SELECT pg_advisory_xact_lock(%(lock)s)
 
--- try_shared --
--- take_shared, if that may be at once.
-SELECT pg_try_advisory_xact_lock_shared(%(lock)s)
-
--- try_exclusive --
--- take_exclusive, if that may be at once.
-SELECT pg_try_advisory_xact_lock(%(lock)s)
-
 -- lock_timeout --
 -- How long statements of this session wait for a lock.
 SELECT current_setting('lock_timeout')
