@@ -66,8 +66,9 @@ def test_it_is_as_if_a_person_had_made_it(sync: Sync, parks: Dataset, page_size:
     assert sync.query("SELECT * FROM socratasync.checkpoints") == []
     assert own_tables(sync) == []
     assert sync.query(
-        "SELECT relpersistence::text AS kept, reloptions AS options FROM pg_class WHERE oid = 'parks'::regclass"
-    ) == [{"kept": "p", "options": None}]
+        "SELECT relpersistence::text AS kept, reloptions AS options, relreplident::text AS told"
+        " FROM pg_class WHERE oid = 'parks'::regclass"
+    ) == [{"kept": "p", "options": None, "told": "d"}]
     assert sync.query(
         "SELECT conname FROM pg_constraint WHERE conrelid = 'parks'::regclass AND contype = 'p'"
     ) == [{"conname": "parks_pkey"}]
@@ -345,9 +346,12 @@ def test_a_dataset_that_fails_leaves_the_others_whole(
     assert again.target_rows == 10
 
 
+@pytest.mark.parametrize("published", [False, True])
 def test_one_that_is_read_anew_does_not_disturb_the_others(
-    sync: Sync, portal: Portal, parks: Dataset
+    sync: Sync, portal: Portal, parks: Dataset, published: bool
 ) -> None:
+    if published:
+        sync.query("CREATE PUBLICATION everything FOR ALL TABLES")
     add(portal, "more-0001", [{"name": f"q{n}", "acres": n} for n in range(5)])
     sync.spec["source"] = {"pageSize": 2}
     sync.spec["parallelism"] = 1

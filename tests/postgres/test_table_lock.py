@@ -42,7 +42,7 @@ def waiting(connection: Connection) -> bool:
 def at_once(connection: Connection, kind: str = "", lock: TableLock = LOCK) -> bool:
     """Whether the lock could be had without waiting."""
     take = f"SELECT pg_try_advisory_xact_lock{kind}(%(lock)s)"
-    row = connection.execute(take.encode(), lock.number).fetchone()
+    row = connection.execute(take.encode(), lock.words).fetchone()
     return row is not None and bool(row[0])
 
 

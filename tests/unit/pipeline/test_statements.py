@@ -222,6 +222,7 @@ def test_a_new_table_is_logged_and_its_rows_cost_no_byte_for_their_dataset() -> 
         "WITH (autovacuum_enabled = false)",
         'ALTER TABLE "socratasync"."stage_x" ALTER socrata_dataset '
         "SET DEFAULT current_setting('socratasync.dataset')",
+        'ALTER TABLE "socratasync"."stage_x" REPLICA IDENTITY FULL',
     ]
     copied = text(statements.copy_into_new(growing(SHAPE), has_header=False))
     assert copied.endswith(

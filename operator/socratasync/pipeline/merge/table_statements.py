@@ -32,6 +32,7 @@ def move(shape: Shape) -> list[sql.Composed]:
         sql.SQL("ALTER TABLE {} RENAME TO {}").format(moved, sql.Identifier(shape.table)),
         sql.SQL("ALTER TABLE {} ALTER socrata_dataset DROP DEFAULT").format(shape.target),
         sql.SQL("ALTER TABLE {} RESET (autovacuum_enabled)").format(shape.target),
+        sql.SQL("ALTER TABLE {} REPLICA IDENTITY DEFAULT").format(shape.target),
     ]
 
 

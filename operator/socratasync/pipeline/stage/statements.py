@@ -83,6 +83,8 @@ def create_new(shape: Shape, columns: Iterable[tuple[str, str]]) -> list[sql.Com
         sql.SQL("ALTER TABLE {} ALTER socrata_dataset SET DEFAULT current_setting({})").format(
             shape.new, sql.Literal(DATASET_SETTING)
         ),
+        # Having no key, it would let nobody delete from it where all tables are published.
+        sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(shape.new),
     ]
 
 

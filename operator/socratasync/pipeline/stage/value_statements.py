@@ -64,10 +64,8 @@ def drop_loose(shape: Shape) -> sql.Composed:
 
 
 def create_skipped(shape: Shape) -> sql.Composed:
-    """The table for rows left out, unless an earlier page made it; as short-lived as the stage."""
-    return sql.SQL('CREATE UNLOGGED TABLE IF NOT EXISTS {} (":id" text NOT NULL)').format(
-        skipped(shape)
-    )
+    """The table for rows left out, unless an earlier page made it. It survives a crash, as a new table's rows do."""
+    return sql.SQL('CREATE TABLE IF NOT EXISTS {} (":id" text NOT NULL)').format(skipped(shape))
 
 
 def judge_page(

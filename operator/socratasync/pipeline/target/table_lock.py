@@ -73,7 +73,7 @@ class TableLock:
     """
 
     def __init__(self, target: str) -> None:
-        self.number = {"lock": _number("table", target)}
+        self.words = {"lock": _number("table", target)}
 
     def shared(self, connection: Connection) -> None:
         """Wait until others only add rows, too, however long that takes."""
@@ -89,7 +89,7 @@ class TableLock:
         row = connection.execute(_SQL["lock_timeout"]).fetchone()
         assert row is not None
         connection.execute(_SQL["set_lock_timeout"], {"wait": "0"})
-        connection.execute(_SQL[statement], self.number)
+        connection.execute(_SQL[statement], self.words)
         connection.execute(_SQL["set_lock_timeout"], {"wait": row[0]})
 
 

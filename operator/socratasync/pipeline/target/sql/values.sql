@@ -72,8 +72,7 @@ CREATE UNLOGGED TABLE {loose} ({columns}, ":id" text NOT NULL, ":arrival" bigint
 
 -- judge_page --
 -- Each row from text into the stage's types, by PL/pgSQL's assignments, which refuse what COPY refuses. Rows
--- whose values all fit take one block; only in the others is every value tried by itself. No row is
--- written within such a block: a subtransaction would hide which page it came with (xmin).
+-- whose values all fit take one block; only in the others is every value tried by itself.
 DO $judge$
 DECLARE
     raw record;
