@@ -3,7 +3,8 @@
 The yardstick is what a person would do with files at hand: ``\\copy`` into an unlogged table, then
 ``INSERT … SELECT`` into a table with the key. The product downloads the same rows over HTTPS from a
 simulator in a process of its own, and is timed as a whole process, from start to exit. One dataset is
-also loaded by SODA3, beside SODA2. Runs take turns; medians are compared. Prints a table, writes
+also loaded by SODA3, beside SODA2, and with two indexes, which ``psql`` makes by ``CREATE INDEX`` at its
+end. Runs take turns; medians are compared. Prints a table, writes
 ``bench-results/load.json``, and fails when a limit is broken.
 """
 
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ from psycopg import sql
 
 from socrata_simulator.process import Process, running
 
-RATIO_LIMITS = {"one": 1.15, "two": 1.0}
+RATIO_LIMITS = {"one": 1.15, "two": 1.0, "one with indexes": 1.15}
 SODA3_LIMIT = 1.05
 """Of SODA2's seconds for the same rows."""
 RSS_LIMIT_MIB = 128
@@ -40,6 +41,8 @@ GROWTH_LIMIT_MIB = 8
 
 SMALL, FIRST, SECOND = "load-0000", "load-0001", "load-0002"
 KEY = "srnumber"
+INDEXES = ("createddate", "zipcode")
+"""Columns that have an index of their own, where there are any."""
 
 SETTINGS = {
     "max_wal_size": "8GB",
@@ -114,10 +117,19 @@ class Bench:
         assert row is not None
         return int(row[0])
 
+    def indexes(self) -> int:
+        """Indexes of the target that are whole, the key's among them."""
+        with psycopg.connect(self.dsn) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM pg_index WHERE indrelid = 'requests'::regclass AND indisvalid"
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
     # -- the two ways ------------------------------------------------------------------------------
 
-    def copied(self, datasets: list[str]) -> float:
-        """Seconds that ``psql`` takes, one dataset after the other."""
+    def copied(self, datasets: list[str], indexed: Sequence[str] = ()) -> float:
+        """Seconds that ``psql`` takes, one dataset after the other, then the indexes."""
         self.clean()
         with psycopg.connect(self.dsn) as connection:
             connection.execute(_create("CREATE UNLOGGED TABLE", "stage", self.columns))
@@ -131,7 +143,11 @@ class Bench:
         ]
         arguments = [
             word
-            for c in [*commands, "INSERT INTO requests SELECT * FROM stage"]
+            for c in [
+                *commands,
+                "INSERT INTO requests SELECT * FROM stage",
+                *(f"CREATE INDEX ON requests ({column})" for column in indexed),
+            ]
             for word in ("-c", c)
         ]
         started = time.perf_counter()
@@ -142,7 +158,7 @@ class Bench:
         return time.perf_counter() - started
 
     def synced(
-        self, datasets: list[str], api: str = "SODA2"
+        self, datasets: list[str], api: str = "SODA2", indexed: Sequence[str] = ()
     ) -> tuple[float, float, dict[str, Any]]:
         """Seconds and MiB that a worker takes, and its report."""
         self.clean()
@@ -151,7 +167,7 @@ class Bench:
         with log.open("wb") as errors, tempfile.TemporaryFile() as output:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "socratasync", "worker"],
-                env=self._environ(datasets, api),
+                env=self._environ(datasets, api, indexed),
                 stdout=output,
                 stderr=errors,
             )
@@ -164,12 +180,17 @@ class Bench:
             raise SystemExit(f"the worker failed: {said}\n{log.read_text()[-4000:]}")
         return seconds, usage.ru_maxrss / 1024, json.loads(said.splitlines()[-1])
 
-    def _environ(self, datasets: list[str], api: str) -> dict[str, str]:
+    def _environ(self, datasets: list[str], api: str, indexed: Sequence[str]) -> dict[str, str]:
         spec = {
             "domain": self.simulator.domain,
             "datasets": [{"id": dataset} for dataset in datasets],
             "source": {"pageSize": self.options.page_size, "api": api},
-            "target": {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": [KEY]},
+            "target": {
+                "dsnSecretRef": {"name": "db"},
+                "table": "requests",
+                "key": [KEY],
+                "indexes": [{"columns": [column]} for column in indexed],
+            },
             "refresh": {"vacuum": "None"},  # the yardstick does none, either
             "parallelism": len(datasets),
         }
@@ -216,16 +237,20 @@ def server(given: str | None) -> Iterator[str]:
 
 def measure(bench: Bench, rounds: int) -> dict[str, Any]:
     """All ways by turns. Returns what the table and the limits need."""
-    ways = {"one": [FIRST], "two": [FIRST, SECOND]}
+    ways: dict[str, tuple[list[str], Sequence[str]]] = {
+        "one": ([FIRST], ()),
+        "two": ([FIRST, SECOND], ()),
+        "one with indexes": ([FIRST], INDEXES),
+    }
     copied = {name: Measured() for name in ways}
     synced = {name: Measured() for name in ways}
     by_soda3 = Measured()
     _, small_rss, _ = bench.synced([SMALL])
     for _ in range(rounds):
-        for name, datasets in ways.items():
-            copied[name].seconds.append(bench.copied(datasets))
+        for name, (datasets, indexed) in ways.items():
+            copied[name].seconds.append(bench.copied(datasets, indexed))
             assert bench.count() == bench.options.rows * len(datasets)
-            said = _timed(bench, synced[name], datasets, "SODA2")
+            said = _timed(bench, synced[name], datasets, "SODA2", indexed)
             _say(f"{name}: psql {copied[name].seconds[-1]:.2f} s, worker {said}")
         _say(f"one by SODA3: worker {_timed(bench, by_soda3, [FIRST], 'SODA3')}")
     return {
@@ -255,10 +280,17 @@ def measure(bench: Bench, rounds: int) -> dict[str, Any]:
     }
 
 
-def _timed(bench: Bench, measured: Measured, datasets: list[str], api: str) -> str:
+def _timed(
+    bench: Bench,
+    measured: Measured,
+    datasets: list[str],
+    api: str,
+    indexed: Sequence[str] = (),
+) -> str:
     """One more round of a worker; what it took, in words."""
-    seconds, rss, report = bench.synced(datasets, api)
+    seconds, rss, report = bench.synced(datasets, api, indexed)
     assert bench.count() == report["rows"]["inserted"] == bench.options.rows * len(datasets)
+    assert bench.indexes() == 1 + len(indexed)
     measured.seconds.append(seconds)
     measured.rss_mib = max(measured.rss_mib, rss)
     return f"{seconds:.2f} s, {report['seconds']}"

@@ -266,3 +266,96 @@ def test_what_follows_is_planned_loaded_and_then_stands_with_the_others(
         (PARKS, True),
         ("park-2027", True),
     ]
+
+
+@pytest.fixture(name="indexed")
+def _indexed(
+    spec: dict[str, Any], socratasync: Command, manifest: Manifest, parks: Dataset, dsn: str
+) -> None:
+    """A table with an index of ours that is to go, one to be named otherwise, and one to be made."""
+    spec["target"]["indexes"] = [
+        {"columns": ["acres"], "name": "old"},
+        {"columns": ["name", "acres"], "name": "b"},
+    ]
+    assert socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn).returncode == 0
+    spec["target"]["indexes"] = [
+        {"columns": ["acres"], "where": "acres > 3", "name": "large"},
+        {"columns": ["name", "acres"], "name": "c"},
+    ]
+
+
+@pytest.mark.usefixtures("indexed")
+def test_a_plan_shows_what_becomes_of_indexes_and_makes_none(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    before = rows(dsn, _EVERYTHING)
+    ran = socratasync("plan", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    plan = _planned(socratasync("plan", "-f", manifest(), "-o", "json", SOCRATASYNC_DSN=dsn))
+
+    said = " ".join(ran.stdout.split())
+    assert (
+        "index large is made: btree (acres) where acres > 3; readers and writers go on "
+        "index b is named c index old is dropped"
+    ) in said
+    assert plan["indexes"] == {
+        "make": [
+            {
+                "name": "large",
+                "columns": ["acres"],
+                "method": "btree",
+                "unique": False,
+                "where": "acres > 3",
+                "error": None,
+            }
+        ],
+        "rename": [{"name": "b", "to": "c", "error": None}],
+        "drop": ["old"],
+    }
+    assert rows(dsn, _EVERYTHING) == before
+
+
+@pytest.mark.usefixtures("indexed")
+def test_a_plan_ends_with_why_an_index_cannot_be_made_and_drops_none(
+    socratasync: Command, manifest: Manifest, spec: dict[str, Any], dsn: str
+) -> None:
+    spec["target"]["indexes"][0]["where"] = "acre > 3"
+    ran = socratasync("plan", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    plan = _planned(socratasync("plan", "-f", manifest(), "-o", "json", SOCRATASYNC_DSN=dsn))
+
+    assert ran.returncode == 78
+    assert "index large" not in ran.stdout
+    assert "index old" not in ran.stdout
+    assert "index b is named c" in ran.stdout
+    assert "spec.target.indexes[0].where: PostgreSQL refuses the condition" in " ".join(
+        ran.stderr.split()
+    )
+    (made,) = plan["indexes"]["make"]
+    assert made["error"] == plan["error"]
+
+
+def test_a_plan_without_a_database_knows_the_columns_that_an_index_may_have(
+    socratasync: Command, manifest: Manifest, spec: dict[str, Any]
+) -> None:
+    spec["target"]["indexes"] = [{"columns": ["acre"]}, {"columns": ["acres"]}]
+    ran = socratasync("plan", "-f", manifest())
+
+    assert ran.returncode == 78
+    assert "public.parks has no column acre; there are name, acres, opened" in " ".join(
+        ran.stderr.split()
+    )
+    assert ": btree (acres)" in ran.stdout
+
+
+def test_a_column_that_the_run_adds_may_have_an_index(
+    socratasync: Command, manifest: Manifest, spec: dict[str, Any], parks: Dataset, dsn: str
+) -> None:
+    assert socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn).returncode == 0
+    parks.add_column("trees", "number")
+    parks.update(parks.find(name="p1"), trees=12)
+    spec["target"]["indexes"] = [{"columns": ["trees"], "where": "trees > 3"}]
+
+    ran = socratasync("plan", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "is made: btree (trees) where trees > 3" in ran.stdout
+    assert socratasync("run", "-f", manifest(), SOCRATASYNC_DSN=dsn).returncode == 0

@@ -62,6 +62,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "spec.source.watermark": {"source": {"watermark": "changed"}},
     "spec.startingDeadlineSeconds": {"startingDeadlineSeconds": 60},
     "spec.target.fields": {"target": {**TARGET, "fields": {"srnumber": "text"}}},
+    "spec.target.indexes": {"target": {**TARGET, "indexes": [{"columns": ["createddate"]}]}},
     "spec.target.key": {"target": {**TARGET, "key": ["srnumber", "createddate"]}},
     "spec.target.onBadValue": {"target": {**TARGET, "onBadValue": "Skip"}},
     "spec.target.onSchemaChange": {"target": {**TARGET, "onSchemaChange": "Ignore"}},

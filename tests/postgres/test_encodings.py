@@ -69,3 +69,27 @@ def test_letters_that_the_encoding_lacks_are_refused_by_plan_and_run_and_nothing
     assert report.failure is not None
     assert said in planned.value.message
     assert said in report.failure.message
+
+
+@pytest.mark.parametrize(
+    ("index", "path"),
+    [
+        ({"columns": ["acres", "€"]}, "columns"),
+        ({"columns": ["acres"], "where": "name <> '10 €'"}, "where"),
+        ({"columns": ["acres"], "name": "€"}, "name"),
+    ],
+)
+def test_an_index_with_letters_that_the_encoding_lacks_is_refused_before_rows_come(
+    sync: Sync, parks: Dataset, server: str, index: dict[str, Any], path: str
+) -> None:
+    sync.spec["target"]["indexes"] = [{"columns": ["opened"], "name": "größe"}, index]
+    with database_in(server, "LATIN1") as dsn:
+        sync.dsn = dsn
+        report = sync.run()
+        with pytest.raises(SyncError) as refused:
+            sync.plan(sync.request(), sync.options)
+
+    assert report.exit_code == 78
+    assert report.as_dict()["error"]["message"] == refused.value.message
+    assert refused.value.message.startswith(f"spec.target.indexes[1].{path}: the database, whose")
+    assert sync.pages() == []

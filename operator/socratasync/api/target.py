@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool
 
 from socratasync.api.dsn import DsnFrom
+from socratasync.api.indexes import Indexes
 from socratasync.api.names import (
     PROVENANCE_COLUMNS,
     ColumnName,
@@ -121,6 +122,9 @@ class TargetSpec(Block):
     with its quotes, for YAML takes the bare word for nothing); or its row is left out (Skip). Of a row that is
     left out the table keeps what it has, until a reset; to verify it is a missing row. A change holds for rows
     that are read from then on; a full run reads all."""
+    indexes: Indexes = ()
+    """The indexes that the table has besides its key: made once the rows are in, while readers read on. One that is
+    taken out of the list is dropped, if this product made it."""
 
 
 class RefreshSpec(Block):

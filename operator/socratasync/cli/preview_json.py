@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from socratasync.api.manifest import Manifest
+from socratasync.cli import preview_indexes
 from socratasync.cli.preview_table import afterwards
 from socratasync.contract.report import error_dict
 from socratasync.errors import SyncError
@@ -32,6 +33,7 @@ def as_dict(manifest: Manifest, planned: Preview, warnings: list[str]) -> dict[s
         },
         "datasets": [_dataset(d, outcome) for d, outcome in planned.datasets.items()],
         "successors": _successors(planned.followed),
+        "indexes": preview_indexes.as_dict(planned),
         "then": afterwards(manifest.spec, planned),
         "warnings": [*warnings, *(planned.followed.warnings if planned.followed else ())],
         "error": error_dict(planned.error),

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from socratasync.api.manifest import Manifest
 from socratasync.api.spec import SyncSpec
+from socratasync.cli import preview_indexes
 from socratasync.cli.preview_notes import notes
 from socratasync.cli.terminal import megabytes
 from socratasync.contract.report import listed
@@ -46,6 +47,8 @@ def show(
         warnings = [*warnings, *planned.followed.warnings]
         for sentence in _follows(planned.followed):
             console.print(Text(redact(sentence)))
+    for sentence in preview_indexes.sentences(planned):
+        console.print(Text(redact(sentence)))
     for step in afterwards(manifest.spec, planned):
         console.print(Text(f"if rows change: {step}"))
     for warning in dict.fromkeys(warnings):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -20,6 +20,7 @@ from socratasync.pipeline.merge.strategy import Strategy, choose
 from socratasync.pipeline.merge.table import definition
 from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.following import Followed, follow, plan_followed
+from socratasync.pipeline.plan.index_plan import IndexPlan, foresee
 from socratasync.pipeline.plan.keys import SharedKeys, find_shared
 from socratasync.pipeline.plan.model import Before, DatasetPlan
 from socratasync.pipeline.plan.planner import plan_all
@@ -94,6 +95,7 @@ class Preview:
     datasets: Mapping[str, DatasetPreview | SyncError]
     error: SyncError | None = None
     followed: Followed | None = None
+    indexes: IndexPlan = field(default_factory=IndexPlan)
 
     @property
     def failures(self) -> list[tuple[str, SyncError]]:
@@ -172,8 +174,14 @@ def preview(
         at_once=spec.parallelism,
         stopping=stopping,
     )
+    indexes = foresee(found.connections, spec, found.state.target, plans.values())
     return Preview(
-        found=found, mode=mode, datasets=datasets, error=found.view_error, followed=followed
+        found=found,
+        mode=mode,
+        datasets=datasets,
+        error=found.view_error or indexes.error,
+        followed=followed,
+        indexes=indexes,
     )
 
 

@@ -26,6 +26,9 @@ from socratasync.pipeline.target.session import SILENCE_S
 from socratasync.pipeline.target.table_lock import TableLock
 from socratasync.process.redact import Redactor
 
+INDEX_WAIT_S = 600.0
+"""An index waits for whoever reads the database meanwhile, be it a backup."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
@@ -92,6 +95,8 @@ class RunOptions:
     """For another run on the same target."""
     target_wait_s: float = TARGET_WAIT_S
     """For others who use the target, such as readers while it is replaced."""
+    index_wait_s: float = INDEX_WAIT_S
+    """For transactions that are open while an index is made: nobody waits behind that."""
     queue_s: float = QUEUE_S
     """The same in one go, where readers queue behind who waits."""
     silence_s: float = SILENCE_S

@@ -12,14 +12,13 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 
-from socratasync.contract.progress import StepName
 from socratasync.contract.report import DatasetReport, RunReport, summarise
 from socratasync.errors import SchemaChanged, SyncError, Terminated, Unexpected
 from socratasync.pipeline.dataset import load_dataset
-from socratasync.pipeline.finish.hooks import call_hooks
+from socratasync.pipeline.finish.follow_up import follow_up
+from socratasync.pipeline.finish.indexes import clear_the_way
 from socratasync.pipeline.finish.interface_report import tell_announced, tell_interface
 from socratasync.pipeline.finish.recount import recount
-from socratasync.pipeline.finish.refresh import refresh
 from socratasync.pipeline.follow import followed, forget_pinned, tell_adopted
 from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.merge.merge import tidy
@@ -61,6 +60,7 @@ def run(request: RunRequest, options: RunOptions) -> RunReport:
             drop_abandoned(context, in_use=to_be_staged(plans))
             is_new = not plans.state.target.exists and not done
             begin_table(context, plans.plans.values())
+            indexes_are_due = clear_the_way(context, plans.state.target)
             outcomes = load_all(context, plans, done)
             if request.resets:
                 outcomes = replace_all(context, outcomes)
@@ -70,11 +70,7 @@ def run(request: RunRequest, options: RunOptions) -> RunReport:
             tell_adopted(context, outcomes)
             tidy(context, well(plans, outcomes))
             recount(context, is_new=is_new)
-            if context.ledger.refresh_is_pending():  # for this run's rows, or an earlier one's
-                with journal.timed("refresh"), shown(context, "refresh"):
-                    refresh(context, is_new=is_new)
-                    call_hooks(context)
-                context.ledger.mark_refreshed()
+            follow_up(context, is_new=is_new, indexes_are_due=indexes_are_due)
     return journal.report
 
 
@@ -337,13 +333,3 @@ def well(plans: Plans, outcomes: Mapping[str, Outcome]) -> list[DatasetPlan]:
         for dataset, plan in plans.plans.items()
         if isinstance(plan, DatasetPlan) and isinstance(outcomes.get(dataset), DatasetReport)
     ]
-
-
-@contextmanager
-def shown(context: RunContext, step: StepName) -> Iterator[None]:
-    """The step is what the run is at, for those who watch."""
-    context.options.progress.begin(step, step, None)
-    try:
-        yield
-    finally:
-        context.options.progress.finish(step)

@@ -64,6 +64,10 @@ def _written(spec: SyncSpec) -> dict[str, str]:
     target = spec.target
     texts = {f"spec.target.fields[{name}]": name for name in target.fields}
     texts |= {"spec.target.key": ", ".join(target.key)}
+    for number, index in enumerate(target.indexes):
+        path = f"spec.target.indexes[{number}]"
+        texts |= {f"{path}.columns": ", ".join(index.columns)}
+        texts |= {f"{path}.where": index.where or "", f"{path}.name": index.name or ""}
     for number, dataset in enumerate(spec.datasets):
         path = f"spec.datasets[{number}]"
         texts |= {f"{path}.columns[{name}]": name for name in dataset.columns}

@@ -98,6 +98,33 @@ class Patience:
 
         self._try(connection, once, relation, readers_matter=readers_matter)
 
+    def execute_beside(
+        self,
+        connection: Connection,
+        statement: sql.Composed,
+        relation: sql.Identifier,
+        *,
+        drops: bool,
+    ) -> None:
+        """Execute a statement, in no transaction, that makes or ``drops`` an index. No reader waits behind it while it
+        waits for others, so it waits in one go. It is one statement, whatever a person wrote into it. Raises
+        ``TargetBusy``, naming who is in the way."""
+        before = _lock_timeout(connection)
+        connection.execute(_SQL["set_session_lock_timeout"], {"wait": milliseconds(self.wait_s)})
+        try:
+            connection.execute(statement, binary=True)
+        except pg.LockNotAvailable as exc:
+            if drops:
+                holder = _holder(connection, relation, readers_matter=True)
+            else:
+                holder = _find(connection, "find_older", relation=relation.as_string(connection))
+            raise TargetBusy(
+                f"the target is in use by others: older transactions did not let go of {relation.as_string(connection)} "
+                f"for {self.wait_s:g} s{_who(holder)}"
+            ) from exc
+        finally:
+            connection.execute(_SQL["set_session_lock_timeout"], {"wait": before})
+
     def _try(
         self,
         connection: Connection,
@@ -122,8 +149,11 @@ class Patience:
         self, connection: Connection, relation: sql.Identifier, holder: Holder | None
     ) -> str:
         name = relation.as_string(connection)
-        who = f"; {holder.sentence}" if holder else ""
-        return f"the target is in use by others: no lock on {name} was to be had for {self.wait_s:g} s{who}"
+        return f"the target is in use by others: no lock on {name} was to be had for {self.wait_s:g} s{_who(holder)}"
+
+
+def _who(holder: Holder | None) -> str:
+    return f"; {holder.sentence}" if holder else ""
 
 
 def _lock_timeout(connection: Connection) -> str:
@@ -136,9 +166,10 @@ def _holder(
     connection: Connection, relation: sql.Identifier, *, readers_matter: bool
 ) -> Holder | None:
     """Who has had a lock on it for longest; None if nobody has one any more."""
-    words: dict[str, Any] = {
-        "relation": relation.as_string(connection),
-        "readers_matter": readers_matter,
-    }
+    name = relation.as_string(connection)
+    return _find(connection, "find_holder", relation=name, readers_matter=readers_matter)
+
+
+def _find(connection: Connection, question: str, **words: Any) -> Holder | None:
     with connection.cursor(row_factory=class_row(Holder)) as cursor:
-        return cursor.execute(_SQL["find_holder"], words).fetchone()
+        return cursor.execute(_SQL[question], words).fetchone()

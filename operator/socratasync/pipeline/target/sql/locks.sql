@@ -48,3 +48,16 @@ WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backen
         OR l.relation IN (SELECT relid FROM pg_partition_tree(to_regclass(%(relation)s))))
     AND (%(readers_matter)s OR l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock'))
 ORDER BY a.xact_start LIMIT 1
+
+-- find_older --
+-- The session for which an index of a table waits, and that has been at it for longest: it has written to the table or to
+-- one of its partitions, or sees rows of the database, on any table, as they were.
+SELECT a.pid, a.usename::text AS role, nullif(a.application_name, '') AS application, a.state, a.xact_start AS since
+FROM pg_stat_activity a
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND (a.backend_xmin IS NOT NULL OR a.pid IN (
+    SELECT l.pid FROM pg_locks l
+    WHERE l.locktype = 'relation' AND l.granted AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (l.relation = to_regclass(%(relation)s)
+            OR l.relation IN (SELECT relid FROM pg_partition_tree(to_regclass(%(relation)s))))))
+ORDER BY a.xact_start LIMIT 1
