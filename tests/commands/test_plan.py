@@ -227,6 +227,51 @@ def test_a_missing_view_is_found_out_beforehand(
     assert "no materialized view none_such" in _planned(ran)["error"]["message"]
 
 
+def test_sql_of_a_config_map_is_planned_and_run_from_the_environment(
+    socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    file = manifest(refresh={"sqlConfigMapRef": {"name": "app", "key": "after.sql"}})
+    where = "after.sql of the config map app (spec.refresh.sqlConfigMapRef)"
+    given = {"SOCRATASYNC_DSN": dsn, "SOCRATASYNC_REFRESH_SQL": "CREATE TABLE a (); DROP TABLE a"}
+
+    planned = socratasync("plan", "-f", file, **given)
+    said = " ".join(planned.stdout.split())
+    assert f"if rows change: {where}, 2 statements in one transaction" in said
+    assert socratasync("run", "-f", file, **given).returncode == 0
+    given["SOCRATASYNC_REFRESH_SQL"] = "TABLE a"
+    told = " ".join(socratasync("plan", "-f", file, **given).stdout.split())
+    assert f"if rows change: {where}, 1 statement " in told
+    assert f"even if no rows change: {where}, which is another text than ran last" in told
+    as_json = _planned(socratasync("plan", "-f", file, "-o", "json", **given))
+    assert as_json["sql"] == {"statements": 1, "isNew": True}
+    ran = socratasync("run", "-f", file, **given)
+    assert ran.returncode == 78
+    assert f"{where} failed, and nothing of it stays: line 1: TABLE a: " in " ".join(
+        ran.stderr.split()
+    )
+    without = socratasync("plan", "-f", file, "-o", "json", SOCRATASYNC_DSN=dsn)
+    assert _planned(without)["sql"] is None
+    assert "SOCRATASYNC_REFRESH_SQL is not set" in _planned(without)["warnings"][0]
+
+
+def test_partitions_that_only_rows_tell_are_said_to_be_made(
+    socratasync: Command, manifest: Manifest, spec: dict[str, Any], dsn: str
+) -> None:
+    spec["target"]["key"] = ["name", "acres"]
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "CREATE TABLE parks (name text, acres int, PRIMARY KEY (name, acres)) PARTITION BY LIST (acres);"
+            "CREATE TABLE parks_1 PARTITION OF parks FOR VALUES IN (1)"
+        )
+    said = "a partition that rows need for their acres is made before the merge, like parks_1"
+
+    shown = socratasync("plan", "-f", manifest(), SOCRATASYNC_DSN=dsn).stdout
+    told = _planned(socratasync("plan", "-f", manifest(), "-o", "json", SOCRATASYNC_DSN=dsn))
+
+    assert said in " ".join(shown.split())
+    assert told["target"]["partitions"] == said
+
+
 def test_a_source_in_trouble_is_told_as_json_too(
     socratasync: Command, manifest: Manifest, portal: Portal, dsn: str
 ) -> None:

@@ -55,6 +55,11 @@ EDITS: dict[str, dict[str, Any]] = {
     "spec.mode": {"mode": "full"},
     "spec.parallelism": {"parallelism": 1},
     "spec.refresh.materializedViews": {"refresh": {"materializedViews": ["v"]}},
+    "spec.refresh.sql": {"refresh": {"sql": "SELECT 1"}},
+    "spec.refresh.sqlConfigMapRef": {
+        "refresh": {"sqlConfigMapRef": {"name": "app", "key": "after.sql"}}
+    },
+    "spec.refresh.vacuum": {"refresh": {"vacuum": "None"}},
     "spec.schedule": {"schedule": "0 7 * * *"},
     "spec.source.api": {"source": {"api": "SODA3"}},
     "spec.source.appTokenSecretRef": {"source": {"appTokenSecretRef": {"name": "socrata-token"}}},

@@ -135,6 +135,11 @@ SecretKey = Annotated[
     Field(min_length=1, max_length=253),
     shaped(_FILE_NAME, "must be a key within the secret: letters, digits, -, _ and ."),
 ]
+ConfigMapKey = Annotated[
+    StrictStr,
+    Field(min_length=1, max_length=253),
+    shaped(_FILE_NAME, "must be a key within the config map: letters, digits, -, _ and ."),
+]
 Address = Annotated[
     StrictStr,
     Field(min_length=1, max_length=2048),

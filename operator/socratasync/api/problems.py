@@ -35,6 +35,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any], Any], str]] = {
     "too_short": lambda ctx, given: "must not be empty; name at least one",
     "too_long": lambda ctx, given: f"must have at most {ctx['max_length']:,} entries",
     "int_or_string": lambda ctx, given: f"must be a whole number or text, not {shown(given)}",
+    "script": lambda ctx, given: str(ctx["sentence"]),
     "rule": lambda ctx, given: f"{ctx['sentence']}{_instead_of(given)}",
 }
 

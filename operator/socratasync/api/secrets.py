@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from socratasync.api.names import ObjectName, SecretKey
+from socratasync.api.names import ConfigMapKey, ObjectName, SecretKey
 from socratasync.api.rules import Block
 
 
@@ -29,7 +29,7 @@ class ConfigMapKeyRef(Block):
 
     name: ObjectName
     """Name of the config map."""
-    key: SecretKey
+    key: ConfigMapKey
     """Key within the config map."""
 
 

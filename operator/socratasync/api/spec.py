@@ -13,10 +13,11 @@ from socratasync.api.job import JobSpec
 from socratasync.api.names import Domain, distinct
 from socratasync.api.notify import CHANNELS, HookSpec, NotifySpec
 from socratasync.api.problems import problems, without_nulls
+from socratasync.api.refresh import RefreshSpec
 from socratasync.api.retry import RetrySpec
 from socratasync.api.rules import Block, Rule
 from socratasync.api.source import ArchiveSpec, DatasetSpec, SourceSpec, Year, years_of
-from socratasync.api.target import FreshnessSpec, RefreshSpec, TargetSpec, VerifySpec
+from socratasync.api.target import FreshnessSpec, TargetSpec, VerifySpec
 from socratasync.api.times import Instant, Schedule, TimeZone
 from socratasync.errors import InvalidSpec
 

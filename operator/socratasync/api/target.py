@@ -1,4 +1,4 @@
-"""``spec.target``, ``refresh``, ``verify`` and ``freshness``: the table, and what it is held to."""
+"""``spec.target``, ``verify`` and ``freshness``: the table, and what it is held to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from socratasync.api.names import (
     ColumnType,
     SchemaName,
     TableName,
-    ViewName,
     distinct,
     is_column_name,
 )
@@ -125,17 +124,6 @@ class TargetSpec(Block):
     indexes: Indexes = ()
     """The indexes that the table has besides its key: made once the rows are in, while readers read on. One that is
     taken out of the list is dropped, if this product made it."""
-
-
-class RefreshSpec(Block):
-    """What follows once the data is in."""
-
-    materialized_views: Annotated[
-        tuple[ViewName, ...], Field(max_length=64), distinct("must name each view once")
-    ] = ()
-    """Materialized views to refresh, in this order; concurrently where a unique index allows."""
-    vacuum: Literal["Analyze", "Full", "None"] = "Analyze"
-    """VACUUM of the target: Analyze (readers and writers go on), Full (locks the table), or None."""
 
 
 class VerifySpec(Block):

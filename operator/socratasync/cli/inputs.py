@@ -19,6 +19,7 @@ from socratasync.api.selection import Selection, select
 from socratasync.api.spec import Mode as SpecMode
 from socratasync.api.spec import SyncSpec
 from socratasync.cli.options import Mode
+from socratasync.contract import refresh_sql
 from socratasync.contract.environment import Secrets, read_secrets
 from socratasync.embedded import server
 from socratasync.embedded.folder import data_folder, has_database
@@ -48,6 +49,12 @@ def manifest(file: Path) -> Manifest:
     except (OSError, UnicodeDecodeError) as exc:
         raise InvalidSpec(f"{file} cannot be read: {exc}") from exc
     return read_manifest(text)
+
+
+def with_sql(given: Manifest, environ: Mapping[str, str]) -> Manifest:
+    """The manifest with the SQL of the config map that it names, which the environment may hold. Raises
+    ``InvalidSpec``."""
+    return dataclasses.replace(given, spec=refresh_sql.with_sql(given.spec, environ))
 
 
 def secrets(dsn: str | None, environ: Mapping[str, str]) -> Secrets:

@@ -70,7 +70,7 @@ def _plan(
     redact: Redactor,
     interruption: Interruption,
 ) -> int:
-    manifest = inputs.manifest(file)
+    manifest = inputs.with_sql(inputs.manifest(file), environ)
     given = inputs.secrets(dsn, environ)
     redact.add(*given.values())
     spec = manifest.spec

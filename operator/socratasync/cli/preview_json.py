@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from socratasync.api.manifest import Manifest
+from socratasync.api.refresh import RefreshSpec
 from socratasync.cli import preview_indexes
 from socratasync.cli.preview_table import afterwards
 from socratasync.contract.report import error_dict
@@ -13,7 +14,8 @@ from socratasync.errors import SyncError
 from socratasync.pipeline.plan.following import Followed
 from socratasync.pipeline.plan.keys import SharedKeys
 from socratasync.pipeline.plan.model import DatasetPlan
-from socratasync.pipeline.preview import DatasetPreview, Preview
+from socratasync.pipeline.plan.partitions import how_made
+from socratasync.pipeline.preview import DatasetPreview, Found, Preview
 from socratasync.pipeline.stage.trial import Tried
 from socratasync.times import write_instant
 
@@ -30,14 +32,23 @@ def as_dict(manifest: Manifest, planned: Preview, warnings: list[str]) -> dict[s
             "exists": found.state.target.exists,
             "estimatedRows": found.state.before.rows,
             "statements": planned.statements,
+            "partitions": how_made(planned.partitioned),
         },
         "datasets": [_dataset(d, outcome) for d, outcome in planned.datasets.items()],
         "successors": _successors(planned.followed),
         "indexes": preview_indexes.as_dict(planned),
         "then": afterwards(manifest.spec, planned),
+        "sql": _sql(manifest.spec.refresh, found),
         "warnings": [*warnings, *(planned.followed.warnings if planned.followed else ())],
         "error": error_dict(planned.error),
     }
+
+
+def _sql(refresh: RefreshSpec, found: Found) -> dict[str, Any] | None:
+    """None where the manifest has none. ``isNew``: it is run though no row changed."""
+    if not refresh.script:
+        return None
+    return {"statements": len(refresh.script), "isNew": found.sql_is_new}
 
 
 def _successors(followed: Followed | None) -> list[dict[str, Any]] | None:

@@ -15,6 +15,7 @@ from socratasync.contract.report import listed
 from socratasync.errors import SyncError
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.plan.following import Followed
+from socratasync.pipeline.plan.partitions import how_made
 from socratasync.pipeline.preview import DatasetPreview, Found, Preview
 from socratasync.process.redact import Redactor
 
@@ -37,6 +38,8 @@ def show(
         console.print(_table(planned))
     for statement in planned.statements:
         console.print(Text(f"{redact(statement)};"), soft_wrap=True)
+    if sentence := how_made(planned.partitioned):
+        console.print(Text(sentence))
     previews = [o for o in planned.datasets.values() if isinstance(o, DatasetPreview)]
     _show_columns(console, previews)
     for note, datasets in _by_note(planned.found, previews).items():
@@ -51,6 +54,9 @@ def show(
         console.print(Text(redact(sentence)))
     for step in afterwards(manifest.spec, planned):
         console.print(Text(f"if rows change: {step}"))
+    if planned.found.sql_is_new:
+        where = manifest.spec.refresh.written_in
+        console.print(Text(f"even if no rows change: {where}, which is another text than ran last"))
     for warning in dict.fromkeys(warnings):
         console.print(Text.assemble(("warning: ", "bold yellow"), redact(warning)))
     console.print(Text("Nothing was written.", style="dim"))
@@ -149,6 +155,11 @@ def _follows(followed: Followed) -> list[str]:
     ]
 
 
+def statements(number: int) -> str:
+    """How many statements the manifest's SQL is."""
+    return "1 statement" if number == 1 else f"{number:,} statements in one transaction"
+
+
 def afterwards(spec: SyncSpec, planned: Preview) -> list[str]:
     """What the run does after a load that changes something."""
     vacuum = {"Analyze": "VACUUM (ANALYZE)", "Full": "VACUUM (FULL, ANALYZE), readers locked out"}
@@ -156,5 +167,7 @@ def afterwards(spec: SyncSpec, planned: Preview) -> list[str]:
     for view in planned.found.views:
         how = "readers go on" if view.concurrently else "readers locked out"
         steps.append(f"refresh of materialized view {view.name}, {how}")
+    if script := spec.refresh.script:
+        steps.append(f"{spec.refresh.written_in}, {statements(len(script))}")
     steps += [f"{hook.method} {hook.url.partition('?')[0]}" for hook in spec.hooks]
     return steps

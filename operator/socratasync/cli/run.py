@@ -80,7 +80,8 @@ def command(
     --year, --dataset, --until and --reset make it a one-off run of a part of the manifest, which needs no edit for that.
 
     Secrets that the manifest names come from --dsn or SOCRATASYNC_DSN, SOCRATASYNC_APP_TOKEN,
-    SOCRATASYNC_USERNAME and SOCRATASYNC_PASSWORD, SOCRATASYNC_NOTIFY_0, _1 and so on.
+    SOCRATASYNC_USERNAME and SOCRATASYNC_PASSWORD, SOCRATASYNC_NOTIFY_0, _1 and so on; the SQL of
+    spec.refresh.sqlConfigMapRef from SOCRATASYNC_REFRESH_SQL.
 
     Exit codes: 0 done, 65 data refused, 75 try again later, 77 not allowed, 78 configuration,
     143 stopped.
@@ -139,7 +140,7 @@ def _carry_out(
     with _progress(wish, redact) as progress:
         since = inputs.moment(wish.since, wish.mode)
         selection = wish.selection()
-        outcome.manifest = manifest = inputs.manifest(wish.file)
+        outcome.manifest = manifest = inputs.with_sql(inputs.manifest(wish.file), environ)
         given = inputs.secrets(wish.dsn, environ)
         redact.add(*given.values())
         warnings = not_given(manifest.spec, given)

@@ -26,6 +26,7 @@ from socratasync.contract.hook_headers import (
     read_headers,
 )
 from socratasync.contract.notification import ADDRESS, channel_variable, read_channels
+from socratasync.contract.refresh_sql import sql_not_given, with_sql, write_sql
 from socratasync.contract.variables import LONGEST_VARIABLE, without_dollars
 from socratasync.errors import AuthenticationFailed, InvalidAppToken, InvalidSpec, SyncError
 from socratasync.process.redact import Redactor
@@ -180,7 +181,7 @@ def not_given(spec: SyncSpec, secrets: Secrets) -> list[str]:
         for number in range(len(spec.notify))
         if number not in secrets.channels
     ]
-    return [*dict.fromkeys(missing), *headers, *channels]
+    return [*dict.fromkeys(missing), *headers, *channels, *sql_not_given(spec)]
 
 
 # -- a Job's variables ------------------------------------------------------------------------------
@@ -219,6 +220,7 @@ def write_environment(assignment: Assignment) -> list[dict[str, Any]]:
     told = [{"name": name, "value": value} for name, value in plain.items() if value is not None]
     if parts := spec.target.dsn_from:
         told += write_parts(parts)
+    told += write_sql(spec)
     return told + [
         {
             "name": secret.variable,
@@ -251,7 +253,7 @@ def read_assignment(environ: Mapping[str, str]) -> Assignment:
             f"the worker's environment lacks {', '.join(missing)}. The operator sets them in the Job; "
             "to run a manifest by hand use: socratasync run -f FILE"
         )
-    spec = SyncSpec.from_json(environ["SOCRATASYNC_SPEC"])
+    spec = with_sql(SyncSpec.from_json(environ["SOCRATASYNC_SPEC"]), environ)
     mode = _mode(environ.get("SOCRATASYNC_MODE") or spec.mode)
     archive = environ.get("SOCRATASYNC_ARCHIVE")
     since = environ.get("SOCRATASYNC_SINCE")

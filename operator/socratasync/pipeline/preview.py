@@ -23,6 +23,7 @@ from socratasync.pipeline.plan.following import Followed, follow, plan_followed
 from socratasync.pipeline.plan.index_plan import IndexPlan, foresee
 from socratasync.pipeline.plan.keys import SharedKeys, find_shared
 from socratasync.pipeline.plan.model import Before, DatasetPlan
+from socratasync.pipeline.plan.partitions import partition_statements
 from socratasync.pipeline.plan.planner import plan_all
 from socratasync.pipeline.plan.target_state import TargetState, check_rights, look
 from socratasync.pipeline.source import soql
@@ -30,11 +31,12 @@ from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.stage.changeover import check_all
 from socratasync.pipeline.stage.sample import NO_ROWS, Sample, take_sample
 from socratasync.pipeline.stage.trial import Tried, try_page
-from socratasync.pipeline.target import adoptions, catalog
+from socratasync.pipeline.target import adoptions, catalog, refresh_sql
 from socratasync.pipeline.target.adoptions import Adoption
 from socratasync.pipeline.target.catalog import MaterializedView, Target
 from socratasync.pipeline.target.connection import FIRST_WITH_MERGE_RETURNING, Connections
 from socratasync.pipeline.target.migrations import bookkeeping_exists
+from socratasync.pipeline.target.partitions import Partitioned
 
 SAMPLE_ROWS = 1000
 """Enough for gzip to be as good as on whole pages, to within a tenth or so."""
@@ -54,6 +56,8 @@ class Found:
     view_error: SyncError | None = None
     connections: Connections | None = None
     adopted: tuple[Adoption, ...] = ()
+    sql_is_new: bool = False
+    """Whether the manifest's SQL would be run though no row changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +111,15 @@ class Preview:
 
     @property
     def statements(self) -> list[str]:
-        """Those by which the run would make the table, or complete it."""
-        previews = [o for o in self.datasets.values() if isinstance(o, DatasetPreview)]
-        return definition(self.found.state.target, [preview.plan for preview in previews])
+        """Those by which the run would make the table, or complete it, partitions by dataset included."""
+        plans = [o.plan for o in self.datasets.values() if isinstance(o, DatasetPreview)]
+        target = self.found.state.target
+        return [*definition(target, plans), *partition_statements(self.partitioned, plans)]
+
+    @property
+    def partitioned(self) -> Partitioned | None:
+        """How the table takes rows, where it need not take all."""
+        return self.found.state.partitioned
 
 
 def find(connections: Connections, spec: SyncSpec) -> Found:
@@ -118,8 +128,13 @@ def find(connections: Connections, spec: SyncSpec) -> Found:
     with connections.connect(read_only=True) as connection:
         check_rights(connection, spec)
         target = f"{spec.target.schema_}.{spec.target.table}"
-        known = adoptions.read(connection, target) if bookkeeping_exists(connection) else ()
-        found = Found(state=look(connection, spec), connections=connections, adopted=known)
+        has_runs = bookkeeping_exists(connection)
+        found = Found(
+            state=look(connection, spec),
+            connections=connections,
+            adopted=adoptions.read(connection, target) if has_runs else (),
+            sql_is_new=has_runs and refresh_sql.is_new(connection, target, spec.refresh.sql_digest),
+        )
         if not found.state.target.exists:
             return found  # nor are its views: a run that makes the table leaves them out
         try:

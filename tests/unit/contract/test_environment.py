@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import string
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -22,6 +23,7 @@ from socratasync.contract.environment import (
     redactor,
     write_environment,
 )
+from socratasync.contract.refresh_sql import with_sql
 from socratasync.embedded.folder import data_folder
 from socratasync.errors import (
     AuthenticationFailed,
@@ -463,3 +465,81 @@ def test_every_secret_that_a_spec_names_reaches_its_field_by_reference() -> None
     assert not any(value in written for value in KUBERNETES.values() if len(value) > 5)
     redact = redactor(environ)
     assert all(redact(value) == "***" for value in secrets.values() if not value.startswith("Bear"))
+
+
+# -- the SQL of a config map ---------------------------------------------------------------------------
+
+
+MAPPED = {"sqlConfigMapRef": {"name": "app", "key": "after.sql"}}
+
+
+def _refreshing(refresh: Mapping[str, object]) -> SyncSpec:
+    target = {"dsnSecretRef": {"name": "db"}, "table": "requests", "key": ["srnumber"]}
+    spec = {"domain": "d.example", "datasets": [{"id": "abcd-0001"}], "target": target}
+    return SyncSpec.from_json({**spec, "refresh": refresh})
+
+
+def _assigned(spec: SyncSpec) -> Assignment:
+    return Assignment(name="n", namespace="data", run="r", mode="update", since=None, spec=spec)
+
+
+def test_the_sql_of_a_config_map_reaches_the_worker_by_reference() -> None:
+    written = write_environment(_assigned(_refreshing(MAPPED)))
+    (sql,) = [each for each in written if each["name"] == "SOCRATASYNC_REFRESH_SQL"]
+    assert sql["valueFrom"] == {"configMapKeyRef": {"name": "app", "key": "after.sql"}}
+    environ = {each["name"]: each.get("value", "postgresql://db") for each in written}
+
+    read = read_assignment({**environ, "SOCRATASYNC_REFRESH_SQL": "SELECT $$;$$;\nSELECT 2\n"})
+
+    assert [statement.text for statement in read.spec.refresh.script] == [
+        "SELECT $$;$$",
+        "SELECT 2",
+    ]
+    assert not_given(read.spec, Secrets()) == []
+
+
+def test_sql_of_the_manifest_reaches_the_worker_as_it_is() -> None:
+    """The kubelet, which would take $(NAME) and $$ for its own, finds no dollar."""
+    text = "DO $$ BEGIN PERFORM '$(SOCRATASYNC_DSN)'; END $$;\n"
+    written = write_environment(_assigned(_refreshing({"sql": text})))
+    environ = {each["name"]: each.get("value", "postgresql://db") for each in written}
+
+    assert "SOCRATASYNC_REFRESH_SQL" not in environ
+    assert "$" not in environ["SOCRATASYNC_SPEC"]
+    given = {**environ, "SOCRATASYNC_REFRESH_SQL": "SELECT 1"}  # which nobody asked for
+    assert read_assignment(given).spec.refresh.sql == text
+
+
+def test_sql_that_nobody_gave_is_told() -> None:
+    said = "refresh.sqlConfigMapRef is named, but SOCRATASYNC_REFRESH_SQL is not set: no SQL is run after the merge"
+
+    assert not_given(_refreshing(MAPPED), Secrets()) == [said]
+    assert not_given(_refreshing({"sql": "SELECT 1"}), Secrets()) == []
+    assert not_given(_refreshing({}), Secrets()) == []
+
+
+WHERE = "after.sql of the config map app (spec.refresh.sqlConfigMapRef)"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", f"{WHERE}: must have a statement; leave it out to run nothing"),
+        ("SELECT 1;\nVACUUM", f"{WHERE}: line 2: VACUUM: PostgreSQL runs this in no transaction"),
+        ("SELECT '\udcff'", f"{WHERE}: must be UTF-8"),
+        ("é" * 60_001, f"{WHERE}: must be at most 120,000 bytes long; put what is longer into"),
+    ],
+)
+def test_sql_of_a_config_map_that_cannot_be_run_is_refused_by_its_place(
+    text: str, said: str
+) -> None:
+    with pytest.raises(InvalidSpec) as refused:
+        with_sql(_refreshing(MAPPED), {"SOCRATASYNC_REFRESH_SQL": text})
+
+    assert refused.value.message.startswith(said)
+
+
+def test_the_longest_sql_of_a_config_map_is_read() -> None:
+    text = f"SELECT '{'é' * 59_995}'"
+
+    assert with_sql(_refreshing(MAPPED), {"SOCRATASYNC_REFRESH_SQL": text}).refresh.sql == text

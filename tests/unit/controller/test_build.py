@@ -82,6 +82,7 @@ def test_secrets_travel_by_reference_only(resource: MakeResource) -> None:
     assert env["SOCRATASYNC_USERNAME"] == {"secretKeyRef": {"name": "login", "key": "u"}}
     assert env["SOCRATASYNC_PASSWORD"] == {"secretKeyRef": {"name": "login", "key": "password"}}
     assert "told-by-the-operator" not in str(env)
+    assert "SOCRATASYNC_REFRESH_SQL" not in env
 
 
 def test_hooks_headers_and_the_archive_are_mounted(resource: MakeResource) -> None:

@@ -1,4 +1,4 @@
-"""After the merge: vacuum and statistics of the target, then the materialized views over it.
+"""After the merge: vacuum and statistics of the target, then the materialized views over it, then the manifest's SQL.
 
 Each outside any transaction and each on its own: one view that cannot be refreshed does not keep
 the others stale.
@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from socratasync.errors import Misconfigured, SyncError, TargetBusy
+from socratasync.pipeline.finish.sql import run_sql
 from socratasync.pipeline.request import RunContext
 from socratasync.pipeline.target import catalog
 from socratasync.pipeline.target.catalog import MaterializedView
@@ -61,6 +62,7 @@ def refresh(context: RunContext, *, is_new: bool) -> None:
                 f"materialized view {view.name} was refreshed with readers locked out; a unique index on "
                 "it (over all rows) lets them read on"
             )
+    tried.append(run_sql(context))
     if error := next((error for error in tried if error), None):
         raise error
 

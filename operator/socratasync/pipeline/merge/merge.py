@@ -18,6 +18,7 @@ from socratasync.pipeline.merge import outranked, statements
 from socratasync.pipeline.merge.clean import NOTHING, Cleaned, clean
 from socratasync.pipeline.merge.in_place import Counts, in_place
 from socratasync.pipeline.merge.merged import Merged, Written, merged, written
+from socratasync.pipeline.merge.partitions import make_partitions
 from socratasync.pipeline.merge.strategy import Strategy, choose, choose_by_key
 from socratasync.pipeline.merge.table import complete_table, is_complete
 from socratasync.pipeline.plan.model import DatasetPlan
@@ -54,12 +55,13 @@ def bring_in(context: RunContext, connection: Connection, staged: StagedDataset)
 
 
 def _make_ready(context: RunContext, connection: Connection, staged: StagedDataset) -> None:
-    """The table has all columns that the dataset brings, and exists, if others want to fill it, too."""
-    if is_complete(checked_target(connection, context.request.spec), staged.plan):
-        return
-    with connection.transaction():
-        context.lock.exclusive(connection)
-        complete_table(context, connection, staged.plan)
+    """The table has all columns that the dataset brings, and exists, if others want to fill it, too; and it has a
+    partition for each row."""
+    if not is_complete(checked_target(connection, context.request.spec), staged.plan):
+        with connection.transaction():
+            context.lock.exclusive(connection)
+            complete_table(context, connection, staged.plan)
+    make_partitions(context, connection, staged)
 
 
 def _fill(context: RunContext, connection: Connection, staged: StagedDataset) -> Merged | None:

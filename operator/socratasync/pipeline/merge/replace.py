@@ -13,6 +13,7 @@ from socratasync.errors import RowCountMismatch, SyncError
 from socratasync.pipeline.merge import table_statements
 from socratasync.pipeline.merge.merge import merging, record, settle, write
 from socratasync.pipeline.merge.merged import Merged, Written
+from socratasync.pipeline.merge.partitions import make_partitions
 from socratasync.pipeline.merge.strategy import Strategy, join_for
 from socratasync.pipeline.merge.table import complete_table
 from socratasync.pipeline.request import RunContext
@@ -62,6 +63,7 @@ def _replace(context: RunContext, deferred: Sequence[StagedDataset]) -> list[Mer
     with merging(connection):
         for staged in deferred:
             complete_table(context, connection, staged.plan)
+            make_partitions(context, connection, staged)
         gone = catalog.count(connection, catalog.count_rows(target))
         context.patience.execute(connection, table_statements.truncate(target), target)
         context.ledger.forget_outranked()

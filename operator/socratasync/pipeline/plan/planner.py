@@ -22,6 +22,7 @@ from socratasync.pipeline.plan.drift import Agreement, agree, common_types
 from socratasync.pipeline.plan.frozen import Frozen, find_frozen, has_provenance
 from socratasync.pipeline.plan.model import DatasetPlan, KeepsNewer, Load, Shape, Snapshot
 from socratasync.pipeline.plan.obstacles import check_additions, check_obstacles
+from socratasync.pipeline.plan.partitions import for_dataset
 from socratasync.pipeline.plan.replaced import find_metadata
 from socratasync.pipeline.plan.selection import select_columns
 from socratasync.pipeline.plan.snapshot import take_snapshot
@@ -143,6 +144,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
     agreement = _agreement(question, dataset, described, known, frozen)
     watermark = find_watermark(spec.source.watermark, dataset.columns, metadata.columns)
     check_additions(state.target, state.around, _added(spec, state.target, agreement))
+    for_dataset(state.partitioned, dataset.id)  # which may refuse it
     lacking = _lacking(spec, state.target, agreement, known)
     load = choose_load(
         mode=question.mode,

@@ -9,11 +9,12 @@ from socratasync.api.spec import SyncSpec
 from socratasync.errors import PermissionDenied, SyncError, TargetMismatch
 from socratasync.pipeline.columns import PROVENANCE
 from socratasync.pipeline.plan.model import Before
-from socratasync.pipeline.target import catalog, grants, surroundings
+from socratasync.pipeline.target import catalog, grants, partitions, surroundings
 from socratasync.pipeline.target.bookkeeping import Known, Ledger, new_table_name, stage_name
 from socratasync.pipeline.target.catalog import Target
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.migrations import bookkeeping_exists
+from socratasync.pipeline.target.partitions import Partitioned
 from socratasync.pipeline.target.surroundings import Surroundings
 from socratasync.pipeline.target.table_lock import is_loading
 
@@ -34,6 +35,8 @@ class TargetState:
     postgis: str | None = None
     """The schema that has PostGIS's types; None where the database has no PostGIS."""
     around: Surroundings = field(default_factory=Surroundings)
+    partitioned: Partitioned | None = None
+    """How the table takes rows, where it does not take all; None too where a column does not decide it."""
 
 
 def look(connection: Connection, spec: SyncSpec) -> TargetState:
@@ -56,6 +59,7 @@ def look(connection: Connection, spec: SyncSpec) -> TargetState:
         was_emptied=emptied,
         postgis=catalog.find_postgis(connection),
         around=surroundings.read(connection, target),
+        partitioned=partitions.read(connection, target),
     )
 
 

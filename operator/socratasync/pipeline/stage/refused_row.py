@@ -11,14 +11,17 @@ from typing import LiteralString, cast
 import psycopg
 from psycopg import sql
 
+from socratasync.errors import TargetMismatch
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.target.connection import Connection
-from socratasync.pipeline.target.refusals import translate
+from socratasync.pipeline.target.partitions import way_of_parent
+from socratasync.pipeline.target.refusals import sentence, translate
 from socratasync.pipeline.target.sql.statements import load
 
 _SQL = load("catalog")
 
 _LONGEST = 100
+_LONGEST_DETAIL = 400
 
 
 @contextmanager
@@ -28,10 +31,34 @@ def refused_rows(connection: Connection, shape: Shape) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as exc:
+        if isinstance(exc, psycopg.errors.CheckViolation) and not exc.diag.constraint_name:
+            _check_partitions(connection, shape, exc)
         key = _key(connection, shape, exc) if isinstance(exc, psycopg.IntegrityError) else None
         named = ", ".join(shape.key)
         whose = f"{shape.dataset}, the row whose {named} is {key}" if key else shape.dataset
         raise translate(exc, whose) from exc
+
+
+_ONE_MORE = {
+    "l": "DEFAULT",
+    "r": "DEFAULT",
+    "h": "FOR VALUES WITH (MODULUS …, REMAINDER …), as its other ones have it",
+}
+"""By list, range or hash: the partition that takes a row which no other does."""
+
+
+def _check_partitions(connection: Connection, shape: Shape, exc: psycopg.Error) -> None:
+    """Raises ``TargetMismatch`` where it is a partitioned table that has no partition for the row, which is no fault of
+    the row's."""
+    schema, table = str(exc.diag.schema_name), str(exc.diag.table_name)
+    way = way_of_parent(connection, schema, table)
+    if way is None:
+        return
+    detail = " ".join((exc.diag.message_detail or sentence(exc)).split())[:_LONGEST_DETAIL]
+    raise TargetMismatch(
+        f"dataset {shape.dataset}: {schema}.{table} has no partition for a row ({detail}). Make it, or one for all "
+        f"such rows: CREATE TABLE {schema}.{table}_rest PARTITION OF {schema}.{table} {_ONE_MORE[way]}"
+    ) from exc
 
 
 def _key(connection: Connection, shape: Shape, exc: psycopg.Error) -> str | None:

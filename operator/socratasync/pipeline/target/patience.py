@@ -77,6 +77,17 @@ class Patience:
 
         self._try(connection, once, relation, readers_matter=True)
 
+    def attempt(self, connection: Connection, action: Callable[[], None]) -> None:
+        """Carry out the action in a transaction, as a whole again while a lock that it wants is not to be had. Raises
+        the driver's ``LockNotAvailable`` once it was tried for long enough, or ``Terminated``."""
+
+        def once(wait: str) -> None:
+            with connection.transaction():
+                connection.execute(_SQL["set_lock_timeout"], {"wait": wait})
+                action()
+
+        self._try(connection, once, None, readers_matter=True)
+
     def execute_alone(
         self,
         connection: Connection,
@@ -129,10 +140,11 @@ class Patience:
         self,
         connection: Connection,
         once: Callable[[str], None],
-        relation: sql.Identifier,
+        relation: sql.Identifier | None,
         *,
         readers_matter: bool,
     ) -> None:
+        """``relation``: whose holder is to be named; None to leave the driver's error as it is."""
         until = time.monotonic() + self.wait_s
         while True:
             left = max(0.0, until - time.monotonic())
@@ -140,6 +152,8 @@ class Patience:
                 return once(milliseconds(min(self.queue_s, left)))
             except pg.LockNotAvailable as exc:
                 if time.monotonic() >= until:
+                    if relation is None:
+                        raise
                     holder = _holder(connection, relation, readers_matter=readers_matter)
                     raise TargetBusy(self._sentence(connection, relation, holder)) from exc
             if self.stopping.wait(self.queue_s * _PAUSE):

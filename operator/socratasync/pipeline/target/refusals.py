@@ -165,7 +165,7 @@ def _refused_row(exc: psycopg.Error, text: str) -> str:
     elif diag.constraint_name and diag.table_name:
         way = f'change or drop its constraint or index "{diag.constraint_name}"'
     elif exc.sqlstate == "23514":
-        way = "give it a partition that takes them"  # a check has a name, the bounds of partitions have none
+        way = "give it bounds that take them"  # it is a partition: a check has a name, bounds have none
     else:
         way = "alter it"
     detail = f" ({_shortened(diag.message_detail)})" if diag.message_detail else ""

@@ -78,9 +78,10 @@ DELETE FROM socratasync.outranked WHERE target = %(target)s AND dataset = %(data
 DELETE FROM socratasync.outranked WHERE target = %(target)s
 
 -- finish_run --
--- The run's outcome and its whole report.
+-- The run's outcome and its whole report, beside which SQL of the manifest it ran.
 UPDATE socratasync.runs
-SET finished_at = now(), ok = %(ok)s, report = %(report)s
+SET finished_at = now(), ok = %(ok)s, report = %(report)s::jsonb || CASE WHEN report ? 'refreshSql'
+    THEN jsonb_build_object('refreshSql', report -> 'refreshSql') ELSE '{}' END
 WHERE target = %(target)s AND run = %(run)s
 
 -- mark_refreshed --
