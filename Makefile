@@ -7,13 +7,14 @@ STAMP := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 # One more than two cores: a test against a control plane waits for most of its time.
 WORKERS ?= 3
+PEERS := .bench-peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format versions fast test-chart e2e bench bench-load bench-scale chaos mutants crd lock image dist version release-dry-run release-state clean
+.PHONY: help setup demo test lint format versions fast test-chart e2e bench bench-load bench-updates bench-peers bench-scale chaos mutants crd lock image dist version release-dry-run release-state clean
 
 help:  ## list these verbs
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}'
 
 setup: $(STAMP)  ## make the virtual environment with everything in it
 
@@ -55,10 +56,17 @@ e2e: $(STAMP)  ## a real node: image, operator, Jobs, PostgreSQL (root on Linux,
 	@$(BIN)/python tests/cluster/programs.py $(if $(KUBECONFIG),api chart,api node chart)
 	$(PYTEST) tests/e2e
 
-bench: bench-load bench-scale  ## speed and memory, measured and asserted; results in bench-results/
+bench: bench-load bench-updates bench-scale  ## speed and memory, measured and asserted; results in bench-results/
 
 bench-load: $(STAMP)  ## a million rows against psql's \copy
 	$(BIN)/python tests/bench/load.py
+
+bench-updates: $(STAMP)  ## a night's update of a million rows, and a night without a change, beside the same by hand
+	$(BIN)/python tests/bench/updates.py
+
+bench-peers: $(STAMP)  ## another loader beside this one, for comparison: asserts nothing, and is no part of bench
+	@test -x $(PEERS)/bin/dlt || { $(PYTHON) -m venv $(PEERS) && $(PEERS)/bin/pip install --quiet "dlt[postgres]==1.31.0"; }
+	$(BIN)/python tests/bench/peers.py --python $(PEERS)/bin/python
 
 bench-scale: $(STAMP)  ## 1,000 and 10,000 SocrataSyncs against a real API server
 	@$(BIN)/python tests/cluster/programs.py api
@@ -105,4 +113,4 @@ release-state: $(STAMP)  ## keep what this version leaves in a cluster and a dat
 	$(PYTEST) -q tests/releases/freeze.py
 
 clean:  ## remove what these verbs made
-	rm -rf $(VENV) dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import requests
+from tests.conftest import Clock
 
 from socrata_simulator.http.server import Server, serve
 from socrata_simulator.portal.portal import Portal
@@ -174,7 +176,26 @@ def test_soda3_can_be_taken_away(portal: Portal, call: Call) -> None:
     assert portal.soda3 == "Open"
 
 
+def test_changes_are_stamped_earlier_where_the_clock_is_set_back(
+    portal: Portal, call: Call, clock: Clock
+) -> None:
+    clock.at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    parks = {"id": "park-0001", "columns": [["name", "text"]], "rows": [{"name": "Echo"}]}
+    for seconds, path, body in (
+        (86_400, "datasets", parks),
+        (3_600, "datasets/park-0001/insert", {"rows": [{"name": "Griffith"}]}),
+        (0, "datasets/park-0001/insert", {"rows": [{"name": "Elysian"}]}),
+    ):
+        assert call("POST", "_simulator/clock", {"behind": seconds}) == (200, {"behind": seconds})
+        call("POST", f"_simulator/{path}", body)
+
+    stamps = [str(row[":updated_at"]) for row in portal["park-0001"].rows()]
+    ages = [clock.at - datetime.fromisoformat(stamp) for stamp in stamps]
+    assert [round(age.total_seconds()) for age in ages] == [86_400, 3_600, 0]
+
+
 MISTAKES = [
+    ("POST", "clock", {"behind": "long"}, "TypeError: "),
     ("POST", "nothing", {}, "there is no POST /_simulator/nothing"),
     ("POST", "datasets", {"id": "park-0001"}, "give synthetic: ROWS, or columns"),
     ("POST", "datasets/none-0001/delete", {"first": 1}, "none-0001"),

@@ -9,6 +9,7 @@ Only a simulator that was started with ``--admin`` answers these requests. All b
     POST   /_simulator/faults                  {"fault": "status", "arguments": {"status": 429},
                                                 "times", "after", "dataset", "on", "interface"}
     DELETE /_simulator/faults                  switches all faults off
+    POST   /_simulator/clock                   {"behind": SECONDS}: changes from now on are stamped so much earlier
     POST   /_simulator/interfaces              {"soda2": {"status", "after", "html"} or "There",
                                                 "soda3": "Open", "WantsToken" or "Absent",
                                                 "views": whether there are descriptions, "notices"}
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from socrata_simulator.portal.dataset import Dataset
@@ -69,6 +71,9 @@ def _answer(portal: Portal, method: str, path: list[str], body: bytes) -> object
         case "DELETE", ["faults"]:
             portal.faults.clear()
             return {"faults": 0}
+        case "POST", ["clock"]:
+            portal.clock_behind = timedelta(seconds=arguments["behind"])
+            return {"behind": arguments["behind"]}
         case "POST", ["interfaces"]:
             switch_interfaces(portal, **arguments)
             return {"soda3": portal.soda3, "notices": portal.notices}

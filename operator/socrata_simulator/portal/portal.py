@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ class Portal(Interfaces):
         self.accounts = dict(accounts or {})
         self.faults = Faults()
         self.datasets: dict[str, Dataset] = {}
-        self._clock = clock
+        self.clock_behind = timedelta()
+        """So much earlier are changes stamped: made long ago, or the day before."""
+        self._clock: Callable[[], datetime] = lambda: clock() - self.clock_behind
         self._lock = threading.Lock()
         self._requests: list[tuple[str, str, dict[str, str]]] = []
         self._interfaces: list[str] = []

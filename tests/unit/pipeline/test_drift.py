@@ -145,6 +145,7 @@ def test_whether_values_of_one_type_go_into_another(source: str, target: str, fi
     [
         pytest.param(["numeric", "numeric"], "numeric", id="one type stays"),
         pytest.param(["integer", "int4"], "integer", id="one type under two names stays"),
+        pytest.param(["numeric", "double precision"], "numeric", id="numeric holds both"),
         pytest.param(["numeric", "text"], "text", id="text holds both"),
         pytest.param(["boolean", "timestamp", "boolean"], "text", id="text holds all"),
     ],

@@ -12,6 +12,7 @@ from typing import Literal
 
 from socratasync.errors import InvalidSpec, SchemaChanged, TargetMismatch
 from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
+from socratasync.pipeline.plan.forms import common_type
 from socratasync.pipeline.plan.frozen import Frozen
 from socratasync.pipeline.plan.nearest import sentence
 from socratasync.pipeline.plan.selection import column_name
@@ -69,13 +70,12 @@ def fits(source_type: str, pg_type: str) -> Fit:
 
 
 def common_types(datasets: Iterable[Sequence[Column]]) -> dict[str, str]:
-    """Column → type for a table that several datasets share; where they disagree, text holds all."""
+    """Column → type for a table that several datasets share; where they disagree, one that holds all."""
     types: dict[str, str] = {}
     for columns in datasets:
         for column in columns:
-            known = types.setdefault(column.name, column.type)
-            if bare_type(known) != bare_type(column.type):
-                types[column.name] = "text"
+            known = types.get(column.name, column.type)
+            types[column.name] = common_type(known, column.type)
     return types
 
 

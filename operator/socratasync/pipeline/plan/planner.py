@@ -19,6 +19,7 @@ from socratasync.errors import Misconfigured, SyncError
 from socratasync.pipeline.columns import PROVENANCE, Column
 from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.drift import Agreement, agree, common_types
+from socratasync.pipeline.plan.forms import Sending, find_sending, mixed_forms
 from socratasync.pipeline.plan.frozen import Frozen, find_frozen, has_provenance
 from socratasync.pipeline.plan.model import DatasetPlan, KeepsNewer, Load, Shape, Snapshot
 from socratasync.pipeline.plan.obstacles import check_additions, check_obstacles
@@ -72,6 +73,7 @@ class _Question:
     described: Mapping[str, _Described | SyncError]
     table: Mapping[str, str]
     """The columns and types of a new target, provenance aside."""
+    sending: Sending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ def plan_all(
     check_obstacles(state.target, state.around, resets=spec.resets(mode))
     source.go_on({dataset: known.api for dataset, known in state.known.items()})
     described = _each(spec, source, lambda dataset: _describe(spec, source, state, dataset))
+    columns = {d: each.columns for d, each in described.items() if isinstance(each, _Described)}
     question = _Question(
         spec=spec,
         source=source,
@@ -105,7 +108,8 @@ def plan_all(
         only=only,
         now=now,
         described=described,
-        table=common_types(d.columns for d in described.values() if isinstance(d, _Described)),
+        table=common_types(columns.values()),
+        sending=find_sending(state.known, columns, resets=spec.resets(mode)),
     )
     return Plans(state=state, plans=_each(spec, source, partial(_plan, question)))
 
@@ -181,7 +185,10 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         add=agreement.add,
         known=known,
         on_bad_value=spec.target.on_bad_value,
-        warnings=_source_warnings(metadata) + agreement.warnings + _load_warnings(dataset, load),
+        warnings=_source_warnings(metadata)
+        + agreement.warnings
+        + _mixed(question, dataset, agreement)
+        + _load_warnings(dataset, load),
         schema_in_sync=agreement.in_sync,
         owed=owed,
         frozen=frozen,
@@ -304,6 +311,16 @@ def _hides_changes(source: Source, dataset: DatasetSpec, metadata: Metadata) -> 
         return False
     undated = soql.both(dataset.where, soql.undated(soql.Watermark()))
     return source.has_rows(dataset.id, undated)
+
+
+def _mixed(question: _Question, dataset: DatasetSpec, agreement: Agreement) -> tuple[str, ...]:
+    return mixed_forms(
+        dataset.id,
+        sending=question.sending,
+        columns=agreement.columns,
+        target=question.state.target,
+        chosen=question.spec.target.fields,
+    )
 
 
 def _source_warnings(metadata: Metadata) -> tuple[str, ...]:
