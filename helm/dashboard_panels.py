@@ -205,6 +205,15 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                     ),
                 ),
             ),
+            Panel(
+                title="Disk that tables and their indexes take",
+                says="As measured by the last run.",
+                queries=(
+                    (of("socratasync_table_bytes"), f"{SYNC} table"),
+                    (of("socratasync_index_bytes"), f"{SYNC} indexes"),
+                ),
+                unit="bytes",
+            ),
         ),
     ),
     (

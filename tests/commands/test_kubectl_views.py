@@ -215,3 +215,16 @@ def test_a_one_off_run_is_told_beside_the_others() -> None:
 )
 def test_whose_log_is_the_last(status: dict[str, Any], newest: str | None) -> None:
     assert (views.newest_ended(status) or {}).get("uid") == newest
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        ({"bytes": 1_234_567_890, "indexBytes": 340_000}, "table: 1.2 GB, and 340.0 kB of indexes"),
+        ({"bytes": 8192, "indexBytes": 0}, "table: 8.2 kB, and 0 bytes of indexes"),
+        ({"bytes": 8192}, "table: 8.2 kB"),
+    ],
+)
+def test_the_disk_that_the_table_takes_is_told(size: dict[str, int], said: str) -> None:
+    assert said in shown(views.details(sync(table=size), NOW))
+    assert "table:" not in shown(views.details(sync(), NOW))

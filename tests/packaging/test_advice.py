@@ -66,6 +66,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "spec.source.timeouts": {"source": {"timeouts": {"page": "1h"}}},
     "spec.source.watermark": {"source": {"watermark": "changed"}},
     "spec.startingDeadlineSeconds": {"startingDeadlineSeconds": 60},
+    "spec.target.comments": {"target": {**TARGET, "comments": False}},
     "spec.target.fields": {"target": {**TARGET, "fields": {"srnumber": "text"}}},
     "spec.target.indexes": {"target": {**TARGET, "indexes": [{"columns": ["createddate"]}]}},
     "spec.target.key": {"target": {**TARGET, "key": ["srnumber", "createddate"]}},

@@ -10,7 +10,12 @@ from tests.postgres.conftest import PARKS, Sync
 from tests.postgres.test_masking import database_in
 
 from socrata_simulator.portal.dataset import Dataset
+from socratasync.api.source import DatasetSpec
 from socratasync.errors import SyncError
+from socratasync.pipeline.target import adoptions
+from socratasync.pipeline.target.adoptions import Adoption
+from socratasync.pipeline.target.bookkeeping import Ledger
+from socratasync.pipeline.target.connection import Connections
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "EUC_JP"])
@@ -93,3 +98,21 @@ def test_an_index_with_letters_that_the_encoding_lacks_is_refused_before_rows_co
     assert report.as_dict()["error"]["message"] == refused.value.message
     assert refused.value.message.startswith(f"spec.target.indexes[1].{path}: the database, whose")
     assert sync.pages() == []
+
+
+@pytest.mark.parametrize("encoding", ["UTF8", "LATIN1", "SQL_ASCII", "EUC_JP"])
+def test_a_dataset_whose_name_has_letters_that_the_encoding_lacks_is_loaded_and_adopted(
+    sync: Sync, parks: Dataset, server: str, encoding: str
+) -> None:
+    parks.name = "10 € 🌳"
+    with database_in(server, encoding) as dsn:
+        sync.dsn = dsn
+        assert sync.one().rows.inserted == 5
+        with Connections(dsn).connect() as connection:
+            known = Ledger(connection, "public.parks", "").known()[PARKS].name
+            adopted = Adoption(dataset=DatasetSpec(id=PARKS), name="10 € 🌳")
+            adoptions.record(connection, "public.parks", "run", adopted)
+            (found,) = adoptions.read(connection, "public.parks")
+
+    name = "10 € 🌳" if encoding == "UTF8" else "10 \\u20ac \\U0001f333"
+    assert (known, found.name) == (name, name)

@@ -22,6 +22,7 @@ from socratasync.api.status_parts import (
     Part,
     Sentence,
     StageSeconds,
+    TableSize,
     Word,
     Word256,
 )
@@ -194,6 +195,8 @@ class SyncStatus(Part):
     """Where the next update starts without spec.since: the oldest watermark of the datasets in use."""
     rows: RowCounts | None = None
     """Rows of the last finished run; target is what the table holds."""
+    table: TableSize | None = None
+    """Disk that the table takes."""
     datasets: (
         Annotated[
             tuple[DatasetStatus, ...],

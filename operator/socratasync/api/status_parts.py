@@ -61,6 +61,16 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableSize(Part):
+    """Disk that the table takes, as the last run that measured it found."""
+
+    bytes: Count | None = None
+    """Bytes of the table, its indexes aside; of a partitioned one, of all its partitions."""
+    index_bytes: Count | None = None
+    """Bytes of its indexes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageSeconds(Part):
     """Seconds spent, by step. Datasets side by side add up."""
 

@@ -113,6 +113,10 @@ class TargetSpec(Block):
     """On a full run, make the table hold exactly what was loaded: all other rows go."""
     prune: StrictBool = False
     """On a full run, delete rows that are gone at the source. Rows of other origin stay."""
+    comments: StrictBool = True
+    """Tell in comments on the table and its columns what the portal says of them: titles, descriptions, attribution,
+    licence, addresses. A comment that a person wrote, or edited, stays. False: write none, and leave those that are
+    there."""
     on_schema_change: Literal["AddColumns", "Ignore", "Fail"] = "AddColumns"
     """When the dataset's columns change: add new ones to the table, leave them out, or stop."""
     on_bad_value: BadValuePolicy = Field(default="Fail", json_schema_extra={"nullable": True})

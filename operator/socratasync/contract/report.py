@@ -51,6 +51,18 @@ ROWS_MOVED = tuple(name for name in ROW_COUNTS if name != "target")
 """Those of them that add up, from dataset to dataset and from run to run."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSize:
+    """Bytes on disk: of the table with its large values, and of its indexes."""
+
+    bytes: int
+    index_bytes: int
+
+    def as_dict(self) -> dict[str, int]:
+        """The bytes under their names in the report."""
+        return {"bytes": self.bytes, "indexBytes": self.index_bytes}
+
+
 @dataclass(slots=True, kw_only=True)
 class DatasetReport:
     """What became of one dataset. ``result``: Synced, NoChange or Failed. ``verified``: whether its
@@ -141,7 +153,8 @@ class RunReport:
     """The whole run. ``error`` is what failed outside of any one dataset. ``redact`` masks secrets in
     everything that is told. ``counted_at``: when the rows of the target were counted, by this run or by an earlier one
     after which nobody wrote to it. ``only``: what a one-off run was limited to. ``notices``: what the portal says about the
-    end of its interfaces. ``successors``: datasets that follow those of the manifest; None where nobody could look."""
+    end of its interfaces. ``successors``: datasets that follow those of the manifest; None where nobody could look.
+    ``table``: how large the target is; None where nobody measured."""
 
     run: str
     mode: str
@@ -149,6 +162,7 @@ class RunReport:
     datasets: list[DatasetReport] = field(default_factory=list)
     target_rows: int | None = None
     counted_at: datetime | None = None
+    table: TableSize | None = None
     bytes: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -218,6 +232,7 @@ class RunReport:
             "datasets": [dataset.as_dict(self.told) for dataset in self.datasets],
             "lastSyncedSince": write_instant(self.last_synced_since, "milliseconds"),
             "countedAt": write_instant(self.counted_at, "seconds"),
+            "table": self.table.as_dict() if self.table else None,
             "bytes": self.bytes,
             "seconds": {step: round(spent, 3) for step, spent in self.seconds.items()},
             "warnings": [self.told(warning) for warning in self.warnings],

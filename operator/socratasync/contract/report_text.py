@@ -106,6 +106,13 @@ class NoticeTold(_Told):
 _Names = Annotated[tuple[Word256, ...], Field(max_length=COLUMNS)]
 
 
+class TableTold(_Told):
+    """How large the table is."""
+
+    bytes: Int64 | None = None
+    index_bytes: Int64 | None = None
+
+
 class SuccessorTold(_Told):
     """A dataset that follows those of the manifest."""
 
@@ -131,6 +138,7 @@ class Report(_Told):
     datasets: Annotated[tuple[DatasetResult, ...], Field(max_length=100)] = ()
     last_synced_since: Instant | None = None
     bytes: Int64 | None = None
+    table: TableTold | None = None
     seconds: StageSeconds | None = None
     warnings: tuple[str, ...] = ()
     notices: Annotated[tuple[NoticeTold, ...], Field(max_length=100)] | None = None
@@ -163,6 +171,7 @@ class _Room:
     why_changed: bool = True
     notices: bool = True
     successors: bool = True
+    table: bool = True
     counts: bool = True
 
 
@@ -186,6 +195,7 @@ _LESS_AND_LESS = (
         why_changed=False,
         notices=False,
         successors=False,
+        table=False,
     ),
     # A hundred datasets with a dozen digits in each number: what moved is told in the run's sums.
     _Room(
@@ -199,10 +209,14 @@ _LESS_AND_LESS = (
         why_changed=False,
         notices=False,
         successors=False,
+        table=False,
         counts=False,
     ),
 )
 
+
+_LEFT_OUT = ("countedAt", "only", "successors", "table")
+"""What no operator reads, or what is told if there is room for it."""
 
 _NO_COUNTS: dict[str, Any] = {"rows": {}, "sourceRows": None, "leftOut": None, "shared": None}
 
@@ -234,9 +248,10 @@ def _packed(report: Mapping[str, Any], room: _Room) -> dict[str, Any]:
         for dataset in report["datasets"]
     ]
     return {
-        **{n: told for n, told in report.items() if n not in ("countedAt", "only", "successors")},
+        **{n: told for n, told in report.items() if n not in _LEFT_OUT},
         "run": shorten(report["run"], 63),  # no name of a Job is longer
         "datasets": pack(datasets),
+        **({"table": report["table"]} if report["table"] and room.table else {}),
         "warnings": [*warnings, f"{left_out} more warnings; see the log"][: len(told)]
         if left_out > 0
         else warnings,

@@ -61,12 +61,13 @@ _POSTGRES_TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceColumn:
-    """A column as the dataset's metadata describes it, in the order of the metadata. ``label``: what people see
-    above it, which may change and changes nothing."""
+    """A column as the dataset's metadata describes it, in the order of the metadata. ``label`` and ``description``: what
+    people see above it and are told of it, which may change and changes no row."""
 
     field: str
     type: str
     label: str = dataclasses.field(default="", compare=False)
+    description: str = dataclasses.field(default="", compare=False)
 
     @property
     def canonical(self) -> str:

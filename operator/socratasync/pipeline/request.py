@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from socratasync.api.selection import EVERYTHING, Selection
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.contract.environment import Secrets
-from socratasync.contract.progress import Progress, Silent
+from socratasync.contract.progress import Progress, Silent, StepName
 from socratasync.errors import InvalidSpec
 from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.plan.following import Followed
@@ -156,3 +157,12 @@ class RunContext:
         return Patience(
             wait_s=options.target_wait_s, queue_s=options.queue_s, stopping=options.stopping
         )
+
+    @contextmanager
+    def shown(self, step: StepName) -> Iterator[None]:
+        """The step is what the run is at, for those who watch."""
+        self.options.progress.begin(step, step, None)
+        try:
+            yield
+        finally:
+            self.options.progress.finish(step)

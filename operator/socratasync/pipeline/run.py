@@ -15,10 +15,12 @@ from functools import partial
 from socratasync.contract.report import DatasetReport, RunReport, summarise
 from socratasync.errors import SchemaChanged, SyncError, Terminated, Unexpected
 from socratasync.pipeline.dataset import load_dataset
+from socratasync.pipeline.finish.comments import comment
 from socratasync.pipeline.finish.follow_up import follow_up
 from socratasync.pipeline.finish.indexes import clear_the_way
 from socratasync.pipeline.finish.interface_report import tell_announced, tell_interface
 from socratasync.pipeline.finish.recount import recount
+from socratasync.pipeline.finish.size import measure
 from socratasync.pipeline.follow import followed, forget_pinned, tell_adopted
 from socratasync.pipeline.journal import Journal
 from socratasync.pipeline.merge.merge import tidy
@@ -71,6 +73,8 @@ def run(request: RunRequest, options: RunOptions) -> RunReport:
             tidy(context, well(plans, outcomes))
             recount(context, is_new=is_new)
             follow_up(context, is_new=is_new, indexes_are_due=indexes_are_due)
+            comment(context)
+            measure(context)
     return journal.report
 
 

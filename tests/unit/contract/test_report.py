@@ -64,6 +64,7 @@ def test_a_report_has_every_field_of_the_contract() -> None:
     assert data["lastSyncedSince"] == "2024-02-29T23:59:58.987Z"
     assert data["seconds"] == {"download": 1.235}
     assert data["error"] is None
+    assert data["table"] is None
     assert data["datasets"][0]["sourceRows"] == 99
     assert data["datasets"][0]["rows"]["target"] == 99
     assert set(data) == {
@@ -76,6 +77,7 @@ def test_a_report_has_every_field_of_the_contract() -> None:
         "datasets",
         "lastSyncedSince",
         "countedAt",
+        "table",
         "bytes",
         "seconds",
         "warnings",

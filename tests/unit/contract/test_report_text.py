@@ -18,7 +18,7 @@ from socratasync.contract.bad_values import BadValueExample, BadValues
 from socratasync.contract.columns import LATER, pack
 from socratasync.contract.notices import Notice
 from socratasync.contract.progress import StepName
-from socratasync.contract.report import ROW_COUNTS, DatasetReport, Rows, RunReport
+from socratasync.contract.report import ROW_COUNTS, DatasetReport, Rows, RunReport, TableSize
 from socratasync.contract.report_text import (
     LARGEST_COUNT,
     TERMINATION_MESSAGE_BYTES,
@@ -548,3 +548,32 @@ def test_datasets_packed_before_there_were_bad_values_are_read() -> None:
     assert found is not None
     assert [d.id for d in found.datasets] == [d.id for d in report.datasets]
     assert {d.bad_values for d in found.datasets} == {None}
+
+
+def test_how_large_the_table_is_is_told_unless_the_datasets_need_the_room() -> None:
+    small, large = many(1, most=10, failed=False), many(100, most=1_000_000, failed=True)
+    huge = many(100, most=10**16, failed=True)
+    told = []
+    for report in (small, large, huge):
+        report.table = TableSize(bytes=2**40, index_bytes=0)
+        found = read(fit(report.as_dict()))
+        assert found is not None
+        told.append(found.table)
+        report.table = None
+        without = read(fit(report.as_dict()))
+        assert without is not None
+        assert [d.rows for d in without.datasets] == [d.rows for d in found.datasets], (
+            "no count goes"
+        )
+        assert without.table is None
+
+    assert told[0] is not None
+    assert (told[0].bytes, told[0].index_bytes) == (2**40, 0)
+    assert told[2] is None
+
+
+@pytest.mark.parametrize("bytes_", [-1, 2**63, "8", 1.5])
+def test_a_size_that_no_table_has_is_no_report(bytes_: object) -> None:
+    written = {**many(1, most=10, failed=False).as_dict(), "table": {"bytes": bytes_}}
+
+    assert read(json.dumps(written)) is None

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.controller.conftest import at
 
 from socratasync.api.status import ActiveRun, Condition, LastRun, SyncStatus, Truth
+from socratasync.api.status_parts import TableSize
 from socratasync.controller.metrics.gauges import PER_RESOURCE, Gauges, read_gauges
 from socratasync.controller.observed.resource import Resource
 
@@ -229,3 +230,20 @@ def test_reasons_are_told_of_conditions_that_tell_of_trouble(
 
     reasons = (f'type="{kind}",reason="Because"',) if told else ()
     assert read_gauges(one, NOW).reasons == reasons
+
+
+@pytest.mark.parametrize(
+    ("table", "numbers"),
+    [
+        (None, (None, None)),
+        (TableSize(), (None, None)),
+        (TableSize(bytes=8192, index_bytes=0), (8192.0, 0.0)),
+        (TableSize(bytes=8192), (8192.0, None)),
+    ],
+)
+def test_the_disk_that_the_table_takes_is_told_once_it_was_measured(
+    resource: MakeResource, table: TableSize | None, numbers: tuple[float | None, ...]
+) -> None:
+    found = read_gauges(resource(status=replace(GOOD, table=table)), NOW)
+
+    assert (number(found, "table_bytes"), number(found, "index_bytes")) == numbers

@@ -19,7 +19,7 @@ from socratasync.api.dataset_status import (
 )
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import ActiveRun, LastRun, Progress, RunSummary, SyncStatus
-from socratasync.api.status_parts import StageSeconds
+from socratasync.api.status_parts import StageSeconds, TableSize
 from socratasync.api.status_words import Result, Trigger
 from socratasync.contract.report_text import Report, read
 from socratasync.controller.action import Action, Kind, Missed
@@ -518,3 +518,34 @@ def test_datasets_follow_the_spec_also_without_a_run(resource: MakeResource) -> 
     assert (fewer.datasets, fewer.last_synced_since) == ((other,), NOW)
     assert (broken.datasets, broken.last_synced_since) == ((KNOWN, other), START)
     assert next_status(resource(), wait(), NOW).datasets is None
+
+
+SIZE = TableSize(bytes=8192, index_bytes=0)
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ({}, SIZE),
+        ({"table": None}, SIZE),
+        ({"table": {}}, SIZE),
+        ({"table": {"indexBytes": 1}}, SIZE),
+        ({"table": {"bytes": 0, "indexBytes": 7}}, TableSize(bytes=0, index_bytes=7)),
+        ({"table": {"bytes": 9}}, TableSize(bytes=9)),
+    ],
+)
+@pytest.mark.parametrize("only", [None, "year=2020"])
+def test_how_large_the_table_is_stays_known_until_a_run_of_any_kind_measures_it(
+    resource: MakeResource, told: dict[str, Any], kept: TableSize, only: str | None
+) -> None:
+    before = SyncStatus(active_run=replace(ACTIVE, only=only), table=SIZE)
+
+    now = next_status(resource(status=before), wait(), NOW, outcome=ended(report=said(**told)))
+
+    assert now.table == kept
+
+
+def test_of_a_run_without_a_report_the_tables_size_is_not_known(resource: MakeResource) -> None:
+    before = SyncStatus(active_run=ACTIVE)
+
+    assert next_status(resource(status=before), wait(), NOW, outcome=ended()).table is None

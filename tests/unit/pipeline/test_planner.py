@@ -742,3 +742,16 @@ def test_a_plan_knows_what_the_portal_calls_the_dataset_and_says_of_it(
     assert found.columns_after["dataset"] == {"name": "City Parks 2024"}
     parks.name = PARKS
     assert "dataset" not in plan(source, NOTHING_YET).columns_after, "it has no name but its id"
+
+
+@pytest.mark.parametrize(("utf8", "name"), [(True, "Grüne Parks"), (False, "Gr\\xfcne Parks")])
+def test_a_plan_keeps_what_is_said_of_the_dataset_in_letters_that_the_database_has(
+    source: Source, parks: Dataset, utf8: bool, name: str
+) -> None:
+    parks.name = "Grüne Parks"
+
+    found = plan(source, replace(NOTHING_YET, utf8=utf8))
+
+    assert found.columns_after["dataset"] == {"name": name}
+    assert found.columns_after["about"]["title"] == name
+    assert found.columns_after["described"]["name"] == "name"

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from socratasync.api.dataset_status import DatasetStatus
 from socratasync.api.status import Condition, SyncStatus
+from socratasync.api.status_parts import TableSize
 from socratasync.api.status_words import Result
 from socratasync.controller.metrics.expected import success_due
 from socratasync.controller.metrics.text import written
@@ -41,6 +42,8 @@ PER_RESOURCE = {
     "socratasync_active_run_start_timestamp_seconds": "When the run under way was started.",
     "socratasync_run_stuck": "Whether a run is wanted and cannot start.",
     "socratasync_source_max_age_seconds": "How long the source may stand still.",
+    "socratasync_table_bytes": "Bytes of the target table without its indexes.",
+    "socratasync_index_bytes": "Bytes of the target table's indexes.",
     "socratasync_successors_waiting": "Datasets that follow those of the spec and are not loaded.",
 }
 PER_DATASET = {
@@ -98,6 +101,7 @@ def read_gauges(resource: Resource, now: datetime) -> Gauges:
             _seconds(status.active_run.start if status.active_run else None),
             float(run == STUCK),
             _source_max_age(resource),
+            *_table_bytes(status),
             _successors_waiting(resource),
         ),
         conditions=_shared(
@@ -170,6 +174,12 @@ def _source_max_age(resource: Resource) -> float | None:
     freshness = resource.spec.freshness if resource.spec else None
     limit = freshness.source_max_age if freshness else None
     return limit.total_seconds() if limit else None
+
+
+def _table_bytes(status: SyncStatus) -> tuple[float | None, float | None]:
+    """Of the table and of its indexes; None before a run has measured them."""
+    table = status.table or TableSize()
+    return _number(table.bytes), _number(table.index_bytes)
 
 
 def _successors_waiting(resource: Resource) -> float | None:

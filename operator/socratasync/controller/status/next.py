@@ -33,6 +33,7 @@ from socratasync.controller.status.records import (
     kept_counts,
     kept_target,
     last_run,
+    measured,
     oldest_watermark,
     with_run,
 )
@@ -138,6 +139,7 @@ def _with_ended_run(status: SyncStatus, resource: Resource, outcome: Outcome) ->
         last_run=run,
         history=with_run(status.history or (), run),
         rows=_rows(status.rows, outcome),
+        table=measured(status.table, outcome.report),
     )
     if outcome.result.is_good:
         status = replace(status, last_successful_time=run.end, consecutive_failures=0)
@@ -160,6 +162,7 @@ def _with_ended_one_off(
         last_one_off=run,
         history=with_run(status.history or (), run),
         rows=kept_counts(status.rows, told),
+        table=measured(status.table, outcome.report),
     )
     return _with_datasets(status, resource, outcome, run)
 

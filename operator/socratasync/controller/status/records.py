@@ -10,7 +10,7 @@ from typing import TypeVar
 from socratasync.api.dataset_status import FROZEN_COLUMNS, DatasetStatus, RowCounts, RunError
 from socratasync.api.spec import SyncSpec
 from socratasync.api.status import HISTORY, ActiveRun, LastRun, Progress, RunSummary
-from socratasync.api.status_parts import StageSeconds
+from socratasync.api.status_parts import StageSeconds, TableSize
 from socratasync.contract.report import shorten
 from socratasync.contract.report_text import DatasetResult, Failure, Report
 from socratasync.controller.jobs.outcome import Outcome
@@ -178,6 +178,14 @@ def kept_counts(known: RowCounts | None, said: RowCounts | None) -> RowCounts | 
     if said is None or said.target is None:
         return known
     return replace(known or RowCounts(), target=said.target)
+
+
+def measured(known: TableSize | None, report: Report | None) -> TableSize | None:
+    """How large the table is; what an earlier run found, if this one did not measure it."""
+    said = report.table if report else None
+    if said is None or said.bytes is None:
+        return known
+    return TableSize(bytes=said.bytes, index_bytes=said.index_bytes)
 
 
 def _warnings(report: Report) -> tuple[str, ...] | None:

@@ -3,10 +3,6 @@ changed; indexes alone, or the SQL, where only the manifest did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from socratasync.contract.progress import StepName
 from socratasync.pipeline.finish.hooks import call_hooks
 from socratasync.pipeline.finish.indexes import keep_indexes
 from socratasync.pipeline.finish.refresh import refresh
@@ -24,7 +20,7 @@ def follow_up(context: RunContext, *, is_new: bool, indexes_are_due: bool) -> No
     sql_is_due = not pending and _sql_is_due(context)
     if not (pending or sql_is_due or indexes_are_due):
         return
-    with context.journal.timed("refresh"), shown(context, "refresh"):
+    with context.journal.timed("refresh"), context.shown("refresh"):
         failed = None
         if pending or indexes_are_due:
             failed = keep_indexes(context, is_new=is_new)
@@ -45,13 +41,3 @@ def _sql_is_due(context: RunContext) -> bool:
     connection, digest = context.connection, spec.refresh.sql_digest
     is_new = refresh_sql.is_new(connection, context.ledger.target, digest)
     return is_new and checked_target(connection, spec).exists
-
-
-@contextmanager
-def shown(context: RunContext, step: StepName) -> Iterator[None]:
-    """The step is what the run is at, for those who watch."""
-    context.options.progress.begin(step, step, None)
-    try:
-        yield
-    finally:
-        context.options.progress.finish(step)

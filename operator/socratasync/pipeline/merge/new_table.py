@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import LiteralString, cast
 
 from psycopg import Rollback, sql
@@ -92,7 +91,7 @@ def give_name(context: RunContext, outcomes: Mapping[str, Outcome]) -> dict[str,
     if not whole:
         return dict(outcomes)
     connection = context.connection
-    with context.journal.timed("merge"), _shown(context):
+    with context.journal.timed("merge"), context.shown("merge"):
         try:
             named = _name(context, whole, some_failed=len(whole) < len(outcomes))
         except _NEEDS_CARE as exc:
@@ -100,16 +99,6 @@ def give_name(context: RunContext, outcomes: Mapping[str, Outcome]) -> dict[str,
             return {**outcomes, **_merge(context, whole)}
     reports = (settle(context, connection, *each) for each in zip(whole, named, strict=True))
     return {**outcomes, **{report.id: report for report in reports}}
-
-
-@contextmanager
-def _shown(context: RunContext) -> Iterator[None]:
-    """A large table's key takes minutes."""
-    context.options.progress.begin("merge", "merge", None)
-    try:
-        yield
-    finally:
-        context.options.progress.finish("merge")
 
 
 def _name(

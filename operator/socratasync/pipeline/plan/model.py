@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -155,6 +155,8 @@ class DatasetPlan:
     """What the portal calls the dataset."""
     description: str = ""
     """What the portal says of it to people."""
+    about: Mapping[str, Mapping[str, str]] = field(default_factory=dict, compare=False)
+    """What the bookkeeping is to keep of that for comments (``about``)."""
     table: tuple[tuple[str, str], ...] = ()
     """The columns (name, type) of a target still to be made."""
     api: Interface = "SODA2"
@@ -204,6 +206,7 @@ class DatasetPlan:
             "provenance": dict(PROVENANCE) if self.shape.provenance else {},
             **read_by(self.api),
             **called(self.name),
+            **{part: dict(texts) for part, texts in self.about.items()},
         }
 
     @property

@@ -18,6 +18,7 @@ from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import Misconfigured, SyncError
 from socratasync.pipeline.columns import PROVENANCE, Column
 from socratasync.pipeline.parallel import in_parallel
+from socratasync.pipeline.plan.about import name_of, told
 from socratasync.pipeline.plan.drift import Agreement, agree, common_types
 from socratasync.pipeline.plan.forms import Sending, find_sending, mixed_forms
 from socratasync.pipeline.plan.frozen import Frozen, find_frozen, has_provenance
@@ -176,8 +177,9 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         last_change=metadata.rows_updated_at if metadata.tells_every_change else None,
         source=metadata.columns,
         hidden=metadata.hidden,
-        name="" if metadata.name == dataset.id else metadata.name,  # it has none
+        name=name_of(metadata, utf8=state.utf8),
         description=metadata.description,
+        about=told(spec, metadata, agreement.columns, known, utf8=state.utf8),
         before=state.before,
         api=api,
         table=_new_table(question),

@@ -37,6 +37,8 @@ class TargetState:
     around: Surroundings = field(default_factory=Surroundings)
     partitioned: Partitioned | None = None
     """How the table takes rows, where it does not take all; None too where a column does not decide it."""
+    utf8: bool = True
+    """Whether the database has every letter."""
 
 
 def look(connection: Connection, spec: SyncSpec) -> TargetState:
@@ -60,6 +62,7 @@ def look(connection: Connection, spec: SyncSpec) -> TargetState:
         postgis=catalog.find_postgis(connection),
         around=surroundings.read(connection, target),
         partitioned=partitions.read(connection, target),
+        utf8=connection.info.parameter_status("server_encoding") == "UTF8",
     )
 
 

@@ -20,8 +20,13 @@ from socratasync.errors import DatasetNotFound, SourceUnavailable
 from socratasync.pipeline.columns import SourceColumn
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.catalogue import LONGEST_TEXT
+from socratasync.pipeline.source.lines import one_line
 
 T = TypeVar("T")
+LONGEST_DESCRIPTION = 500
+"""Characters of what is said of a column that are kept: what follows is read at the portal."""
+LONGEST_NAME = 200
+"""The same of whose the dataset is, and of its licence."""
 MOST_BYTES = 16 * 1024 * 1024
 """Unpacked. Descriptions of datasets are below one megabyte; something longer is not one."""
 
@@ -40,6 +45,8 @@ class Metadata:
     hidden: tuple[str, ...] = ()
     """Fields that the portal shows nobody: no column of ours."""
     description: str = ""
+    attribution: str = ""
+    licence: str = ""
 
     @property
     def tells_every_change(self) -> bool:
@@ -69,6 +76,7 @@ _Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=1000)]
 class _Column(_Answer):
     field_name: _Name | None = None
     name: str | None = None
+    description: Any = None
     data_type_name: _Name | None = None
     position: float | None = None
     flags: list[str] | None = None
@@ -82,6 +90,9 @@ class _View(_Answer):
     columns: list[_Column] | None = None
     name: str | None = None
     description: Any = None  # an odd one is no reason to load nothing
+    attribution: Any = None
+    license: Any = None
+    license_id: Any = None
     rows_updated_at: float | None = None
     asset_type: str | None = None
     display_type: str | None = None
@@ -138,7 +149,10 @@ def read_metadata(dataset: str, body: bytes) -> Metadata:
         name=_title(dataset, view),
         columns=tuple(
             SourceColumn(
-                field=str(c.field_name), type=c.data_type_name or "text", label=_line(c.name)
+                field=str(c.field_name),
+                type=c.data_type_name or "text",
+                label=_line(c.name),
+                description=one_line(c.description, LONGEST_DESCRIPTION),
             )
             for c in columns
         ),
@@ -147,6 +161,8 @@ def read_metadata(dataset: str, body: bytes) -> Metadata:
         ),  # viewLastModified stays when rows change
         hidden=tuple(str(c.field_name) for c in hidden),
         description=str(view.description or "")[:LONGEST_TEXT],
+        attribution=one_line(view.attribution, LONGEST_NAME),
+        licence=_licence(view),
     )
 
 
@@ -272,6 +288,12 @@ def no_table(dataset: str, title: str, types: Iterable[str | None]) -> DatasetNo
         f"{dataset} ({title}) is no table of rows, but {kind}; "
         "write the id of the dataset that it was made from"
     )
+
+
+def _licence(view: _View) -> str:
+    """The licence by its name, else by its id, such as ``PUBLIC_DOMAIN``."""
+    terms = view.license if isinstance(view.license, Mapping) else {}
+    return one_line(terms.get("name"), LONGEST_NAME) or one_line(view.license_id, LONGEST_NAME)
 
 
 def _title(dataset: str, view: _View) -> str:

@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from socratasync.pipeline.source import answers
 from socratasync.pipeline.source.answers import Metadata
 from socratasync.pipeline.source.catalogue import Owner
+from socratasync.pipeline.source.lines import one_line
 
 LONGEST_TEXT = 300
 """Characters of a text that are kept: what follows is read at the portal."""
@@ -84,7 +85,4 @@ def _owner(owner: Any) -> Owner | None:
 
 def line(text: object) -> str:
     """A text as one short line that no terminal obeys and every YAML comment can hold; nothing for no text."""
-    if not isinstance(text, str):
-        return ""
-    plain = "".join(c for c in " ".join(text.split()) if c.isprintable())
-    return plain if len(plain) <= LONGEST_TEXT else plain[: LONGEST_TEXT - 1] + "…"
+    return one_line(text, LONGEST_TEXT)

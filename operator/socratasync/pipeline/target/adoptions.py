@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from socratasync.api.source import DatasetSpec
 from socratasync.errors import TargetMismatch
+from socratasync.pipeline.target.bookkeeping import in_ascii
 from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.sql.statements import load
 
@@ -45,11 +46,12 @@ def read(connection: Connection, target: str) -> tuple[Adoption, ...]:
 
 def record(connection: Connection, target: str, run: str, adoption: Adoption) -> None:
     """The dataset is adopted; in the merging transaction."""
+    utf8 = connection.info.parameter_status("server_encoding") == "UTF8"
     words = {
         "target": target,
         "run": run,
         "dataset": adoption.dataset.id,
-        "name": adoption.name,
+        "name": adoption.name if utf8 else in_ascii(adoption.name),
         "entry": Jsonb(adoption.dataset.as_manifest()),
     }
     connection.execute(_SQL["record_adoption"], words)

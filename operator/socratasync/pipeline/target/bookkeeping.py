@@ -82,7 +82,7 @@ def new_table_name(target: str) -> str:
     return f"new_{hashlib.sha256(target.encode()).hexdigest()[:12]}"
 
 
-def _in_ascii(text: str) -> str:
+def in_ascii(text: str) -> str:
     """The text with all other characters written out, such as ``\\u2019``: the only ones that every
     server encoding has."""
     return text.encode("ascii", "backslashreplace").decode()
@@ -221,7 +221,7 @@ class Ledger:
         """The run's outcome and whole report; old runs are forgotten."""
         told: object = report.as_dict()
         if self._connection.info.parameter_status("server_encoding") != "UTF8":
-            told = mask_values(told, _in_ascii)
+            told = mask_values(told, in_ascii)
         words = {**self._words, "ok": report.ok, "report": _jsonb(told)}
         self._connection.execute(_SQL["finish_run"], words)
         self._connection.execute(_SQL["forget_old_runs"], self._words)
@@ -294,7 +294,7 @@ class Known:
     """How far a dataset is in, as the bookkeeping has it. ``columns``: ``source`` (field → type, all
     of them), ``loaded`` (target column → field), and what older releases do not note: ``frozen`` (as
     ``loaded``: what was loaded once), ``provenance`` (column → type; nothing while it is switched off) and
-    what ``read_by`` and ``called`` write."""
+    what ``read_by``, ``called`` and ``plan.about`` write."""
 
     dataset: str
     year: int | None

@@ -10,6 +10,8 @@ For whoever adds a migration; ``docs/operations.md`` promises users what follows
 * It may run again (``IF NOT EXISTS``): where somebody dropped a table, all of them do.
 * Programs of version 1 read every column of ``checkpoints`` and know ten: it gets no other before
   ``usable_from`` is 2.
+* The view ``freshness`` is what other programs read: its columns stay. A column that it reads can neither be dropped
+  nor get another type while it is there: a migration that wants to, drops the view before, and makes it again after.
 * Readers find an older bookkeeping, too: ``plan``, ``status`` and a run's planning read before anything
   is migrated. A new column's field needs a default in ``bookkeeping``.
 """
@@ -47,12 +49,14 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(statement=_SQL["create_counts"], usable_from=1),
     Migration(statement=_SQL["create_adoptions"], usable_from=1),
     Migration(statement=_SQL["log_checkpoints"], usable_from=1),
+    Migration(statement=_SQL["create_freshness"], usable_from=1),
 )
 """The n-th makes version n; the last one is the version that this program knows."""
 
 _WITHOUT_OUTRANKED = 2
 _WITHOUT_COUNTS = 3
 _WITHOUT_ADOPTIONS = 4
+_WITHOUT_FRESHNESS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,7 @@ class _Found:
     has_outranked: bool
     has_counts: bool
     has_adoptions: bool
+    has_freshness: bool
     readable: bool
     writable: bool
     version: int = 0
@@ -133,14 +138,16 @@ def _look(connection: Connection, newest: int) -> _Found | None:
 
 
 def _complete_to(found: _Found, version: int) -> int:
-    """The version up to which everything is there: a table that somebody dropped is made again."""
+    """The version up to which everything is there: what somebody dropped is made again."""
     if not found.has_tables:
         return 0
     if not found.has_outranked:
         return min(version, _WITHOUT_OUTRANKED)
     if not found.has_counts:
         return min(version, _WITHOUT_COUNTS)
-    return version if found.has_adoptions else min(version, _WITHOUT_ADOPTIONS)
+    if not found.has_adoptions:
+        return min(version, _WITHOUT_ADOPTIONS)
+    return version if found.has_freshness else min(version, _WITHOUT_FRESHNESS)
 
 
 def _is_usable(connection: Connection, found: _Found | None, newest: int) -> bool:

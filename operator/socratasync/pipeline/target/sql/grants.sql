@@ -86,7 +86,8 @@ wanted (step, statement) AS (
     FROM me, tables,
         unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY AS p (name, number)
     WHERE NOT has_table_privilege(tables.oid, p.name) AND (tables.name <> 'versions'
-        OR p.name = 'SELECT' OR p.name = 'INSERT' AND NOT EXISTS (SELECT FROM tables WHERE name = 'adoptions'))
+        OR p.name = 'SELECT' OR p.name = 'INSERT' AND NOT EXISTS (
+            SELECT FROM pg_class c JOIN place ON place.oid = c.relnamespace WHERE c.relname = 'freshness'))
     GROUP BY tables.name, me.role)
 SELECT statement FROM wanted ORDER BY step, statement
 

@@ -9,6 +9,7 @@ SELECT quote_ident(current_user) AS role,
     count(*) FILTER (WHERE c.relname = 'outranked') = 1 AS has_outranked,
     count(*) FILTER (WHERE c.relname = 'counts') = 1 AS has_counts,
     count(*) FILTER (WHERE c.relname = 'adoptions') = 1 AS has_adoptions,
+    EXISTS (SELECT FROM pg_class f WHERE f.relnamespace = n.oid AND f.relname = 'freshness') AS has_freshness,
     has_schema_privilege(n.oid, 'USAGE')
         AND coalesce(bool_and(has_table_privilege(c.oid, 'SELECT')), true) AS readable,
     has_schema_privilege(n.oid, 'CREATE')
@@ -197,6 +198,48 @@ BEGIN
     IF (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'socratasync.checkpoints'::regclass) THEN
         ALTER TABLE socratasync.checkpoints SET LOGGED;
     END IF;
+END
+$$
+
+-- create_freshness --
+-- Version 7. What an app's footer tells, by target and dataset: for whoever is granted this view, which reads the tables
+-- as its owner. That is theirs, where the role that makes it has that role's rights; else the role itself. Of runs, the
+-- last is told of that left the dataset as the source has it; one that read but a range of it is none. A database may
+-- have something else of that name: then there is no view.
+DO $$
+DECLARE
+    whose name := (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'socratasync.runs'::regclass);
+    allowed record;
+BEGIN
+    IF to_regclass('socratasync.freshness') IS NOT NULL THEN
+        RETURN;
+    END IF;
+    CREATE VIEW socratasync.freshness AS
+    SELECT d.target, d.dataset, d.year, coalesce(d.columns -> 'dataset' ->> 'name', d.dataset) AS name,
+        coalesce(d.rows_updated_at, d.watermark) AS data_as_of,
+        coalesce(last.finished_at, d.merged_at) AS synced_at,
+        (last.told -> 'rows' ->> 'target')::bigint AS rows,
+        (last.report -> 'rows' ->> 'target')::bigint AS table_rows,
+        (last.told ->> 'verified')::boolean AS verified
+    FROM socratasync.datasets d LEFT JOIN LATERAL (
+        SELECT r.finished_at, r.report, told.told
+        FROM socratasync.runs r, jsonb_array_elements(r.report -> 'datasets') AS told (told)
+        WHERE r.target = d.target AND told.told ->> 'id' = d.dataset
+            AND told.told ->> 'result' IN ('Synced', 'NoChange')
+            AND coalesce(r.report ->> 'only', '') !~ '(^| )(since|until)='
+        ORDER BY r.started_at DESC LIMIT 1) last ON true;
+    COMMENT ON VIEW socratasync.freshness IS
+        'How fresh each dataset is in its table: what the source''s newest change in it was, when it was last in step';
+    IF pg_has_role(whose, 'MEMBER') AND has_schema_privilege(whose, 'socratasync', 'CREATE') THEN
+        EXECUTE format('ALTER VIEW socratasync.freshness OWNER TO %I', whose);
+    END IF;
+    FOR allowed IN
+        SELECT CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END AS who
+        FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) e
+        WHERE c.oid = 'socratasync.datasets'::regclass AND e.privilege_type = 'SELECT' AND e.grantee <> c.relowner
+    LOOP
+        EXECUTE format('GRANT SELECT ON socratasync.freshness TO %s', allowed.who);
+    END LOOP;
 END
 $$
 
