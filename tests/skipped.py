@@ -14,6 +14,7 @@ import pytest
 
 NO_REAL_DATA = "SOCRATASYNC_REAL_DATA names no folder of real Socrata files"
 NO_PGBOUNCER = "pgbouncer is not installed (Debian: apt-get install pgbouncer)"
+NO_POSTGIS = "PostGIS is not installed (Debian: apt-get install postgresql-15-postgis-3)"
 NO_IPV6 = "there is no IPv6 here"
 NOT_ROOT = "namespaces need root, and the programs ip and unshare"
 NOT_A_WHOLE_SERVER = (

@@ -82,9 +82,10 @@ class Nights(Bench):
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             connection.execute("CHECKPOINT")
 
-    def _environ(self, datasets: list[str], api: str) -> dict[str, str]:
+    def _environ(self, datasets: list[str], api: str, indexed: Sequence[str]) -> dict[str, str]:
         self.runs += 1
-        return {**super()._environ(datasets, api), "SOCRATASYNC_RUN": f"night-{self.runs}"}
+        usual = super()._environ(datasets, api, indexed)
+        return {**usual, "SOCRATASYNC_RUN": f"night-{self.runs}"}
 
     # -- the portal --------------------------------------------------------------------------------
 

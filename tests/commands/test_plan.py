@@ -85,6 +85,19 @@ def test_a_plan_shows_the_table_its_keys_and_a_value_that_does_not_fit(
     assert max(map(len, ran.stdout.splitlines())) <= 100
 
 
+def test_a_plan_shows_whose_clock_times_are_told_by(
+    spec: dict[str, Any], socratasync: Command, manifest: Manifest, dsn: str
+) -> None:
+    spec["source"] = {"timeZone": "America/Denver"}
+    spec["target"]["fields"] = {"name": "", "opened": "timestamptz"}
+    shown = socratasync("plan", "-f", manifest(), SOCRATASYNC_DSN=dsn)
+    plan = _planned(socratasync("plan", "-f", manifest(), "-o", "json", SOCRATASYNC_DSN=dsn))
+
+    assert "floating_timestamp, America/Denver" in " ".join(shown.stdout.split())
+    (dataset,) = plan["datasets"]
+    assert [column.get("timeZone") for column in dataset["columns"]] == [None, "America/Denver"]
+
+
 @pytest.mark.usefixtures("odd")
 def test_the_same_as_json(socratasync: Command, manifest: Manifest, dsn: str) -> None:
     ran = socratasync("plan", "-f", manifest(), "-o", "json", SOCRATASYNC_DSN=dsn)

@@ -191,7 +191,7 @@ def many_types(portal: Portal, sync: Sync) -> list[Dataset]:
     types = {"name": "text", "acres": "numeric", **{cell[0]: cell[2] for cell in CELLS}}
     target = {"table": "parks", "key": ["name"], "fields": types, "onBadValue": "Null"}
     sync.spec["target"] = {"dsnSecretRef": {"name": "db"}, **target}
-    sync.spec["source"] = {"pageSize": 7}
+    sync.spec["source"] = {"pageSize": 7, "timeZone": "Etc/UTC"}
     sync.spec["refresh"] = {"materializedViews": ["public.totals"]}
     return datasets
 

@@ -17,7 +17,7 @@ from socratasync.api.names import (
 )
 from socratasync.api.rules import Block, Rule
 from socratasync.api.secrets import AppTokenSecretRef, CredentialsSecretRef
-from socratasync.api.times import matches, up_to
+from socratasync.api.times import TimeZone, matches, up_to
 
 Interface = Literal["SODA2", "SODA3"]
 """Which of Socrata's interfaces rows are read by: ``/resource``, or ``/api/v3``."""
@@ -104,6 +104,10 @@ class SourceSpec(Block):
     watermark: SourceField = ":updated_at"
     """The field whose newest value marks how far a dataset is loaded: Socrata's own change time, or a
     time column of the dataset."""
+    time_zone: TimeZone | None = None
+    """IANA time zone, such as America/Los_Angeles, whose clock times without a zone are told by. Needed where such a
+    time goes into a timestamptz column; without it that is refused. A change reads all rows of such a table anew. The
+    schedule's is spec.timeZone."""
     timeouts: TimeoutsSpec = TimeoutsSpec()
     """How long is waited for Socrata: connect, firstByte, silence, page."""
 

@@ -37,6 +37,8 @@ Fields = Annotated[
         cel="""self.all(c, size(c) <= 63 && c.matches('^[^"\\\\x00-\\\\x1f]+$'))""",
     ),
 ]
+GeometryChoice = Literal["Auto", "PostGIS", "Text"]
+"""What points, lines, polygons and locations become where the manifest does not give their type."""
 BadValuePolicy = Literal["Fail", "Null", "Skip"]
 """In the CRD it is nullable, so that the API server refuses a null, which is no choice, and does not put the
 default in its place: YAML takes Null without quotes for one."""
@@ -117,6 +119,11 @@ class TargetSpec(Block):
     """Tell in comments on the table and its columns what the portal says of them: titles, descriptions, attribution,
     licence, addresses. A comment that a person wrote, or edited, stays. False: write none, and leave those that are
     there."""
+    geometry: GeometryChoice = "Auto"
+    """What points, lines, polygons, their multiples and locations become in columns whose type fields does not give.
+    Auto: PostGIS's geometry in a table that the run makes, where the database has PostGIS, else text. PostGIS: geometry,
+    also in columns that a table gets later; refused where there is none. Text: WKT. Columns that are there stay what
+    they are."""
     on_schema_change: Literal["AddColumns", "Ignore", "Fail"] = "AddColumns"
     """When the dataset's columns change: add new ones to the table, leave them out, or stop."""
     on_bad_value: BadValuePolicy = Field(default="Fail", json_schema_extra={"nullable": True})

@@ -94,6 +94,7 @@ def _columns(plan: DatasetPlan) -> list[dict[str, str]]:
             "type": column.type,
             "field": column.field,
             "sourceType": column.source_type,
+            **({"timeZone": column.zone} if column.zone else {}),
             "label": labels.get(column.field, ""),
         }
         for column in plan.shape.columns

@@ -131,7 +131,8 @@ def _columns(preview: DatasetPreview, title: str) -> Table:
         field = column.field if column.field != column.name else ""
         label = labels.get(column.field, "")
         label = label if label not in (column.name, column.field) else ""
-        cells = (column.name, column.type, field, column.source_type, label)
+        there = f"{column.source_type}, {column.zone}" if column.zone else column.source_type
+        cells = (column.name, column.type, field, there, label)
         table.add_row(*map(Text, cells))
     return table
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from socratasync.api.names import PROVENANCE_COLUMNS
@@ -84,6 +85,9 @@ class Column:
     field: str
     source_type: str
     type: str
+    zone: str | None = None
+    """Whose clock its times without a zone are told by; None for a column that holds no instants, or of which every
+    value names its zone."""
 
     @property
     def staged(self) -> str:
@@ -92,6 +96,11 @@ class Column:
         if _PLAIN_NAME.match(self.name):
             return self.name
         return f"column_{hashlib.sha256(self.name.encode()).hexdigest()[:12]}"
+
+
+def zones_of(columns: Iterable[Column]) -> dict[str, str]:
+    """Column → the zone of its clock, of those whose values name none."""
+    return {column.name: column.zone for column in columns if column.zone}
 
 
 def postgres_type(column: SourceColumn) -> str:

@@ -50,7 +50,7 @@ def write_manifest(found: Survey, now: datetime, file: str | None = None) -> str
             f"  domain: {_text(found.domain)}",
             *_datasets(found),
             *_when(found),
-            *_SOURCE,
+            *_source(found),
             *_target(found, table, name),
             *_freshness(found, now),
             "",
@@ -141,10 +141,23 @@ def _when(found: Survey) -> Iterator[str]:
         yield from _comment(2, f"Times without a zone are {told}.")
 
 
-_SOURCE = (
-    "  # source: {appTokenSecretRef: {name: socrata-token}}  # where the portal throttles, or wants a token",
-    "  # source: {credentialsSecretRef: {name: socrata-login}}  # for private datasets",
-)
+def _source(found: Survey) -> Iterator[str]:
+    """The zone is there before a column needs it: a time without one that becomes timestamptz is told by it."""
+    if zone := time_zone_of(found.domain):
+        yield "  source:"
+        yield f"    timeZone: {zone}  # of times without a zone, where their column is timestamptz"
+        yield from (f"    # {field}: {said}" for field, said in _ACCESS.items())
+        return
+    yield "  # source: {timeZone: America/Los_Angeles}  # of times without a zone, where their column is timestamptz"
+    for field, said in _ACCESS.items():
+        reference, _, why = said.partition("  # ")
+        yield f"  # source: {{{field}: {reference}}}  # {why}"
+
+
+_ACCESS = {
+    "appTokenSecretRef": "{name: socrata-token}  # where the portal throttles, or wants a token",
+    "credentialsSecretRef": "{name: socrata-login}  # for private datasets",
+}
 
 
 def _target(found: Survey, table: str, name: str) -> Iterator[str]:

@@ -84,6 +84,7 @@ def test_a_dataset_with_a_key() -> None:
             "schedule": "0 7 * * *",
             "jitterSeconds": 900,
             "timeZone": "America/Los_Angeles",
+            "source": {"timeZone": "America/Los_Angeles"},
             "target": {
                 "dsnSecretRef": {"name": "cases-db"},
                 "table": "cases",
@@ -142,7 +143,7 @@ def test_what_is_left_out_is_named_with_the_reason_and_ready_to_be_taken_in() ->
 def test_an_unknown_city_is_asked_for() -> None:
     found = proposed(domain="data.example.org")
 
-    assert "timeZone" not in written(found)["spec"]
+    assert not {"timeZone", "source"} & set(written(found)["spec"])
     assert "# timeZone: America/Los_Angeles  # of the schedule: which is" in write_manifest(
         found, NOW
     )
@@ -206,3 +207,23 @@ def test_what_stands_there_as_a_comment_to_be_taken_in_is_valid() -> None:
 
     assert (spec.time_zone, bool(spec.source.app_token_secret_ref)) == ("America/Los_Angeles", True)
     assert read_manifest(text.replace("appTokenSecretRef", "credentialsSecretRef"))
+
+
+def test_what_a_known_city_needs_to_be_read_stands_ready_below_its_time_zone() -> None:
+    text = write_manifest(proposed(), NOW)
+    for comment in ("# appTokenSecretRef", "# credentialsSecretRef"):
+        assert comment in text
+        text = text.replace(comment, comment.removeprefix("# "))
+    source = read_manifest(text).spec.source
+
+    assert source.time_zone == "America/Los_Angeles"
+    assert source.app_token_secret_ref
+    assert source.credentials_secret_ref
+
+
+def test_the_zone_of_an_unknown_city_is_a_comment_to_be_taken_in() -> None:
+    text = write_manifest(proposed(domain="data.example.org"), NOW)
+    taken = text.replace("# source: {timeZone", "source: {timeZone")
+
+    assert read_manifest(text).spec.source.time_zone is None
+    assert read_manifest(taken).spec.source.time_zone == "America/Los_Angeles"

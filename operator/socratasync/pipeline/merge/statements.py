@@ -15,7 +15,7 @@ from socratasync.pipeline.columns import Column
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT
 from socratasync.pipeline.stage.statements import ARRIVAL, names
-from socratasync.pipeline.target.types import is_compared_directly
+from socratasync.pipeline.target.types import compared
 
 Source = Literal["s", "excluded"]
 """Where values come from: the stage, or in ``ON CONFLICT`` the row that was to be inserted, which has the
@@ -67,9 +67,7 @@ def same_key(shape: Shape) -> sql.Composed:
 
 def _compared(column: Column, source: Source | Literal["t"]) -> sql.Composable:
     identifier = sql.Identifier(source, column.staged if source == "s" else column.name)
-    if is_compared_directly(column.type):
-        return identifier
-    return sql.SQL("{}::text").format(identifier)
+    return compared(identifier, column.type)
 
 
 def differs(shape: Shape, source: Source) -> sql.Composed:

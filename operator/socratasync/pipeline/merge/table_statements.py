@@ -8,7 +8,7 @@ from psycopg import sql
 
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import header
-from socratasync.pipeline.stage.statements import column_definitions, names
+from socratasync.pipeline.stage.statements import NO_EMPTY_GEOMETRY, column_definitions, names
 from socratasync.pipeline.target.types import Relation, relation, type_sql
 
 
@@ -31,7 +31,9 @@ def move(shape: Shape) -> list[sql.Composed]:
         sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(shape.new, sql.Identifier(shape.schema)),
         sql.SQL("ALTER TABLE {} RENAME TO {}").format(moved, sql.Identifier(shape.table)),
         sql.SQL("ALTER TABLE {} ALTER socrata_dataset DROP DEFAULT").format(shape.target),
-        sql.SQL("ALTER TABLE {} RESET (autovacuum_enabled)").format(shape.target),
+        sql.SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}, RESET (autovacuum_enabled)").format(
+            shape.target, sql.Identifier(NO_EMPTY_GEOMETRY)
+        ),
         sql.SQL("ALTER TABLE {} REPLICA IDENTITY DEFAULT").format(shape.target),
     ]
 

@@ -17,7 +17,7 @@ from socratasync.pipeline.plan.frozen import Frozen
 from socratasync.pipeline.plan.nearest import sentence
 from socratasync.pipeline.plan.selection import column_name
 from socratasync.pipeline.target.catalog import Target, TargetColumn
-from socratasync.pipeline.target.types import bare_type
+from socratasync.pipeline.target.types import bare_type, spatial
 
 Policy = Literal["AddColumns", "Ignore", "Fail"]
 Fit = Literal["always", "perhaps", "never"]
@@ -77,6 +77,12 @@ def common_types(datasets: Iterable[Sequence[Column]]) -> dict[str, str]:
             known = types.get(column.name, column.type)
             types[column.name] = common_type(known, column.type)
     return types
+
+
+def _common_type(one: str, other: str) -> str:
+    if (there := spatial(one)) and (here := spatial(other)):
+        return one if there == here else one.replace(one.partition("(")[2], "Geometry,4326)")
+    return one if bare_type(one) == bare_type(other) else "text"
 
 
 def agree(

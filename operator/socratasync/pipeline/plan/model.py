@@ -12,11 +12,11 @@ from typing import Any
 from socratasync.api.selection import Range
 from socratasync.api.source import Interface
 from socratasync.api.target import BadValuePolicy
-from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
+from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn, zones_of
 from socratasync.pipeline.plan.frozen import NOTHING_FROZEN, Frozen
 from socratasync.pipeline.source.soql import Watermark, between, both, either, one_of, since
 from socratasync.pipeline.target.bookkeeping import FIRST_INTERFACE, Known, called, read_by
-from socratasync.pipeline.target.types import Relation, relation
+from socratasync.pipeline.target.types import Relation, relation, spatial
 from socratasync.times import instant_or_none, write_instant
 
 
@@ -34,6 +34,11 @@ class KeepsNewer:
     believed_until: datetime
     read_again_after: datetime | None
     asked_since: datetime | None
+
+
+def is_point_of_location(column: Column) -> bool:
+    """Whether the column holds the points of locations, which come as texts."""
+    return column.source_type == "location" and spatial(column.type) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +62,11 @@ class Shape:
     renews_ids: bool = False
     in_two: bool = False
     new_table: str | None = None
+
+    @property
+    def never_fits(self) -> bool:
+        """Whether no page is as ``COPY`` takes it: a location's text is not yet the point that its column holds."""
+        return any(map(is_point_of_location, self.columns))
 
     @property
     def target(self) -> Relation:
@@ -197,6 +207,11 @@ class DatasetPlan:
         return both(self.where, changed)
 
     @property
+    def time_zone(self) -> str:
+        """The zone in which texts are read as times; UTC where no column asks for one."""
+        return next(iter(zones_of(self.shape.columns).values()), "UTC")
+
+    @property
     def columns_after(self) -> dict[str, dict[str, str]]:
         """What the bookkeeping is to remember of the columns once this is done (``Known.columns``)."""
         return {
@@ -207,13 +222,16 @@ class DatasetPlan:
             **read_by(self.api),
             **called(self.name),
             **{part: dict(texts) for part, texts in self.about.items()},
+            **({"zones": zones} if (zones := zones_of(self.shape.columns)) else {}),
         }
 
     @property
     def fingerprint(self) -> str:
         """Stages with the same fingerprint hold the same columns of the same rows, bad values treated alike."""
         columns = [(c.name, c.field, c.type) for c in self.shape.columns]
-        parts = [self.dataset, columns, self.condition, self.on_bad_value]
+        parts: list[object] = [self.dataset, columns, self.condition, self.on_bad_value]
+        if zones := zones_of(self.shape.columns):
+            parts.append(zones)
         if self.api != FIRST_INTERFACE:
             parts.append(self.api)  # where one interface stopped reading, another cannot go on
         text = json.dumps(parts, default=str)

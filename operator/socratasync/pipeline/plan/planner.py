@@ -22,6 +22,7 @@ from socratasync.pipeline.plan.about import name_of, told
 from socratasync.pipeline.plan.drift import Agreement, agree, common_types
 from socratasync.pipeline.plan.forms import Sending, find_sending, mixed_forms
 from socratasync.pipeline.plan.frozen import Frozen, find_frozen, has_provenance
+from socratasync.pipeline.plan.geometry import as_geometry, check_geometry, check_postgis
 from socratasync.pipeline.plan.model import DatasetPlan, KeepsNewer, Load, Shape, Snapshot
 from socratasync.pipeline.plan.obstacles import check_additions, check_obstacles
 from socratasync.pipeline.plan.partitions import for_dataset
@@ -29,6 +30,7 @@ from socratasync.pipeline.plan.replaced import find_metadata
 from socratasync.pipeline.plan.selection import select_columns
 from socratasync.pipeline.plan.snapshot import take_snapshot
 from socratasync.pipeline.plan.target_state import TargetState, check_table
+from socratasync.pipeline.plan.time_zone import in_zone
 from socratasync.pipeline.plan.watermark import (
     choose_load,
     find_watermark,
@@ -96,6 +98,7 @@ def plan_all(
     """Plan every dataset that the manifest selects; ``only``: to read a range of it. Raises ``TargetMismatch`` or ``PermissionDenied``
     where the target can take none of them; what is wrong with one dataset stands in its place."""
     check_table(state.target, spec.target.key)
+    check_postgis(spec.target, state)
     check_obstacles(state.target, state.around, resets=spec.resets(mode))
     source.go_on({dataset: known.api for dataset, known in state.known.items()})
     described = _each(spec, source, lambda dataset: _describe(spec, source, state, dataset))
@@ -135,7 +138,7 @@ def _describe(
         dataset=dataset.id,
         known=known.columns.get("source", {}) if known else {},
     )
-    return _Described(metadata=metadata, columns=columns)
+    return _Described(metadata=metadata, columns=as_geometry(columns, spec.target, state))
 
 
 def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
@@ -225,7 +228,7 @@ def _agreement(
     frozen: Frozen,
 ) -> Agreement:
     target = question.spec.target
-    return agree(
+    agreement = agree(
         dataset=dataset.id,
         columns=described.columns,
         source=described.metadata.columns,
@@ -240,6 +243,9 @@ def _agreement(
         provenance=target.provenance,
         policy=target.on_schema_change,
     )
+    agreement = check_geometry(dataset.id, agreement, target, question.state)
+    zone = question.spec.source.time_zone
+    return in_zone(dataset.id, agreement, instants=question.state.instants, zone=zone)
 
 
 def _new_table(question: _Question) -> tuple[tuple[str, str], ...]:

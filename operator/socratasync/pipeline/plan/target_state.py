@@ -32,8 +32,10 @@ class TargetState:
     known: Mapping[str, Known] = field(default_factory=dict)
     owed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     was_emptied: bool = False
+    instants: frozenset[str] = frozenset()
+    """Types of the table's columns, and of the manifest, whose values are instants, whatever they are called."""
     postgis: str | None = None
-    """The schema that has PostGIS's types; None where the database has no PostGIS."""
+    """The schema that has PostGIS's types; None where the database has no PostGIS, or not for this role."""
     around: Surroundings = field(default_factory=Surroundings)
     partitioned: Partitioned | None = None
     """How the table takes rows, where it does not take all; None too where a column does not decide it."""
@@ -44,9 +46,10 @@ class TargetState:
 def look(connection: Connection, spec: SyncSpec) -> TargetState:
     """The target as it is now. Reads only; raises nothing for a table that cannot be loaded into, but
     ``TargetMismatch`` for a bookkeeping that is too new, and ``InvalidSpec`` for a type of
-    ``spec.target.fields`` or a letter that this database does not have."""
+    ``spec.target.fields``, a time zone or a letter that this database does not have."""
     catalog.check_encoding(connection, _written(spec))
     types = catalog.check_types(connection, spec.target.fields)
+    catalog.check_time_zone(connection, spec.source.time_zone)
     target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
     before = measure(connection, target)
     ledger = Ledger(connection, target.name, "") if bookkeeping_exists(connection) else None
@@ -59,6 +62,7 @@ def look(connection: Connection, spec: SyncSpec) -> TargetState:
         known={} if emptied else recorded,
         owed=ledger.owed() if ledger else {},
         was_emptied=emptied,
+        instants=catalog.find_instants(connection, [*types, *(c.type for c in target.columns)]),
         postgis=catalog.find_postgis(connection),
         around=surroundings.read(connection, target),
         partitioned=partitions.read(connection, target),

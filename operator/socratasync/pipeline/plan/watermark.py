@@ -174,10 +174,13 @@ def _reload_reason(
 ) -> str | None:
     """Why rows that did not change must be read all the same."""
     loaded, types = known.columns.get("loaded", {}), known.columns.get("source", {})
+    zones = known.columns.get("zones", {})
     new = [
         c.name
         for c in columns
-        if loaded.get(c.name) != c.field or types.get(c.field) != c.source_type
+        if loaded.get(c.name) != c.field
+        or types.get(c.field) != c.source_type
+        or zones.get(c.name) != c.zone
     ]
     new += [name for name in lacking if name not in new]
     if new:

@@ -67,7 +67,7 @@ class Stage:
         self._landing = landing
         self._onward = Onward(plan.dataset)
         self._most: int | None = None
-        self._is_odd = False
+        self._is_odd = self._never_fits = plan.shape.never_fits
 
     @property
     def name(self) -> str:
@@ -164,7 +164,9 @@ class Stage:
                 if page.came == 0:
                     return
                 self._check_number(staged)
-                self._is_odd = page.is_odd  # the next one is likely to be so, too
+                self._is_odd = (
+                    page.is_odd or self._never_fits
+                )  # the next one is likely to be so, too
 
     def _check_number(self, staged: Staged) -> None:
         """More rows than were counted may have come since. Many more than are counted now are none of the
@@ -218,7 +220,7 @@ class Stage:
 
     def _copy_page(self, stream: RowStream, staged: Staged, limit: int) -> Page:
         with page_errors(self._plan.dataset), self._connection.transaction():
-            self._connection.execute(statements.UNHURRIED)
+            self._connection.execute(statements.begin_page(self._plan.time_zone))
             with self._copying(checked(self._plan, stream, self._sink)) as copied:
                 self._sink.end_page()
                 page = Page(

@@ -16,7 +16,7 @@ from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.target.sql.statements import load
 from socratasync.pipeline.target.types import (
     Relation,
-    is_compared_directly,
+    compared,
     relation,
     type_sql,
 )
@@ -79,10 +79,10 @@ def compare(shape: Shape, column: Column) -> sql.Composed:
     )
 
 
-def _value(side: str, column: Column) -> sql.Composed:
+def _value(side: str, column: Column) -> sql.Composable:
     """As the merge compares it (``merge.statements.differs``)."""
     value = sql.SQL("{}::{}").format(sql.Identifier(side, column.staged), type_sql(column.type))
-    return value if is_compared_directly(column.type) else sql.SQL("({})::text").format(value)
+    return compared(value, column.type)
 
 
 def look_over(shape: Shape, column: Column, pattern: str) -> sql.Composed:

@@ -19,14 +19,14 @@ from psycopg import sql
 from socratasync.contract.report import shorten
 from socratasync.errors import BadValue, SyncError
 from socratasync.pipeline.columns import Column, SourceColumn
-from socratasync.pipeline.plan.model import DatasetPlan
+from socratasync.pipeline.plan.model import DatasetPlan, is_point_of_location
 from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.source.rowstream import RowStream
 from socratasync.pipeline.stage import form_statements as statements
 from socratasync.pipeline.stage.archive import Nowhere
 from socratasync.pipeline.stage.pagecopy import checked, page_errors
-from socratasync.pipeline.stage.statements import copy_into
+from socratasync.pipeline.stage.statements import copy_into, read_in
 from socratasync.pipeline.stage.value_by_value import readable
 from socratasync.pipeline.stage.value_statements import create_loose, is_about_a_value
 from socratasync.pipeline.target import catalog
@@ -73,6 +73,7 @@ def other_forms(
     came by. ``ids``: rows to look at; none are known of a table without provenance, and any rows will do.
     Raises ``SyncError`` where the dataset cannot be read at all. Leaves nothing in the database."""
     with _taken_back(connection):
+        connection.execute(read_in(plan.time_zone))
         try:
             _copy_new(connection, source, plan, ids)
         except BadValue as exc:
@@ -81,7 +82,8 @@ def other_forms(
             )
         columns = _make_old(connection, source, plan, ids)
         if columns and _can_be_compared(connection, plan):
-            return tuple(_compared(connection, plan, columns))
+            told = [column for column in columns if not is_point_of_location(column)]
+            return tuple(_compared(connection, plan, told))
         return tuple(_looked_over(connection, plan))
 
 

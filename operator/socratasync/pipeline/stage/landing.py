@@ -78,6 +78,7 @@ class NewTable(StageTable):
         super().__init__(context, plan, connection)
         self._connections = context.connections
         self._terms = context.options.second_copy
+        self._time_zone = plan.time_zone
         self._second: Connection | None = None
         self._has_tried = False
         self._opened = ExitStack()
@@ -119,7 +120,7 @@ class NewTable(StageTable):
                 if connection is None:
                     return None
                 committed.enter_context(connection.transaction())
-                connection.execute(statements.UNHURRIED)
+                connection.execute(statements.begin_page(self._time_zone))
                 statement = statements.copy_into_new(self._shape, has_header=False)
                 return feed(connection, statement)
 

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT, header
-from socratasync.pipeline.target.types import Relation, relation, type_sql
+from socratasync.pipeline.target.types import Relation, relation, spatial, type_sql
 
 ARRIVAL = ":arrival"
 """The stage's own column: rows numbered as they came, which is the source's order. Where they lie is
@@ -35,13 +35,36 @@ def create_stage(shape: Shape) -> sql.Composed:
     """Unlogged, without autovacuum: it lives for one run and is rebuilt after a crash."""
     return sql.SQL(
         "CREATE UNLOGGED TABLE {} ({}, {} timestamp with time zone, {} text NOT NULL, "
-        "{} bigint GENERATED ALWAYS AS IDENTITY (CACHE 10000)) WITH (autovacuum_enabled = false)"
+        "{} bigint GENERATED ALWAYS AS IDENTITY (CACHE 10000){}) WITH (autovacuum_enabled = false)"
     ).format(
         shape.staged,
         column_definitions((c.staged, c.type) for c in shape.columns),
         sql.Identifier(UPDATED_AT),
         sql.Identifier(ROW_ID),
         sql.Identifier(ARRIVAL),
+        _no_empty_geometry((c.staged, c.type) for c in shape.columns),
+    )
+
+
+NO_EMPTY_GEOMETRY = ":no_empty_geometry"
+"""A constraint of tables that ``COPY`` fills: it takes an empty geometry for a value, and a row that has one goes another
+way in (``value_by_value``)."""
+
+
+def is_no_empty(column: sql.Composable, pg_type: str) -> sql.Composed | None:
+    """That a geometry is not an empty one, as SQL; None for any other type."""
+    if not (where := spatial(pg_type)):
+        return None
+    return sql.SQL("NOT {}({})").format(where.function("st_isempty"), column)
+
+
+def _no_empty_geometry(columns: Iterable[tuple[str, str]]) -> sql.Composable:
+    """The constraint, for a definition of the table; nothing for one without geometry."""
+    checks = [is_no_empty(sql.Identifier(name), pg_type) for name, pg_type in columns]
+    if not (found := [check for check in checks if check]):
+        return sql.SQL("")
+    return sql.SQL(", CONSTRAINT {} CHECK ({})").format(
+        sql.Identifier(NO_EMPTY_GEOMETRY), sql.SQL(" AND ").join(found)
     )
 
 
@@ -60,8 +83,17 @@ def drop_stage(shape: Shape) -> sql.Composed:
     return sql.SQL("DROP TABLE IF EXISTS {}, {}").format(shape.staged, skipped(shape))
 
 
-UNHURRIED = "SET LOCAL synchronous_commit TO off"
-"""No page need wait for the disk: one that a crash of the server takes is read again."""
+def begin_page(time_zone: str) -> sql.Composed:
+    """How a page's transaction is to be. It need not wait for the disk: a page that a crash of the server takes is read
+    again. Texts that name no zone are times of ``time_zone``; whatever comes after the page is in the session's."""
+    return sql.SQL(
+        "SELECT set_config('synchronous_commit', 'off', true), set_config('timezone', {}, true)"
+    ).format(sql.Literal(time_zone))
+
+
+def read_in(time_zone: str) -> sql.Composed:
+    """Until the transaction ends, a text that names no zone is a time of this one."""
+    return sql.SQL("SET LOCAL timezone TO {}").format(sql.Literal(time_zone))
 
 
 def skipped(shape: Shape) -> Relation:
@@ -76,9 +108,10 @@ DATASET_SETTING = "socratasync.dataset"
 def create_new(shape: Shape, columns: Iterable[tuple[str, str]]) -> list[sql.Composed]:
     """The table of (name, type) columns that is going to be the target, still without its key. Rows get the dataset of
     the session that copies them, which so costs no byte on the wire."""
+    laid_out = list(columns)
     return [
-        sql.SQL("CREATE TABLE {} ({}) WITH (autovacuum_enabled = false)").format(
-            shape.new, column_definitions(columns)
+        sql.SQL("CREATE TABLE {} ({}{}) WITH (autovacuum_enabled = false)").format(
+            shape.new, column_definitions(laid_out), _no_empty_geometry(laid_out)
         ),
         sql.SQL("ALTER TABLE {} ALTER socrata_dataset SET DEFAULT current_setting({})").format(
             shape.new, sql.Literal(DATASET_SETTING)

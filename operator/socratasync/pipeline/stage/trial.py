@@ -17,12 +17,15 @@ from socratasync.pipeline.plan.model import DatasetPlan, Shape
 from socratasync.pipeline.source.cells import Cells, read_cells
 from socratasync.pipeline.source.soql import ROW_ID, UPDATED_AT, header
 from socratasync.pipeline.stage import refused_value, value_statements
+from socratasync.pipeline.stage.statements import read_in
 from socratasync.pipeline.stage.value_by_value import (
     WHY_CHARACTERS,
     Escaping,
+    as_staged,
     example,
     readable,
     refusing_null,
+    unforgiven,
 )
 from socratasync.pipeline.stage.value_statements import StageColumn
 from socratasync.pipeline.target.catalog import Target
@@ -68,23 +71,26 @@ def try_page(
     if not found["values"]:
         return Tried(rows=len(rows))
     examples = tuple(example(each, plan.shape, told, utf8=utf8) for each in found["examples"])
-    first = found["examples"][0]
-    return Tried(
+    tried = Tried(
         rows=len(rows),
         values=found["values"],
         bad=BadValues(nulled=found["nulled"], skipped=found["skipped"], examples=examples),
-        refusal=refused_value.sentence(
-            dataset=plan.dataset,
-            example=examples[0],
-            why=shorten(told(readable(first["why"])), WHY_CHARACTERS),
-            others=found["values"] - 1,
-            column=next((c for c in plan.shape.columns if c.staged == first["column"]), None),
-            staged=next(c for c in columns if c.name == first["column"]),
-            is_text="\x01" not in (first["value"] or ""),
-            target=target,
-            chosen=chosen,
-        ),
     )
+    first = next(unforgiven(found["examples"], columns), None)
+    if first is None:
+        return tried
+    said = refused_value.sentence(
+        dataset=plan.dataset,
+        example=example(first, plan.shape, told, utf8=utf8),
+        why=shorten(told(readable(first["why"])), WHY_CHARACTERS),
+        others=found["values"] - found["forgiven"] - 1,
+        column=next((c for c in plan.shape.columns if c.staged == first["column"]), None),
+        staged=next(c for c in columns if c.name == first["column"]),
+        is_text="\x01" not in (first["value"] or ""),
+        target=target,
+        chosen=chosen,
+    )
+    return replace(tried, refusal=said)
 
 
 def _columns(connection: Connection, shape: Shape, target: Target) -> list[StageColumn]:
@@ -94,7 +100,7 @@ def _columns(connection: Connection, shape: Shape, target: Target) -> list[Stage
     found = connection.execute(_SQL["read_types"], words).fetchall()
     columns = (StageColumn(name=row[0], base=row[1], takes_null=row[2]) for row in found)
     refuse = refusing_null(shape, target)
-    return [replace(c, takes_null=c.takes_null and c.name not in refuse) for c in columns]
+    return [as_staged(each, shape, refuse) for each in columns]
 
 
 def stage_types(shape: Shape) -> dict[str, str]:
@@ -119,6 +125,7 @@ def _tried(
         has_escapes=has_escapes,
     )
     with connection.transaction():
+        connection.execute(read_in(plan.time_zone))
         connection.execute(_SQL["hand_over"], {"rows": json.dumps(rows)})
         connection.execute(statement)
         row = connection.execute("SELECT current_setting('socratasync.judged')").fetchone()

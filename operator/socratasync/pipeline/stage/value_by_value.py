@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,12 +39,14 @@ WHY_CHARACTERS = 80
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judged:
     """What came of a page: rows that were not all right, ``nulled`` values, ``skipped`` rows, all the
-    ``values`` that do not fit, and a few of them, as the statement has them."""
+    ``values`` that do not fit, how many of them no run fails for (``forgiven``), and a few of them, as the statement has
+    them."""
 
     odd: int
     nulled: int
     skipped: int
     values: int
+    forgiven: int
     examples: list[dict[str, Any]]
 
 
@@ -87,7 +89,7 @@ class ValueByValue:
         row = self._connection.execute("SELECT current_setting('socratasync.judged')").fetchone()
         assert row is not None
         judged = _Judged(**json.loads(row[0]))
-        if judged.values and self._spec.on_bad_value == "Fail":
+        if judged.values > judged.forgiven and self._spec.on_bad_value == "Fail":
             raise BadValue(self._refusal(judged, columns))
         return judged
 
@@ -100,23 +102,19 @@ class ValueByValue:
         words = {"stage": shape.staged.as_string(self._connection)}
         rows = self._connection.execute(_SQL["read_stage_columns"], words).fetchall()
         found = (StageColumn(name=row[0], base=row[1], takes_null=row[2]) for row in rows)
-        return [
-            replace(column, takes_null=column.takes_null and column.name not in refuse)
-            for column in found
-            if column.name != ARRIVAL
-        ]
+        return [as_staged(each, shape, refuse) for each in found if each.name != ARRIVAL]
 
     # -- what is told ----------------------------------------------------------------------------
 
-    def _refusal(self, judged: _Judged, columns: Iterable[StageColumn]) -> str:
-        first = judged.examples[0]
+    def _refusal(self, judged: _Judged, columns: Sequence[StageColumn]) -> str:
+        first = next(unforgiven(judged.examples, columns))
         shape = self._plan.shape
         target = catalog.read_target(self._connection, shape.schema, shape.table)
         return refused_value.sentence(
             dataset=self._plan.dataset,
             example=self._example(first),
             why=shorten(self._told(readable(first["why"])), WHY_CHARACTERS),
-            others=judged.values - 1,
+            others=judged.values - judged.forgiven - 1,
             column=next((c for c in shape.columns if c.staged == first["column"]), None),
             staged=next(c for c in columns if c.name == first["column"]),
             is_text="\x01" not in (first["value"] or ""),
@@ -126,6 +124,24 @@ class ValueByValue:
 
     def _example(self, found: Mapping[str, Any]) -> BadValueExample:
         return example(found, self._plan.shape, self._told, utf8=self._utf8)
+
+
+def as_staged(column: StageColumn, shape: Shape, refuse: Collection[str]) -> StageColumn:
+    """The column with what the dataset and the target say of it. ``refuse``: the columns for which null is nothing."""
+    locations = {c.staged for c in shape.columns if c.source_type == "location"}
+    return replace(
+        column,
+        takes_null=column.takes_null and column.name not in refuse,
+        is_location=column.name in locations,
+    )
+
+
+def unforgiven(
+    examples: Iterable[dict[str, Any]], columns: Iterable[StageColumn]
+) -> Iterator[dict[str, Any]]:
+    """The examples of values that a run may fail for."""
+    forgiving = {column.name for column in columns if column.place}
+    return (each for each in examples if each["column"] not in forgiving)
 
 
 def refusing_null(shape: Shape, target: Target) -> set[str]:

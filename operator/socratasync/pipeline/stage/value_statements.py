@@ -14,7 +14,7 @@ from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import ROW_ID, header
 from socratasync.pipeline.stage.statements import names, skipped
 from socratasync.pipeline.target.sql.statements import load
-from socratasync.pipeline.target.types import Relation, relation, type_sql
+from socratasync.pipeline.target.types import Relation, Spatial, relation, spatial, type_sql
 
 _SQL = load("values")
 
@@ -32,11 +32,19 @@ _TIMES = frozenset({"timestamp without time zone", "timestamp with time zone", "
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageColumn:
     """A column of the stage. ``base``: its type, or what a domain is made of in the end. ``takes_null``:
-    whether its type and the target's column do."""
+    whether its type and the target's column do. A geometry that is broken or empty is NULL whatever the manifest says
+    of bad values: it is forgiven."""
 
     name: str
     base: str
     takes_null: bool
+    is_location: bool = False
+    """Whether its texts are Socrata's locations: an address and, below it, latitude and longitude."""
+
+    @property
+    def place(self) -> Spatial | None:
+        """Where the functions of its geometry are; None if it holds none."""
+        return spatial(self.base)
 
 
 def is_about_a_value(sqlstate: str | None) -> bool:
@@ -74,16 +82,14 @@ def judge_page(
     """Every row of ``loose`` into the stage whose values fit, or are NULL instead (``nulls``), and the ``:id`` of
     every other into ``skipped``. What was found is left in the setting ``socratasync.judged``, until the transaction ends."""
     made = [sql.SQL("made.{}").format(sql.Identifier(column.name)) for column in columns]
-    raw = [sql.SQL("raw.{}").format(sql.Identifier(column.name)) for column in columns]
-    assignments = (sql.SQL("{} := {};").format(*pair) for pair in zip(made, raw, strict=True))
     return sql.SQL(_SQL["judge_page"]).format(
         stage=shape.staged,
         loose=loose(shape),
         skipped=skipped(shape),
         escaped=sql.SQL("strpos(l::text, chr(1)) > 0" if has_escapes else "false"),
-        assignments=sql.SQL("\n").join(assignments),
+        assignments=sql.SQL("\n").join(map(_assigned, columns)),
         attempts=sql.SQL("\n").join(
-            _attempt(column, _ONE_OF_FEW, nulls=nulls, has_escapes=has_escapes)
+            _attempt(column, _one_of_few(column, columns), nulls=nulls, has_escapes=has_escapes)
             for column in columns
         ),
         columns=names(column.name for column in columns),
@@ -105,12 +111,11 @@ def try_rows(
         sql.SQL("cells ->> {} AS {}").format(sql.Literal(number), name)
         for number, name in enumerate(named)
     )
-    assignments = (sql.SQL("made.{} := raw.{};").format(name, name) for name in named)
     return sql.SQL(_SQL["try_rows"]).format(
         nothing=sql.SQL(", ").join(nothing),
         cells=sql.SQL(", ").join(cells),
         escaped=sql.SQL("strpos(cells::text, '\\u0001') > 0" if has_escapes else "false"),
-        assignments=sql.SQL("\n").join(assignments),
+        assignments=sql.SQL("\n").join(map(_assigned, columns)),
         attempts=sql.SQL("\n").join(
             _attempt(column, _first_of(column), nulls=nulls, has_escapes=has_escapes)
             for column in columns
@@ -118,7 +123,27 @@ def try_rows(
     )
 
 
-_ONE_OF_FEW = sql.SQL(_SQL["is_one_of_few"]).format(most=sql.Literal(EXAMPLES))
+def _one_of_few(column: StageColumn, columns: Sequence[StageColumn]) -> sql.Composed:
+    """What is forgiven leaves room for the value that a run fails for."""
+    has_both = not column.place and any(other.place for other in columns)
+    most = EXAMPLES * 2 if has_both else EXAMPLES
+    return sql.SQL(_SQL["is_one_of_few"]).format(most=sql.Literal(most))
+
+
+def _assigned(column: StageColumn) -> sql.Composed:
+    """A value as it came, but for a location, which never fits as it is."""
+    plain = "as_location" if column.place and column.is_location else "plain"
+    return _filled(plain, column)
+
+
+def _filled(piece: str, column: StageColumn) -> sql.Composed:
+    """The piece, and for a geometry that it is none if it is empty."""
+    identifier = sql.Identifier(column.name)
+    assigned = sql.SQL(_SQL[piece]).format(column=identifier)
+    if not column.place:
+        return assigned
+    is_empty = column.place.function("st_isempty")
+    return assigned + sql.SQL(_SQL["refuse_empty"]).format(column=identifier, is_empty=is_empty)
 
 
 def _first_of(column: StageColumn) -> sql.Composed:
@@ -134,13 +159,20 @@ def _attempt(
         respelled = "as_whole_number"
     elif column.base in _TIMES:
         respelled = "as_time"
+    elif column.place and column.is_location:
+        as_it_is = respelled = "as_location"
     return sql.SQL(_SQL["attempt"]).format(
         column=identifier,
-        as_it_is=sql.SQL(_SQL[as_it_is]).format(column=identifier),
-        respelled=sql.SQL(_SQL[respelled]).format(column=identifier),
+        as_it_is=_filled(as_it_is, column),
+        respelled=_filled(respelled, column),
         name=sql.Literal(column.name),
         states=sql.Literal([f"{state}%" for state in VALUE_STATES]),
-        nulls=sql.SQL("true" if nulls and column.takes_null else "false"),
+        nulls=_truth(column.takes_null and (nulls or column.place is not None)),
+        is_forgiven=_truth(column.place is not None),
         is_told=is_told,
         most_characters=sql.Literal(MOST_CHARACTERS),
     )
+
+
+def _truth(holds: bool) -> sql.SQL:
+    return sql.SQL("true" if holds else "false")

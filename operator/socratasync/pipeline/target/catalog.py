@@ -151,7 +151,7 @@ def _planned(connection: Connection, table: sql.Identifier) -> int:
 
 
 def find_postgis(connection: Connection) -> str | None:
-    """The schema of the extension PostGIS; None where the database does not have it."""
+    """The schema of the extension PostGIS; None where the database does not have it, or not for this role."""
     row = connection.execute(_SQL["find_postgis"]).fetchone()
     return row[0] if row else None
 
@@ -171,6 +171,26 @@ def check_types(connection: Connection, fields: Mapping[str, str]) -> dict[str, 
             "numeric, or create the extension that has it"
         )
     return found
+
+
+def check_time_zone(connection: Connection, zone: str | None) -> None:
+    """Raises ``InvalidSpec`` for a time zone that the server does not have: its table of zones may be older than ours."""
+    if zone is None:
+        return
+    row = connection.execute(_SQL["has_time_zone"], {"zone": zone}).fetchone()
+    assert row is not None
+    if not row[0]:
+        raise InvalidSpec(
+            f"spec.source.timeZone: this PostgreSQL knows no time zone {zone}; write another name of the same clock, of "
+            "those in the view pg_timezone_names"
+        )
+
+
+def find_instants(connection: Connection, types: Iterable[str]) -> frozenset[str]:
+    """Those of the types whose values are instants, so that a text without a zone says less than they hold: also domains,
+    arrays and ranges of such."""
+    rows = connection.execute(_SQL["find_instants"], {"types": list(types)}).fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def check_encoding(connection: Connection, texts: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ tables' names as statements want them. Pure."""
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from psycopg import sql
 
@@ -81,6 +82,53 @@ def bare_type(pg_type: str) -> str:
     """The type's one name, without length or precision: ``varchar(20)`` → ``character varying``."""
     bare = " ".join(_MODIFIER.sub("", pg_type.lower()).split())
     return _NORMAL_TYPES.get(bare, bare)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spatial:
+    """A type of PostGIS. ``schema``: where its functions are, "" on the search path. ``kind``: the only kind of geometry
+    that it takes, such as POINT; "" for any. ``srid``: of its coordinates; 0 if it does not say."""
+
+    schema: str
+    kind: str = ""
+    srid: int = 0
+
+    def function(self, name: str) -> sql.Identifier:
+        """One of PostGIS's functions."""
+        return sql.Identifier(self.schema, name) if self.schema else sql.Identifier(name)
+
+
+_SPATIAL = re.compile(
+    rf"((?P<schema>{_WORD})\.)?geometry(\((?P<kind>[a-z]+)(, ?(?P<srid>-?[0-9]+))?\))?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def spatial(pg_type: str) -> Spatial | None:
+    """What there is to know of PostGIS's ``geometry``; None for any other type."""
+    found = _SPATIAL.fullmatch(pg_type)
+    if not found:
+        return None
+    schema, kind = found["schema"] or "", (found["kind"] or "").upper()
+    return Spatial(
+        schema=schema[1:-1].replace('""', '"') if schema.startswith('"') else schema.lower(),
+        kind="" if kind == "GEOMETRY" else kind,
+        srid=int(found["srid"] or 0),
+    )
+
+
+DECIMALS = 12
+"""Of a coordinate that are compared: as many as SODA3 writes. A degree's twelfth is a tenth of a thousandth of a
+millimetre."""
+
+
+def compared(value: sql.Composable, pg_type: str) -> sql.Composable:
+    """The value of that type as it is compared with another: equal texts, or equal values, mean the same."""
+    if where := spatial(pg_type):
+        return sql.SQL("{}({}, {})").format(
+            where.function("st_astext"), value, sql.Literal(DECIMALS)
+        )
+    return value if is_compared_directly(pg_type) else sql.SQL("{}::text").format(value)
 
 
 _COMPARED_DIRECTLY = frozenset(

@@ -43,6 +43,21 @@ GROUP BY i.indexrelid
 SELECT t.name, format_type(to_regtype(t.name)::oid, NULL) AS called
 FROM unnest(%(types)s::text[]) AS t (name)
 
+-- has_time_zone --
+-- Whether the server has a time zone of this very name.
+SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %(zone)s)
+
+-- find_instants --
+-- The types in which there is an instant in the end: domains, arrays and ranges unfolded.
+WITH RECURSIVE below AS (
+    SELECT given.name, to_regtype(given.name)::oid AS type FROM unnest(%(types)s::text[]) AS given (name)
+    UNION
+    SELECT b.name, made.type FROM below b JOIN pg_type t ON t.oid = b.type
+    LEFT JOIN pg_range r ON t.oid IN (r.rngtypid, r.rngmultitypid),
+    LATERAL (VALUES (t.typbasetype), (t.typelem), (r.rngsubtype)) AS made (type)
+    WHERE made.type <> 0)
+SELECT DISTINCT name FROM below WHERE type IN ('timestamptz'::regtype, 'timetz'::regtype)
+
 -- read_check --
 -- The condition of a table's check constraint.
 SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint
@@ -70,5 +85,6 @@ SELECT to_regnamespace(%(quoted)s) IS NOT NULL AS exists,
        AND has_schema_privilege(to_regnamespace(%(quoted)s)::oid, 'CREATE') AS may_create
 
 -- find_postgis --
--- Where the types of PostGIS are; no row: nowhere.
-SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'postgis'
+-- Where the types of PostGIS are, if this role may use them; no row: nowhere.
+SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+WHERE e.extname = 'postgis' AND has_schema_privilege(n.oid, 'USAGE')

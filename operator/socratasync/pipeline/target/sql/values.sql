@@ -38,6 +38,7 @@ DECLARE
     nulled bigint := 0;
     skipped bigint := 0;
     values_bad bigint := 0;
+    forgiven bigint := 0;
     examples jsonb := '[]';
 BEGIN
     SELECT {nothing} INTO made WHERE false;
@@ -62,7 +63,7 @@ BEGIN
         END IF;
     END LOOP;
     PERFORM set_config('socratasync.judged', jsonb_build_object('nulled', nulled, 'skipped', skipped,
-        'values', values_bad, 'examples', examples)::text, true);
+        'values', values_bad, 'forgiven', forgiven, 'examples', examples)::text, true);
 END
 $tried$
 
@@ -84,6 +85,7 @@ DECLARE
     nulled bigint := 0;
     skipped bigint := 0;
     values_bad bigint := 0;
+    forgiven bigint := 0;
     examples jsonb := '[]';
 BEGIN
     FOR raw IN SELECT l.*, {escaped} AS ":escaped" FROM {loose} l ORDER BY l.":arrival" LOOP
@@ -108,7 +110,7 @@ BEGIN
         END IF;
     END LOOP;
     PERFORM set_config('socratasync.judged', jsonb_build_object('odd', odd, 'nulled', nulled,
-        'skipped', skipped, 'values', values_bad, 'examples', examples)::text, true);
+        'skipped', skipped, 'values', values_bad, 'forgiven', forgiven, 'examples', examples)::text, true);
 END
 $judge$
 
@@ -132,6 +134,9 @@ EXCEPTION WHEN OTHERS THEN
         IF {is_told} THEN
             examples := examples || jsonb_build_object('row', raw.":id", 'column', {name}::text,
                 'value', left(raw.{column}, {most_characters}), 'why', left(why, {most_characters}));
+        END IF;
+        IF {is_forgiven} THEN
+            forgiven := forgiven + 1;
         END IF;
         IF {nulls} THEN
             made.{column} := NULL;
@@ -181,3 +186,16 @@ made.{column} := CASE WHEN raw.{column} ~ '^(-[0-9]{{4,9}}|[+]?0{{4,9}})-'
             FROM (SELECT (1 - substring(raw.{column} from '^[+-]?[0-9]+')::bigint)::text) AS year (bc))
         || substring(raw.{column} from '^[+-]?[0-9]+(-.*)$') || ' BC'
     ELSE ltrim(raw.{column}, '+') END;
+
+-- refuse_empty --
+-- A geometry without a coordinate is none.
+IF {is_empty}(made.{column}) THEN
+    RAISE data_exception USING MESSAGE = 'the geometry is empty';
+END IF;
+
+-- as_location --
+-- The point of a location, whose text ends in its latitude and longitude; of one that has none there is no point. An
+-- answer that has points, as another interface's may, is taken as it is.
+made.{column} := CASE WHEN raw.{column} ~ '^[A-Z]+ *[(]' THEN raw.{column} ELSE regexp_replace(
+    substring(raw.{column} from '[(] *-?[0-9.]+(?:[eE][-+]?[0-9]+)? *, *-?[0-9.]+(?:[eE][-+]?[0-9]+)? *[)] *$'),
+    '^[(] *([^ ,]+) *, *([^ )]+) *[)] *$', 'POINT (\2 \1)') END;
