@@ -13,7 +13,7 @@ from typing import Any
 from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
 from socratasync.pipeline.columns import PROVENANCE
-from socratasync.pipeline.plan.selection import name_all
+from socratasync.pipeline.plan.names import name_all
 
 TITLES = (
     "Service Requests",

@@ -561,7 +561,7 @@ def test_a_value_that_does_not_fit_its_column_is_compared_as_it_is_spelled(
         "dsnSecretRef": {"name": "db"},
         "table": "parks",
         "key": ["name"],
-        "fields": {"name": "", "place": "integer"},
+        "fields": {"name": "", "place": "uuid"},
         "onBadValue": "Null",
     }
     rows = [{"name": f"p{n}", "place": PLACES[n]} for n in range(8)]
@@ -574,7 +574,7 @@ def test_a_value_that_does_not_fit_its_column_is_compared_as_it_is_spelled(
     told = [warning for warning in sync.well().warnings if "form" in warning]
 
     assert len(told) == (not same)
-    assert "does not fit integer" in "".join(told) or same
+    assert "does not fit uuid" in "".join(told) or same
 
 
 # -- troubles --------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from tests.postgres.conftest import Sync
 
+from socrata_simulator.portal.dataset import Dataset
 from socrata_simulator.portal.portal import Portal
+from socratasync.errors import SyncError
 
 CELLS: list[tuple[str, Any, str, str]] = [
     # (Socrata type, value at the source, type in PostgreSQL, text of the value there)
@@ -134,7 +136,7 @@ CELLS: list[tuple[str, Any, str, str]] = [
         "document",
         {"file_id": "e7c1", "filename": "a.pdf", "content_type": "application/pdf"},
         "text",
-        "e7c1?filename=a.pdf&content_type=application/pdf",
+        "e7c1?filename=a.pdf&content_type=application%2Fpdf",
     ),
     ("photo", "4d4c2b", "text", "4d4c2b"),
     ("blob", "4d4c2b", "text", "4d4c2b"),
@@ -147,12 +149,19 @@ def columns(cells: list[tuple[str, Any, str, str]]) -> list[tuple[str, str]]:
     return [("srnumber", "text"), *((f"c{n}", cell[0]) for n, cell in enumerate(cells))]
 
 
-def types_of(sync: Sync) -> dict[str, str]:
+def types_of(sync: Sync, table: str = "requests") -> dict[str, str]:
     found = sync.query(
         "SELECT attname, format_type(atttypid, atttypmod) AS type FROM pg_attribute "
-        "WHERE attrelid = 'requests'::regclass AND attnum > 0"
+        "WHERE attrelid = %s::regclass AND attnum > 0",
+        table,
     )
     return {row["attname"]: row["type"] for row in found}
+
+
+def whole(sync: Sync, cells: list[tuple[str, Any, str, str]]) -> None:
+    """Nothing is taken apart: the manifest names the fields."""
+    same = {f"c{n}": f"c{n}" for n in range(len(cells))}
+    sync.spec["datasets"] = [{"id": "type-0001", "columns": same}]
 
 
 def as_text(sync: Sync, srnumber: str, count: int) -> list[str | None]:
@@ -167,6 +176,7 @@ def test_every_value_of_every_type_arrives_whole(portal: Portal, sync: Sync) -> 
     portal.add_dataset(
         "type-0001", columns(CELLS), [{"srnumber": "1", **values}, {"srnumber": "nulls"}]
     )
+    whole(sync, CELLS)
 
     sync.well()
 
@@ -182,6 +192,7 @@ def test_a_value_that_did_not_change_is_never_written_again(
 ) -> None:
     values = {f"c{n}": cell[1] for n, cell in enumerate(CELLS)}
     dataset = portal.add_dataset("type-0001", columns(CELLS), [{"srnumber": "1", **values}])
+    whole(sync, CELLS)
     sync.well()
     dataset.touch(dataset.ids())
 
@@ -223,6 +234,73 @@ def test_a_type_that_the_manifest_asks_for_takes_what_fits_it(portal: Portal, sy
     sync.well()
 
     assert as_text(sync, "1", len(FITTING)) == [cell[3] for cell in FITTING]
+
+
+def test_a_single_type_changes_its_column_alone_in_new_tables_and_new_columns(
+    portal: Portal, sync: Sync
+) -> None:
+    sync.foretold = True
+    values = {f"c{n}": cell[1] for n, cell in enumerate(FITTING)}
+    dataset = portal.add_dataset("type-0001", columns(FITTING), [{"srnumber": "1", **values}])
+    sync.spec["target"]["types"] = {f"c{n}": cell[2] for n, cell in enumerate(FITTING)}
+
+    sync.well()
+
+    assert as_text(sync, "1", len(FITTING)) == [cell[3] for cell in FITTING]
+    dataset.add_column("late", "number", value="7")
+    dataset.add_column("later", "number", value="7")
+    sync.spec["target"]["types"]["late"] = "smallint"
+    sync.well()
+    assert [types_of(sync)[name] for name in ("late", "later")] == ["smallint", "numeric"]
+    assert sync.one(mode="full").rows.changed == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "said"),
+    [
+        (
+            {"acres": "numbre"},
+            "InvalidSpec",
+            "spec.target.types: acres: there is no type numbre in this database",
+        ),
+        ({"acres": "serial"}, "InvalidSpec", "spec.target.types: serial counts by itself"),
+        ({"acre": "real"}, "InvalidSpec", "spec.target.types names acre, which no dataset loads"),
+        (
+            {"acres": "real"},
+            "TargetMismatch",
+            "spec.target.types wants acres as real, but public.parks has it as numeric; change one of them",
+        ),
+        ({"acres": "boolean"}, "TargetMismatch", "spec.target.types wants acres as boolean, but"),
+        (
+            {"late": "boolean"},
+            "InvalidSpec",
+            "spec.target.types wants late as boolean, which cannot hold",
+        ),
+    ],
+)
+def test_a_single_type_that_cannot_be_is_refused_by_plan_and_run_alike(
+    sync: Sync, parks: Dataset, given: dict[str, str], reason: str, said: str
+) -> None:
+    sync.well()
+    parks.add_column("late", "number", value="7")
+    sync.spec["target"]["types"] = given
+    before = types_of(sync, "parks")
+
+    failure = sync.run().failure
+
+    assert failure is not None
+    assert failure.reason == reason
+    assert said in failure.message
+    request = sync.request()
+    try:
+        planned = sync.plan(request, sync.options)
+    except SyncError as exc:
+        told = [exc.message]
+    else:
+        told = [error.message for _, error in planned.failures]
+        told += [planned.error.message] if planned.error else []
+    assert told == [failure.message.removeprefix("park-0001: ")]
+    assert types_of(sync, "parks") == before
 
 
 # -- types of the database's own ---------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +46,7 @@ def test_a_real_export_is_served_with_every_value_it_has(
         titles, *expected = csv.reader(file)
     fields = ",".join(f.name for f in dataset.fields)
     answer = ask("/resource/h65r-yf5i.csv", {"$select": fields, "$order": ":id", "$limit": "20000"})
-    _, *served = csv.reader(answer.text.splitlines())
+    _, *served = csv.reader(io.StringIO(answer.text, newline=""))
 
     assert (len(titles), types["Location"], types["CreatedDate"]) == (
         width,
@@ -57,6 +58,10 @@ def test_a_real_export_is_served_with_every_value_it_has(
     for row in expected:
         for i in dates:
             row[i] = _floating(row[i])
+    if location == "location":  # the API has an address before it, here an empty one
+        place = titles.index("Location")
+        for row in expected:
+            row[place] = f"\n,  \n{row[place]}" if row[place] else ""
     assert served == expected
 
 

@@ -104,9 +104,13 @@ def _csv_cell(table: Table, output: Output, dialect: Dialect) -> Cell:
         return lambda _, stored: dialect.geometry(stored[slot], kind)
     if csv_is_stored_text(kind):
         return lambda _, stored: stored[slot]
-    return lambda _, stored: (
-        b"" if (t := unquote(stored[slot])) is None else quoted(csv_text(t, kind))
-    )
+
+    def written(_: int, stored: list[bytes]) -> bytes:
+        text = unquote(stored[slot])
+        text = None if text is None else csv_text(text, kind)
+        return b"" if text is None else quoted(text)
+
+    return written
 
 
 # -- JSON ------------------------------------------------------------------------------------------

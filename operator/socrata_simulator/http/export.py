@@ -36,7 +36,7 @@ def _shown(cell: str | None, type_name: str) -> str:
         return ""
     show = _SHOWN.get(type_name.lower())
     try:
-        return show(cell) if show else csv_text(cell, type_name)
+        return show(cell) if show else csv_text(cell, type_name) or ""
     except (ValueError, ArithmeticError):
         return cell
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from socrata_simulator.rows import rowids
 from socrata_simulator.rows.cells import java_double, plain_number, stamp
-from socrata_simulator.soql.evaluate import Typed
+from socrata_simulator.soql.parts import Typed
 from socrata_simulator.soql.query import Groups, Query
 from socrata_simulator.soql.selection import Aggregate, Output
 

@@ -1,6 +1,6 @@
 """How one value is stored, and how it is written in CSV and in JSON, for every type.
 
-A stored cell is the text that goes into CSV. Cells of ``location``, ``url``, ``document`` and ``json``
+A stored cell is the text that goes into CSV. Cells of ``location``, ``url``, ``document``, ``phone`` and ``json``
 are stored as compact JSON instead, because their CSV says less than their JSON. A row is stored as one
 line of quoted cells, so that CSV is served without looking at cells.
 """
@@ -15,12 +15,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote_plus
 
 CANONICAL = {
     "calendar_date": "floating_timestamp",
     "date": "fixed_timestamp",
     "checkbox": "boolean",
-    **dict.fromkeys(("email", "phone", "drop_down_list", "html"), "text"),
+    **dict.fromkeys(("email", "drop_down_list", "html"), "text"),
     **dict.fromkeys(("money", "percent", "stars"), "number"),
     **dict.fromkeys(("photo", "blob"), "text"),
 }
@@ -31,7 +32,9 @@ _BYTES = "surrogateescape"
 """A text may stand for bytes that are no UTF-8, as ``os.fsdecode`` makes them: ``"a\udcff"`` is served as
 ``61 ff``, in CSV."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TAGGED = frozenset({"location", "url", "document", "json"})
+_TAGGED = frozenset({"location", "url", "document", "phone", "json"})
+_NAMED_BY_TEXT = {"url": "url", "document": "file_id", "phone": "phone_number"}
+"""What a text stands for where it is given for a value of several parts."""
 _WKT = re.compile(r"[A-Z]+|-?[0-9.]+(?:[eE][-+]?[0-9]+)?|[(),]")
 _GEOMETRIES = {
     "POINT": "Point",
@@ -121,7 +124,7 @@ def _tagged(value: Any, kind: str) -> str:
         return compact(value)
     if kind == "location":
         return compact({"human_address": compact({"address": value})})
-    return compact({"url" if kind == "url" else "file_id": value})
+    return compact({_NAMED_BY_TEXT[kind]: value})
 
 
 def _timestamp(value: date, kind: str) -> str:
@@ -172,36 +175,51 @@ def csv_is_stored_text(type_name: str) -> bool:
     return canonical(type_name) not in _TAGGED
 
 
-def csv_text(cell: str, type_name: str) -> str:
-    """The text that CSV has for a stored cell."""
+def csv_text(cell: str, type_name: str) -> str | None:
+    """The text that CSV has for a stored cell; None for one that it has nothing of."""
     render = _CSV.get(canonical(type_name))
     return render(json.loads(cell)) if render else cell
 
 
-def _location_csv(value: Mapping[str, Any]) -> str:
+_ADDRESS = (("address", "\n"), ("city", ", "), ("state", " "), ("zip", ""))
+"""The parts of an address, and what follows each: also one that is empty, but not one that is missing."""
+
+
+def _location_csv(value: Mapping[str, Any]) -> str | None:
+    """``address``, ``city, state zip`` and ``(lat, lon)``, in lines of their own."""
     address = value.get("human_address") or "{}"
     parts = json.loads(address) if isinstance(address, str) else address
-    region = " ".join(p for p in (parts.get("state"), parts.get("zip")) if p)
-    lines = [parts.get("address"), ", ".join(p for p in (parts.get("city"), region) if p)]
+    text = "".join(
+        parts[part] + after for part, after in _ADDRESS if isinstance(parts.get(part), str)
+    )
     if value.get("latitude") is not None and value.get("longitude") is not None:
-        lines.append(f"({value['latitude']}, {value['longitude']})")
-    return "\n".join(line for line in lines if line)
+        text += "\n" * bool(text) + f"({value['latitude']}, {value['longitude']})"
+    return text or None
 
 
-def _url_csv(value: Mapping[str, Any]) -> str:
+def _url_csv(value: Mapping[str, Any]) -> str | None:
     url, description = value.get("url"), value.get("description")
-    return f"{description} ({url})" if url and description else (url or description or "")
+    if url is not None and description is not None:
+        return f"{description} ({url})"
+    return description if url is None else url
 
 
 def _document_csv(value: Mapping[str, Any]) -> str:
-    rest = [f"{k}={value[k]}" for k in ("filename", "content_type") if value.get(k)]
-    return str(value["file_id"]) + ("?" + "&".join(rest) if rest else "")
+    named = [(name, value[name]) for name in ("filename", "content_type") if value.get(name)]
+    rest = "&".join(f"{name}={quote_plus(text, safe='*')}" for name, text in named)
+    return str(value["file_id"]) + ("?" + rest if rest else "")
 
 
-_CSV: dict[str, Callable[[Mapping[str, Any]], str]] = {
+def _phone_csv(value: Mapping[str, Any]) -> str | None:
+    parts = [value.get("phone_type"), value.get("phone_number")]
+    return ": ".join(part for part in parts if part is not None)
+
+
+_CSV: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
     "location": _location_csv,
     "url": _url_csv,
     "document": _document_csv,
+    "phone": _phone_csv,
     "json": lambda value: compact(value["json"]),
 }
 

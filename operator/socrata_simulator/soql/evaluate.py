@@ -10,7 +10,6 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -18,9 +17,8 @@ from socrata_simulator.refusals import Refused, bad_query
 from socrata_simulator.rows.cells import GEOMETRY_TYPES, cell_finder
 from socrata_simulator.rows.table import SYSTEM_TYPES, Table
 from socrata_simulator.rows.values import Value, coerce, reader
+from socrata_simulator.soql.parts import Getter, Typed, part
 from socrata_simulator.soql.syntax import Call, Expression, Literal, Name
-
-Getter = Callable[[int], Value]
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -30,17 +28,8 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_UNORDERED = GEOMETRY_TYPES | {"location", "url", "document", "json"}
+_UNORDERED = GEOMETRY_TYPES | {"location", "url", "document", "phone", "json"}
 AGGREGATES = frozenset({"count(*)", "count(distinct)", "count", "min", "max", "sum", "avg"})
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """An expression's type, value by row position, and its text if it is a literal."""
-
-    kind: str
-    get: Getter
-    literal: str | None = None
 
 
 class Compiler:
@@ -170,6 +159,8 @@ class Compiler:
             return Typed("boolean", lambda i: (get(i) is None) is wanted)
         if name.startswith("::"):
             return self._cast(typed[0], name.removeprefix("::"), call)
+        if name.startswith("."):
+            return self._part(typed[0], name.removeprefix("."), call)
         if name == "date_trunc_ymd" and len(typed) == 1 and typed[0].kind in _DAYS:
             return _day(typed[0])
         return self._text_function(name, typed, call)
@@ -190,6 +181,14 @@ class Compiler:
             return None if None in values else apply(*values)
 
         return Typed(kind, applied)
+
+    def _part(self, whole: Typed, name: str, call: Call) -> Typed:
+        found = part(whole, name)
+        if found is None:
+            raise self.refused(
+                "query.soql.no-such-function", f"No such field: {name}", call.at, function=name
+            )
+        return found
 
     def _cast(self, typed: Typed, kind: str, call: Call) -> Typed:
         if kind not in ("number", "text", "floating_timestamp", "fixed_timestamp", "boolean"):

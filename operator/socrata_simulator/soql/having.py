@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from socrata_simulator.rows.table import Table
-from socrata_simulator.soql.evaluate import AGGREGATES, Compiler, Getter, Typed
+from socrata_simulator.soql.evaluate import AGGREGATES, Compiler
+from socrata_simulator.soql.parts import Getter, Typed
 from socrata_simulator.soql.selection import Aggregate, aggregate, parsed
 from socrata_simulator.soql.syntax import Call, Expression, Name, parse_where
 

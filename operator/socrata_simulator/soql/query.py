@@ -17,8 +17,9 @@ from socrata_simulator.refusals import query
 from socrata_simulator.rows import rowids
 from socrata_simulator.rows.dialect import SODA2, Dialect
 from socrata_simulator.rows.table import Table
-from socrata_simulator.soql.evaluate import Compiler, Typed
+from socrata_simulator.soql.evaluate import Compiler
 from socrata_simulator.soql.having import Having, having
+from socrata_simulator.soql.parts import Typed
 from socrata_simulator.soql.selection import Aggregate, Output, group_keys, parsed, select
 from socrata_simulator.soql.syntax import (
     Call,

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from socrata_simulator.refusals import bad_query, bare
 from socrata_simulator.rows.table import SYSTEM_TYPES, Field, Table
-from socrata_simulator.soql.evaluate import AGGREGATES, Compiler, Typed
+from socrata_simulator.soql.evaluate import AGGREGATES, Compiler
+from socrata_simulator.soql.parts import Typed
 from socrata_simulator.soql.syntax import (
     Call,
     Expression,
@@ -72,9 +73,28 @@ def select(
         elif isinstance(item.expression, Call) and item.expression.function in AGGREGATES:
             found.append(aggregate(compiler, item.expression, item.alias))
         else:
+            _refuse_circular(compiler, item)
             found.append(_output(table, compiler, item))
     _refuse_ungrouped(found, parameters, compiler)
     return found
+
+
+def _refuse_circular(compiler: Compiler, item: Selected) -> None:
+    """A name for an expression hides the column of that name, in the expression itself, too."""
+    if isinstance(item.expression, Call) and item.alias in _names(item.expression):
+        raise compiler.refused(
+            "query.soql.circular-alias-definition",
+            f"Circular alias definition: {item.alias}",
+            item.expression.at,
+            name=item.alias,
+        )
+
+
+def _names(expression: Expression) -> set[str]:
+    if isinstance(expression, Name):
+        return {expression.name}
+    arguments = expression.arguments if isinstance(expression, Call) else ()
+    return set().union(*map(_names, arguments))
 
 
 def _refuse_ungrouped(
@@ -170,6 +190,8 @@ def aggregate(compiler: Compiler, call: Call, alias: str | None) -> Aggregate:
 
 def _default_alias(expression: Expression) -> str:
     if isinstance(expression, Call):
+        if expression.function.startswith("."):
+            return f"{_default_alias(expression.arguments[0])}_{expression.function[1:]}"
         function = re.sub(r"\((\*|distinct)\)$", "", expression.function)
         return "_".join([function.strip(":"), *map(_default_alias, expression.arguments)])
     if isinstance(expression, Name):

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from socrata_simulator.refusals import query as bad
 from socrata_simulator.rows.dialect import SODA3
 from socrata_simulator.rows.table import SYSTEM_TYPES, Table
-from socrata_simulator.soql.evaluate import Compiler, Typed
+from socrata_simulator.soql.evaluate import Compiler
+from socrata_simulator.soql.parts import Typed
 from socrata_simulator.soql.query import Query, parse
 from socrata_simulator.soql.selection import Output
 from socrata_simulator.soql.syntax import Name

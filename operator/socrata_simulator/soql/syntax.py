@@ -44,7 +44,8 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operator or function with its arguments: ``=``, ``and``, ``is null``, ``upper``, …"""
+    """An operator or function with its arguments: ``=``, ``and``, ``is null``, ``upper``, …; ``.url`` is the part
+    of that name of its argument."""
 
     function: str
     arguments: tuple[Expression, ...]
@@ -225,9 +226,12 @@ class _Reader:
         value = self._atom()
         while True:
             at = self.here.at
-            if not self._sign("::"):
+            if self._sign("."):
+                value = Call("." + self._name(), (value,), at)
+            elif self._sign("::"):
+                value = Call("::" + self._name(), (value,), at)
+            else:
                 return value
-            value = Call("::" + self._name(), (value,), at)
 
     def _atom(self) -> Expression:
         token = self._take()

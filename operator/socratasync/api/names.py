@@ -19,6 +19,20 @@ _RELATION = "^[A-Za-z_][A-Za-z0-9_$]{0,62}$"
 _VIEW = "^[A-Za-z_][A-Za-z0-9_$]*([.][A-Za-z_][A-Za-z0-9_$]*)?$"
 _RESERVED_SCHEMA = "^(pg_.*|information_schema|socratasync)$"
 _SOURCE_FIELD = "^:?@?[a-z0-9_]+$"
+PARTS = (
+    "latitude",
+    "longitude",
+    "human_address",
+    "url",
+    "description",
+    "file_id",
+    "filename",
+    "content_type",
+    "phone_number",
+    "phone_type",
+)
+"""The names that SoQL has for the parts of a location, point, url, document or phone."""
+_FIELD_OR_PART = f"^:?@?[a-z0-9_]+([.]({'|'.join(PARTS)}))?$"
 _OBJECT = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _FILE_NAME = "^[-._a-zA-Z0-9]+$"
 _ADDRESS = "^https?://[^/?#@ ]+([/?#][^ ]*)?$"
@@ -116,6 +130,15 @@ SourceField = Annotated[
         "lower-case letters, digits and _, not the label that the portal shows",
     ),
 ]
+FieldOrPart = Annotated[
+    StrictStr,
+    Field(min_length=1, max_length=128),
+    shaped(
+        _FIELD_OR_PART,
+        "must be a field's API name, such as casenumber or :updated_at: lower-case letters, digits and _, not "
+        f"the label that the portal shows; or a part of one, such as location.latitude ({', '.join(PARTS)})",
+    ),
+]
 ColumnType = Annotated[
     StrictStr,
     Field(max_length=63),
@@ -123,6 +146,14 @@ ColumnType = Annotated[
         _TYPE,
         "must be a PostgreSQL type, such as text, integer, numeric(10,2) or timestamp with time zone, "
         'or "" to take it from the dataset',
+    ),
+]
+GivenType = Annotated[
+    StrictStr,
+    Field(max_length=63),
+    shaped(
+        f"^{_TYPE[2:-3]}$",
+        "must be a PostgreSQL type, such as text, integer, numeric(10,2) or timestamp with time zone",
     ),
 ]
 ObjectName = Annotated[

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictInt, StrictStr
+from pydantic import Field, StrictBool, StrictInt, StrictStr
 
 from socratasync.api.names import (
     PROVENANCE_COLUMNS,
     ColumnName,
     DatasetId,
+    FieldOrPart,
     ObjectName,
     SourceField,
     is_column_name,
@@ -28,7 +29,7 @@ Year = Annotated[StrictInt, Field(ge=1900, le=2200)]
 _RESERVED = ", ".join(PROVENANCE_COLUMNS)
 
 Columns = Annotated[
-    dict[ColumnName, SourceField],
+    dict[ColumnName, FieldOrPart],
     Field(max_length=100),
     Rule(
         message="must map the target's column names (at most 63 bytes, no quotes) to the dataset's fields",
@@ -64,7 +65,8 @@ class DatasetSpec(Block):
     """The year whose rows it holds; spec.years chooses by it."""
     columns: Columns = Field(default_factory=dict)
     """Target column → the dataset's field, for a dataset whose names differ from the others'. LA 311 of
-    2026 calls srnumber casenumber: {srnumber: casenumber}."""
+    2026 calls srnumber casenumber: {srnumber: casenumber}. Of a location, point, url, document or phone also a part:
+    {site: url.url, lon: location.longitude}."""
     frozen_columns: FrozenColumns = ()
     """Columns of the table that this dataset fills no more, and whose old values are wanted all the same:
     they are no longer told of. What is listed and not frozen does no harm."""
@@ -108,6 +110,9 @@ class SourceSpec(Block):
     """IANA time zone, such as America/Los_Angeles, whose clock times without a zone are told by. Needed where such a
     time goes into a timestamptz column; without it that is refused. A change reads all rows of such a table anew. The
     schedule's is spec.timeZone."""
+    computed_regions: StrictBool = False
+    """Loads the columns that a portal computes by itself from places, :@computed_region_…, as other columns. Without it
+    those are loaded that target.fields or datasets[].columns name, or that the table has."""
     timeouts: TimeoutsSpec = TimeoutsSpec()
     """How long is waited for Socrata: connect, firstByte, silence, page."""
 

@@ -12,6 +12,7 @@ from socratasync.api.names import (
     PROVENANCE_COLUMNS,
     ColumnName,
     ColumnType,
+    GivenType,
     SchemaName,
     TableName,
     distinct,
@@ -28,13 +29,20 @@ Key = Annotated[
     Field(min_length=1, max_length=16),
     distinct("must name each column once"),
 ]
-Fields = Annotated[
-    dict[ColumnName, ColumnType],
+_NAMES = Rule(
+    message="must have column names of at most 63 bytes, without quotes or control characters",
+    holds=lambda fields: all(is_column_name(name) for name in fields),
+    cel="""self.all(c, size(c) <= 63 && c.matches('^[^"\\\\x00-\\\\x1f]+$'))""",
+)
+Fields = Annotated[dict[ColumnName, ColumnType], Field(max_length=300), _NAMES]
+Types = Annotated[
+    dict[ColumnName, GivenType],
     Field(max_length=300),
+    _NAMES,
     Rule(
-        message="must have column names of at most 63 bytes, without quotes or control characters",
-        holds=lambda fields: all(is_column_name(name) for name in fields),
-        cel="""self.all(c, size(c) <= 63 && c.matches('^[^"\\\\x00-\\\\x1f]+$'))""",
+        message=f"must not name {', '.join(PROVENANCE_COLUMNS)}: their types are fixed",
+        holds=lambda types: not set(types) & set(PROVENANCE_COLUMNS),
+        cel=f"!self.exists(c, c in {list(PROVENANCE_COLUMNS)})",
     ),
 ]
 GeometryChoice = Literal["Auto", "PostGIS", "Text"]
@@ -93,6 +101,12 @@ class TargetSpec(Block):
             cel=f"self.provenance || !self.key.exists(k, k in {list(PROVENANCE_COLUMNS)})",
             field="key",
         ),
+        Rule(
+            message="must not name a column that fields lists: write its type there, and in one place",
+            holds=lambda target: not set(target.types) & set(target.fields),
+            cel="!has(self.types) || !has(self.fields) || !self.types.exists(c, c in self.fields)",
+            field="types",
+        ),
     )
 
     dsn_secret_ref: DsnSecretRef | None = None
@@ -109,6 +123,9 @@ class TargetSpec(Block):
     fields: Fields = Field(default_factory=dict)
     """Column → PostgreSQL type, for the columns to load; "" takes the type from the dataset. Left out:
     all columns, typed from the dataset's metadata."""
+    types: Types = Field(default_factory=dict)
+    """Column → PostgreSQL type, for single columns by their names in the table; the others keep the type that the
+    dataset gives them. Which columns are loaded is not chosen by it."""
     provenance: StrictBool = True
     """Adds socrata_dataset, socrata_id and socrata_updated_at, which say where a row came from."""
     reset: StrictBool = False

@@ -95,7 +95,7 @@ def _columns(plan: DatasetPlan) -> list[dict[str, str]]:
             "field": column.field,
             "sourceType": column.source_type,
             **({"timeZone": column.zone} if column.zone else {}),
-            "label": labels.get(column.field, ""),
+            "label": labels.get(column.whole, ""),
         }
         for column in plan.shape.columns
     ]

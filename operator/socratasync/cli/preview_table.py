@@ -129,7 +129,7 @@ def _columns(preview: DatasetPreview, title: str) -> Table:
         table.add_column(heading, overflow="fold")
     for column in preview.columns:
         field = column.field if column.field != column.name else ""
-        label = labels.get(column.field, "")
+        label = labels.get(column.whole, "")
         label = label if label not in (column.name, column.field) else ""
         there = f"{column.source_type}, {column.zone}" if column.zone else column.source_type
         cells = (column.name, column.type, field, there, label)

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from socratasync.api.names import PROVENANCE_COLUMNS
+from socratasync.pipeline import parts
 
 PROVENANCE = dict(
     zip(PROVENANCE_COLUMNS, ("text", "text", "timestamp with time zone"), strict=True)
@@ -79,7 +80,8 @@ class SourceColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column to load: ``field`` at the source becomes ``name`` of ``type`` in PostgreSQL."""
+    """A column to load: ``field`` at the source, or a part of one (``url.url``), becomes ``name`` of ``type`` in
+    PostgreSQL. ``whole_type``: the type of the whole field, where it is a part."""
 
     name: str
     field: str
@@ -88,14 +90,28 @@ class Column:
     zone: str | None = None
     """Whose clock its times without a zone are told by; None for a column that holds no instants, or of which every
     value names its zone."""
+    whole_type: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The field as the metadata has it."""
+        return parts.whole(self.field) if self.whole_type else self.field
+
+    @property
+    def field_type(self) -> str:
+        """The canonical type of the field as the metadata has it."""
+        return self.whole_type or self.source_type
 
     @property
     def staged(self) -> str:
         """Its name in the query and the stage: ``name``, or a plain one where Socrata, which folds case
-        and knows no blanks, would answer with another."""
-        if _PLAIN_NAME.match(self.name):
+        and knows no blanks, would answer with another. To SoQL the name of an expression hides a column of
+        that name, in the expression itself, too: so a part never has one that a field may have."""
+        is_plain = _PLAIN_NAME.match(self.name) is not None
+        if is_plain and not self.whole_type:
             return self.name
-        return f"column_{hashlib.sha256(self.name.encode()).hexdigest()[:12]}"
+        head = self.name[:50] if is_plain else "column"
+        return f"{head}_{hashlib.sha256(self.name.encode()).hexdigest()[:12]}"
 
 
 def zones_of(columns: Iterable[Column]) -> dict[str, str]:
@@ -106,6 +122,17 @@ def zones_of(columns: Iterable[Column]) -> dict[str, str]:
 def postgres_type(column: SourceColumn) -> str:
     """The PostgreSQL type that keeps every value of ``column``; text for a type nobody knows."""
     return _POSTGRES_TYPES.get(column.canonical, "text")
+
+
+def part_type(part: str) -> str:
+    """The PostgreSQL type of a part. A coordinate has fifteen digits at most, which a double keeps, and it is what
+    programs calculate with."""
+    return "double precision" if parts.source_type(part) == "number" else "text"
+
+
+def is_computed_region(field: str) -> bool:
+    """Whether the portal computes the column by itself, from a place in another one and areas of its own."""
+    return field.startswith(":@computed_region_")
 
 
 def is_known_type(column: SourceColumn) -> bool:

@@ -15,7 +15,7 @@ from functools import partial
 
 from socratasync.api.spec import Mode, SyncSpec
 from socratasync.errors import BadValue, SyncError
-from socratasync.pipeline.columns import Column
+from socratasync.pipeline.columns import Column, is_computed_region
 from socratasync.pipeline.merge.strategy import Strategy, choose
 from socratasync.pipeline.merge.table import definition
 from socratasync.pipeline.parallel import in_parallel
@@ -43,6 +43,7 @@ SAMPLE_ROWS = 1000
 
 HIDDEN = "the portal hides it"
 NOT_CHOSEN = "spec.target.fields does not name it"
+COMPUTED = "it is a computed region, and spec.source.computedRegions is not true"
 NO_COLUMN = "the table has no such column, and spec.target.onSchemaChange is Ignore"
 
 
@@ -232,10 +233,16 @@ def _preview(
 
 
 def _left_out(spec: SyncSpec, plan: DatasetPlan) -> dict[str, str]:
-    loaded = {column.field for column in plan.shape.columns}
+    loaded = {column.whole for column in plan.shape.columns}
     why = NOT_CHOSEN if spec.target.fields else NO_COLUMN
     fields = [column.field for column in plan.source if column.field not in loaded]
-    return dict.fromkeys(fields, why) | dict.fromkeys(plan.hidden, HIDDEN)
+    whys = {f: COMPUTED if _is_unwanted_region(spec, f) else why for f in fields}
+    by_why = dict(sorted(whys.items(), key=lambda item: item[1] == COMPUTED))
+    return by_why | dict.fromkeys(plan.hidden, HIDDEN)
+
+
+def _is_unwanted_region(spec: SyncSpec, name: str) -> bool:
+    return is_computed_region(name) and not spec.source.computed_regions
 
 
 def _tried(
@@ -257,6 +264,7 @@ def _tried(
                 most=SAMPLE_ROWS,
                 target=found.state.target,
                 chosen=spec.target.fields,
+                types=spec.target.types,
                 told=told,
             )
     except SyncError as exc:  # a run that meets no odd value would do without

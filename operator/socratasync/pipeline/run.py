@@ -163,7 +163,7 @@ def check(connection: Connection, request: RunRequest) -> None:
     target = target_state.checked_target(connection, request.spec)
     around = surroundings.read(connection, target)
     obstacles.check_obstacles(target, around, resets=request.resets)
-    catalog.check_types(connection, request.spec.target.fields)
+    catalog.check_types(connection, request.spec.target.fields, request.spec.target.types)
     if target.exists:
         catalog.read_views(connection, request.spec.refresh.materialized_views)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from socratasync.api.manifest import API_VERSION, KIND
+from socratasync.pipeline.columns import is_computed_region
 from socratasync.pipeline.source.description import line
 from socratasync.suggest.names import object_name, table_name
 from socratasync.suggest.rhythm import find_rhythm
@@ -110,12 +111,17 @@ def _datasets(found: Survey) -> Iterator[str]:
 
 
 def _columns_of(found: Survey, sibling: Sibling) -> Iterator[str]:
-    if not sibling.columns:
+    mapped = {
+        column.name: its + column.field.removeprefix(ours)  # perhaps one of its parts
+        for ours, its in sibling.columns.items()
+        for column in found.columns
+        if column.whole == ours
+    }
+    if not mapped:
         return
-    names = {column.field: column.name for column in found.columns}
     yield "      columns:  # as in the table → as in this dataset, whose names differ"
-    for ours, its in sibling.columns.items():
-        yield f"        {_text(names[ours])}: {_text(its)}"
+    for name, path in mapped.items():
+        yield f"        {_text(name)}: {_text(path)}"
 
 
 def _when(found: Survey) -> Iterator[str]:
@@ -143,13 +149,17 @@ def _when(found: Survey) -> Iterator[str]:
 
 def _source(found: Survey) -> Iterator[str]:
     """The zone is there before a column needs it: a time without one that becomes timestamptz is told by it."""
+    more = dict(_ACCESS)
+    if regions := sum(is_computed_region(c.field) for c in found.described.metadata.columns):
+        why = f"loads {regions} more, by which the portal tells areas apart"
+        more["computedRegions"] = f"true  # {why}"
     if zone := time_zone_of(found.domain):
         yield "  source:"
         yield f"    timeZone: {zone}  # of times without a zone, where their column is timestamptz"
-        yield from (f"    # {field}: {said}" for field, said in _ACCESS.items())
+        yield from (f"    # {field}: {said}" for field, said in more.items())
         return
     yield "  # source: {timeZone: America/Los_Angeles}  # of times without a zone, where their column is timestamptz"
-    for field, said in _ACCESS.items():
+    for field, said in more.items():
         reference, _, why = said.partition("  # ")
         yield f"  # source: {{{field}: {reference}}}  # {why}"
 
@@ -173,14 +183,18 @@ def _target(found: Survey, table: str, name: str) -> Iterator[str]:
         4, "All columns are loaded. As the table has them, and as the portal calls them:"
     )
     yield from _columns(found)
+    if any(column.whole_type == "location" for column in found.columns):
+        yield from _comment(
+            4, "Where the database has PostGIS, a location is one column, and not its two numbers."
+        )
 
 
 def _columns(found: Survey) -> Iterator[str]:
     names = min(30, max(len(column.name) for column in found.columns))
     types = max(len(column.type) for column in found.columns)
     for column in found.columns:
-        label = found.described.labels.get(column.field, "")
-        texts = [label if label != column.name else "", found.described.texts.get(column.field)]
+        label = found.described.labels.get(column.whole, "")
+        texts = [label if label != column.name else "", found.described.texts.get(column.whole)]
         said = line(": ".join(filter(None, texts)))
         yield _cut(f"    #   {line(column.name):<{names}}  {column.type:<{types}}  {said}")
 

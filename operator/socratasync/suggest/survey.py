@@ -16,6 +16,7 @@ from socratasync.errors import (
 )
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.plan.selection import select_columns
+from socratasync.pipeline.plan.unnamed import Unnamed
 from socratasync.pipeline.source import answers, soql
 from socratasync.pipeline.source.answers import Metadata
 from socratasync.pipeline.source.client import Source
@@ -129,13 +130,14 @@ def _describe(source: Source, dataset: str, questions: Questions) -> Description
 
 
 def _columns(described: Description) -> tuple[Column, ...]:
-    """As a run loads them whose manifest chooses none."""
+    """As a run loads them whose manifest chooses none, into a new table."""
     return select_columns(
         described.metadata.columns,
         fields={},
         mapping={},
         provenance=True,
         dataset=described.metadata.id,
+        unnamed=Unnamed(),
     )
 
 

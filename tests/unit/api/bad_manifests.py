@@ -102,6 +102,14 @@ _TYPE = (
     "must be a PostgreSQL type, such as text, integer, numeric(10,2) or timestamp with time zone, "
     'or "" to take it from the dataset'
 )
+_FIELD_OR_PART = (
+    "must be a field's API name, such as casenumber or :updated_at: lower-case letters, digits and _, not "
+    "the label that the portal shows; or a part of one, such as location.latitude (latitude, longitude, "
+    "human_address, url, description, file_id, filename, content_type, phone_number, phone_type)"
+)
+_GIVEN = (
+    "must be a PostgreSQL type, such as text, integer, numeric(10,2) or timestamp with time zone"
+)
 _LAG = "must be a duration above zero, such as 36h, 90m or 1d12h"
 _TOLERANCE = 'must be a number of rows, such as 10, or a percentage up to 100, such as "0.5%"'
 _QUANTITY = "must be a quantity, such as 100m, 2 or 512Mi"
@@ -311,7 +319,11 @@ BAD = [
          "target.dsnSecretRef.key", "must be a key within the secret: letters, digits, -, _ and ."),
     # -- columns, fields, filters ----------------------------------------------------------------
     _bad("a label instead of a field", {"datasets/0/columns": {"srnumber": "Case Number"}},
-         "datasets[0].columns[srnumber]", _FIELD),
+         "datasets[0].columns[srnumber]", _FIELD_OR_PART),
+    _bad("a part that no type has", {"datasets/0/columns": {"srnumber": "site.port"}},
+         "datasets[0].columns[srnumber]", _FIELD_OR_PART),
+    _bad("a part of a part", {"datasets/0/columns": {"srnumber": "site.url.url"}},
+         "datasets[0].columns[srnumber]", _FIELD_OR_PART),
     _bad("a column mapped to what provenance fills", {"datasets/0/columns": {"socrata_id": "casenumber"}},
          "datasets[0].columns",
          "must not map socrata_dataset, socrata_id, socrata_updated_at: spec.target.provenance fills them"),
@@ -327,6 +339,20 @@ BAD = [
          "target.fields[srnumber]", _TYPE),
     _bad("a type with a default", {"target/fields": {"srnumber": "text default 'a'"}},
          "target.fields[srnumber]", _TYPE),
+    _bad("a type for a column whose type fields says",
+         {"target/fields": {"srnumber": "", "opened": "date"}, "target/types": {"opened": "timestamptz"}},
+         "target.types",
+         "must not name a column that fields lists: write its type there, and in one place"),
+    _bad("a type for a column that fields lists without one",
+         {"target/fields": {"srnumber": ""}, "target/types": {"srnumber": "integer"}}, "target.types",
+         "must not name a column that fields lists: write its type there, and in one place"),
+    _bad("a type for a column of provenance", {"target/types": {"socrata_updated_at": "timestamp"}},
+         "target.types",
+         "must not name socrata_dataset, socrata_id, socrata_updated_at: their types are fixed"),
+    _bad("a single type that is empty", {"target/types": {"srnumber": ""}}, "target.types[srnumber]",
+         _GIVEN),
+    _bad("a single type that SQL would run", {"target/types": {"srnumber": "text; drop table x"}},
+         "target.types[srnumber]", _GIVEN),
     _bad("a filter with its keyword", {"datasets/0/where": "WHERE status = 'Open'"}, "datasets[0].where",
          _WHERE),
     _bad("a filter with its parameter", {"datasets/0/where": "$where=status = 'Open'"},

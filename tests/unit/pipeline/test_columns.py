@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socratasync.errors import InvalidSpec, SchemaChanged
+from socratasync.api.names import PARTS
+from socratasync.errors import InvalidSpec, SchemaChanged, SyncError
+from socratasync.pipeline import parts
 from socratasync.pipeline.columns import (
     PROVENANCE,
     Column,
@@ -15,12 +19,13 @@ from socratasync.pipeline.columns import (
     is_known_type,
     postgres_type,
 )
-from socratasync.pipeline.plan.selection import (
+from socratasync.pipeline.plan.names import (
     MAX_NAME_BYTES,
     column_name,
     name_all,
-    select_columns,
 )
+from socratasync.pipeline.plan.selection import EVERYTHING, select_columns
+from socratasync.pipeline.plan.unnamed import Unnamed
 from socratasync.pipeline.target.types import bare_type
 
 LONG = "a_name_that_goes_on_and_on_until_postgresql_would_cut_it_off_here"
@@ -41,6 +46,8 @@ def select(
     mapping: dict[str, str] | None = None,
     provenance: bool = True,
     known: tuple[str, ...] = (),
+    types: dict[str, str] | None = None,
+    unnamed: Unnamed = EVERYTHING,
 ) -> dict[str, tuple[str, str]]:
     """Target column → (source field, PostgreSQL type)."""
     columns = select_columns(
@@ -50,6 +57,8 @@ def select(
         provenance=provenance,
         dataset="abcd-1234",
         known=known,
+        types=types,
+        unnamed=unnamed,
     )
     return {c.name: (c.field, c.type) for c in columns}
 
@@ -396,3 +405,193 @@ def test_a_column_remembers_the_canonical_type_of_its_source() -> None:
             type="timestamp without time zone",
         ),
     )
+
+
+# -- parts -----------------------------------------------------------------------------------------
+
+OLD = (
+    SourceColumn(field="name", type="text"),
+    SourceColumn(field="place", type="location"),
+    SourceColumn(field="site", type="url"),
+    SourceColumn(field="file", type="document"),
+    SourceColumn(field="call", type="phone"),
+    SourceColumn(field="spot", type="point"),
+    SourceColumn(field="picture", type="photo"),
+)
+DOUBLE = "double precision"
+
+
+def old(**words: Any) -> dict[str, tuple[str, str]]:
+    return select(source=OLD, unnamed=words.pop("unnamed", Unnamed()), **words)
+
+
+NEW_TABLE = {
+    "name": ("name", "text"),
+    "place_latitude": ("place.latitude", DOUBLE),
+    "place_longitude": ("place.longitude", DOUBLE),
+    "site": ("site.url", "text"),
+    "file": ("file.file_id", "text"),
+    "call": ("call", "text"),
+    "spot": ("spot", "text"),
+    "picture": ("picture", "text"),
+}
+
+
+def test_a_new_table_gets_parts_that_postgresql_reads() -> None:
+    assert old() == NEW_TABLE
+    assert list(old()) == list(NEW_TABLE)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "changes"),
+    [
+        pytest.param(
+            {"lon": "place.longitude"},
+            {"lon": ("place.longitude", DOUBLE), "place_longitude": None},
+            id="one of two is not loaded twice",
+        ),
+        pytest.param(
+            {"address": "place.human_address"},
+            {"address": ("place.human_address", "text")},
+            id="one more",
+        ),
+        pytest.param(
+            {"link": "site.url", "title": "site.description"},
+            {"link": ("site.url", "text"), "title": ("site.description", "text"), "site": None},
+            id="the only one under another name",
+        ),
+        pytest.param(
+            {"there": "place"},
+            {"there": ("place", "text"), "place_latitude": None, "place_longitude": None},
+            id="the whole",
+        ),
+        pytest.param(
+            {"kind": "file.content_type", "called": "file.filename"},
+            {"kind": ("file.content_type", "text"), "called": ("file.filename", "text")},
+            id="of a document",
+        ),
+        pytest.param(
+            {"number": "call.phone_number", "sort": "call.phone_type"},
+            {"number": ("call.phone_number", "text"), "sort": ("call.phone_type", "text")},
+            id="of a phone",
+        ),
+        pytest.param(
+            {"x": "spot.longitude", "y": "spot.latitude"},
+            {"x": ("spot.longitude", DOUBLE), "y": ("spot.latitude", DOUBLE)},
+            id="of a point",
+        ),
+    ],
+)
+def test_the_manifest_names_parts_beside_what_is_loaded_anyway(
+    mapping: dict[str, str], changes: dict[str, tuple[str, str] | None]
+) -> None:
+    expected = {**NEW_TABLE, **changes}
+
+    assert old(mapping=mapping) == {name: path for name, path in expected.items() if path}
+
+
+def test_fields_name_what_is_loaded_by_default_by_the_names_that_it_would_have() -> None:
+    fields = {"site": "", "place_latitude": "", "place": "", "file": "varchar(40)"}
+
+    assert old(fields=fields) == {
+        "site": ("site.url", "text"),
+        "place_latitude": ("place.latitude", DOUBLE),
+        "place": ("place", "text"),
+        "file": ("file.file_id", "varchar(40)"),
+    }
+    assert old(fields={"lon": ""}, mapping={"lon": "place.longitude"}) == {
+        "lon": ("place.longitude", DOUBLE)
+    }
+
+
+def test_types_are_given_by_the_names_of_the_parts() -> None:
+    found = old(
+        types={"place_latitude": "real", "lon": "numeric"}, mapping={"lon": "place.longitude"}
+    )
+
+    assert (found["place_latitude"], found["lon"]) == (
+        ("place.latitude", "real"),
+        ("place.longitude", "numeric"),
+    )
+
+
+def test_a_coordinate_leaves_its_name_to_the_field_that_is_called_so() -> None:
+    source = (
+        SourceColumn(field="place", type="location"),
+        SourceColumn(field="place_latitude", type="text"),
+    )
+
+    found = select(source=source, unnamed=Unnamed())
+
+    assert found["place_latitude"] == ("place_latitude", "text")
+    assert found[f"place_latitude_{digits('place_latitude')}"] == ("place.latitude", DOUBLE)
+    assert found["place_longitude"] == ("place.longitude", DOUBLE)
+
+
+@pytest.mark.parametrize(
+    ("path", "filled", "error", "said"),
+    [
+        pytest.param(
+            "site.latitude",
+            {},
+            InvalidSpec,
+            "dataset abcd-1234 has no site.latitude for y: site is of type url, and it has site.url, "
+            "site.description. Correct datasets[].columns",
+            id="one that the type does not have",
+        ),
+        pytest.param(
+            "picture.file_id",
+            {},
+            InvalidSpec,
+            "picture is of type photo, and it has no parts; write it whole",
+            id="one of a type without parts",
+        ),
+        pytest.param(
+            "site.latitude",
+            {"y": "site.latitude"},
+            SchemaChanged,
+            "has no site.latitude for y",
+            id="one that it had",
+        ),
+        pytest.param("palace.latitude", {}, InvalidSpec, "Nearest to palace: place", id="no field"),
+    ],
+)
+def test_a_part_that_is_not_there_is_refused(
+    path: str, filled: dict[str, str], error: type[SyncError], said: str
+) -> None:
+    with pytest.raises(error) as caught:
+        old(mapping={"y": path}, unnamed=Unnamed(filled=filled))
+
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("path", "split"),
+    [
+        ("site.url", ("site", "url")),
+        (":@x.latitude", (":@x", "latitude")),
+        ("a.b", ("a.b", "")),
+        (".url", (".url", "")),
+        ("url", ("url", "")),
+        ("a.b.url", ("a.b", "url")),
+    ],
+)
+def test_a_path_is_a_field_and_a_part_that_some_type_has(path: str, split: tuple[str, str]) -> None:
+    assert parts.split(path) == split
+    assert parts.whole(path) == split[0]
+
+
+def test_every_part_of_a_type_can_be_written_in_a_manifest() -> None:
+    assert {part for each in parts.OF_TYPE.values() for part in each} == set(PARTS)
+    assert all(set(some) <= set(parts.OF_TYPE[kind]) for kind, some in parts.BY_DEFAULT.items())
+
+
+def test_a_part_is_staged_under_a_name_that_no_column_of_the_source_has() -> None:
+    whole = Column(name="site", field="site", source_type="url", type="text")
+    part = replace(whole, field="site.url", source_type="text", whole_type="url")
+
+    assert (whole.whole, whole.field_type, whole.staged) == ("site", "url", "site")
+    assert (part.whole, part.field_type) == ("site", "url")
+    assert part.staged == f"site_{hashlib.sha256(b'site').hexdigest()[:12]}"
+    assert len(replace(part, name="n" * 63).staged) == 63
+    assert replace(part, name="Odd Name").staged.startswith("column_")

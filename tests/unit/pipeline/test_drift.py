@@ -15,7 +15,7 @@ from socratasync.errors import (
 )
 from socratasync.pipeline.columns import Column, SourceColumn, postgres_type
 from socratasync.pipeline.plan.drift import Agreement, Policy, agree, common_types, fits
-from socratasync.pipeline.plan.frozen import find_frozen
+from socratasync.pipeline.plan.frozen import NOTHING_FROZEN, find_frozen
 from socratasync.pipeline.plan.target_state import check_table
 from socratasync.pipeline.target.catalog import Target, TargetColumn
 
@@ -47,6 +47,8 @@ def settle(
     known: Mapping[str, str] | None = AT_SOURCE,
     target: Target = TABLE,
     chosen: Mapping[str, str] | None = None,
+    given: Mapping[str, str] | None = None,
+    called: Mapping[str, str] | None = None,
     key: Sequence[str] = ("srnumber",),
     policy: Policy = "AddColumns",
     provenance: bool = True,
@@ -55,9 +57,10 @@ def settle(
     empties: bool = False,
     types: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
+    leaving: Sequence[str] = (),
 ) -> Agreement:
     """What source (field → type) and target agree on; columns are called as their fields, but for those
-    of ``mapping`` (column → field). All of ``known`` was loaded."""
+    of ``mapping`` (column → field). All of ``known`` was loaded, but for ``leaving``, which is not loaded now either."""
     shown = labels or {}
     there = [
         SourceColumn(field=field, type=kind, label=shown.get(field, ""))
@@ -69,10 +72,10 @@ def settle(
             name=names.get(c.field, c.field),
             field=c.field,
             source_type=c.canonical,
-            type=(chosen or {}).get(c.field) or postgres_type(c),
+            type={**(chosen or {}), **(given or {})}.get(c.field) or postgres_type(c),
         )
         for c in there
-        if not chosen or c.field in chosen
+        if (not chosen or c.field in chosen) and c.field not in leaving
     ]
     return agree(
         dataset="abcd-1234",
@@ -80,7 +83,7 @@ def settle(
         source=there,
         known=known,
         frozen=find_frozen(
-            {"loaded": {field: field for field in known}} if known else None,
+            {"loaded": {f: f for f in known if f not in leaving}} if known else None,
             columns,
             there,
             target,
@@ -92,7 +95,8 @@ def settle(
         target=target,
         types=types or common_types([columns]),
         chosen=chosen or {},
-        called={},
+        given=given or {},
+        called=called or {},
         key=key,
         provenance=provenance,
         policy=policy,
@@ -134,6 +138,15 @@ def without(*fields: str) -> dict[str, str]:
         ("json", "jsonb", "always"),
         ("json", "integer", "never"),
         ("hologram", "text", "always"),
+        ("location", "text", "always"),
+        ("location", "varchar(20)", "perhaps"),
+        ("location", "numeric", "never"),
+        ("location", "jsonb", "never"),
+        ("location", "point", "perhaps"),
+        ("url", "boolean", "never"),
+        ("document", "date", "never"),
+        ("polygon", "integer", "never"),
+        ("photo", "uuid", "perhaps"),
     ],
 )
 def test_whether_values_of_one_type_go_into_another(source: str, target: str, fit: str) -> None:
@@ -154,6 +167,106 @@ def test_datasets_that_share_a_table_share_its_types(types: list[str], common: s
     datasets = [[Column(name="a", field="a", source_type="x", type=kind)] for kind in types]
 
     assert common_types(datasets) == {"a": common}
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen", "called", "target", "error", "said"),
+    [
+        pytest.param(
+            {"houses": "boolean"},
+            {},
+            {},
+            NO_TABLE,
+            InvalidSpec,
+            "spec.target.types wants houses as boolean, which cannot hold dataset abcd-1234's houses (number); "
+            "write another type, or text",
+            id="a new table's type that takes no such value",
+        ),
+        pytest.param(
+            {},
+            {"srnumber": "", "status": "", "houses": "timestamptz"},
+            {},
+            NO_TABLE,
+            InvalidSpec,
+            "spec.target.fields wants houses as timestamptz, which cannot hold",
+            id="the like of it in fields",
+        ),
+        pytest.param(
+            {"houses": "flag"},
+            {},
+            {"flag": "boolean"},
+            NO_TABLE,
+            InvalidSpec,
+            "spec.target.types wants houses as flag, which cannot hold",
+            id="a type under another name",
+        ),
+        pytest.param(
+            {"houses": "boolean"},
+            {},
+            {},
+            replace(TABLE, columns=TABLE.columns[:2]),
+            InvalidSpec,
+            "spec.target.types wants houses as boolean, which cannot hold",
+            id="a column that the table gets",
+        ),
+        pytest.param(
+            {"houses": "bigint"},
+            {},
+            {},
+            TABLE,
+            TargetMismatch,
+            "spec.target.types wants houses as bigint, but public.requests has it as numeric; change one of them",
+            id="a table's column of another type",
+        ),
+        pytest.param({"houses": "decimal"}, {}, {}, TABLE, None, "", id="a table's own type"),
+        pytest.param({"houses": "real"}, {}, {}, NO_TABLE, None, "", id="a type that fits"),
+        pytest.param({"houses": "civic.fare"}, {}, {}, NO_TABLE, None, "", id="a domain"),
+    ],
+)
+def test_a_single_type_is_refused_where_the_column_cannot_have_it(
+    given: dict[str, str],
+    chosen: dict[str, str],
+    called: dict[str, str],
+    target: Target,
+    error: type[SyncError] | None,
+    said: str,
+) -> None:
+    known = None if target is not TABLE else AT_SOURCE
+    if error is None:
+        settle(given=given, chosen=chosen, called=called, target=target, known=known)
+        return
+    with pytest.raises(error) as caught:
+        settle(given=given, chosen=chosen, called=called, target=target, known=known)
+
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("kinds", "common"),
+    [
+        pytest.param({"number": "numeric", "part": "double precision"}, "numeric", id="a part"),
+        pytest.param({"double": "double precision", "number": "numeric"}, "text", id="a double"),
+        pytest.param({"number": "integer", "part": "double precision"}, "text", id="a given type"),
+    ],
+)
+def test_a_coordinate_that_is_a_part_here_and_a_number_there_is_a_number(
+    kinds: dict[str, str], common: str, reverse: bool
+) -> None:
+    datasets = [
+        [
+            Column(
+                name="lat",
+                field="place.latitude" if source == "part" else "lat",
+                source_type="number" if source == "part" else source,
+                type=kind,
+                whole_type="location" if source == "part" else "",
+            )
+        ]
+        for source, kind in kinds.items()
+    ]
+
+    assert common_types(datasets[::-1] if reverse else datasets) == {"lat": common}
 
 
 # -- the table ----------------------------------------------------------------------------------
@@ -258,6 +371,74 @@ def test_a_table_that_a_run_may_not_write_is_refused_with_what_to_do(
 )
 def test_a_table_that_fits_is_taken(target: Target, key: list[str]) -> None:
     check_table(target, key)
+
+
+# -- computed regions ---------------------------------------------------------------------------
+
+REGION = ":@computed_region_ab12_cd34"
+
+
+@pytest.mark.parametrize("policy", ["AddColumns", "Ignore", "Fail"])
+@pytest.mark.parametrize(
+    ("source", "known"),
+    [
+        pytest.param({**AT_SOURCE, REGION: "number"}, AT_SOURCE, id="added"),
+        pytest.param(AT_SOURCE, {**AT_SOURCE, REGION: "number"}, id="dropped"),
+        pytest.param({**AT_SOURCE, REGION: "text"}, {**AT_SOURCE, REGION: "number"}, id="retyped"),
+    ],
+)
+def test_a_computed_region_that_is_not_loaded_is_no_change(
+    policy: Policy, source: dict[str, str], known: dict[str, str]
+) -> None:
+    agreed = settle(source=source, known=known, policy=policy, leaving=[REGION])
+
+    assert (agreed.in_sync, agreed.warnings, agreed.add) == (True, (), ())
+
+
+def test_one_that_is_loaded_is_a_change_as_any_column_is() -> None:
+    agreed = settle(source={**AT_SOURCE, REGION: "number"})
+
+    assert agreed.in_sync is False
+    assert agreed.warnings == (f"dataset abcd-1234 changed: column {REGION} is new",)
+
+
+def test_a_part_fits_as_its_own_type_does_whatever_its_field_has_become() -> None:
+    source = {"srnumber": "text", "place": "point"}
+    columns = [
+        Column(name="srnumber", field="srnumber", source_type="text", type="text"),
+        Column(
+            name="houses",
+            field="place.latitude",
+            source_type="number",
+            type="double precision",
+            whole_type="point",
+        ),
+    ]
+    agreed = agree(
+        dataset="abcd-1234",
+        columns=columns,
+        source=[SourceColumn(field=f, type=t) for f, t in source.items()],
+        known={"srnumber": "text", "place": "location"},
+        frozen=NOTHING_FROZEN,
+        mapped=["place.latitude", "new.url"],
+        target=TABLE,
+        types={},
+        chosen={},
+        given={},
+        called={},
+        key=["srnumber"],
+        provenance=True,
+        policy="AddColumns",
+    )
+
+    assert [c.type for c in agreed.columns] == ["text", "numeric"]
+    assert agreed.warnings == ("dataset abcd-1234 changed: column place was location and is point",)
+
+
+def test_a_new_field_of_which_the_manifest_names_a_part_is_agreed() -> None:
+    agreed = settle(source={**AT_SOURCE, "place": "location"}, mapping={"place": "place.latitude"})
+
+    assert agreed.in_sync is True
 
 
 # -- policy by change by target -------------------------------------------------------------------

@@ -96,6 +96,27 @@ NO_ACRES = {"name": "name", "lake": "lake"}
             (),
             id="since long",
         ),
+        pytest.param(
+            partial(
+                found, NO_ACRES, remembered={"loaded": {**LOADED["loaded"], "acres": "area.url"}}
+            ),
+            {"acres": "area.url"},
+            ("acres",),
+            ("area.url",),
+            id="a part of what is gone",
+        ),
+        pytest.param(
+            partial(
+                found,
+                {**NO_ACRES, "size": "area.url"},
+                remembered={"loaded": {**LOADED["loaded"], "acres": "area.url"}},
+                source=["name", "lake", "area"],
+            ),
+            {"acres": "area.url"},
+            ("acres",),
+            (),
+            id="a part that is loaded into another column",
+        ),
         pytest.param(partial(found, ALL, remembered=FROZEN), {}, (), (), id="filled again"),
         pytest.param(
             partial(found, NO_ACRES, target=table("name", "lake")), {}, (), (), id="dropped at once"

@@ -456,6 +456,60 @@ def test_types_of_the_manifest_are_compared_as_postgresql_calls_them(
     plan(source, replace(state, types={"small": "public.small"}), agreed)
 
 
+def test_types_change_those_of_single_columns_and_choose_none(
+    source: Source, parks: Dataset
+) -> None:
+    found = plan(source, NOTHING_YET, spec(target={"types": {"acres": "real"}}))
+
+    assert found.shape.columns == (COLUMNS[0], replace(COLUMNS[1], type="real"))
+    assert found.table == (("name", "text"), ("acres", "real"), *PROVENANCE.items())
+
+
+@pytest.mark.parametrize(
+    ("known", "named", "refused"),
+    [
+        pytest.param({}, "acre", True, id="never loaded"),
+        pytest.param({PARKS: KNOWN}, "acre", True, id="loaded without it"),
+        pytest.param(
+            {PARKS: replace(KNOWN, columns={**KNOWN.columns, "loaded": {"acre": "acre"}})},
+            "acre",
+            False,
+            id="loaded until now",
+        ),
+        pytest.param(
+            {LAKES: replace(KNOWN, columns={**KNOWN.columns, "frozen": {"acre": "acre"}})},
+            "acre",
+            False,
+            id="frozen, in another dataset",
+        ),
+    ],
+)
+def test_a_type_for_a_column_that_no_dataset_loads_is_refused(
+    source: Source, parks: Dataset, known: dict[str, Known], named: str, refused: bool
+) -> None:
+    state = replace(NOTHING_YET, known=known)
+    agreed = spec(target={"types": {named: "real"}})
+
+    if not refused:
+        planned(source, state, agreed)
+        return
+    with pytest.raises(InvalidSpec) as caught:
+        planned(source, state, agreed)
+    assert caught.value.message == (
+        "spec.target.types names acre, which no dataset loads; correct it, or take it out. Nearest to acre: acres. "
+        "Loaded are: acres, name"
+    )
+
+
+def test_a_type_for_a_column_of_a_dataset_that_is_not_read_is_nobodys_business(
+    source: Source, parks: Dataset
+) -> None:
+    lakes = {"id": LAKES, "year": 2023}
+    agreed = spec(lakes, years=[2024], target={"types": {"depth": "real"}})
+
+    assert isinstance(planned(source, NOTHING_YET, agreed).plans[PARKS], DatasetPlan)
+
+
 @pytest.mark.parametrize(
     ("known", "target", "provenance", "full"),
     [

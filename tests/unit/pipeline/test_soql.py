@@ -42,6 +42,9 @@ def column(name: str, field: str | None = None) -> Column:
         pytest.param("a`b", "`a``b`", id="a back-tick is doubled"),
         pytest.param("a\n", "`a\n`", id="a line end does not slip through the check"),
         pytest.param("a or 1=1", "`a or 1=1`", id="a condition stays one name"),
+        pytest.param("site.url", "site.url", id="a part stays one"),
+        pytest.param("group.latitude", "`group`.latitude", id="of a field that is quoted, too"),
+        pytest.param("site.port", "`site.port`", id="what is no part is a name"),
     ],
 )
 def test_a_field_name_is_written_so_that_it_stays_one_name(name: str, written: str) -> None:

@@ -117,3 +117,28 @@ def test_what_was_never_loaded_starts_over() -> None:
 )
 def test_only_an_update_from_the_watermark_may_find_nothing_changed(load: Load, same: bool) -> None:
     assert nothing_changed(KNOWN, load, SNAPSHOT, BY_CHANGE) is same
+
+
+PART = replace(COLUMNS[1], field="site.url", source_type="text", whole_type="url")
+
+
+@pytest.mark.parametrize(
+    ("loaded", "types", "anew"),
+    [
+        pytest.param("site.url", {"site": "url"}, False, id="as it was"),
+        pytest.param("site", {"site": "url"}, True, id="it was loaded whole"),
+        pytest.param("site.description", {"site": "url"}, True, id="another part was"),
+        pytest.param("site.url", {"site": "text"}, True, id="the field was of another type"),
+    ],
+)
+def test_a_part_is_read_anew_where_it_or_the_whole_was_another(
+    loaded: str, types: dict[str, str], anew: bool
+) -> None:
+    columns = {
+        **KNOWN.columns,
+        "loaded": {**KNOWN.columns["loaded"], PART.name: loaded},
+        "source": {**KNOWN.columns["source"], **types},
+    }
+    known = replace(KNOWN, columns=columns)
+
+    assert must_start_over(known, (COLUMNS[0], PART), None, ()) is anew

@@ -225,6 +225,27 @@ def test_how_columns_differ(columns: dict[str, Any], differences: Any, fits: boo
     assert found.fits is fits
 
 
+@pytest.mark.parametrize(
+    ("kind", "missing", "changed"),
+    [
+        pytest.param("location", (), (), id="the same"),
+        pytest.param("point", (), (), id="a type that has the part, too"),
+        pytest.param("url", (), ("lat",), id="one that does not"),
+        pytest.param(None, ("lat",), (), id="none"),
+    ],
+)
+def test_parts_of_the_newest_ones_map_are_looked_for(
+    kind: str | None, missing: tuple[str, ...], changed: tuple[str, ...]
+) -> None:
+    last = LAST.model_copy(update={"columns": {"lat": "place.latitude"}})
+    known = entry("case-2026", columns={"place": "location"})
+
+    found = compare(spec(), last, known, 2027, entry(columns={"place": kind})).successor
+
+    assert [n for n in found.columns_missing if n == "lat"] == list(missing)
+    assert [n for n in found.columns_changed if n == "lat"] == list(changed)
+
+
 def test_a_column_more_does_not_fit_where_columns_must_not_change() -> None:
     more = entry(columns={"dogs": "checkbox"})
 

@@ -89,46 +89,73 @@ NO_TABLE = Target(schema="public", table="requests")
 TABLE = Target(schema="public", table="requests", kind="r", columns=(THERE,))
 ALTER = 'run ALTER TABLE public.requests ALTER COLUMN "houses" TYPE text'
 WRITE = "write houses: text in spec.target.fields"
+GIVE = "write houses: text in spec.target.types"
 EITHER = 'set spec.target.onBadValue to "Null" or "Skip"'
 
 
 @pytest.mark.parametrize(
-    ("target", "chosen", "takes_null", "is_text", "ways"),
+    ("target", "chosen", "takes_null", "is_text", "ways", "types"),
     [
-        pytest.param(TABLE, {}, True, True, [ALTER, EITHER], id="a table"),
+        pytest.param(TABLE, {}, True, True, [ALTER, EITHER], {}, id="a table"),
         pytest.param(
             TABLE,
             {"houses": "integer"},
             True,
             True,
             [f"{ALTER}, and {WRITE}", EITHER],
+            {},
             id="a table, and the manifest says the same",
         ),
-        pytest.param(TABLE, {"houses": ""}, True, True, [ALTER, EITHER], id="a table alone"),
+        pytest.param(TABLE, {"houses": ""}, True, True, [ALTER, EITHER], {}, id="a table alone"),
         pytest.param(
             NO_TABLE,
             {},
             True,
             True,
-            [f"{WRITE}, which then lists every column to load", EITHER],
+            [GIVE, EITHER],
+            {},
             id="no table yet",
         ),
         pytest.param(
-            NO_TABLE, {"houses": "integer"}, True, True, [WRITE, EITHER], id="no table but a type"
+            NO_TABLE,
+            {"houses": "integer"},
+            True,
+            True,
+            [WRITE, EITHER],
+            {},
+            id="no table but a type",
         ),
-        pytest.param(TABLE, {}, True, False, [EITHER], id="what no text holds"),
+        pytest.param(
+            TABLE,
+            {},
+            True,
+            True,
+            [f"{ALTER}, and {GIVE}", EITHER],
+            {"houses": "integer"},
+            id="a table, and the manifest gives that type",
+        ),
+        pytest.param(
+            NO_TABLE, {}, True, True, [GIVE, EITHER], {"houses": "integer"}, id="no table, a type"
+        ),
+        pytest.param(TABLE, {}, True, False, [EITHER], {}, id="what no text holds"),
         pytest.param(
             TABLE,
             {},
             False,
             True,
             [ALTER, 'set spec.target.onBadValue to "Skip"'],
+            {},
             id="a key",
         ),
     ],
 )
 def test_the_advice_is_what_works_for_that_column(
-    target: Target, chosen: dict[str, str], takes_null: bool, is_text: bool, ways: list[str]
+    target: Target,
+    chosen: dict[str, str],
+    takes_null: bool,
+    is_text: bool,
+    ways: list[str],
+    types: dict[str, str],
 ) -> None:
     told = sentence(
         dataset="abcd-1234",
@@ -140,6 +167,7 @@ def test_the_advice_is_what_works_for_that_column(
         is_text=is_text,
         target=target,
         chosen=chosen,
+        types=types,
     )
 
     assert told == (

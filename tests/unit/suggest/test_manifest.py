@@ -62,6 +62,50 @@ def proposed(
     return replace(survey, **changes)
 
 
+def test_computed_regions_are_offered_and_not_listed() -> None:
+    found = proposed()
+    regions = [SourceColumn(field=f":@computed_region_{n}", type="number") for n in "ab"]
+    metadata = replace(found.described.metadata, columns=(*found.first.columns, *regions))
+    with_regions = replace(found, described=replace(found.described, metadata=metadata))
+
+    line = "  # source: {computedRegions: true}  # loads 2 more, by which the portal tells areas apart\n"
+    assert line in write_manifest(with_regions, NOW)
+    assert "computedRegions" not in write_manifest(found, NOW)
+
+
+def test_parts_of_a_sibling_are_mapped_as_those_of_the_first_are() -> None:
+    place = [
+        Column(
+            name=f"place_{part}",
+            field=f"place.{part}",
+            source_type="number",
+            type="double precision",
+            whole_type="location",
+        )
+        for part in ("latitude", "longitude")
+    ]
+    site = Column(name="site", field="site.url", source_type="text", type="text", whole_type="url")
+    found = proposed()
+    found = replace(
+        found,
+        columns=(*found.columns, *place, site),
+        siblings=(sibling(2019, place="at", site="link"),),
+    )
+
+    (mapped,) = [d["columns"] for d in written(found)["spec"]["datasets"] if "columns" in d]
+
+    assert mapped == {
+        "place_latitude": "at.latitude",
+        "place_longitude": "at.longitude",
+        "site": "link.url",
+    }
+    told = (
+        "    # Where the database has PostGIS, a location is one column, and not its two numbers.\n"
+    )
+    assert told in write_manifest(found, NOW)
+    assert told not in write_manifest(proposed(), NOW)
+
+
 def sibling(year: int, **columns: str) -> Sibling:
     return Sibling(
         dataset=Shown(id=f"case-{year}", name=f"Cases {year}", columns=()), columns=columns

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from socratasync.errors import InvalidSpec, SchemaChanged, TargetMismatch
-from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
+from socratasync.pipeline import parts
+from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn, is_computed_region
 from socratasync.pipeline.plan.forms import common_type
 from socratasync.pipeline.plan.frozen import Frozen
+from socratasync.pipeline.plan.names import column_name
 from socratasync.pipeline.plan.nearest import sentence
-from socratasync.pipeline.plan.selection import column_name
 from socratasync.pipeline.target.catalog import Target, TargetColumn
-from socratasync.pipeline.target.types import bare_type, spatial
+from socratasync.pipeline.target.types import bare_type
 
 Policy = Literal["AddColumns", "Ignore", "Fail"]
 Fit = Literal["always", "perhaps", "never"]
@@ -27,6 +28,16 @@ _NUMBERS = frozenset(
     {"smallint", "integer", "bigint", "real", "double precision", "money", "numeric"}
 )
 _TIMES = frozenset({"timestamp without time zone", "timestamp with time zone", "date"})
+_OWN = (
+    _NUMBERS
+    | _TIMES
+    | {"boolean", "json", "jsonb", "interval", "time without time zone", "time with time zone"}
+)
+"""PostgreSQL's own types with one meaning: what they do not read of a Socrata type, they never do."""
+_FOR_PEOPLE = frozenset(
+    "location url document point line polygon multipoint multiline multipolygon".split()
+)
+"""Socrata's types whose text none of those reads, whatever the value."""
 _ALWAYS = {
     "number": frozenset({"numeric"}),
     "double": frozenset({"double precision", "numeric"}),
@@ -62,11 +73,19 @@ def fits(source_type: str, pg_type: str) -> Fit:
     target = bare_type(pg_type)
     if target in _TEXTS:
         return "always" if target == "text" else "perhaps"
+    if source_type in _FOR_PEOPLE and target in _OWN:
+        return "never"
     if target in _ALWAYS.get(source_type, ()):
         return "always"
     if source_type in _PERHAPS:
         return "perhaps" if target in _PERHAPS[source_type] else "never"
     return "perhaps"  # text and its kin: their looks decide
+
+
+def may_hold(source_type: str, pg_type: str) -> bool:
+    """Whether a column of that type, still to be made, may hold such values. Of types that are not PostgreSQL's
+    own nothing is known: a domain of the database, a type of an extension."""
+    return bare_type(pg_type) not in _OWN or fits(source_type, pg_type) != "never"
 
 
 def common_types(datasets: Iterable[Sequence[Column]]) -> dict[str, str]:
@@ -77,12 +96,6 @@ def common_types(datasets: Iterable[Sequence[Column]]) -> dict[str, str]:
             known = types.get(column.name, column.type)
             types[column.name] = common_type(known, column.type)
     return types
-
-
-def _common_type(one: str, other: str) -> str:
-    if (there := spatial(one)) and (here := spatial(other)):
-        return one if there == here else one.replace(one.partition("(")[2], "Geometry,4326)")
-    return one if bare_type(one) == bare_type(other) else "text"
 
 
 def agree(
@@ -96,6 +109,7 @@ def agree(
     target: Target,
     types: Mapping[str, str],
     chosen: Mapping[str, str],
+    given: Mapping[str, str],
     called: Mapping[str, str],
     key: Sequence[str],
     provenance: bool,
@@ -105,7 +119,7 @@ def agree(
 
     ``known`` (source field → canonical type) is the dataset as last loaded, None if never.
     ``mapped`` are the fields that the dataset's own ``columns`` name, ``chosen`` is ``target.fields``,
-    ``types`` are a new table's types (``common_types``), ``called`` what PostgreSQL calls the types there
+    ``given`` is ``target.types``, ``types`` are a new table's types (``common_types``), ``called`` what PostgreSQL calls the types there
     (``catalog.check_types``).
     Raises ``SchemaChanged`` for what the source did, ``TargetMismatch`` for what the target is, ``InvalidSpec`` for
     a key that the source never had.
@@ -124,11 +138,15 @@ def agree(
     warnings = _told(dataset, changed) + frozen.sentences(dataset)
     in_sync = not changed and not frozen.named
     if not target.exists:
+        for column in columns:
+            _check_new(dataset, column, chosen, given, called)
         typed = tuple(replace(c, type=types.get(c.name, c.type)) for c in columns)
         return Agreement(columns=typed, warnings=warnings, in_sync=in_sync)
     loaded, added = _split(columns, target, policy)
+    for column in added:
+        _check_new(dataset, column, chosen, given, called)
     for column in loaded:
-        _check_chosen(column, target, chosen, called)
+        _check_chosen(column, target, chosen, given, called)
         _check_column(dataset, column, target, known, policy)
     _check_required(target, loaded, provenance)
     return Agreement(
@@ -152,7 +170,7 @@ def _check_key(
     if not missing:
         return
     shown = {c.field: c.label for c in source}
-    near = sentence(missing, {c.name: shown[c.field] for c in columns})
+    near = sentence(missing, {c.name: shown[c.whole] for c in columns})
     lacks = f"dataset {dataset} has no column {', '.join(missing)}, the key of the target"
     rest = f"{near}It has: {', '.join(sorted(names))}"
     if set(missing) <= {column_name(f) for f in known}:
@@ -171,13 +189,16 @@ def _changes(
 ) -> list[str]:
     """What else the source did to its columns since the last load, in words; nothing if never loaded.
 
-    ``agreed`` are new fields that the manifest itself names; None: all that it does not load are.
+    ``agreed`` are new fields that the manifest itself names; None: all that it does not load are. Computed regions
+    come and go by themselves: those that are not loaded are no change.
     """
     if not known:
         return []
     now = {c.field: c.canonical for c in source}
-    loaded = {c.field for c in columns}
-    new = [f for f in now if f not in known and f not in agreed] if agreed is not None else []
+    loaded = {c.whole for c in columns}
+    agreed = None if agreed is None else set(map(parts.whole, agreed))
+    told = [f for f in now if f in loaded or not is_computed_region(f)]
+    new = [f for f in told if f not in known and f not in agreed] if agreed is not None else []
     retyped = [
         f"column {f} was {known[f]} and is {t}"
         for f, t in now.items()
@@ -215,15 +236,43 @@ def _split(
     return list(columns), lacking
 
 
-def _check_chosen(
-    column: Column, target: Target, chosen: Mapping[str, str], called: Mapping[str, str]
+def _wanted(
+    column: Column, chosen: Mapping[str, str], given: Mapping[str, str]
+) -> tuple[str, str | None]:
+    """Where the manifest says the column's type, and which; a column is never in both."""
+    path = "spec.target.types" if column.name in given else "spec.target.fields"
+    return path, given.get(column.name) or chosen.get(column.name)
+
+
+def _check_new(
+    dataset: str,
+    column: Column,
+    chosen: Mapping[str, str],
+    given: Mapping[str, str],
+    called: Mapping[str, str],
 ) -> None:
-    there, wanted = target.column(column.name), chosen.get(column.name)
+    """A column still to be made. What its type cannot hold would else be found out by the first value."""
+    path, wanted = _wanted(column, chosen, given)
+    if wanted and not may_hold(column.source_type, called.get(wanted, wanted)):
+        raise InvalidSpec(
+            f"{path} wants {column.name} as {wanted}, which cannot hold dataset {dataset}'s {column.field} "
+            f"({column.source_type}); write another type, or text"
+        )
+
+
+def _check_chosen(
+    column: Column,
+    target: Target,
+    chosen: Mapping[str, str],
+    given: Mapping[str, str],
+    called: Mapping[str, str],
+) -> None:
+    there, (path, wanted) = target.column(column.name), _wanted(column, chosen, given)
     if there is None or not wanted or there.generated:
         return
     if bare_type(called.get(wanted, wanted)) != bare_type(there.type):
         raise TargetMismatch(
-            f"spec.target.fields wants {column.name} as {wanted}, but {target.name} has it as "
+            f"{path} wants {column.name} as {wanted}, but {target.name} has it as "
             f"{there.type}; change one of them"
         )
 
@@ -243,8 +292,10 @@ def _check_column(
             f"{target.name}.{column.name} is generated by PostgreSQL; leave it out of spec.target.fields"
         )
     fit = _fit(column, there)
-    was = (known or {}).get(column.field, column.source_type)
-    retyped = was != column.source_type
+    was = (known or {}).get(column.whole, column.field_type)
+    retyped = (
+        was != column.field_type and not column.whole_type
+    )  # a part is of one type, whatever it is a part of
     if retyped and (fit == "never" or (fit == "perhaps" and policy != "Ignore")):
         raise SchemaChanged(
             f"dataset {dataset}: column {column.field} was {was} and is {column.source_type}, which "

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from socratasync.contract.report import listed
+from socratasync.pipeline import parts
 from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn
 from socratasync.pipeline.target.catalog import Target
 
@@ -69,7 +70,7 @@ def find_frozen(
     named = not_accepted(frozen, accepted, chosen)
     there = {column.field for column in source}
     lost = dict.fromkeys(loaded[name] for name in named if name in loaded)
-    gone = tuple(last for last in lost if last not in there)
+    gone = tuple(last for last in lost if parts.whole(last) not in there)
     return Frozen(gone=gone) if empties else Frozen(columns=frozen, named=named, gone=gone)
 
 

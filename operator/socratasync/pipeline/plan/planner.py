@@ -23,6 +23,7 @@ from socratasync.pipeline.plan.drift import Agreement, agree, common_types
 from socratasync.pipeline.plan.forms import Sending, find_sending, mixed_forms
 from socratasync.pipeline.plan.frozen import Frozen, find_frozen, has_provenance
 from socratasync.pipeline.plan.geometry import as_geometry, check_geometry, check_postgis
+from socratasync.pipeline.plan.given_types import check_loaded
 from socratasync.pipeline.plan.model import DatasetPlan, KeepsNewer, Load, Shape, Snapshot
 from socratasync.pipeline.plan.obstacles import check_additions, check_obstacles
 from socratasync.pipeline.plan.partitions import for_dataset
@@ -31,6 +32,7 @@ from socratasync.pipeline.plan.selection import select_columns
 from socratasync.pipeline.plan.snapshot import take_snapshot
 from socratasync.pipeline.plan.target_state import TargetState, check_table
 from socratasync.pipeline.plan.time_zone import in_zone
+from socratasync.pipeline.plan.unnamed import Unnamed
 from socratasync.pipeline.plan.watermark import (
     choose_load,
     find_watermark,
@@ -96,13 +98,17 @@ def plan_all(
     only: Range | None = None,
 ) -> Plans:
     """Plan every dataset that the manifest selects; ``only``: to read a range of it. Raises ``TargetMismatch`` or ``PermissionDenied``
-    where the target can take none of them; what is wrong with one dataset stands in its place."""
+    where the target can take none of them, ``InvalidSpec`` for a type of a column that none loads; what is wrong with
+    one dataset stands in its place."""
     check_table(state.target, spec.target.key)
     check_postgis(spec.target, state)
     check_obstacles(state.target, state.around, resets=spec.resets(mode))
     source.go_on({dataset: known.api for dataset, known in state.known.items()})
     described = _each(spec, source, lambda dataset: _describe(spec, source, state, dataset))
     columns = {d: each.columns for d, each in described.items() if isinstance(each, _Described)}
+    if len(columns) == len(spec.datasets):  # of others nobody knows what they load
+        known = [each.columns for each in state.known.values()]
+        check_loaded(spec.target.types, list(columns.values()), known)
     question = _Question(
         spec=spec,
         source=source,
@@ -137,6 +143,14 @@ def _describe(
         provenance=spec.target.provenance,
         dataset=dataset.id,
         known=known.columns.get("source", {}) if known else {},
+        types=spec.target.types,
+        unnamed=Unnamed(
+            computed_regions=spec.source.computed_regions,
+            points=state.postgis is not None and not state.target.exists,
+            typed=spec.target.types,
+            target=state.target,
+            filled=state.filled,
+        ),
     )
     return _Described(metadata=metadata, columns=as_geometry(columns, spec.target, state))
 
@@ -238,6 +252,7 @@ def _agreement(
         target=question.state.target,
         types=question.table,
         chosen=target.fields,
+        given=target.types,
         called=question.state.types,
         key=target.key,
         provenance=target.provenance,

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from socratasync.errors import InvalidSpec, SchemaChanged
-from socratasync.pipeline.columns import PROVENANCE, Column, SourceColumn, postgres_type
+from socratasync.pipeline import parts
+from socratasync.pipeline.columns import (
+    PROVENANCE,
+    Column,
+    SourceColumn,
+    part_type,
+    postgres_type,
+)
+from socratasync.pipeline.plan.names import column_name, default_name, name_paths
 from socratasync.pipeline.plan.nearest import sentence
+from socratasync.pipeline.plan.unnamed import Unnamed
 
-MAX_NAME_BYTES = 63  # PostgreSQL cuts longer identifiers silently, which makes two columns one
-_SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
-
-
-def column_name(field: str) -> str:
-    """A PostgreSQL name for a field name: the same wherever and whenever it is asked for.
-
-    Names that PostgreSQL would cut, or that it keeps for itself, get the head of the name and
-    eight digits of its SHA-256, so two long names with one beginning stay two.
-    """
-    name = field.removeprefix(":@").removeprefix(":")
-    if name and len(name.encode()) <= MAX_NAME_BYTES and name not in _SYSTEM_COLUMNS:
-        return name
-    return _with_digest(name, field)
-
-
-def _with_digest(name: str, field: str) -> str:
-    digest = hashlib.sha256(field.encode()).hexdigest()[:8]
-    head = name.encode()[: MAX_NAME_BYTES - 9].decode(errors="ignore")
-    return f"{head}_{digest}"
-
-
-def name_all(fields: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Field → column name for all fields at once; a name already taken gets the digest form.
-
-    Of two fields that want one name, the one that is called so gets it. The order of ``fields``
-    decides nothing: a portal that moves its columns must not swap them in the target.
-    """
-    wanted = list(fields)
-    used = set(taken)
-    names: dict[str, str] = {}
-    for field in sorted(wanted, key=lambda f: (column_name(f) != f, f)):
-        name, salted = column_name(field), field
-        while name in used:
-            name = _with_digest(column_name(field), salted)
-            salted += "_"
-        used.add(name)
-        names[field] = name
-    return {field: names[field] for field in wanted}
+EVERYTHING = Unnamed(computed_regions=True, whole=True)
 
 
 def select_columns(
@@ -58,30 +28,73 @@ def select_columns(
     provenance: bool,
     dataset: str,
     known: Collection[str] = (),
+    types: Mapping[str, str] | None = None,
+    unnamed: Unnamed = EVERYTHING,
 ) -> tuple[Column, ...]:
     """The columns that a dataset loads.
 
     ``fields`` (target column → type, ``""`` to infer) chooses the columns; empty means all.
     ``mapping`` (target column → source field) is the dataset's own ``columns``, ``known`` are the
-    fields that the source had at the last load.
+    fields that the source had at the last load, ``types`` (target column → type) what ``target.types`` gives;
+    ``unnamed`` tells which columns are loaded that none of these names.
 
     Raises ``SchemaChanged`` when a chosen column is no more at the source, ``InvalidSpec`` when it never
     was, or when the mapping names a column that is not loaded, or that provenance fills.
     """
     by_field = {column.field: column for column in source}
-    wanted = wanted_fields(by_field, fields, mapping, provenance)
-    missing = {name: field for name, field in wanted.items() if field not in by_field}
+    given = {**fields, **(types or {})}
+    wanted = wanted_fields(by_field, fields, mapping, provenance, unnamed)
+    missing = {
+        name: path for name, path in wanted.items() if _whole(path, by_field) not in by_field
+    }
     if missing:
         said = _missing_sentence(dataset, missing, by_field)
-        raise SchemaChanged(said) if set(missing.values()) <= set(known) else InvalidSpec(said)
+        gone = set(map(parts.whole, missing.values())) <= set(known)
+        raise SchemaChanged(said) if gone else InvalidSpec(said)
     return tuple(
-        Column(
-            name=name,
-            field=field,
-            source_type=by_field[field].canonical,
-            type=fields.get(name) or postgres_type(by_field[field]),
-        )
-        for name, field in wanted.items()
+        _column(name, path, by_field[_whole(path, by_field)], dataset, given.get(name), unnamed)
+        for name, path in wanted.items()
+    )
+
+
+def _whole(path: str, by_field: Collection[str]) -> str:
+    return path if path in by_field else parts.whole(path)
+
+
+def _column(
+    name: str,
+    path: str,
+    whole: SourceColumn,
+    dataset: str,
+    given: str | None,
+    unnamed: Unnamed,
+) -> Column:
+    """The column that the field fills, or a part of it."""
+    if path == whole.field:
+        kind = given or postgres_type(whole)
+        return Column(name=name, field=path, source_type=whole.canonical, type=kind)
+    _, part = parts.split(path)
+    offered = parts.OF_TYPE.get(whole.type.lower(), ())
+    if part not in offered:
+        said = _no_part(dataset, name, path, whole, offered)
+        raise SchemaChanged(said) if unnamed.filled.get(name) == path else InvalidSpec(said)
+    return Column(
+        name=name,
+        field=path,
+        source_type=parts.source_type(part),
+        type=given or part_type(part),
+        whole_type=whole.canonical,
+    )
+
+
+def _no_part(
+    dataset: str, name: str, path: str, whole: SourceColumn, offered: Sequence[str]
+) -> str:
+    have = ", ".join(f"{whole.field}.{part}" for part in offered)
+    ways = f"it has {have}" if offered else "it has no parts; write it whole"
+    return (
+        f"dataset {dataset} has no {path} for {name}: {whole.field} is of type {whole.type}, and {ways}. Correct "
+        "datasets[].columns"
     )
 
 
@@ -90,8 +103,9 @@ def wanted_fields(
     fields: Mapping[str, str],
     mapping: Mapping[str, str],
     provenance: bool,
+    unnamed: Unnamed = EVERYTHING,
 ) -> dict[str, str]:
-    """Target column → source field, in the order of the spec, else of the source."""
+    """Target column → source field, or the path of a part, in the order of the spec, else of the source."""
     if fields:
         unused = [name for name in mapping if name not in fields]
         if unused:
@@ -100,7 +114,7 @@ def wanted_fields(
                 "not load; add it there or take it out here"
             )
         return {
-            name: mapping.get(name, _field_named(name, by_field))
+            name: mapping.get(name) or _path_named(name, by_field, unnamed)
             for name in fields
             if not (provenance and name in PROVENANCE)
         }
@@ -111,15 +125,24 @@ def wanted_fields(
         )
     mapped = set(mapping.values())
     taken = set(mapping) | (set(PROVENANCE) if provenance else set())
-    rest = name_all((f for f in by_field if f not in mapped and f not in mapping), taken)
-    return {**mapping, **{name: field for field, name in rest.items()}}
+    rest = [p for p in unnamed.paths(by_field) if not mapped & {p, _whole(p, by_field)}]
+    names = name_paths(
+        [p for p in rest if default_name(p, by_field) not in mapping], taken, by_field
+    )
+    return {**mapping, **{name: path for path, name in names.items()}}
 
 
-def _field_named(name: str, by_field: Mapping[str, SourceColumn]) -> str:
-    """The source field whose column name is ``name``: the field itself, or a renamed long one."""
-    if name in by_field:
-        return name
-    return next((field for field in by_field if column_name(field) == name), name)
+def _path_named(name: str, by_field: Mapping[str, SourceColumn], unnamed: Unnamed) -> str:
+    """What fills a column that is called as a field, as a renamed long one, or as a coordinate of one."""
+    called = [field for field in by_field if name in (field, column_name(field))]
+    if called:
+        return unnamed.path(by_field[name if name in by_field else called[0]])
+    coordinates = (
+        f"{column.field}.{part}"
+        for column in by_field.values()
+        for part in parts.BY_DEFAULT.get(column.canonical, ())
+    )
+    return next((p for p in coordinates if column_name(parts.default_name(p)) == name), name)
 
 
 def _missing_sentence(
@@ -128,7 +151,9 @@ def _missing_sentence(
     names = ", ".join(
         name if name == field else f"{name} (from {field})" for name, field in missing.items()
     )
-    near = sentence(missing.values(), {f: column.label for f, column in by_field.items()})
+    near = sentence(
+        map(parts.whole, missing.values()), {f: column.label for f, column in by_field.items()}
+    )
     have = ", ".join(list(by_field)[:40])
     return (
         f"dataset {dataset} has no column for {names}; map it with datasets[].columns or take it "

@@ -18,7 +18,8 @@ from socratasync.api.spec import MOST_DATASETS, SyncSpec
 from socratasync.api.successor_status import SUCCESSORS
 from socratasync.contract.report import listed
 from socratasync.contract.successors import Successor
-from socratasync.pipeline.columns import SourceColumn, postgres_type
+from socratasync.pipeline import parts
+from socratasync.pipeline.columns import SourceColumn, part_type, postgres_type
 from socratasync.pipeline.plan.selection import wanted_fields
 from socratasync.pipeline.source.catalogue import CatalogueEntry
 
@@ -153,7 +154,21 @@ def _filled(spec: SyncSpec, entry: CatalogueEntry, mapping: Mapping[str, str]) -
     by_field = {c.field: SourceColumn(field=c.field, type=c.type) for c in entry.columns}
     own = {f: c for f, c in by_field.items() if not f.startswith(":")}
     wanted = wanted_fields(own, target.fields, mapping, target.provenance)
-    return {name: postgres_type(own[field]) for name, field in wanted.items() if field in own}
+    return {
+        name: _type(own[parts.whole(path)], path)
+        for name, path in wanted.items()
+        if parts.whole(path) in own
+    }
+
+
+def _type(whole: SourceColumn, path: str) -> str:
+    """The type of a column that the field fills, or a part of it; another one where it has no such part."""
+    _, part = parts.split(path)
+    return (
+        part_type(part)
+        if part in parts.OF_TYPE.get(whole.type.lower(), ())
+        else postgres_type(whole)
+    )
 
 
 def _misfit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from socratasync.api.spec import SyncSpec
@@ -28,8 +28,10 @@ class TargetState:
     target: Target
     before: Before
     types: Mapping[str, str] = field(default_factory=dict)
-    """The types of ``spec.target.fields``: as written → as PostgreSQL calls them."""
+    """The types of ``spec.target.fields`` and ``spec.target.types``: as written → as PostgreSQL calls them."""
     known: Mapping[str, Known] = field(default_factory=dict)
+    filled: Mapping[str, str] = field(default_factory=dict)
+    """The table's columns → the fields that filled them last, of whichever dataset, also where it was emptied."""
     owed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     was_emptied: bool = False
     instants: frozenset[str] = frozenset()
@@ -46,9 +48,9 @@ class TargetState:
 def look(connection: Connection, spec: SyncSpec) -> TargetState:
     """The target as it is now. Reads only; raises nothing for a table that cannot be loaded into, but
     ``TargetMismatch`` for a bookkeeping that is too new, and ``InvalidSpec`` for a type of
-    ``spec.target.fields``, a time zone or a letter that this database does not have."""
+    ``spec.target.fields`` or ``spec.target.types``, a time zone or a letter that this database does not have."""
     catalog.check_encoding(connection, _written(spec))
-    types = catalog.check_types(connection, spec.target.fields)
+    types = catalog.check_types(connection, spec.target.fields, spec.target.types)
     catalog.check_time_zone(connection, spec.source.time_zone)
     target = catalog.read_target(connection, spec.target.schema_, spec.target.table)
     before = measure(connection, target)
@@ -60,6 +62,7 @@ def look(connection: Connection, spec: SyncSpec) -> TargetState:
         before=before,
         types=types,
         known={} if emptied else recorded,
+        filled=_filled(recorded.values()),
         owed=ledger.owed() if ledger else {},
         was_emptied=emptied,
         instants=catalog.find_instants(connection, [*types, *(c.type for c in target.columns)]),
@@ -70,10 +73,20 @@ def look(connection: Connection, spec: SyncSpec) -> TargetState:
     )
 
 
+def _filled(recorded: Iterable[Known]) -> dict[str, str]:
+    return {
+        name: last
+        for part in ("frozen", "loaded")
+        for known in recorded
+        for name, last in known.columns.get(part, {}).items()
+    }
+
+
 def _written(spec: SyncSpec) -> dict[str, str]:
     """What of the manifest gets into the database as it is written: path → text."""
     target = spec.target
     texts = {f"spec.target.fields[{name}]": name for name in target.fields}
+    texts |= {f"spec.target.types[{name}]": name for name in target.types}
     texts |= {"spec.target.key": ", ".join(target.key)}
     for number, index in enumerate(target.indexes):
         path = f"spec.target.indexes[{number}]"

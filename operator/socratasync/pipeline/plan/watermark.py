@@ -179,7 +179,7 @@ def _reload_reason(
         c.name
         for c in columns
         if loaded.get(c.name) != c.field
-        or types.get(c.field) != c.source_type
+        or types.get(c.whole) != c.field_type
         or zones.get(c.name) != c.zone
     ]
     new += [name for name in lacking if name not in new]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from socratasync.errors import SourceUnavailable
+from socratasync.pipeline import parts
 from socratasync.pipeline.columns import Column
 
 ROW_ID = ":id"
@@ -59,7 +60,12 @@ class Watermark:
 
 
 def identifier(name: str) -> str:
-    """A field name as SoQL takes it: back-ticked only where it must be."""
+    """A field name, or the path of a part, as SoQL takes it: back-ticked only where it must be."""
+    field, part = parts.split(name)
+    return f"{_ticked(field)}.{part}" if part else _ticked(field)
+
+
+def _ticked(name: str) -> str:
     if _PLAIN.fullmatch(name) and name not in _RESERVED:
         return name
     return "`" + name.replace("`", "``") + "`"
@@ -156,8 +162,9 @@ def rows(
 def _are_all(columns: Sequence[Column], shown: Sequence[str]) -> bool:
     """Whether ``*`` stands for exactly these columns, under these names and in this order. It leaves out
     computed regions where there is an order."""
-    names = [column.staged for column in columns if column.staged == column.field]
-    return names == list(shown) and not any(name.startswith(":") for name in names)
+    names = [column.staged for column in columns]
+    fields = [column.field for column in columns]
+    return names == fields == [field for field in shown if not field.startswith(":")]
 
 
 def _selected(column: Column) -> str:

@@ -146,4 +146,6 @@ def _column(
         )
     earlier = SourceColumn(field=field, type=was or told[field])
     now = SourceColumn(field=field, type=told.get(field, earlier.type))
+    if earlier.canonical == now.canonical:
+        return now  # which may tell more: a phone is remembered as a text, and has parts
     return earlier if postgres_type(earlier) == postgres_type(now) else now

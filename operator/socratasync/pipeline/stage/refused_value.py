@@ -21,9 +21,11 @@ def sentence(
     is_text: bool,
     target: Target,
     chosen: Mapping[str, str],
+    types: Mapping[str, str],
 ) -> str:
     """``why`` is PostgreSQL's word on the value; ``others`` so many more of its page do not fit either. ``column``
-    is None for a system column of Socrata's; ``is_text``: whether PostgreSQL stores such a text at all."""
+    is None for a system column of Socrata's; ``is_text``: whether PostgreSQL stores such a text at all. ``chosen`` and
+    ``types`` are the manifest's ``target.fields`` and ``target.types``."""
     kind = column.type if column else staged.base
     more = f" (and {others:,} more)" if others else ""
     found = (
@@ -32,17 +34,19 @@ def sentence(
     )
     ways = ["Correct it at the source"]
     if column and is_text and column.type != "text":
-        ways.append(_as_text(column, target, chosen))
+        ways.append(_as_text(column, target, chosen, types))
     instead = '"Null" or "Skip"' if staged.takes_null else '"Skip"'
     ways.append(f"set spec.target.onBadValue to {instead}")
     return f"{found}. {', or '.join(ways)}"
 
 
-def _as_text(column: Column, target: Target, chosen: Mapping[str, str]) -> str:
+def _as_text(
+    column: Column, target: Target, chosen: Mapping[str, str], types: Mapping[str, str]
+) -> str:
     """How the column comes to take any text, as it is now."""
-    written = f"{column.name}: text in spec.target.fields"
+    written = f"{column.name}: text in {'spec.target.fields' if chosen else 'spec.target.types'}"
     if target.column(column.name) is None:
-        rest = "" if chosen else ", which then lists every column to load"
-        return f"write {written}{rest}"
+        return f"write {written}"
     alter = f'ALTER TABLE {target.name} ALTER COLUMN "{column.name}" TYPE text'
-    return f"run {alter}" + (f", and write {written}" if chosen.get(column.name) else "")
+    given = chosen.get(column.name) or types.get(column.name)
+    return f"run {alter}" + (f", and write {written}" if given else "")

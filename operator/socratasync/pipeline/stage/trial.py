@@ -56,10 +56,11 @@ def try_page(
     most: int,
     target: Target,
     chosen: Mapping[str, str],
+    types: Mapping[str, str],
     told: Callable[[str], str],
 ) -> Tried:
-    """Try the first ``most`` rows of a page of CSV, as far as it goes. ``chosen``: the manifest's types; ``told`` masks
-    secrets. Writes nothing."""
+    """Try the first ``most`` rows of a page of CSV, as far as it goes. ``chosen`` and ``types``: the manifest's
+    ``target.fields`` and ``target.types``; ``told`` masks secrets. Writes nothing."""
     utf8 = connection.info.parameter_status("server_encoding") == "UTF8"
     escaping = Escaping(utf8=utf8)
     names = header(plan.shape.columns)
@@ -89,6 +90,7 @@ def try_page(
         is_text="\x01" not in (first["value"] or ""),
         target=target,
         chosen=chosen,
+        types=types,
     )
     return replace(tried, refusal=said)
 

@@ -120,6 +120,7 @@ class ValueByValue:
             is_text="\x01" not in (first["value"] or ""),
             target=target,
             chosen=self._spec.fields,
+            types=self._spec.types,
         )
 
     def _example(self, found: Mapping[str, Any]) -> BadValueExample:

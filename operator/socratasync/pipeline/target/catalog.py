@@ -156,18 +156,26 @@ def find_postgis(connection: Connection) -> str | None:
     return row[0] if row else None
 
 
-def check_types(connection: Connection, fields: Mapping[str, str]) -> dict[str, str]:
-    """The types that the manifest gives its columns: as it writes them → as PostgreSQL calls them, as in
-    ``TargetColumn.type`` but without length. Raises ``InvalidSpec`` for one that does not exist."""
+def check_types(
+    connection: Connection, fields: Mapping[str, str], types: Mapping[str, str]
+) -> dict[str, str]:
+    """The types that the manifest gives its columns, by ``spec.target.fields`` and ``spec.target.types``: as it
+    writes them → as PostgreSQL calls them, as in ``TargetColumn.type`` but without length. Raises
+    ``InvalidSpec`` for one that does not exist."""
+    called = _existing(connection, fields, "spec.target.fields")
+    return called | (_existing(connection, types, "spec.target.types") if types else {})
+
+
+def _existing(connection: Connection, fields: Mapping[str, str], path: str) -> dict[str, str]:
     types = {pg_type: name for name, pg_type in fields.items() if pg_type}
     for pg_type in types:
-        type_sql(pg_type)
+        type_sql(pg_type, path)
     found: dict[str, str] = dict(
         connection.execute(_SQL["read_types"], {"types": list(types)}).fetchall()
     )
     if unknown := [f"{types[t]}: there is no type {t}" for t in types if found[t] is None]:
         raise InvalidSpec(
-            f"spec.target.fields: {'; '.join(unknown)} in this database; write one such as text, integer or "
+            f"{path}: {'; '.join(unknown)} in this database; write one such as text, integer or "
             "numeric, or create the extension that has it"
         )
     return found

@@ -40,16 +40,17 @@ def quoted(name: str) -> str:
     return sql.Identifier(name).as_string()
 
 
-def type_sql(pg_type: str) -> sql.SQL:
-    """A column type as SQL. Raises ``InvalidSpec`` for anything that is not plainly a type."""
+def type_sql(pg_type: str, path: str = "spec.target.fields") -> sql.SQL:
+    """A column type as SQL. Raises ``InvalidSpec`` for anything that is not plainly a type; ``path``: where the
+    manifest has it."""
     if not _TYPE.fullmatch(pg_type):
         raise InvalidSpec(
-            f"spec.target.fields: {pg_type!r} is not a PostgreSQL type; write one such as text, "
+            f"{path}: {pg_type!r} is not a PostgreSQL type; write one such as text, "
             "integer, numeric(10,2) or timestamp with time zone"
         )
     if _SERIAL.fullmatch(pg_type):
         raise InvalidSpec(
-            f"spec.target.fields: {pg_type} counts by itself and takes no nulls; write integer or bigint"
+            f"{path}: {pg_type} counts by itself and takes no nulls; write integer or bigint"
         )
     return sql.SQL(pg_type)
 
