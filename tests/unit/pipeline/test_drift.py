@@ -246,7 +246,7 @@ def test_a_single_type_is_refused_where_the_column_cannot_have_it(
     ("kinds", "common"),
     [
         pytest.param({"number": "numeric", "part": "double precision"}, "numeric", id="a part"),
-        pytest.param({"double": "double precision", "number": "numeric"}, "text", id="a double"),
+        pytest.param({"double": "double precision", "number": "numeric"}, "numeric", id="a double"),
         pytest.param({"number": "integer", "part": "double precision"}, "text", id="a given type"),
     ],
 )

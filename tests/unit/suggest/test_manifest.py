@@ -68,7 +68,7 @@ def test_computed_regions_are_offered_and_not_listed() -> None:
     metadata = replace(found.described.metadata, columns=(*found.first.columns, *regions))
     with_regions = replace(found, described=replace(found.described, metadata=metadata))
 
-    line = "  # source: {computedRegions: true}  # loads 2 more, by which the portal tells areas apart\n"
+    line = "# computedRegions: true  # loads 2 more, by which the portal tells areas apart\n"
     assert line in write_manifest(with_regions, NOW)
     assert "computedRegions" not in write_manifest(found, NOW)
 

@@ -41,7 +41,7 @@ def as_geometry(
     columns: Sequence[Column], wanted: TargetSpec, state: TargetState
 ) -> tuple[Column, ...]:
     """The columns, those that hold geometry of PostGIS's type, where they are to be and the manifest gives no other."""
-    if state.postgis is None or not _is_wanted(wanted, state):
+    if state.postgis is None or not has_points(wanted, state):
         return tuple(columns)
     place = quoted(state.postgis)
     return tuple(
@@ -52,14 +52,20 @@ def as_geometry(
     )
 
 
-def _is_wanted(wanted: TargetSpec, state: TargetState) -> bool:
-    """Auto leaves a table that is there as it is: its new columns are like its old ones."""
-    return wanted.geometry == "PostGIS" or (wanted.geometry == "Auto" and not state.target.exists)
+def has_points(wanted: TargetSpec, state: TargetState) -> bool:
+    """Whether a column that is still to be made holds PostGIS's geometry. Auto leaves a table that is there as it is: its
+    new columns are like its old ones."""
+    is_wanted = wanted.geometry == "PostGIS" or (
+        wanted.geometry == "Auto" and not state.target.exists
+    )
+    return is_wanted and state.postgis is not None
 
 
 def _is_free(column: Column, wanted: TargetSpec) -> bool:
     """Whether it holds geometry, and the manifest leaves its type to us."""
-    return column.source_type in KINDS and not wanted.fields.get(column.name)
+    return column.source_type in KINDS and not (
+        wanted.fields.get(column.name) or wanted.types.get(column.name)
+    )
 
 
 def check_geometry(
@@ -96,7 +102,7 @@ def _check_column(dataset: str, column: Column, there: Spatial, state: TargetSta
     needed = f"{place}geometry({kind},{SRID})"
     target = state.target
     if target.column(column.name) is None:
-        raise InvalidSpec(f"{said}; write {needed} in spec.target.fields")
+        raise InvalidSpec(f"{said}; write {needed} in spec.target.types")
     name = quoted(column.name)
     using = f" USING {place}ST_Transform({name}, {SRID})" if there.srid not in (0, SRID) else ""
     raise TargetMismatch(

@@ -19,10 +19,16 @@ from socratasync.errors import Misconfigured, SyncError
 from socratasync.pipeline.columns import PROVENANCE, Column
 from socratasync.pipeline.parallel import in_parallel
 from socratasync.pipeline.plan.about import name_of, told
+from socratasync.pipeline.plan.additions import added, lacking
 from socratasync.pipeline.plan.drift import Agreement, agree, common_types
 from socratasync.pipeline.plan.forms import Sending, find_sending, mixed_forms
-from socratasync.pipeline.plan.frozen import Frozen, find_frozen, has_provenance
-from socratasync.pipeline.plan.geometry import as_geometry, check_geometry, check_postgis
+from socratasync.pipeline.plan.frozen import Frozen, find_frozen
+from socratasync.pipeline.plan.geometry import (
+    as_geometry,
+    check_geometry,
+    check_postgis,
+    has_points,
+)
 from socratasync.pipeline.plan.given_types import check_loaded
 from socratasync.pipeline.plan.model import DatasetPlan, KeepsNewer, Load, Shape, Snapshot
 from socratasync.pipeline.plan.obstacles import check_additions, check_obstacles
@@ -44,7 +50,6 @@ from socratasync.pipeline.source import soql
 from socratasync.pipeline.source.answers import Metadata
 from socratasync.pipeline.source.client import Source
 from socratasync.pipeline.target.bookkeeping import Known, new_table_name, stage_name
-from socratasync.pipeline.target.catalog import Target
 
 T = TypeVar("T")
 Planned = DatasetPlan | SyncError
@@ -146,7 +151,7 @@ def _describe(
         types=spec.target.types,
         unnamed=Unnamed(
             computed_regions=spec.source.computed_regions,
-            points=state.postgis is not None and not state.target.exists,
+            points=has_points(spec.target, state),
             typed=spec.target.types,
             target=state.target,
             filled=state.filled,
@@ -165,9 +170,9 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
     frozen = _frozen(question, dataset, described, known)
     agreement = _agreement(question, dataset, described, known, frozen)
     watermark = find_watermark(spec.source.watermark, dataset.columns, metadata.columns)
-    check_additions(state.target, state.around, _added(spec, state.target, agreement))
+    check_additions(state.target, state.around, added(spec.target, state.target, agreement))
     for_dataset(state.partitioned, dataset.id)  # which may refuse it
-    lacking = _lacking(spec, state.target, agreement, known)
+    empty = lacking(spec.target, state.target, agreement, known)
     load = choose_load(
         mode=question.mode,
         known=known,
@@ -176,11 +181,11 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         watermark=watermark,
         columns=agreement.columns,
         where=dataset.where,
-        lacking=lacking,
+        lacking=empty,
         owed=owed,
     )
     newer = keeps_newer(load, watermark, question.now)
-    starts_over = must_start_over(known, agreement.columns, dataset.where, lacking)
+    starts_over = must_start_over(known, agreement.columns, dataset.where, empty)
     api, snapshot = _snapshot(question, dataset, metadata, watermark)
     return DatasetPlan(
         dataset=dataset.id,
@@ -204,10 +209,7 @@ def _plan(question: _Question, dataset: DatasetSpec) -> DatasetPlan:
         add=agreement.add,
         known=known,
         on_bad_value=spec.target.on_bad_value,
-        warnings=_source_warnings(metadata)
-        + agreement.warnings
-        + _mixed(question, dataset, agreement)
-        + _load_warnings(dataset, load),
+        warnings=_warnings(question, dataset, agreement, load),
         schema_in_sync=agreement.in_sync,
         owed=owed,
         frozen=frozen,
@@ -268,28 +270,6 @@ def _new_table(question: _Question) -> tuple[tuple[str, str], ...]:
     return (*question.table.items(), *provenance.items())
 
 
-def _added(spec: SyncSpec, target: Target, agreement: Agreement) -> list[tuple[str, str]]:
-    """The columns (name, type) that the table must get before rows come."""
-    if not target.exists:
-        return []
-    provenance = PROVENANCE if spec.target.provenance else {}
-    return [*agreement.add, *((n, t) for n, t in provenance.items() if target.column(n) is None)]
-
-
-def _lacking(
-    spec: SyncSpec, target: Target, agreement: Agreement, known: Known | None
-) -> list[str]:
-    """Columns that an existing target must get, and that are then empty in every row; those of provenance
-    also where rows were loaded without."""
-    if not target.exists:
-        return []
-    provenance = PROVENANCE if spec.target.provenance else {}
-    filled = known is None or has_provenance(known.columns)
-    return [name for name, _ in agreement.add] + [
-        name for name in provenance if not filled or target.column(name) is None
-    ]
-
-
 def _shape(
     question: _Question,
     dataset: DatasetSpec,
@@ -336,21 +316,19 @@ def _hides_changes(source: Source, dataset: DatasetSpec, metadata: Metadata) -> 
     return source.has_rows(dataset.id, undated)
 
 
-def _mixed(question: _Question, dataset: DatasetSpec, agreement: Agreement) -> tuple[str, ...]:
-    return mixed_forms(
+def _warnings(
+    question: _Question, dataset: DatasetSpec, agreement: Agreement, load: Load
+) -> tuple[str, ...]:
+    described, target = question.described[dataset.id], question.spec.target
+    said = [described.metadata.warning] if isinstance(described, _Described) else []
+    said += agreement.warnings
+    said += mixed_forms(
         dataset.id,
         sending=question.sending,
         columns=agreement.columns,
         target=question.state.target,
-        chosen=question.spec.target.fields,
+        chosen={**target.fields, **target.types},
     )
-
-
-def _source_warnings(metadata: Metadata) -> tuple[str, ...]:
-    return (metadata.warning,) if metadata.warning else ()
-
-
-def _load_warnings(dataset: DatasetSpec, load: Load) -> tuple[str, ...]:
-    if load.advances or load.only:
-        return ()
-    return (f"dataset {dataset.id}: {load.why}",)
+    if not (load.advances or load.only):
+        said.append(f"dataset {dataset.id}: {load.why}")
+    return tuple(filter(None, said))
