@@ -443,7 +443,7 @@ def test_so_is_such_a_type_in_the_manifest(maps: Sync, dataset: Dataset) -> None
     assert isinstance(planned, InvalidSpec)
     assert planned.message == (
         f"dataset {MAP}: column a_point is geometry(Point,3857), and a_point (point) has degrees of WGS 84 (SRID 4326); "
-        "write geometry(Point,4326) in spec.target.fields"
+        "write geometry(Point,4326) in spec.target.types"
     )
 
 

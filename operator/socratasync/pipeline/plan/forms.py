@@ -7,7 +7,6 @@ to expect: that is named, with both forms. All datasets count that have rows in 
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from socratasync.contract.report import listed
 from socratasync.pipeline.columns import Column
 from socratasync.pipeline.target.bookkeeping import Known
 from socratasync.pipeline.target.catalog import Target
-from socratasync.pipeline.target.types import bare_type
+from socratasync.pipeline.target.types import bare_type, spatial
 
 MOST_NAMES = 5
 """So many datasets, or columns, are named in one place."""
@@ -27,7 +26,6 @@ _ZONELESS = frozenset({"timestamp without time zone", "date"})
 """Types that drop the zone of a value that has one."""
 _TIMES = frozenset({"floating_timestamp", "fixed_timestamp"})
 _NUMBERS = frozenset({"numeric", "double precision"})
-_GEOMETRY = re.compile(r"(?P<name>([^\s(]+\.)?geometry)\(\w+, ?(?P<srid>\d+)\)", re.IGNORECASE)
 
 _FORMS = {
     "double": "number",
@@ -60,20 +58,15 @@ Sending = Mapping[str, Mapping[str, Sent]]
 
 def common_type(one: str, other: str) -> str:
     """The PostgreSQL type that keeps the values of both; the order of the two decides nothing."""
-    if one == other:
-        return one
+    first, second = spatial(one), spatial(other)
+    if first and second:
+        name, _, _ = one.rpartition("(")
+        differ = first.kind != second.kind and first.srid == second.srid
+        return f"{name}(Geometry,{first.srid})" if differ else one
     bare = {bare_type(one), bare_type(other)}
     if len(bare) == 1:
-        return _any_geometry(one, other) or one
+        return one
     return "numeric" if bare <= _NUMBERS else "text"
-
-
-def _any_geometry(one: str, other: str) -> str | None:
-    first, second = _GEOMETRY.fullmatch(one), _GEOMETRY.fullmatch(other)
-    if not first or not second or first["srid"] != second["srid"]:
-        return None
-    same = one.lower().replace(" ", "") == other.lower().replace(" ", "")
-    return None if same else f"{first['name']}(Geometry,{first['srid']})"
 
 
 def find_sending(
