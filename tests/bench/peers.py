@@ -53,7 +53,7 @@ def by_dlt(nights: Nights, night: Night, rows: int) -> None:
             stdout=output,
             stderr=output,
         )
-        _, status, usage = os.wait4(dlt.pid, 0)
+        status = os.waitpid(dlt.pid, 0)[1]
         seconds = time.perf_counter() - started
     dlt.returncode = os.waitstatus_to_exitcode(status)
     if dlt.returncode != 0:
@@ -61,7 +61,6 @@ def by_dlt(nights: Nights, night: Night, rows: int) -> None:
     night.seconds.append(seconds)
     night.requests.append(nights.ask("GET", "")["requests"] - asked)
     night.rows.append(rows)
-    night.rss_mib = usage.ru_maxrss / 1024
 
 
 def _address(dsn: str) -> str:
@@ -109,7 +108,6 @@ def measure(nights: Nights) -> dict[str, Any]:
                 "rows": way.rows[0],
                 "rowsPerSecond": round(way.rows[0] / way.seconds[0]),
                 "requests": way.requests[0],
-                "rssMib": round(way.rss_mib, 1),
             }
             for name, way in ways.items()
         },
@@ -124,12 +122,12 @@ def table(found: dict[str, Any]) -> str:
 def _lines(found: dict[str, Any]) -> Iterable[str]:
     yield f"{found['rows']:,} rows, of which {found['changed']:,} change"
     yield ""
-    yield "| | s | rows read | rows/s | requests | RSS, MiB |"
-    yield "|---|---:|---:|---:|---:|---:|"
+    yield "| | s | rows read | rows/s | requests |"
+    yield "|---|---:|---:|---:|---:|"
     for name, way in found["results"].items():
         yield (
             f"| {name} | {way['seconds']:.2f} | {way['rows']:,} | {way['rowsPerSecond']:,} "
-            f"| {way['requests']} | {way['rssMib']:.0f} |"
+            f"| {way['requests']} |"
         )
 
 
