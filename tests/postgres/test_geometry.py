@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -520,3 +521,51 @@ def test_points_of_a_real_file_are_where_the_file_has_them(
     )
     assert found["rows"] == len(dataset.ids())
     assert found["points"] == found["good"] > 8000
+
+
+def test_the_place_of_the_recorded_dataset_of_all_old_types_is_a_point(
+    maps: Sync, portal: Portal, real_data: Path, schema: str
+) -> None:
+    recorded = json.loads((real_data / "demo_2asz-g9qq_all_old_types.json").read_text())
+    columns = [(c["fieldName"], c["dataTypeName"]) for c in recorded["view"]["columns"]]
+    (row,) = recorded["rows"]
+    portal.add_dataset(MAP, columns, [row])
+    maps.spec["target"]["key"] = ["socrata_id"]
+
+    report = maps.well()
+
+    (found,) = maps.query(
+        sql.SQL(
+            "SELECT {0}.st_x(location_column)::text AS x, {0}.st_y(location_column)::text AS y,"
+            " {0}.st_srid(location_column) AS srid FROM maps"
+        ).format(sql.Identifier(schema))
+    )
+    place = row["location_column"]
+    assert (found["x"], found["y"]) == (place["longitude"], place["latitude"])
+    assert found["srid"] == 4326
+    assert report.warnings == []
+
+
+# -- an app's queries ----------------------------------------------------------------------------------
+
+
+def test_what_lies_near_a_place_is_found_by_the_declared_index(
+    maps: Sync, portal: Portal, place: str
+) -> None:
+    rows = [
+        {"name": f"r{n}", "spot": f"POINT ({-118 - n % 100 / 100} {33 + n // 100 / 100})"}
+        for n in range(5000)
+    ]
+    portal.add_dataset(MAP, [("name", "text"), ("spot", "point")], rows)
+    maps.spec["target"]["indexes"] = [{"columns": ["spot"], "method": "gist", "name": "near"}]
+    maps.spec["refresh"] = {"vacuum": "Analyze"}
+    maps.well()
+    near = (
+        f"SELECT name FROM maps WHERE {place}st_dwithin(spot,"
+        f" {place}st_geomfromtext('POINT (-118.5 33.25)', 4326), 0.004)"
+    )
+
+    explained = "\n".join(str(row["QUERY PLAN"]) for row in maps.query(f"EXPLAIN {near}"))
+
+    assert "near" in explained
+    assert [row["name"] for row in maps.query(near)] == ["r2550"]
