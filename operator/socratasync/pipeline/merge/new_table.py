@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import LiteralString, cast
 
 from psycopg import Rollback, sql
@@ -91,7 +92,7 @@ def give_name(context: RunContext, outcomes: Mapping[str, Outcome]) -> dict[str,
     if not whole:
         return dict(outcomes)
     connection = context.connection
-    with context.journal.timed("merge"), context.shown("merge"):
+    with context.journal.timed("merge"), _shown(context, whole):
         try:
             named = _name(context, whole, some_failed=len(whole) < len(outcomes))
         except _NEEDS_CARE as exc:
@@ -99,6 +100,19 @@ def give_name(context: RunContext, outcomes: Mapping[str, Outcome]) -> dict[str,
             return {**outcomes, **_merge(context, whole)}
     reports = (settle(context, connection, *each) for each in zip(whole, named, strict=True))
     return {**outcomes, **{report.id: report for report in reports}}
+
+
+@contextmanager
+def _shown(context: RunContext, whole: Sequence[StagedDataset]) -> Iterator[None]:
+    """All datasets are at it: the key of a large table takes minutes."""
+    progress = context.options.progress
+    for staged in whole:
+        progress.begin(staged.plan.dataset, "merge", None)
+    try:
+        yield
+    finally:
+        for staged in whole:
+            progress.finish(staged.plan.dataset)
 
 
 def _name(
