@@ -20,7 +20,7 @@ Clock = Literal["right", "years ahead", "hours behind"]
 class Setting:
     """``interface``: by which rows are read; None: the test's. ``clock``: the run's own. ``clocks_are_wrong``: the portal's is set ahead and back. ``meddled``: others
     alter the target. ``told``: there are hooks, and people to tell. ``slow_server``: PostgreSQL passes for
-    the slower side, so that datasets are filled while they are downloaded."""
+    the slower side, so that a page comes in by two connections."""
 
     interface: Interface | None = None
     datasets: int = 1
