@@ -42,7 +42,7 @@ ROOM = "socratasync.pipeline.merge"
 takes minutes."""
 STORIES = (
     "bad_values clocks data_safety drift extra_rows frozen left_out merge merge_statements "
-    "new_table others_ddl outranked stage"
+    "new_table others_ddl outranked stage time_zones"
 )
 STORIES_OF = {
     "socratasync.pipeline.merge.clean": "left_out",
@@ -57,12 +57,21 @@ STORIES_OF = {
         "left_out outranked"
     ),
     "socratasync.pipeline.merge.outranked_statements": "outranked",
+    "socratasync.pipeline.merge.partitions": "partitions",
     "socratasync.pipeline.merge.replace": "replace",
     "socratasync.pipeline.merge.statements": "merge_statements",
     "socratasync.pipeline.merge.table": "table",
     "socratasync.pipeline.merge.table_statements": "new_table table",
-    "socratasync.pipeline.plan.planner": "drift",
+    "socratasync.pipeline.plan.bounds": "bounds partitions",
+    "socratasync.pipeline.plan.geometry": "geometry",
+    "socratasync.pipeline.plan.index_plan": "indexes",
+    "socratasync.pipeline.plan.names": "computed_regions parts",
+    "socratasync.pipeline.plan.partition_names": "partitions",
+    "socratasync.pipeline.plan.partitions": "partitions",
+    "socratasync.pipeline.plan.planner": "comments computed_regions drift parts partitions time_zones",
+    "socratasync.pipeline.plan.selection": "computed_regions parts",
     "socratasync.pipeline.plan.target_state": "target_state",
+    "socratasync.pipeline.plan.unnamed": "computed_regions parts",
     "socratasync.pipeline.stage.verify": "one_off soda3 switch verify",
 }
 """Module → the files of `tests/postgres` that are about it, or single tests of them. Of other modules all
