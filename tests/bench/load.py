@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
@@ -350,7 +349,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--page-size", type=int, default=50_000, help="the manifest's default")
     parser.add_argument("--dsn", default=os.environ.get("SOCRATASYNC_BENCH_DSN"))
-    parser.add_argument("--psql", default=shutil.which("psql"))
+    parser.add_argument("--psql", help="another than the wheel's")
     parser.add_argument("--results", type=Path, default=Path("bench-results/load.json"))
     options = parser.parse_args()
     options.psql = options.psql or _wheel_psql()

@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -140,7 +139,7 @@ def main() -> int:
     parser.add_argument("--dsn", default=os.environ.get("SOCRATASYNC_BENCH_DSN"))
     parser.add_argument("--results", type=Path, default=ROOT / "bench-results/peers.json")
     options = parser.parse_args()
-    options.psql = shutil.which("psql") or _wheel_psql()
+    options.psql = _wheel_psql()
     with (
         tempfile.TemporaryDirectory(prefix="socratasync-bench-") as folder,
         running("--admin") as simulator,

@@ -201,7 +201,7 @@ def test_there_are_tests_with_a_database_for_each_module() -> None:
 
 def test_a_mutant_is_tried_with_the_tests_about_its_own_module() -> None:
     merge = "socratasync.pipeline.merge"
-    modules = {"1": f"{merge}.table", "2": f"{merge}.clean", "3": f"{merge}.table_statements"}
+    modules = {"1": f"{merge}.table", "2": f"{merge}.clean", "3": f"{merge}.table"}
     mutants = {name: Mutant(module, "f", "change") for name, module in modules.items()}
 
     assert list(command.by_story(mutants, mutants)) == [
