@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -36,6 +37,14 @@ def own_tables(sync: Sync) -> list[Row]:
         "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('socratasync')"
         " AND relkind = 'r' AND (relname LIKE 'new%' OR relname LIKE 'stage%')"
     )
+
+
+def fail_after_a_page(sync: Sync, portal: Portal, **words: Any) -> None:
+    """A run that reads two rows, and nothing after that."""
+    sync.spec["source"] = {"pageSize": 2}
+    portal.faults.add(Fault.status(503), times=None, after=1, on="rows")
+    assert sync.run(**words).exit_code == 75
+    portal.faults.clear()
 
 
 def pages(portal: Portal) -> list[str]:
@@ -215,10 +224,7 @@ def test_a_table_that_somebody_makes_meanwhile_is_not_touched(
 def test_a_later_try_goes_on_where_an_earlier_one_stopped(
     sync: Sync, portal: Portal, parks: Dataset
 ) -> None:
-    sync.spec["source"] = {"pageSize": 2}
-    portal.faults.add(Fault.status(503), times=None, after=1, on="rows")
-    sync.run(run="job-1")
-    portal.faults.clear()
+    fail_after_a_page(sync, portal, run="job-1")
     asked = len(pages(portal))
 
     report = sync.well(run="job-1")
@@ -232,10 +238,7 @@ def test_a_page_that_is_only_half_there_is_found_by_its_count(
     sync: Sync, portal: Portal, parks: Dataset
 ) -> None:
     """As after a crash between the commits of the two connections."""
-    sync.spec["source"] = {"pageSize": 2}
-    portal.faults.add(Fault.status(503), times=None, after=1, on="rows")
-    sync.run(run="job-1")
-    portal.faults.clear()
+    fail_after_a_page(sync, portal, run="job-1")
     (new,) = own_tables(sync)
     table = sql.Identifier("socratasync", new["relname"])
     half = "INSERT INTO {} (name, socrata_dataset, socrata_id) VALUES ('p3', 'park-0001', 'row-x')"
@@ -249,10 +252,7 @@ def test_a_page_that_is_only_half_there_is_found_by_its_count(
 def test_rows_without_a_checkpoint_do_not_come_in(
     sync: Sync, portal: Portal, parks: Dataset
 ) -> None:
-    sync.spec["source"] = {"pageSize": 2}
-    portal.faults.add(Fault.status(503), times=None, after=1, on="rows")
-    sync.run(run="job-1")
-    portal.faults.clear()
+    fail_after_a_page(sync, portal, run="job-1")
     sync.query("DELETE FROM socratasync.checkpoints WHERE stage LIKE 'stage%'")
 
     report = sync.well(run="job-1")
@@ -262,10 +262,7 @@ def test_rows_without_a_checkpoint_do_not_come_in(
 
 
 def test_another_layout_begins_anew(sync: Sync, portal: Portal, parks: Dataset) -> None:
-    sync.spec["source"] = {"pageSize": 2}
-    portal.faults.add(Fault.status(503), times=None, after=1, on="rows")
-    sync.run()
-    portal.faults.clear()
+    fail_after_a_page(sync, portal)
     sync.spec["target"]["fields"] = {"name": "", "acres": "bigint"}
 
     assert sync.one().rows.inserted == 5

@@ -18,7 +18,7 @@ from psycopg import Rollback, sql
 from psycopg import errors as pg
 
 from socratasync.contract.report import DatasetReport
-from socratasync.errors import SyncError, TargetBusy
+from socratasync.errors import SyncError
 from socratasync.pipeline.merge import outranked, table_statements
 from socratasync.pipeline.merge.clean import NOTHING
 from socratasync.pipeline.merge.merge import UNCLEAN, merging, record, settle
@@ -34,7 +34,6 @@ from socratasync.pipeline.stage import statements
 from socratasync.pipeline.stage.landing import drop_stage
 from socratasync.pipeline.stage.verify import StagedDataset
 from socratasync.pipeline.target import catalog
-from socratasync.pipeline.target.connection import Connection
 from socratasync.pipeline.target.sql.statements import load
 
 log = logging.getLogger(__name__)
@@ -124,7 +123,7 @@ def _name(
         if some_failed:
             datasets = [staged.plan.dataset for staged in whole]
             connection.execute(table_statements.keep_only(shape, datasets))
-        _move(connection, shape)
+        _move(context, shape)
         connection.execute(_FOR_INDEX)
         connection.execute(table_statements.add_key(shape))
         context.ledger.drop_checkpoint(str(shape.new_table))
@@ -133,17 +132,15 @@ def _name(
     return named
 
 
-def _move(connection: Connection, shape: Shape) -> None:
+def _move(context: RunContext, shape: Shape) -> None:
     """To its schema and name, with the rights that a table made there would have."""
+    connection = context.connection
     words = {"from": "socratasync", "to": shape.schema, "table": shape.target.as_string(connection)}
     try:
         for statement in table_statements.move(shape):
             connection.execute(statement)
     except pg.DuplicateTable as exc:
-        raise TargetBusy(
-            f"{shape.schema}.{shape.table} was made by somebody else while it was loaded; nothing was merged, and "
-            "the next try plans anew"
-        ) from exc
+        raise context.table.made_by_others() from exc
     for row in connection.execute(_SQL["default_rights"], words).fetchall():
         connection.execute(sql.SQL(cast(LiteralString, row[0])))  # quoted by the server
 

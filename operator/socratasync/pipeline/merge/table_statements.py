@@ -8,7 +8,12 @@ from psycopg import sql
 
 from socratasync.pipeline.plan.model import Shape
 from socratasync.pipeline.source.soql import header
-from socratasync.pipeline.stage.statements import NO_EMPTY_GEOMETRY, column_definitions, names
+from socratasync.pipeline.stage.statements import (
+    NO_EMPTY_GEOMETRY,
+    column_definitions,
+    names,
+    new_columns,
+)
 from socratasync.pipeline.target.types import Relation, relation, type_sql
 
 
@@ -76,14 +81,13 @@ def ordered(shape: Shape) -> Relation:
 
 def stage_from_new(shape: Shape) -> sql.Composed:
     """The dataset's rows from the new table into its empty stage, in the source's order."""
-    columns = [*(column.name for column in shape.columns), "socrata_updated_at", "socrata_id"]
     return sql.SQL(
         "INSERT INTO {} ({}) SELECT {} FROM {} n LEFT JOIN {} o ON o.id = n.socrata_id "
         "WHERE n.socrata_dataset = {} ORDER BY o.number"
     ).format(
         shape.staged,
         names(header(shape.columns)),
-        sql.SQL(", ").join(sql.Identifier("n", column) for column in columns),
+        sql.SQL(", ").join(sql.Identifier("n", column) for column in new_columns(shape)),
         shape.new,
         ordered(shape),
         sql.Literal(shape.dataset),

@@ -33,6 +33,8 @@ class StageTable:
         self._shape = plan.shape
         self._header_match = connection.info.server_version >= FIRST_WITH_HEADER_MATCH
         self._value_by_value = ValueByValue(context, plan, connection)
+        self._count = catalog.count_rows(plan.shape.staged)
+        self._newest = statements.newest_change(plan.shape)
 
     def empty(self, *, had_rows: bool) -> None:
         """Begin with no rows, in the caller's transaction. ``had_rows``: whether there may be some."""
@@ -48,11 +50,11 @@ class StageTable:
 
     def rows(self) -> int:
         """How many there are. Raises ``UndefinedTable`` of the driver."""
-        return catalog.count(self._connection, catalog.count_rows(self._shape.staged))
+        return catalog.count(self._connection, self._count)
 
     def newest_change(self) -> datetime | None:
         """The latest change that a row tells of."""
-        row = self._connection.execute(statements.newest_change(self._shape)).fetchone()
+        row = self._connection.execute(self._newest).fetchone()
         assert row is not None, "an aggregate has a row"
         return row[0]  # type: ignore[no-any-return]
 
@@ -82,6 +84,8 @@ class NewTable(StageTable):
         self._second: Connection | None = None
         self._has_tried = False
         self._opened = ExitStack()
+        self._count = statements.count_in_new(plan.shape)
+        self._newest = statements.newest_in_new(plan.shape)
         connection.execute(statements.name_dataset(plan.shape))
 
     def empty(self, *, had_rows: bool) -> None:
@@ -97,16 +101,6 @@ class NewTable(StageTable):
         """Let go of the dataset's rows."""
         super().drop()
         self._connection.execute(statements.delete_from_new(self._shape))
-
-    def rows(self) -> int:
-        """How many of the dataset there are. Raises ``UndefinedTable`` of the driver."""
-        return catalog.count(self._connection, statements.count_in_new(self._shape))
-
-    def newest_change(self) -> datetime | None:
-        """The latest change that a row of the dataset tells of."""
-        row = self._connection.execute(statements.newest_in_new(self._shape)).fetchone()
-        assert row is not None, "an aggregate has a row"
-        return row[0]  # type: ignore[no-any-return]
 
     @contextmanager
     def copying(self, chunks: Iterable[bytes]) -> Iterator[Copied]:

@@ -162,11 +162,11 @@ def vacuum_new(shape: Shape) -> sql.Composed:
 def move_to_new(shape: Shape) -> sql.Composed:
     """Staged rows into the new table, in a session that ``name_dataset`` was told to."""
     return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(
-        shape.new, names(_new_columns(shape)), names(header(shape.columns)), shape.staged
+        shape.new, names(new_columns(shape)), names(header(shape.columns)), shape.staged
     )
 
 
-def _new_columns(shape: Shape) -> list[str]:
+def new_columns(shape: Shape) -> list[str]:
     """The new table's names for what a page brings, in the page's order."""
     return [*(column.name for column in shape.columns), "socrata_updated_at", "socrata_id"]
 
@@ -182,7 +182,7 @@ def copy_into(table: Relation, shape: Shape, *, header_match: bool) -> sql.Compo
 
 def copy_into_new(shape: Shape, *, has_header: bool) -> sql.Composed:
     """The same into the new table, which has names of its own."""
-    return _copy(shape.new, _new_columns(shape), "TRUE" if has_header else "FALSE")
+    return _copy(shape.new, new_columns(shape), "TRUE" if has_header else "FALSE")
 
 
 def _copy(table: Relation, columns: Sequence[str], header: Header) -> sql.Composed:

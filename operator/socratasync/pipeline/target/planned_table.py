@@ -42,12 +42,16 @@ class PlannedTable:
                 raise _changed(known, "dropped or renamed") from exc
         now = catalog.read_target(connection, known.schema, known.table)
         if now.oid != known.oid:
-            raise _changed(known, "made")
+            raise self.made_by_others()
         if now.columns != known.columns:
             raise _changed(known, "altered")
         emptied = self._had_rows and catalog.is_empty(connection, table)
         if emptied or now.storage != known.storage:
             raise _changed(known, "emptied or rewritten")
+
+    def made_by_others(self) -> TargetBusy:
+        """The error where somebody else made the table meanwhile."""
+        return _changed(self._known, "made")
 
 
 def _changed(target: Target, how: str) -> TargetBusy:
